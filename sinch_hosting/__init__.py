@@ -1,0 +1,1 @@
+"""The asyncio SDK for Sinch's Imported Numbers and Hosting Orders API."""

@@ -1,0 +1,1 @@
+"""The four resources of the client."""
