@@ -1,0 +1,161 @@
+"""The rules for what a caller passes; each answers nothing or raises `InvalidRequest`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import attrs
+
+from .errors import InvalidRequest
+
+_E164 = re.compile(r"\+[0-9]{2,15}\Z")
+_EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f.]+(\.[^@\s\x00-\x1f\x7f.]+)+\Z")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_PATH_SYNTAX = re.compile(r"[\x00-\x20\x7f/\\?#%:]")
+REGIONS = ("US", "CA")
+_LONGEST_EMAIL = 254
+
+
+def check_phone_number(value: object, field: str = "phone_number") -> str:
+    """E.164 in format: a leading `+` and 2 to 15 ASCII digits. Dialability is not checked."""
+    if isinstance(value, str) and _E164.match(value):
+        return value
+    raise InvalidRequest(
+        field=field,
+        value=value,
+        rule="must be in E.164, a + and 2 to 15 digits, for example +12025550134",
+    )
+
+
+def check_phone_numbers(values: object, field: str, *, at_most: int | None) -> tuple[str, ...]:
+    """A list of different E.164 numbers, 1 to `at_most` of them."""
+    if isinstance(values, (str, bytes, Mapping)) or not isinstance(values, Iterable):
+        raise InvalidRequest(
+            field=field, value=values, rule="must be a list of numbers, not a single value"
+        )
+    numbers = tuple(
+        check_phone_number(value, f"{field}[{index}]") for index, value in enumerate(values)
+    )
+    if not numbers or (at_most is not None and len(numbers) > at_most):
+        rule = "must hold at least 1 number" if at_most is None else f"must hold 1 to {at_most}"
+        raise InvalidRequest(field=field, value=f"{len(numbers)} numbers", rule=rule)
+    if len(set(numbers)) < len(numbers):
+        twice = next(number for index, number in enumerate(numbers) if number in numbers[:index])
+        raise InvalidRequest(field=field, value=twice, rule="must not hold a number twice")
+    return numbers
+
+
+def check_identifier(value: object, field: str) -> str:
+    """Text that stays one segment of a path, whatever it holds."""
+    if not isinstance(value, str) or not value:
+        raise InvalidRequest(field=field, value=value, rule="must be text that is not empty")
+    if _PATH_SYNTAX.search(value) or not value.strip("."):
+        raise InvalidRequest(
+            field=field,
+            value=value,
+            rule="must not hold what would change the path: slashes, colons, ?, #, %, "
+            "spaces, control characters, or nothing but dots",
+        )
+    return value
+
+
+def check_text(value: object, field: str) -> str:
+    """Text with something to read in it."""
+    if not isinstance(value, str) or not value.strip():
+        raise InvalidRequest(field=field, value=value, rule="must be text that is not blank")
+    if _CONTROL.search(value):
+        raise InvalidRequest(field=field, value=value, rule="must not hold control characters")
+    return value
+
+
+def check_any_text(value: object, field: str) -> str:
+    """Text, possibly empty (an empty text unlinks)."""
+    if not isinstance(value, str):
+        raise InvalidRequest(field=field, value=value, rule="must be text")
+    return value
+
+
+def check_region(value: object, field: str = "region_code") -> str:
+    """`US` or `CA`; Puerto Rico, Guam and the US Virgin Islands go as `US`."""
+    if value not in REGIONS:
+        raise InvalidRequest(field=field, value=value, rule="must be 'US' or 'CA'")
+    return str(value)
+
+
+def check_email(value: object, field: str) -> str:
+    """An address that a letter could reach: one @, a name before it, a domain behind it."""
+    if not isinstance(value, str) or len(value) > _LONGEST_EMAIL or not _EMAIL.match(value):
+        raise InvalidRequest(field=field, value=value, rule="must be an e-mail address")
+    return value
+
+
+def check_time(value: object, field: str) -> datetime:
+    """A point in time that says its zone."""
+    if not isinstance(value, datetime):
+        raise InvalidRequest(field=field, value=value, rule="must be a datetime")
+    if value.utcoffset() is None:
+        raise InvalidRequest(
+            field=field, value=value, rule="must say its time zone, for example tzinfo=UTC"
+        )
+    return value
+
+
+def check_url(value: object, field: str) -> str:
+    """A whole http or https address, or the empty text, which takes one away."""
+    if not isinstance(value, str):
+        raise InvalidRequest(field=field, value=value, rule="must be text")
+    if value:
+        try:
+            parts = urlsplit(value)
+        except ValueError:
+            parts = urlsplit("")
+        if parts.scheme not in ("http", "https") or not parts.hostname or _CONTROL.search(value):
+            raise InvalidRequest(field=field, value=value, rule="must be a whole http(s) address")
+    return value
+
+
+def check_flag(value: object, field: str) -> bool:
+    """`True` or `False`, nothing that merely counts as one."""
+    if not isinstance(value, bool):
+        raise InvalidRequest(field=field, value=value, rule="must be True or False")
+    return value
+
+
+def check_page_size(value: object, field: str = "page_size") -> int:
+    """A whole number from 1; the service may give fewer."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise InvalidRequest(field=field, value=value, rule="must be a whole number from 1")
+    return value
+
+
+def check_one_of(value: object, field: str, choices: tuple[str, ...]) -> str:
+    """One of a few texts."""
+    if value not in choices:
+        raise InvalidRequest(field=field, value=value, rule=f"must be one of {', '.join(choices)}")
+    return str(value)
+
+
+def check_seconds(value: object, field: str) -> float:
+    """A time span in seconds, not negative and not NaN."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0:
+        raise InvalidRequest(field=field, value=value, rule="must be seconds, 0 or more")
+    return float(value)
+
+
+def field(check: Any, *, optional: Any = attrs.NOTHING, default: Any = attrs.NOTHING) -> Any:
+    """An attrs field that `check` validates, under the class's and the field's name.
+
+    With `optional`, that value is the default and passes unchecked.
+    """
+
+    def validate(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+        if value is not optional:
+            check(value, attribute.name)
+
+    return attrs.field(
+        validator=validate, default=default if optional is attrs.NOTHING else optional
+    )

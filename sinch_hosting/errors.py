@@ -1,0 +1,283 @@
+"""Everything that this package raises, under one root.
+
+```
+SinchHostingError
+├── ConfigurationError      settings missing or contradictory; no request was made
+├── UsageError              a closed client, or a client of another event loop (RuntimeError)
+├── InvalidRequest          the caller's arguments; nothing was sent (ValueError)
+├── TransportError          no answer came
+├── OutcomeUnknown          a create whose answer was lost and could not be settled
+├── ApiError                the service answered with an error
+│   ├── BadRequest              400
+│   ├── AuthenticationFailed    401
+│   ├── PermissionDenied        403
+│   ├── NotFound                404
+│   ├── Conflict                409
+│   ├── RateLimited             429, with `retry_after`
+│   └── ServerError             5xx
+├── DecodeError             a 2xx answer that cannot be understood
+├── PageTokenRepeated       a list whose pages would never end
+├── RelinkFailed            a number was unlinked, and could not be linked anew
+├── OrderRejected           a wait that met REJECTED
+├── NumberFailed            a wait that met a state from which the wanted one cannot come
+├── WaitTimeout             a wait whose time ran out (TimeoutError)
+└── InvalidSignature        a callback that was not signed with one of the secrets
+```
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from .models import ImportedNumber, Order, OrderNumber, QualifiedNumber
+
+__all__ = [
+    "ApiError",
+    "AuthenticationFailed",
+    "BadRequest",
+    "ConfigurationError",
+    "Conflict",
+    "DecodeError",
+    "InvalidRequest",
+    "InvalidSignature",
+    "NotFound",
+    "NumberFailed",
+    "OrderRejected",
+    "OutcomeUnknown",
+    "PageTokenRepeated",
+    "PermissionDenied",
+    "RateLimited",
+    "RelinkFailed",
+    "ServerError",
+    "SinchHostingError",
+    "TransportError",
+    "UsageError",
+    "WaitTimeout",
+]
+
+_SHOWN = 120
+
+
+def _rebuild(
+    cls: type[SinchHostingError], args: tuple[Any, ...], state: dict[str, Any]
+) -> SinchHostingError:
+    error = cls.__new__(cls, *args)
+    error.__dict__.update(state)
+    return error
+
+
+class SinchHostingError(Exception):
+    """The root of all errors of this package."""
+
+    last: Any = None
+    """Where the error ended a wait: the last snapshot of what was awaited, else `None`."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The default would call __init__ with `args`, which is the message alone.
+        return _rebuild, (type(self), self.args, self.__dict__)
+
+
+class ConfigurationError(SinchHostingError):
+    """A setting is missing, malformed, or contradicts another; no request was made."""
+
+
+class UsageError(SinchHostingError, RuntimeError):
+    """The client was used after it was closed, or from a second event loop."""
+
+
+class InvalidRequest(SinchHostingError, ValueError):
+    """An argument breaks a rule of the contract; nothing was sent."""
+
+    def __init__(self, *, field: str, value: object, rule: str) -> None:
+        shown = repr(value)
+        if len(shown) > _SHOWN:
+            shown = shown[:_SHOWN] + "…"
+        super().__init__(f"{field} = {shown}: {rule}")
+        self.field = field
+        """The argument, or the field of the model, that was refused."""
+        self.value = value
+        """What was passed."""
+        self.rule = rule
+        """The rule that it breaks."""
+
+
+class TransportError(SinchHostingError):
+    """No answer came: no connection, a time-out, or a connection that broke."""
+
+    def __init__(self, message: str, *, never_sent: bool) -> None:
+        super().__init__(message)
+        self.never_sent = never_sent
+        """Whether the service cannot have seen the request: the connection never opened."""
+
+
+class OutcomeUnknown(SinchHostingError):
+    """A create whose answer was lost: it may have been carried out, or not.
+
+    `__cause__` is what took the answer. Look for the outcome (by number, or among the
+    orders) before sending the request again: a repeated text-enable mails a second letter.
+    """
+
+    def __init__(self, operation: str, cause: BaseException, *, tag: str | None = None) -> None:
+        super().__init__(
+            f"{operation}: the answer was lost ({cause}); it may or may not have been carried "
+            "out. Look for its outcome before sending it again."
+        )
+        self.operation = operation
+        """The name of the operation in the contract."""
+        self.tag = tag
+        """What the order's `display_name` starts with, where the create belonged to a job."""
+        self.__cause__ = cause
+
+
+class ApiError(SinchHostingError):
+    """The service answered with an error."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        operation: str,
+        status_code: int,
+        status: str | None = None,
+        details: Sequence[Any] = (),
+        field_violations: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
+        said = f"{status}: {message}" if status and status != message else message
+        violations = "; ".join(
+            f"{v.get('field') or '?'}: {v.get('description') or '?'}" for v in field_violations
+        )
+        super().__init__(
+            f"{operation}: {status_code} {said}".rstrip() + (f" [{violations}]" if violations else "")
+        )
+        self.operation = operation
+        """The name of the operation in the contract."""
+        self.status_code = status_code
+        """The HTTP status."""
+        self.status = status
+        """The service's word for it, such as `NOT_FOUND`; `None` where it gave none."""
+        self.message = message
+        """The service's explanation."""
+        self.details = tuple(details)
+        """The `details` of the error body, as they came."""
+        self.field_violations = tuple(field_violations)
+        """The `{field, description}` objects in the details."""
+        self.after_lost_answer = False
+        """Whether an earlier try of the same call lost its answer and may have been carried out."""
+
+
+class BadRequest(ApiError):
+    """400: the service refuses the request as it is; see `field_violations`."""
+
+
+class AuthenticationFailed(ApiError):
+    """401: the credentials are wrong, or a fresh token was refused."""
+
+
+class PermissionDenied(ApiError):
+    """403: the credentials are right, and may not do this."""
+
+
+class NotFound(ApiError):
+    """404: there is no such number, order or configuration."""
+
+
+class Conflict(ApiError):
+    """409: it is already there, for instance an imported number."""
+
+
+class RateLimited(ApiError):
+    """429, after the retries that the policy allows."""
+
+    def __init__(self, *args: Any, retry_after: float | None = None, **fields: Any) -> None:
+        super().__init__(*args, **fields)
+        self.retry_after = retry_after
+        """Seconds to wait before another try, where the service said so; else `None`."""
+
+
+class ServerError(ApiError):
+    """5xx, after the retries that the policy allows."""
+
+
+class DecodeError(SinchHostingError):
+    """A 2xx answer that cannot be understood."""
+
+    def __init__(self, operation: str, *, path: str, reason: str, body: str) -> None:
+        where = f" at {path}" if path else ""
+        super().__init__(f"{operation}: the answer cannot be understood{where}: {reason}")
+        self.operation = operation
+        """The name of the operation in the contract."""
+        self.path = path
+        """Where in the body, such as `numbers[3].smsAtt.state`; `""` is the body itself."""
+        self.reason = reason
+        """What was expected there, and what came."""
+        self.body = body
+        """The body as text, secrets masked."""
+
+
+class PageTokenRepeated(SinchHostingError):
+    """A list gave a page token a second time, so its pages would never end."""
+
+    def __init__(self, operation: str, page_token: str) -> None:
+        super().__init__(
+            f"{operation}: the service gave the page token {page_token!r} a second time; "
+            "what was read before it is complete, what comes after it cannot be reached"
+        )
+        self.page_token = page_token
+        """The token that came again."""
+
+
+class RelinkFailed(SinchHostingError):
+    """A relink whose second half failed: the number is now unlinked, and out of service."""
+
+    def __init__(self, phone_number: str, cause: BaseException) -> None:
+        super().__init__(
+            f"{phone_number} is now unlinked, and linking it anew failed ({cause}). It has no "
+            "service until imported_numbers.relink or .update links it."
+        )
+        self.phone_number = phone_number
+        """The number that has no service now."""
+        self.__cause__ = cause
+
+
+class OrderRejected(SinchHostingError):
+    """The order that was awaited is REJECTED."""
+
+    def __init__(self, order: Order) -> None:
+        super().__init__(
+            f"hosting order {order.hosting_order_id} is REJECTED; see its numbers() and report()"
+        )
+        self.order = order
+        """The order as it was last seen."""
+        self.last = order
+
+
+class NumberFailed(SinchHostingError):
+    """The number that was awaited is in a state from which the wanted one cannot come."""
+
+    def __init__(
+        self, number: QualifiedNumber | ImportedNumber | OrderNumber, reason: str
+    ) -> None:
+        super().__init__(f"{number.phone_number}: {reason}")
+        self.number = number
+        """The number as it was last seen."""
+        self.reason = reason
+        """The state that it is in, and the service's explanation where it gave one."""
+        self.last = number
+
+
+class WaitTimeout(SinchHostingError, TimeoutError):
+    """The time of a wait ran out; nothing was cancelled at the service, wait again at will."""
+
+    def __init__(self, what: str, *, timeout: float, last: Any) -> None:
+        super().__init__(f"{what} was not reached within {timeout:g} s")
+        self.timeout = timeout
+        """The seconds that were allowed."""
+        self.last = last
+        """The last snapshot; `None` where none was ever read."""
+
+
+class InvalidSignature(SinchHostingError):
+    """A callback's signature is missing, malformed, or made with another secret."""

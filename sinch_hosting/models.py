@@ -1,0 +1,491 @@
+"""What the service answers, and the letters that a caller writes.
+
+Frozen, keyword-only attrs classes. What a caller builds (`DirectLoa`, `ResellerLoa`,
+`AuthorisedPerson`, `Address`) is checked when it is built and raises `InvalidRequest`; what
+the service sends is taken as it comes. In an answer an absent object is an empty one, an
+absent state is `UNSPECIFIED`, an absent identifier of the object itself is `""`, and any
+other absent value is `None`. Fields that this version does not know are in `.extra`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+import attrs
+from attrs import field, frozen
+
+from . import _validators as check
+from .errors import InvalidRequest, UsageError
+from .states import (
+    CarrierOperationType,
+    EventStatus,
+    EventType,
+    FailureCode,
+    OrderState,
+    OrderType,
+    ProvisioningState,
+    ProvisioningType,
+    QualificationState,
+    ResourceType,
+    ServiceType,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from ._paging import Pages
+
+__all__ = [
+    "Address",
+    "AuthorisedPerson",
+    "BlanketLoa",
+    "CallbackConfiguration",
+    "CallbackEvent",
+    "CampaignProvisioning",
+    "CarrierOperation",
+    "CarrierState",
+    "DirectLoa",
+    "HostedNumber",
+    "ImportedNumber",
+    "Letter",
+    "MnoConfiguration",
+    "Order",
+    "OrderNumber",
+    "OrderReport",
+    "OsrEligibility",
+    "OsrUpdate",
+    "OwnershipVerification",
+    "PlatformProvisioning",
+    "Provisioning",
+    "QualifiedNumber",
+    "ResellerLoa",
+    "ScheduledProvisioning",
+    "SmsConfiguration",
+    "TextEnableInfo",
+]
+
+
+@frozen(kw_only=True)
+class Answered:
+    """The base of what the service answers."""
+
+    _extra: Mapping[str, Any] | None = field(default=None, alias="extra", repr=False)
+
+    @property
+    def extra(self) -> Mapping[str, Any]:
+        """The fields of the answer that this version does not know, as they came."""
+        return self._extra or {}
+
+
+@frozen(kw_only=True)
+class AuthorisedPerson(Answered):
+    """Who signs the letter of authorization; it is mailed to `email`.
+
+    Built by a caller, blank names and an impossible address raise `InvalidRequest`.
+    """
+
+    first_name: str = check.field(check.check_text)
+    last_name: str = check.field(check.check_text)
+    email: str = check.field(check.check_email)
+
+
+@frozen(kw_only=True)
+class Address(Answered):
+    """Where the owner of the numbers is; `country` is passed as given (`US` or `USA`).
+
+    Built by a caller, a blank part raises `InvalidRequest`.
+    """
+
+    building_number: str = check.field(check.check_text)
+    street: str = check.field(check.check_text)
+    city: str = check.field(check.check_text)
+    state: str = check.field(check.check_text)
+    postal_code: str = check.field(check.check_text)
+    country: str = check.field(check.check_text)
+
+
+def _check_person(value: object, name: str) -> None:
+    if not isinstance(value, AuthorisedPerson):
+        raise InvalidRequest(field=name, value=value, rule="must be an AuthorisedPerson")
+
+
+def _check_address(value: object, name: str) -> None:
+    if not isinstance(value, Address):
+        raise InvalidRequest(field=name, value=value, rule="must be an Address")
+
+
+@frozen(kw_only=True)
+class DirectLoa:
+    """A letter of authorization from the owner of the numbers, mailed to be signed.
+
+    A missing or blank part raises `InvalidRequest` (`DirectLoaInfo` in the contract).
+    """
+
+    wire_name: ClassVar[str] = "directLoaInfo"
+    mails_a_letter: ClassVar[bool] = True
+
+    authorised_person: AuthorisedPerson = check.field(_check_person)
+    address: Address = check.field(_check_address)
+    current_voice_carrier: str = check.field(check.check_text)
+
+
+@frozen(kw_only=True)
+class ResellerLoa:
+    """A letter of authorization by way of a reseller, mailed to be signed.
+
+    A missing or blank part raises `InvalidRequest` (`ResellerLoaInfo` in the contract).
+    """
+
+    wire_name: ClassVar[str] = "resellerLoaInfo"
+    mails_a_letter: ClassVar[bool] = True
+
+    business_name: str = check.field(check.check_text)
+    authorised_person: AuthorisedPerson = check.field(_check_person)
+    address: Address = check.field(_check_address)
+    current_voice_carrier: str = check.field(check.check_text)
+
+
+@frozen(kw_only=True)
+class BlanketLoa:
+    """A letter that covers all numbers of the account and was signed before; none is mailed.
+
+    For local numbers only (`BlanketLoaInfo` in the contract).
+    """
+
+    wire_name: ClassVar[str] = "blanketLoaInfo"
+    mails_a_letter: ClassVar[bool] = False
+
+
+Letter = DirectLoa | ResellerLoa | BlanketLoa
+
+
+@frozen(kw_only=True)
+class CarrierState(Answered):
+    """How far a number is at one carrier."""
+
+    state: ProvisioningState = ProvisioningState.UNSPECIFIED
+    error_code: str | None = None
+    """The carrier's code, such as `60135` (the number belongs to another aggregator)."""
+    error_message: str | None = None
+    update_time: datetime | None = None
+
+
+@frozen(kw_only=True)
+class CarrierOperation(CarrierState):
+    """How far an imported number is at one carrier, and whether it is put on or taken off."""
+
+    operation: CarrierOperationType = CarrierOperationType.UNSPECIFIED
+
+
+@frozen(kw_only=True)
+class Provisioning(Answered):
+    """How far an imported number is on the SMS platform or on a campaign."""
+
+    service_type: ServiceType | None = None
+    service_id: str | None = None
+    type: ProvisioningType | None = None
+    state: ProvisioningState = ProvisioningState.UNSPECIFIED
+    update_time: datetime | None = None
+    error_message: str | None = None
+    error_code: str | None = None
+
+
+@frozen(kw_only=True)
+class ScheduledProvisioning(Answered):
+    """A change of a number's service plan or campaign that is still to come."""
+
+    service_plan_id: str | None = None
+    status: int | None = None
+    """An enum by number whose names the service does not document."""
+    last_updated_time: datetime | None = None
+    campaign_id: str | None = None
+    error_codes: tuple[int, ...] = ()
+
+
+@frozen(kw_only=True)
+class SmsConfiguration(Answered):
+    """The service plan and the campaign that a number is linked to; `""` is none."""
+
+    service_plan_id: str | None = None
+    campaign_id: str | None = None
+    migrate_to_sinch_tmo: bool | None = None
+    scheduled_provisioning: ScheduledProvisioning = ScheduledProvisioning()
+
+
+@frozen(kw_only=True)
+class MnoConfiguration(Answered):
+    """How far an imported number is at AT&T and T-Mobile, for SMS and MMS."""
+
+    sms_att: CarrierOperation = CarrierOperation()
+    sms_tmo: CarrierOperation = CarrierOperation()
+    mms_att: CarrierOperation = CarrierOperation()
+    mms_tmo: CarrierOperation = CarrierOperation()
+
+
+@frozen(kw_only=True)
+class ImportedNumber(Answered):
+    """A number that stays with another carrier and texts through Sinch."""
+
+    phone_number: str = ""
+    project_id: str | None = None
+    region_code: str | None = None
+    display_name: str | None = None
+    sms_configuration: SmsConfiguration = SmsConfiguration()
+    callback_url: str | None = None
+    mno_configuration: MnoConfiguration = MnoConfiguration()
+    sms_provisioning: Provisioning = Provisioning()
+    campaign_provisioning: Provisioning = Provisioning()
+
+    @property
+    def is_linked(self) -> bool:
+        """Whether a service plan or a campaign holds the number."""
+        sms = self.sms_configuration
+        return bool(sms.service_plan_id or sms.campaign_id)
+
+
+@frozen(kw_only=True)
+class OsrEligibility(Answered):
+    """Whether the number can be text-enabled at all."""
+
+    status: ProvisioningState = ProvisioningState.UNSPECIFIED
+    error: str | None = None
+
+
+@frozen(kw_only=True)
+class OwnershipVerification(Answered):
+    """Whether the number is proven to be the caller's."""
+
+    status: ProvisioningState = ProvisioningState.UNSPECIFIED
+    error: str | None = None
+
+
+@frozen(kw_only=True)
+class HostedNumber(Answered):
+    """Whether the number is hosted."""
+
+    status: int | None = None
+    """0 unspecified, 1 hosted, 2 failed."""
+    error: str | None = None
+
+
+@frozen(kw_only=True)
+class QualifiedNumber(Answered):
+    """A number on its way from review to hosting."""
+
+    phone_number: str = ""
+    project_id: str | None = None
+    region_code: str | None = None
+    global_process_state: QualificationState = QualificationState.UNSPECIFIED
+    osr_eligibility: OsrEligibility = OsrEligibility()
+    ownership_verification: OwnershipVerification = OwnershipVerification()
+    hosted_number: HostedNumber = HostedNumber()
+    created_time: datetime | None = None
+    updated_time: datetime | None = None
+
+    @property
+    def error(self) -> str | None:
+        """The service's explanation of a failure, where it gave one."""
+        return (
+            self.osr_eligibility.error
+            or self.ownership_verification.error
+            or self.hosted_number.error
+            or None
+        )
+
+
+@frozen(kw_only=True)
+class OsrUpdate(Answered):
+    """How far the routing registry's (OSR) entry of a number is."""
+
+    nnid: str | None = None
+    state: ProvisioningState = ProvisioningState.UNSPECIFIED
+
+
+@frozen(kw_only=True)
+class CampaignProvisioning(Answered):
+    """How far a number of an order is on its campaign."""
+
+    campaign_id: str | None = None
+    state: ProvisioningState = ProvisioningState.UNSPECIFIED
+
+
+@frozen(kw_only=True)
+class PlatformProvisioning(Answered):
+    """How far a number of an order is on the SMS platform."""
+
+    service_plan_id: str | None = None
+    state: ProvisioningState = ProvisioningState.UNSPECIFIED
+
+
+@frozen(kw_only=True)
+class OrderNumber(Answered):
+    """One number of an order (`HostingOrderNumber` in the contract)."""
+
+    phone_number: str = ""
+    project_id: str | None = None
+    hosting_order_id: str | None = None
+    osr_update: OsrUpdate = OsrUpdate()
+    campaign_provisioning: CampaignProvisioning = CampaignProvisioning()
+    platform_provisioning: PlatformProvisioning = PlatformProvisioning()
+    sms_att: CarrierState = CarrierState()
+    sms_tmo: CarrierState = CarrierState()
+    mms_att: CarrierState = CarrierState()
+    mms_tmo: CarrierState = CarrierState()
+
+
+@frozen(kw_only=True)
+class OrderReport(Answered):
+    """How many numbers of an order have come how far."""
+
+    total: int | None = None
+    osr_updated: int | None = None
+    sms_provisioned: int | None = None
+    added_to_campaign: int | None = None
+    ongoing_manual_action: int | None = None
+
+
+# An order shows its letter in the answer's own words: every part may be missing there.
+@frozen(kw_only=True)
+class TextEnableInfo(Answered):
+    """The letter that belongs to an order, as the service tells it."""
+
+    business_name: str | None = None
+    authorised_person: AuthorisedPerson | None = None
+    address: Address | None = None
+    service_provider: str | None = None
+    current_voice_carrier: str | None = None
+    nnid: str | None = None
+    loa_type: str | int | None = None
+    """The kind of letter as it came: the service writes `Direct`, `DIRECT` and `0`."""
+
+
+class OrderCalls(Protocol):
+    """What an order needs of the resource that answered it."""
+
+    async def get(self, order_id: str) -> Order:
+        """Read an order."""
+        ...
+
+    async def report(self, order_id: str) -> OrderReport:
+        """Read an order's report."""
+        ...
+
+    def numbers(self, order_id: str) -> Pages[OrderNumber]:
+        """List an order's numbers."""
+        ...
+
+    async def wait_for(
+        self,
+        order: Order,
+        state: OrderState | str,
+        *,
+        timeout: float | None,
+        on_update: Callable[[Order], Awaitable[None] | None] | None,
+    ) -> Order:
+        """Wait until an order is in a state."""
+        ...
+
+
+@frozen(kw_only=True)
+class Order(Answered):
+    """A hosting order as it was when it was read; `refresh` and `wait_until` answer a new one."""
+
+    hosting_order_id: str = ""
+    project_id: str | None = None
+    display_name: str | None = None
+    region_code: str | None = None
+    state: OrderState = OrderState.UNSPECIFIED
+    type: OrderType = OrderType.UNSPECIFIED
+    created_time: datetime | None = None
+    updated_time: datetime | None = None
+    scheduled_osr_update_time: datetime | None = None
+    service_plan_id: str | None = None
+    campaign_id: str | None = None
+    migrate_to_sinch_tmo: bool | None = None
+    text_enable_info: TextEnableInfo = field(
+        default=TextEnableInfo(), metadata={"also": "hostingOrderInfo"}
+    )
+    callback_url: str | None = None
+    _orders: OrderCalls | None = field(default=None, alias="orders", repr=False, eq=False)
+
+    def __getstate__(self) -> tuple[Any, ...]:
+        # A copy or a pickle is the record alone: a client crosses no process and no loop.
+        return tuple(
+            None if a.name == "_orders" else getattr(self, a.name) for a in attrs.fields(Order)
+        )
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        for attribute, value in zip(attrs.fields(Order), state, strict=True):
+            object.__setattr__(self, attribute.name, value)
+
+    @property
+    def _calls(self) -> OrderCalls:
+        if self._orders is None:
+            raise UsageError(
+                f"order {self.hosting_order_id!r} belongs to no client; "
+                "read it with sinch.hosting_orders.get(hosting_order_id)"
+            )
+        return self._orders
+
+    async def refresh(self) -> Order:
+        """Read the order anew (`GetHostingOrder`).
+
+        Safe to repeat. Raises what `hosting_orders.get` raises.
+        """
+        return await self._calls.get(self.hosting_order_id)
+
+    async def wait_until(
+        self,
+        state: OrderState | str,
+        *,
+        timeout: float | None = None,
+        on_update: Callable[[Order], Awaitable[None] | None] | None = None,
+    ) -> Order:
+        """Wait until the order has reached `state`, or has passed it.
+
+        Args:
+            state: the state, such as `COMPLETED`; waiting for `REJECTED` ends on COMPLETED, too.
+            timeout: seconds to wait at most; by default without end, since orders take days.
+            on_update: called, and awaited where it answers an awaitable, with the order at
+                every change.
+
+        Answers the order as it was then. Raises `OrderRejected` on REJECTED unless that is
+        what was waited for, `WaitTimeout`, and what `hosting_orders.get` raises but for
+        passing failures, which do not end a wait. Whatever ends it, cancelling included, the
+        order goes on at the service; safe to repeat (`GetHostingOrder`).
+        """
+        return await self._calls.wait_for(self, state, timeout=timeout, on_update=on_update)
+
+    async def report(self) -> OrderReport:
+        """Count how far the order's numbers are (`GetHostingOrderReport`); safe to repeat."""
+        return await self._calls.report(self.hosting_order_id)
+
+    def numbers(self) -> Pages[OrderNumber]:
+        """List the order's numbers and how far each is (`ListHostingOrderNumbers`)."""
+        return self._calls.numbers(self.hosting_order_id)
+
+
+@frozen(kw_only=True)
+class CallbackConfiguration(Answered):
+    """The project's secret with which callbacks are signed; it never shows in `repr`."""
+
+    project_id: str | None = None
+    hmac_secret: str | None = field(default=None, repr=False)
+
+
+@frozen(kw_only=True)
+class CallbackEvent(Answered):
+    """What a callback reports about one number (`CallbackPayload` in the contract)."""
+
+    resource_type: ResourceType | None = None
+    event_type: EventType | None = None
+    event_id: str | None = None
+    """The same in every delivery of one event."""
+    timestamp: datetime | None = None
+    project_id: str | None = None
+    resource_id: str | None = None
+    """A phone number or a hosting order's id."""
+    status: EventStatus | None = None
+    failure_code: FailureCode | None = None

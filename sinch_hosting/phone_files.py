@@ -1,0 +1,535 @@
+"""Phone numbers as people keep them, in files: read, understood and accounted for.
+
+`read_phone_file` takes what a spreadsheet exports (any of Excel's encodings, any of
+four delimiters, with or without a header) and answers a `PhoneSheet`: one `PhoneRecord`
+for every row, with the number in E.164 where the row holds a US or Canadian number that
+can be text-enabled, and with a reason where it does not. No row is dropped: accepted,
+duplicate, rejected and blank records add up to the rows of the file.
+
+This is the only module that imports `phonenumbers`; it needs the `[cli]` extra.
+"""
+
+import codecs
+import csv
+import io
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+from typing import Literal
+from urllib.parse import unquote
+
+import attrs
+
+from sinch_hosting.errors import SinchHostingError
+
+try:
+    import phonenumbers
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        "reading phone-number files needs the package 'phonenumbers': "
+        "pip install 'sinch-hosting[cli]'",
+        name="phonenumbers",
+    ) from error
+
+__all__ = [
+    "NumberKind",
+    "PhoneFileError",
+    "PhoneRecord",
+    "PhoneSheet",
+    "RecordOutcome",
+    "Region",
+    "read_phone_bytes",
+    "read_phone_file",
+]
+
+Region = Literal["US", "CA"]
+
+
+class PhoneFileError(SinchHostingError, ValueError):
+    """A file that cannot be read as phone numbers; the message says what to do next."""
+
+
+class NumberKind(StrEnum):
+    """Which of the two ways of text-enabling a number takes."""
+
+    LOCAL = "local"
+    TOLL_FREE = "toll_free"
+
+
+class RecordOutcome(StrEnum):
+    """What reading made of one row."""
+
+    ACCEPTED = "accepted"
+    DUPLICATE = "duplicate"
+    REJECTED = "rejected"
+    BLANK = "blank"
+
+
+@attrs.frozen(kw_only=True)
+class PhoneRecord:
+    """One row of the file and what it holds.
+
+    Attributes:
+        row: The row's number as a spreadsheet shows it: 1 is the first row of the file,
+            which is the header where there is one.
+        raw: The phone cell exactly as the file has it, `""` where the row is too short.
+        outcome: What reading made of the row.
+        reason: Why it was not accepted, `""` where it was.
+        phone_number: E.164 for accepted rows and duplicates, `None` otherwise.
+        kind: Local or toll-free, set exactly where `phone_number` is.
+        region: `"US"` (with its territories) or `"CA"`, set exactly where `phone_number` is.
+    """
+
+    row: int
+    raw: str
+    outcome: RecordOutcome
+    reason: str = ""
+    phone_number: str | None = None
+    kind: NumberKind | None = None
+    region: Region | None = None
+
+
+@attrs.frozen(kw_only=True)
+class PhoneSheet:
+    """A whole file: how it was read, and one record for every row under its header.
+
+    Attributes:
+        name: The file's name, as errors and summaries show it.
+        encoding: The Python codec that decoded it.
+        delimiter: The character between its cells.
+        header: The header row's cells, `None` where the file has none.
+        column: The phone column's index, from 0.
+        other_columns: Indexes of further columns that hold phone numbers and were not read.
+        records: One record for every row except the header, in the file's order.
+    """
+
+    name: str
+    encoding: str
+    delimiter: str
+    header: tuple[str, ...] | None
+    column: int
+    other_columns: tuple[int, ...]
+    records: tuple[PhoneRecord, ...]
+
+    @property
+    def rows(self) -> int:
+        """How many rows the file has, not counting its header."""
+        return len(self.records)
+
+    @property
+    def accepted(self) -> tuple[PhoneRecord, ...]:
+        """The first record of every usable number, in the file's order."""
+        return self._with(RecordOutcome.ACCEPTED)
+
+    @property
+    def duplicates(self) -> tuple[PhoneRecord, ...]:
+        """Records whose number an earlier row already has."""
+        return self._with(RecordOutcome.DUPLICATE)
+
+    @property
+    def rejected(self) -> tuple[PhoneRecord, ...]:
+        """Records whose cell holds something else than one usable number."""
+        return self._with(RecordOutcome.REJECTED)
+
+    @property
+    def blank(self) -> tuple[PhoneRecord, ...]:
+        """Records with nothing in the phone column."""
+        return self._with(RecordOutcome.BLANK)
+
+    def column_name(self, column: int) -> str:
+        """Name a column for a person: its header's text, else `column N` counted from 1.
+
+        Args:
+            column: The column's index, from 0.
+        """
+        if self.header is not None and column < len(self.header) and self.header[column].strip():
+            return self.header[column].strip()
+        return f"column {column + 1}"
+
+    def _with(self, outcome: RecordOutcome) -> tuple[PhoneRecord, ...]:
+        return tuple(record for record in self.records if record.outcome is outcome)
+
+
+def read_phone_file(path: str | Path, *, column: str | int | None = None) -> PhoneSheet:
+    """Read a file of phone numbers as a spreadsheet exports it.
+
+    Args:
+        path: A CSV or text file: UTF-8, UTF-16, UTF-32 or cp1252; `,`, `;`, tab or `|`.
+        column: The phone column's header text (case is ignored) or its number counted
+            from 1; without it the column is found by its header's name or by its content.
+
+    Returns:
+        The sheet, with one record for every row.
+
+    Raises:
+        PhoneFileError: The file is missing, a directory, unreadable, empty, not text, or
+            has no phone column.
+    """
+    path = Path(path)
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise PhoneFileError(f"{path}: there is no such file; check the path") from error
+    except IsADirectoryError as error:
+        raise PhoneFileError(f"{path}: is a directory; name a CSV file in it") from error
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise PhoneFileError(f"{path}: cannot be read: {why}") from error
+    return read_phone_bytes(data, name=str(path), column=column)
+
+
+def read_phone_bytes(
+    data: bytes, *, name: str = "the file", column: str | int | None = None
+) -> PhoneSheet:
+    """Read the bytes of a file of phone numbers; see `read_phone_file`.
+
+    Args:
+        data: The whole file.
+        name: What errors and summaries call it.
+        column: As for `read_phone_file`.
+
+    Returns:
+        The sheet, with one record for every row.
+
+    Raises:
+        PhoneFileError: The bytes are empty, not text, or have no phone column.
+    """
+    try:
+        text, encoding = _decode(data)
+        text, delimiter = _find_delimiter(text)
+        table = _read_table(text, delimiter)
+        header_row, chosen = _find_columns(table, column)
+    except PhoneFileError as error:
+        raise PhoneFileError(f"{name}: {error}") from error.__cause__
+    if header_row is not None and len(table) == 1:
+        raise PhoneFileError(f"{name}: has a header and no rows under it; add the numbers")
+    return PhoneSheet(
+        name=name,
+        encoding=encoding,
+        delimiter=delimiter,
+        header=None if header_row is None else tuple(table[header_row]),
+        column=chosen,
+        other_columns=_other_columns(table, chosen),
+        records=tuple(_records(table, header_row, chosen)),
+    )
+
+
+# From bytes to text.
+
+_SIGNATURES = {
+    b"PK\x03\x04": "an .xlsx workbook or a zip archive",
+    b"\xd0\xcf\x11\xe0": "an old .xls workbook",
+    b"%PDF": "a PDF",
+    b"\x1f\x8b": "a gzip archive",
+}
+# UTF-32's little-endian mark begins with UTF-16's, so it is asked first.
+_BOMS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+_SAMPLE_CHARACTERS = 65_536
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+
+
+def _decode(data: bytes) -> tuple[str, str]:
+    for signature, what in _SIGNATURES.items():
+        if data.startswith(signature):
+            raise PhoneFileError(f"is {what}, not text; open it and save the sheet as CSV")
+    encoding = _encoding_of(data)
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise PhoneFileError(
+            f"cannot be decoded as {encoding} (byte {error.start}); save it as 'CSV UTF-8'"
+        ) from error
+    text = text.lstrip("\ufeff").rstrip("\x1a")  # DOS programs end a file with Ctrl-Z
+    if not text.strip():
+        raise PhoneFileError("is empty; export the sheet with its numbers again")
+    if "\0" in text or len(_CONTROL.findall(text)) * 100 > len(text):
+        raise PhoneFileError("is binary, not text; open it and save the sheet as CSV")
+    return text, encoding
+
+
+def _encoding_of(data: bytes) -> str:
+    for mark, encoding in _BOMS.items():
+        if data.startswith(mark):
+            return encoding
+    sample = data[:_SAMPLE_CHARACTERS]
+    even, odd, half = sample[::2].count(0), sample[1::2].count(0), len(sample) // 2
+    # Text without a mark that is mostly ASCII has a zero in every second byte of UTF-16.
+    if half and len(data) % 2 == 0 and max(even, odd) > half * 0.4 > 8 * min(even, odd):
+        return "utf-16-le" if odd > even else "utf-16-be"
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return "cp1252"
+    return "utf-8"
+
+
+# From text to a table.
+
+_DELIMITERS = (",", ";", "\t", "|")
+_EXCEL_DIRECTIVE = re.compile(r'"?sep=(.)"?(?:\r\n|\r|\n|\Z)', re.IGNORECASE)
+_SAMPLE_ROWS = 200
+
+
+def _find_delimiter(text: str) -> tuple[str, str]:
+    """Answer the text without Excel's `sep=` line, and the delimiter between its cells."""
+    if (directive := _EXCEL_DIRECTIVE.match(text)) is not None:
+        rest = text[directive.end() :]
+        if not rest.strip():
+            raise PhoneFileError("holds nothing after its 'sep=' line; add the numbers")
+        return rest, directive[1]
+    sample = text[:_SAMPLE_CHARACTERS]
+    return text, max(_DELIMITERS, key=lambda delimiter: _fit(sample, delimiter))
+
+
+def _fit(sample: str, delimiter: str) -> tuple[int, bool, float, int]:
+    """How well a delimiter explains the sample: numbers first, then names, then shape."""
+    table = _split(sample, delimiter)[:_SAMPLE_ROWS]
+    widths = Counter(len(row) for row in table if len(row) > 1)
+    width, rows_of_it = widths.most_common(1)[0] if widths else (1, 0)
+    numbers = _count_numbers(table)
+    return max(numbers.values(), default=0), bool(_headers(table)), rows_of_it / len(table), width
+
+
+def _split(text: str, delimiter: str) -> list[list[str]]:
+    spaced = f'{delimiter} "' in text[:_SAMPLE_CHARACTERS]
+    lines = io.StringIO(text, newline="")
+    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=spaced)
+    table: list[list[str]] = []
+    try:
+        table.extend(reader)
+    except csv.Error as error:
+        # Only a cell beyond the csv module's limit gets here; an open quote makes one.
+        raise PhoneFileError(f"{_where_quote_opens(table)} ({error})") from error
+    return table
+
+
+def _read_table(text: str, delimiter: str) -> list[list[str]]:
+    """Split the whole text, and refuse a quote that swallows the rows after it."""
+    end = "end-of-file"
+    separator = "" if text.endswith(("\r", "\n")) else "\n"
+    table = _split(f"{text}{separator}{end}", delimiter)
+    if table.pop() != [end]:
+        raise PhoneFileError(_where_quote_opens(table))
+    return table
+
+
+def _where_quote_opens(table: Sequence[object]) -> str:
+    return (
+        f"row {len(table) + 1} opens a quotation mark that is never closed; "
+        "close it or remove it"
+    )
+
+
+# From a table to its phone column.
+
+_PHONE_WORDS = frozenset(
+    "phone phones phonenumber phonenumbers phoneno phonenum telephone telephones telephonenumber "
+    "tel telno telefon telefono telefone mobile mobilephone mobilenumber mobileno mobil movil "
+    "cell cellphone cellular celular cellnumber homephone workphone landline msisdn "
+    "did dids tn tns tfn tfns ani e164 handy portable".split()
+)
+_NUMBER_NAMES = frozenset({"number", "numbers", "numero", "numeros", "nummer", "no", "nr"})
+_OTHER_WORDS = frozenset(
+    "type carrier provider fax ext extension country code verified valid email id date time "
+    "status note notes remark remarks model count plan".split()
+)
+_PLACEHOLDERS = frozenset({"", "n a", "na", "none", "null", "nil", "unknown", "tbd", "tba"})
+_HEADER_ROWS = 10
+_Table = Sequence[Sequence[str]]
+
+
+def _find_columns(table: _Table, column: str | int | None) -> tuple[int | None, int]:
+    """Answer the header's row index (`None` without one) and the phone column's index."""
+    if column is not None:
+        return _asked_column(table, column)
+    headers = _headers(table)
+    numbers = _count_numbers(table)
+    most = max((numbers[named] for _, named in headers), default=0)
+    for row, named in headers:
+        if most and numbers[named] * 2 >= most:
+            return row, named
+    if numbers:
+        by_content = max(numbers, key=lambda index: (numbers[index], -index))
+        return _header_over(table, by_content, headers), by_content
+    if headers:
+        return headers[0]
+    raise PhoneFileError(
+        "no column holds US or Canadian phone numbers; "
+        "head the right one with 'Phone', or check that this is the right file"
+    )
+
+
+def _asked_column(table: _Table, column: str | int) -> tuple[int | None, int]:
+    if isinstance(column, str) and not column.isdecimal():
+        wanted = column.strip().casefold()
+        for row, cells in enumerate(table[:_HEADER_ROWS]):
+            for index, cell in enumerate(cells):
+                if cell.strip().casefold() == wanted:
+                    return row, index
+        known = ", ".join(repr(cell) for cell in table[0])
+        raise PhoneFileError(f"no column is headed {column!r}; its first row has {known}")
+    index = int(column) - 1
+    widest = max(len(row) for row in table)
+    if not 0 <= index < widest:
+        raise PhoneFileError(f"has no column {column}; its columns are 1 to {widest}")
+    return _header_over(table, index, _headers(table)), index
+
+
+def _headers(table: _Table) -> list[tuple[int, int]]:
+    """Cells that name a phone column: row and column index, all from the first such row."""
+    for row, cells in enumerate(table[:_HEADER_ROWS]):
+        if any(_understand(cell).is_number for cell in cells):
+            return []
+        named = [index for index, cell in enumerate(cells) if _names_phones(cell)]
+        if named:
+            return [(row, index) for index in named]
+    return []
+
+
+def _names_phones(cell: str) -> bool:
+    words = _words(cell)
+    if not words or len(words) > 6 or not _OTHER_WORDS.isdisjoint(words):
+        return False
+    return not _PHONE_WORDS.isdisjoint(words) or words in ([name] for name in _NUMBER_NAMES)
+
+
+def _words(cell: str) -> list[str]:
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", cell)
+    plain = unicodedata.normalize("NFKD", spaced).encode("ascii", "ignore").decode()
+    return re.findall(r"[a-z]+\d*|\d+", plain.casefold())
+
+
+def _header_over(table: _Table, column: int, headers: list[tuple[int, int]]) -> int | None:
+    """Whether the first row is a header though none of its cells names phones."""
+    if headers:
+        return headers[0][0]
+    cell = _cell(table[0], column)
+    placeholder = " ".join(_words(cell)) in _PLACEHOLDERS
+    return None if placeholder or any(sign.isdigit() for sign in cell) else 0
+
+
+def _count_numbers(table: _Table) -> Counter[int]:
+    """How many cells of each column hold a phone number, in a sample or else everywhere."""
+    for rows in (table[:_SAMPLE_ROWS], table[_SAMPLE_ROWS:]):
+        numbers = Counter(
+            index
+            for row in rows
+            for index, cell in enumerate(row)
+            if _understand(cell).is_number
+        )
+        if numbers:
+            return numbers
+    return Counter()
+
+
+def _other_columns(table: _Table, chosen: int) -> tuple[int, ...]:
+    numbers = _count_numbers(table)
+    enough = numbers[chosen] / 10
+    return tuple(sorted(index for index in numbers if index != chosen and numbers[index] > enough))
+
+
+def _records(table: _Table, header_row: int | None, column: int) -> Iterator[PhoneRecord]:
+    first_rows: dict[str, int] = {}
+    for row, cells in enumerate(table, 1):
+        if header_row is not None and row == header_row + 1:
+            continue
+        raw = _cell(cells, column)
+        cell = _understand(raw)
+        if cell.phone_number is None:
+            blank = not raw.strip()
+            outcome = RecordOutcome.BLANK if blank else RecordOutcome.REJECTED
+            yield PhoneRecord(row=row, raw=raw, outcome=outcome, reason=cell.reason)
+            continue
+        first = first_rows.setdefault(cell.phone_number, row)
+        yield PhoneRecord(
+            row=row,
+            raw=raw,
+            outcome=RecordOutcome.ACCEPTED if first == row else RecordOutcome.DUPLICATE,
+            reason="" if first == row else f"the same number as row {first}",
+            phone_number=cell.phone_number,
+            kind=cell.kind,
+            region=cell.region,
+        )
+
+
+def _cell(cells: Sequence[str], column: int) -> str:
+    return cells[column] if column < len(cells) else ""
+
+
+# From a cell to a number.
+
+_TERRITORIES: dict[str, Region] = dict.fromkeys(("US", "PR", "GU", "VI", "AS", "MP", "UM"), "US")
+_REGIONS: dict[str, Region] = _TERRITORIES | {"CA": "CA"}
+_Type = phonenumbers.PhoneNumberType
+_KINDS = {
+    _Type.FIXED_LINE: NumberKind.LOCAL,
+    _Type.MOBILE: NumberKind.LOCAL,
+    _Type.FIXED_LINE_OR_MOBILE: NumberKind.LOCAL,
+    _Type.VOIP: NumberKind.LOCAL,
+    _Type.TOLL_FREE: NumberKind.TOLL_FREE,
+}
+_MISFITS = {
+    phonenumbers.ValidationResult.TOO_LONG: "too long for a US or Canadian number",
+    phonenumbers.ValidationResult.TOO_SHORT: "too short: ten digits are needed",
+    phonenumbers.ValidationResult.IS_POSSIBLE_LOCAL_ONLY: "the area code is missing",
+}
+_MARKS = "'\"`\u00b4\u2018\u2019\u201c\u201d"
+_FORMULA = re.compile(r'="?([^"]*)"?')
+_URI = re.compile(r"(?:tel|callto|sms|smsto):(?://)?", re.IGNORECASE)
+_WHOLE_FLOAT = re.compile(r"(\+?\d{10,})[.,]0+")
+_SCIENTIFIC = re.compile(r"\+?(\d)(?:[.,](\d*))?e(\+?)(\d{1,2})", re.IGNORECASE)
+_GROUPS = re.compile(r"(?<=\d),(?=\d)")
+_MIDDLE_DOTS = str.maketrans("·•∙‧_", "-----")
+_INTERNATIONAL = re.compile(r"\+?00[\s().-]*(?=[1-9])")
+_LABEL = (
+    r"(?:business|canada|cell|cellular|cellphone|direct|home|main|mobile|office|phone|sms|tel|"
+    r"telephone|text|toll[ -]?free|us|usa|voice|work|no|number|[chmoptw])"
+)
+_LEADING_LABEL = re.compile(rf"(?:{_LABEL}\b[\s.:#=-]*)+(?=[+(\[\d])", re.IGNORECASE)
+_TRAILING_LABEL = re.compile(rf"(?<=\d)\s*(?:[(\[]\s*{_LABEL}\s*[)\]]|\s{_LABEL})\Z", re.IGNORECASE)
+_FRENCH_EXTENSION = re.compile(r"\bposte\b", re.IGNORECASE)
+_START = re.compile(r"[+(\[]*\s*\d|[+(\[]+")
+_OVERDIALLED = re.compile(
+    r"(\+?1?[\s.(-]*\d{3}[\s.)-]*(?:[\d.-]*[a-z][\d.-]*){3}[a-z\d.-]*)", re.IGNORECASE
+)
+
+
+@attrs.frozen
+class _Cell:
+    """What a cell holds: a number with its kind and region, or a reason why not."""
+
+    reason: str = ""
+    phone_number: str | None = None
+    kind: NumberKind | None = None
+    region: Region | None = None
+    is_number: bool = False  # also for a foreign number or one with an extension
+
+
+def _understand(raw: str) -> _Cell:
+    text = _plain(raw)
+    if not text:
+        return _Cell("no number in this row")
+    try:
+        text = _undo_spreadsheet(text)
+    except _Shortened:
+        return _Cell(
+            "the spreadsheet shortened this number and lost digits; format its column as text"
+        )
+    text = _undo_habits(text)
+    if sum(sign.isalnum() for sign in text) < 7 or _START.match(text) is None:
+        return _Cell("not a phone number" if not _digits(text) else _why_not(text))
+    try:
+        number = phonenumbers.parse(text, "US")
+    except phonenumbers.NumberParseException:
+        return _Cell(_why_not(text))
+    return _judge(_truncate_vanity(number, text), text)
