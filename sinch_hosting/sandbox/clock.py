@@ -1,0 +1,236 @@
+"""Virtual time: the clock, and what is to happen when.
+
+The clock runs at a multiple of real time, or stands still until it is stepped
+by hand. What is due runs in the order of its due time, and while it runs the
+clock shows exactly that time, so that histories read right however fast time goes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import time
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import TYPE_CHECKING, TypeAlias
+
+from attrs import define, field
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Subject: TypeAlias = tuple[str, str]
+"""What a transition belongs to: its kind (``order``, ``qualified``, ...) and its id."""
+
+# Beyond this a time can no longer be written as a four-digit year.
+_END_OF_TIME = datetime(9990, 1, 1, tzinfo=UTC).timestamp()
+
+
+@define(eq=False)
+class Pending:
+    """A transition that has not happened yet; ``due`` is ``None`` where a person must start it."""
+
+    name: str
+    subject: Subject
+    due: float | None
+    action: Callable[[], None]
+    live: bool = True
+
+
+@define(eq=False)
+class Clock:
+    """Virtual time in seconds since 1970, and the transitions waiting for it.
+
+    Arguments:
+        speed: virtual seconds in one real second; 0 stands still between `advance` calls.
+        start: the first instant shown, in seconds since 1970.
+    """
+
+    speed: float
+    start: float
+    _monotonic: Callable[[], float] = time.monotonic
+    _offset: float = field(init=False, default=0.0)
+    _origin: float = field(init=False, default=0.0)
+    _shown: float | None = field(init=False, default=None)
+    _heap: list[tuple[float, int, Pending]] = field(init=False, factory=list)
+    _count: int = field(init=False, default=0)
+    _waiting: dict[Subject, Pending] = field(init=False, factory=dict)
+    _timer: asyncio.TimerHandle | None = field(init=False, default=None)
+    _timer_due: float = field(init=False, default=float("inf"))
+    _running: bool = field(init=False, default=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._origin = self._monotonic()
+
+    @property
+    def now(self) -> float:
+        """The virtual time, in seconds since 1970."""
+        if self._shown is not None:
+            return self._shown
+        return self.start + self._offset + (self._monotonic() - self._origin) * self.speed
+
+    def plan(
+        self, subject: Subject, name: str, due: float | None, action: Callable[[], None]
+    ) -> None:
+        """Let *action* happen at *due* or when triggered; replaces the subject's last plan."""
+        self.forget(subject)
+        pending = Pending(name, subject, due, action)
+        self._waiting[subject] = pending
+        if due is not None:
+            self._count += 1
+            heapq.heappush(self._heap, (due, self._count, pending))
+            self._wake()
+
+    def call_at(self, due: float, action: Callable[[], None]) -> None:
+        """Let *action* happen at *due*; nothing replaces or triggers it."""
+        self._count += 1
+        heapq.heappush(self._heap, (due, self._count, Pending("", ("", ""), due, action)))
+        self._wake()
+
+    def forget(self, subject: Subject) -> None:
+        """Drop what is planned for *subject*, if anything is."""
+        pending = self._waiting.pop(subject, None)
+        if pending is not None:
+            pending.live = False
+
+    def pending(self, subject: Subject) -> Pending | None:
+        """What is planned for *subject*, or ``None``."""
+        return self._waiting.get(subject)
+
+    def trigger(self, subject: Subject) -> str:
+        """Do now what is planned for *subject*; answers its name, ``""`` where nothing is."""
+        pending = self._waiting.get(subject)
+        if pending is None:
+            return ""
+        self._fire(pending)
+        self._wake()
+        return pending.name
+
+    def advance(self, seconds: float) -> int:
+        """Move *seconds* ahead; answers how many transitions happened, each at its own time."""
+        if seconds < 0:
+            raise ValueError("time only moves forward: seconds must not be negative")
+        target = self.now + seconds
+        if target > _END_OF_TIME:
+            raise ValueError("that is beyond the end of virtual time")
+        happened = self._run_until(target)
+        self._offset += seconds
+        self._wake()
+        return happened
+
+    def run_due(self) -> int:
+        """Do what is due by now; answers how many transitions happened."""
+        if self._running or not self._heap or self._heap[0][0] > self.now:
+            return 0
+        return self._run_until(self.now)
+
+    def step(self) -> str | None:
+        """Jump to the next planned transition and do it alone; answers its name, or ``None``."""
+        while self._heap and not self._heap[0][2].live:
+            heapq.heappop(self._heap)
+        if not self._heap:
+            return None
+        due, _, pending = heapq.heappop(self._heap)
+        now = self.now
+        self._shown = max(due, now)
+        try:
+            self._fire(pending)
+        finally:
+            self._shown = None
+        self._offset += max(0.0, due - now)
+        self._wake()
+        return pending.name
+
+    def next_due(self) -> float | None:
+        """When the next planned transition is due, or ``None`` where none is."""
+        while self._heap and not self._heap[0][2].live:
+            heapq.heappop(self._heap)
+        return self._heap[0][0] if self._heap else None
+
+    def close(self) -> None:
+        """Drop the timer; nothing happens by itself any more."""
+        self._disarm()
+
+    def clear(self) -> None:
+        """Drop everything planned."""
+        self._heap.clear()
+        self._waiting.clear()
+        self._disarm()
+
+    def _run_until(self, target: float) -> int:
+        happened = 0
+        self._running = True
+        last = self.now
+        try:
+            while self._heap and self._heap[0][0] <= target:
+                due, _, pending = heapq.heappop(self._heap)
+                if pending.live:
+                    last = self._shown = max(due, last)
+                    self._fire(pending)
+                    happened += 1
+        finally:
+            self._shown = None
+            self._running = False
+        self._wake()
+        return happened
+
+    def _fire(self, pending: Pending) -> None:
+        pending.live = False
+        if self._waiting.get(pending.subject) is pending:
+            del self._waiting[pending.subject]
+        pending.action()
+
+    def _wake(self) -> None:
+        """See that the loop comes back when the next transition is due."""
+        due = self.next_due() if not self._running else None
+        if due is None:
+            return
+        now = self.now
+        if self.speed == 0 and due > now:
+            return
+        delay = max(0.0, (due - now) / self.speed) if self.speed else 0.0
+        if self._timer is not None and self._timer_due <= due:
+            return
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return  # not started yet: starting runs what is due
+        self._disarm()
+        self._timer_due = due
+        self._timer = loop.call_later(delay, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._disarm()
+        self.run_due()
+        self._wake()
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None
+        self._timer_due = float("inf")
+
+
+def business_days_after(moment: float, days: float) -> float:
+    """The time *days* business days after *moment*, Saturdays and Sundays left out (UTC)."""
+    at = datetime.fromtimestamp(moment, UTC)
+    whole, rest = divmod(days, 1)
+    at += timedelta(days=rest)
+    at = _past_weekend(at)
+    for _ in range(int(whole)):
+        at = _past_weekend(at + timedelta(days=1))
+    return at.timestamp()
+
+
+def _past_weekend(at: datetime) -> datetime:
+    while at.weekday() >= 5:
+        at += timedelta(days=1)
+    return at
+
+
+@lru_cache(maxsize=4096)
+def wire_time(moment: float, digits: int = 3) -> str:
+    """*moment* as the wire writes it: RFC 3339 in UTC with 3 or 6 fractional digits."""
+    at = datetime.fromtimestamp(moment, UTC)
+    text = at.isoformat(timespec="milliseconds" if digits == 3 else "microseconds")
+    return text.replace("+00:00", "Z")

@@ -1,0 +1,117 @@
+"""Who may call: the key, the tokens it bought, and when they end."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import time
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
+
+from attrs import define, field
+
+from .errors import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_CHALLENGE = 'Bearer realm="sandbox", Basic realm="sandbox"'
+
+
+@define(eq=False)
+class Credentials:
+    """The one key there is, and the tokens given out for it.
+
+    Arguments:
+        key_id, key_secret: the key.
+        token_lifetime: seconds of *real* time that a token says it lasts, and lasts.
+        new_token: makes a token.
+    """
+
+    key_id: str
+    key_secret: str = field(repr=False)
+    token_lifetime: float
+    new_token: Callable[[], str] = field(repr=False)
+    _now: Callable[[], float] = time.monotonic
+    _tokens: dict[str, float] = field(init=False, factory=dict, repr=False)
+    _basic: str = field(init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        pair = f"{self.key_id}:{self.key_secret}".encode()
+        self._basic = "Basic " + base64.b64encode(pair).decode()
+
+    def check(self, authorization: str) -> None:
+        """Let the header pass; raises `Refusal` (401), with ``expired`` where a token has."""
+        scheme, _, value = authorization.partition(" ")
+        if scheme.lower() == "bearer":
+            ends = self._tokens.get(value.strip())
+            if ends is None:
+                raise _refused("the token is not known", 'Bearer error="invalid_token"')
+            if ends <= self._now():
+                raise expired()
+        elif scheme.lower() != "basic":
+            raise _refused("credentials are missing", _CHALLENGE)
+        elif not self._is_key(authorization):
+            raise _refused("the key is not known", _CHALLENGE)
+
+    def issue(self, authorization: str, body: bytes, lifetime: float | None) -> dict[str, object]:
+        """Answer the token endpoint; *lifetime* makes the token end earlier than it says."""
+        try:
+            pairs = parse_qsl(body.decode("ascii"), errors="strict", max_num_fields=20)
+        except ValueError as error:
+            raise Refusal(400, "the form cannot be decoded", status="invalid_request") from error
+        form = dict(pairs)
+        by_form = (form.get("client_id"), form.get("client_secret"))
+        if not self._is_key(authorization) and by_form != (self.key_id, self.key_secret):
+            headers = {"WWW-Authenticate": 'Basic realm="sandbox"'}
+            raise Refusal(401, "the key is not known", status="invalid_client", headers=headers)
+        if form.get("grant_type") != "client_credentials":
+            raise Refusal(400, "use client_credentials", status="unsupported_grant_type")
+        token = self.new_token()
+        self._forget_old()
+        self._tokens[token] = self._now() + (self.token_lifetime if lifetime is None else lifetime)
+        return {
+            "access_token": token,
+            "token_type": "bearer",
+            "expires_in": int(self.token_lifetime),
+            "scope": "",
+        }
+
+    def expire_all(self) -> None:
+        """Every token given out so far is expired from now on."""
+        now = self._now()
+        self._tokens = dict.fromkeys(self._tokens, now)
+
+    def expire(self, authorization: str) -> None:
+        """The token in that header is expired from now on."""
+        token = authorization.partition(" ")[2].strip()
+        if token in self._tokens:
+            self._tokens[token] = self._now()
+
+    def _forget_old(self) -> None:
+        """Forget tokens that ended long ago, once there are many."""
+        if len(self._tokens) > 1000:
+            limit = self._now() - self.token_lifetime
+            self._tokens = {token: ends for token, ends in self._tokens.items() if ends > limit}
+
+    def _is_key(self, authorization: str) -> bool:
+        if authorization == self._basic:
+            return True
+        scheme, _, value = authorization.partition(" ")
+        if scheme.lower() != "basic":
+            return False
+        try:
+            pair = base64.b64decode(value.strip(), validate=True).decode()
+        except (binascii.Error, ValueError):
+            return False
+        return pair == f"{self.key_id}:{self.key_secret}"
+
+
+def expired() -> Refusal:
+    """The 401 of a token that has ended."""
+    challenge = 'Bearer error="invalid_token", error_description="The token is expired"'
+    return _refused("the token is expired", challenge)
+
+
+def _refused(message: str, challenge: str) -> Refusal:
+    return Refusal(401, message, headers={"WWW-Authenticate": challenge})

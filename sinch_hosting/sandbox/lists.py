@@ -1,0 +1,110 @@
+"""Pages: sizes, tokens, and the slice of a list that an answer holds."""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from .errors import invalid, shown
+from .store import Listed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from .store import Bucket
+
+DEFAULT_PAGE_SIZE = 100
+LARGEST_PAGE = 1000
+ABSURD_PAGE = 100_000
+
+R = TypeVar("R", bound=Listed)
+T = TypeVar("T")
+
+_NOT_IN_TOKEN = {"pageToken", "pageSize"}
+
+
+def page_size(query: Mapping[str, str]) -> int:
+    """The page size asked for, capped; raises `Refusal` for one that makes no sense."""
+    asked = query.get("pageSize", "0")
+    digits = asked.removeprefix("-")
+    if not (digits.isascii() and digits.isdigit()) or len(asked) > 20:
+        raise invalid("pageSize", "must be an integer")
+    if not 0 <= int(asked) <= ABSURD_PAGE:
+        raise invalid("pageSize", f"must lie between 0 and {ABSURD_PAGE}")
+    return min(int(asked) or DEFAULT_PAGE_SIZE, LARGEST_PAGE)
+
+
+def make_token(query: Mapping[str, str], cursor: Sequence[Any]) -> str:
+    """An opaque token for *cursor*, bound to the rest of the *query*."""
+    text = json.dumps([_fingerprint(query), *cursor])
+    return base64.urlsafe_b64encode(text.encode()).decode()
+
+
+def read_token(query: Mapping[str, str], length: int) -> list[Any]:
+    """The cursor in the query's token, ``[]`` without one; raises `Refusal` for a foreign one."""
+    token = query.get("pageToken", "")
+    if not token:
+        return []
+    try:
+        fingerprint, *cursor = json.loads(base64.urlsafe_b64decode(token.encode()))
+        good = len(cursor) == length and all(type(part) in {int, float} for part in cursor)
+    except (ValueError, TypeError, RecursionError):
+        good, fingerprint, cursor = False, 0, []
+    if not good:
+        raise invalid("pageToken", f"{shown(token)!r} is not a page token")
+    if fingerprint != _fingerprint(query):
+        raise invalid("pageToken", "belongs to a list with other parameters")
+    return list(cursor)
+
+
+def _fingerprint(query: Mapping[str, str]) -> int:
+    items = sorted(item for item in query.items() if item[0] not in _NOT_IN_TOKEN)
+    return zlib.crc32(repr(items).encode("utf-8", "surrogatepass"))
+
+
+def bucket_page(
+    bucket: Bucket[R],
+    query: Mapping[str, str],
+    wanted: Callable[[R], bool] | None,
+) -> tuple[list[R], str, int]:
+    """One page of *bucket*: its records, the next page's token or ``""``, and the total."""
+    size = page_size(query)
+    order_by = query.get("orderBy", "")
+    if order_by not in {"", "createdTime", "updatedTime"}:
+        raise invalid("orderBy", "must be createdTime or updatedTime")
+    total = bucket.live if wanted is None else sum(map(wanted, bucket.after(0)))
+    if order_by:
+        return (*_ordered_page(bucket, query, wanted, size), total)
+    cursor = read_token(query, 1) or [0]
+    found = bucket.page(int(cursor[0]), size + 1, wanted)
+    token = make_token(query, [found[size - 1].entry]) if len(found) > size else ""
+    return found[:size], token, total
+
+
+def _ordered_page(
+    bucket: Bucket[R], query: Mapping[str, str], wanted: Callable[[R], bool] | None, size: int
+) -> tuple[list[R], str]:
+    created = query["orderBy"] == "createdTime"
+
+    def key(record: R) -> tuple[float, int]:
+        return (record.created if created else record.updated, record.entry)
+
+    cursor = read_token(query, 2)
+    records = [record for record in bucket.after(0) if wanted is None or wanted(record)]
+    if cursor:
+        behind = (cursor[0], cursor[1])
+        records = [record for record in records if key(record) > behind]
+    records.sort(key=key)
+    token = make_token(query, key(records[size - 1])) if len(records) > size else ""
+    return records[:size], token
+
+
+def sequence_page(items: Sequence[T], query: Mapping[str, str]) -> tuple[Sequence[T], str]:
+    """One page of a short sequence that only grows at its end, and the next token or ``""``."""
+    size = page_size(query)
+    start = int((read_token(query, 1) or [0])[0])
+    end = start + size
+    token = make_token(query, [end]) if 0 <= end < len(items) else ""
+    return items[max(start, 0) : end], token

@@ -1,0 +1,170 @@
+"""The five operations that create orders."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from attrs import define
+
+from .checks import (
+    check_callback_url,
+    check_email,
+    check_filled,
+    check_numbers,
+    check_region,
+    parse_time,
+)
+from .errors import conflict, failed_precondition, invalid, not_found
+from .numbers_life import TMO_ELSEWHERE
+from .records import UNSPECIFIED, HostingOrder, OrderNumber
+from .store import is_toll_free
+from .wire import order_json
+
+if TYPE_CHECKING:
+    from .operations import Call
+    from .orders_life import OrdersLife
+    from .store import World
+
+Json: TypeAlias = dict[str, Any]
+
+TEXT_ENABLE_LIMIT = 500
+"""The numbers in one text-enabling request."""
+DEFAULT_NNID = "104029"
+"""The account's own NNID, used where a request names none."""
+QUALIFIED = frozenset({"VERIFIED", "HOSTING_IN_PROGRESS", "HOSTING_FAILED"})
+"""The states in which a qualified number may be text-enabled (again)."""
+
+
+@define(eq=False)
+class OrderCreation:
+    """Checks what a schema cannot say, and starts orders."""
+
+    world: World
+    life: OrdersLife
+
+    def import_numbers(self, call: Call) -> Json:
+        """ImportNumbers."""
+        order = self._order(call.body, "IMPORT", self.world.import_limit)
+        order.migrate_to_sinch_tmo = call.body.get("migrateToSinchTmo", False)
+        self._refuse_hosted(order)
+        return self._start(order)
+
+    def text_enable(self, call: Call) -> Json:
+        """TextEnableHostingOrderNumbers."""
+        order = self._text_enable_order(call.body)
+        self._refuse_hosted(order)
+        return self._start(order)
+
+    def text_enable_qualified(self, call: Call) -> Json:
+        """TextEnableQualifiedNumbers: answers the id alone."""
+        order = self._text_enable_order(call.body)
+        self._refuse_unqualified(order)
+        return {"hostingOrderId": self._start(order)["hostingOrderId"]}
+
+    def text_enable_toll_free(self, call: Call) -> Json:
+        """TextEnableTollFreeHostingOrderNumbers."""
+        order = self._toll_free_order(call.body)
+        self._refuse_hosted(order)
+        return self._start(order)
+
+    def text_enable_toll_free_qualified(self, call: Call) -> Json:
+        """TextEnableTollFreeQualifiedNumbers."""
+        order = self._toll_free_order(call.body)
+        self._refuse_unqualified(order)
+        return self._start(order)
+
+    def _start(self, order: HostingOrder) -> Json:
+        self.life.begin(order)
+        return order_json(order, self.world.project_id)
+
+    def _order(self, body: Json, kind: str, most: int) -> HostingOrder:
+        region = check_region(body["regionCode"])
+        numbers = check_numbers(body["numbers"], "numbers", most, region)
+        plan = check_filled(body["servicePlanId"], "servicePlanId")
+        campaign_id, now = body.get("campaignId", ""), self.world.now
+        before = "WAITING" if campaign_id else UNSPECIFIED
+        return HostingOrder(
+            hosting_order_id=self.world.identifier(),
+            type=kind,
+            region_code=region,
+            service_plan_id=plan,
+            campaign_id=campaign_id,
+            display_name=body.get("displayName", ""),
+            callback_url=check_callback_url(body.get("callbackUrl", "")),
+            numbers={
+                number: OrderNumber(number, campaign=before, updated=now) for number in numbers
+            },
+            created=now,
+            updated=now,
+            nnid=body.get("nnid") or DEFAULT_NNID,
+        )
+
+    def _text_enable_order(self, body: Json) -> HostingOrder:
+        order = self._order(body, "TYPE_TEXT_ENABLE", TEXT_ENABLE_LIMIT)
+        _set_letter(order, body, ("directLoaInfo", "resellerLoaInfo", "blanketLoaInfo"))
+        for position, number in enumerate(order.numbers):
+            if is_toll_free(number):
+                raise invalid(f"numbers[{position}]", f"{number} is toll-free")
+        if "scheduledOsrUpdateTime" in body:
+            order.scheduled = parse_time(body["scheduledOsrUpdateTime"])
+        return order
+
+    def _toll_free_order(self, body: Json) -> HostingOrder:
+        order = self._order(body, "TYPE_TEXT_ENABLE", TEXT_ENABLE_LIMIT)
+        order.toll_free = True
+        for name in ("campaignId", "nnid", "blanketLoaInfo"):
+            if body.get(name) is not None:
+                raise invalid(name, "has no place in a toll-free request")
+        _set_letter(order, body, ("directLoaInfo", "resellerLoaInfo"))
+        for position, number in enumerate(order.numbers):
+            if not is_toll_free(number):
+                raise invalid(f"numbers[{position}]", f"{number} is not toll-free")
+        schedule = body.get("scheduledZipwhipProvisioningTime", "")
+        if schedule:
+            order.scheduled = parse_time(schedule, zone_required=False)
+            if order.scheduled is None:
+                raise invalid("scheduledZipwhipProvisioningTime", "must be a time")
+        return order
+
+    def _refuse_hosted(self, order: HostingOrder) -> None:
+        """409 for imported numbers, except those that T-Mobile refused and that now migrate."""
+        for number in order.numbers:
+            imported = self.world.imported.get(number)
+            if imported is None:
+                continue
+            elsewhere = any(c.error_code == TMO_ELSEWHERE for c in imported.carriers)
+            if not (elsewhere and order.migrate_to_sinch_tmo):
+                raise conflict(f"{number} is already imported")
+
+    def _refuse_unqualified(self, order: HostingOrder) -> None:
+        for number in order.numbers:
+            qualified = self.world.qualified.get(number)
+            if qualified is None:
+                raise not_found(f"qualified number {number}")
+            if qualified.state == "HOSTING_DONE" or number in self.world.imported:
+                raise conflict(f"{number} is already hosted")
+            if qualified.state not in QUALIFIED:
+                raise failed_precondition(f"{number} is not qualified: it is {qualified.state}")
+        order.through_qualification = True
+
+
+_LETTER_KINDS = {
+    "directLoaInfo": "DIRECT",
+    "resellerLoaInfo": "RESELLER",
+    "blanketLoaInfo": "BLANKET",
+}
+
+
+def _set_letter(order: HostingOrder, body: Json, allowed: tuple[str, ...]) -> None:
+    """Take the one letter of the request; raises `Refusal` for none, or more than one."""
+    given = [name for name in allowed if name in body]
+    if len(given) != 1:
+        raise invalid(given[-1] if given else allowed[0], f"give one of {', '.join(allowed)}")
+    order.letter_kind = _LETTER_KINDS[given[0]]
+    if order.letter_kind == "BLANKET":
+        return
+    info = body[given[0]]
+    person = info["authorisedPerson"]
+    check_email(person["email"], f"{given[0]}.authorisedPerson.email")
+    kept = ("authorisedPerson", "address", "currentVoiceCarrier", "businessName")
+    order.letter_info = {name: info[name] for name in kept if name in info}

@@ -1,0 +1,195 @@
+"""What people do: signing letters, mailing invoices, reviewing, refusing, answering phones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+from attrs import evolve
+
+from .orders_life import FINAL
+from .records import FAILURE_CODES, NO_PLAN, HostingOrder, ImportedNumber, Plan, QualifiedNumber
+
+if TYPE_CHECKING:
+    from .operations import Operations
+    from .store import World
+
+
+class HasOrderId(Protocol):
+    """Anything with the id of an order, such as a client's order object."""
+
+    @property
+    def hosting_order_id(self) -> str:
+        """The id."""
+        ...
+
+
+class HasPhoneNumber(Protocol):
+    """Anything with a phone number, such as a client's number object."""
+
+    @property
+    def phone_number(self) -> str:
+        """The number."""
+        ...
+
+
+OrderLike: TypeAlias = "HasOrderId | str"
+NumberLike: TypeAlias = "HasPhoneNumber | str"
+
+_REVIEWABLE = {
+    "ELIGIBLE_CHECK_PENDING",
+    "ELIGIBLE",
+    "NOT_ELIGIBLE",
+    "VERIFICATION_PENDING",
+    "VERIFICATION_FAILED",
+    "VERIFICATION_BLOCKED",
+}
+
+
+class People:
+    """The handles for what a person would do. Orders and numbers go by object or by id.
+
+    Every handle raises `LookupError` for what is not there and `ValueError` for what makes no
+    sense in the present state.
+    """
+
+    def __init__(self, world: World, operations: Operations) -> None:
+        self._world = world
+        self._operations = operations
+
+    def order(self, order: OrderLike) -> HostingOrder:
+        """The sandbox's own record of an order."""
+        wanted = order if isinstance(order, str) else order.hosting_order_id
+        found = self._world.orders.get(wanted)
+        if found is None:
+            raise LookupError(f"there is no order {wanted!r}")
+        return found
+
+    def qualified_number(self, number: NumberLike) -> QualifiedNumber:
+        """The sandbox's own record of a qualified number."""
+        found = self._world.qualified.get(_phone(number))
+        if found is None:
+            raise LookupError(f"{_phone(number)} is not a qualified number")
+        return found
+
+    def imported_number(self, number: NumberLike) -> ImportedNumber:
+        """The sandbox's own record of an imported number."""
+        found = self._world.imported.get(_phone(number))
+        if found is None:
+            raise LookupError(f"{_phone(number)} is not an imported number")
+        return found
+
+    def sign_letter(self, order: OrderLike) -> None:
+        """The authorised person signs; a letter that is still being prepared is mailed first."""
+        self._operations.orders_life.sign(self._awaiting_signature(order))
+
+    def decline_letter(self, order: OrderLike) -> None:
+        """The authorised person declines: the order is rejected."""
+        self._operations.orders_life.decline(self._awaiting_signature(order))
+
+    def reject(self, order: OrderLike, reason: str = "rejected by a reviewer") -> None:
+        """Somebody at the vendor rejects the order."""
+        found = self.order(order)
+        _check_open(found)
+        self._operations.orders_life.reject(found, reason)
+
+    def complete(self, order: OrderLike) -> None:
+        """Let everything that the order still waits for happen now, one thing after another."""
+        found = self.order(order)
+        while found.state not in FINAL and self._operations.orders_life.hurry(found):
+            pass
+
+    def trigger(self, subject: OrderLike | NumberLike) -> str:
+        """Let the next planned transition of an order or a number happen now.
+
+        This is how ``manual`` transitions happen. Answers the transition's name. An id that
+        starts with ``+`` is a number; one in qualification goes before an imported one.
+        """
+        for key in self._subjects(subject):
+            happened = self._world.clock.trigger(key)
+            if happened:
+                return happened
+        raise ValueError(f"nothing is planned for {subject!r}")
+
+    def receive_invoices(self, numbers: NumberLike | Iterable[NumberLike]) -> None:
+        """Invoices that list *numbers* reach orders@sinch.com: their review can end."""
+        for number in self._qualified(numbers):
+            self._operations.qualification.receive_invoices(number)
+
+    def approve(self, numbers: NumberLike | Iterable[NumberLike]) -> None:
+        """The reviewer approves *numbers*: they are VERIFIED."""
+        found = self._qualified(numbers)
+        for number in found:
+            _check_reviewable(number)
+        for number in found:
+            self._operations.qualification.approve(number)
+
+    def refuse(self, number: NumberLike, reason: str = "refused by the reviewer") -> None:
+        """The reviewer refuses: NOT_ELIGIBLE during that check, else VERIFICATION_FAILED."""
+        found = self.qualified_number(number)
+        _check_reviewable(found)
+        self._operations.qualification.refuse(found, reason)
+
+    def voice_code(self, number: NumberLike) -> str:
+        """The code that the last voice call to *number* said."""
+        code = self.qualified_number(number).code
+        if not code:
+            raise LookupError(f"no voice call to {_phone(number)} is open")
+        return code
+
+    def plan(self, number: NumberLike, **failures: str) -> Plan:
+        """Settle what shall go wrong with *number*; see `Plan` for the names.
+
+        Several calls add up; ``""`` takes a failure away. Answers the plan as it is now.
+        """
+        phone_number = _phone(number)
+        for name in ("osr", "campaign"):
+            code = failures.get(name, "")
+            if code and code not in FAILURE_CODES:
+                raise ValueError(f"{code!r} is no failure code; there are {FAILURE_CODES}")
+        try:
+            plan = evolve(self._world.plans.get(phone_number, NO_PLAN), **failures)
+        except TypeError as error:
+            raise ValueError(f"a plan has no such failure: {', '.join(failures)}") from error
+        self._world.plans[phone_number] = plan
+        return plan
+
+    def _awaiting_signature(self, order: OrderLike) -> HostingOrder:
+        found = self.order(order)
+        _check_open(found)
+        if found.letter_kind not in {"DIRECT", "RESELLER"}:
+            raise ValueError(f"order {found.hosting_order_id} has no letter to sign")
+        while found.state in {"DRAFT", "SUBMITTED"}:
+            self._operations.orders_life.hurry(found)
+        if found.state != "WAITING_FOR_LOA_SIGNATURE":
+            raise ValueError(f"order {found.hosting_order_id} is {found.state}: no letter waits")
+        return found
+
+    def _qualified(self, numbers: NumberLike | Iterable[NumberLike]) -> list[QualifiedNumber]:
+        if isinstance(numbers, Iterable) and not isinstance(numbers, str):
+            return [self.qualified_number(number) for number in numbers]
+        return [self.qualified_number(numbers)]
+
+    def _subjects(self, subject: OrderLike | NumberLike) -> list[tuple[str, str]]:
+        if isinstance(subject, str):
+            wanted, is_order = subject, not subject.startswith("+")
+        else:
+            is_order = hasattr(subject, "hosting_order_id")
+            wanted = str(getattr(subject, "hosting_order_id" if is_order else "phone_number"))
+        if is_order:
+            return [("order", self.order(wanted).hosting_order_id)]
+        return [("qualified", wanted), ("imported", wanted)]
+
+
+def _phone(number: NumberLike) -> str:
+    return number if isinstance(number, str) else number.phone_number
+
+
+def _check_open(order: HostingOrder) -> None:
+    if order.state in FINAL:
+        raise ValueError(f"order {order.hosting_order_id} is {order.state} already")
+
+
+def _check_reviewable(number: QualifiedNumber) -> None:
+    if number.state not in _REVIEWABLE:
+        raise ValueError(f"{number.phone_number} is {number.state}: its review is over")

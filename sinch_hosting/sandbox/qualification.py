@@ -1,0 +1,153 @@
+"""The qualification of numbers: eligibility, review, voice challenge, hosting."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from attrs import define
+
+from .errors import failed_precondition
+from .records import QualifiedNumber
+from .store import region_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .store import World
+
+MAX_WRONG_CODES = 3
+"""Wrong codes in a row after which verification is blocked."""
+
+
+@define(eq=False)
+class Qualification:
+    """Moves qualified numbers along; each has at most one planned transition at a time."""
+
+    world: World
+
+    def begin(self, phone_number: str) -> QualifiedNumber:
+        """Take in *phone_number* and start its review."""
+        now = self.world.now
+        number = QualifiedNumber(phone_number, region_of(phone_number), now, now)
+        self.world.qualified[phone_number] = number
+        self._enter(number, number.state)
+        self._plan(number, "check_eligibility", self._check)
+        return number
+
+    def remove(self, number: QualifiedNumber) -> None:
+        """The number leaves qualification."""
+        self.world.clock.forget(("qualified", number.phone_number))
+        self.world.qualified_index.remove(number)
+        del self.world.qualified[number.phone_number]
+
+    def receive_invoices(self, number: QualifiedNumber) -> None:
+        """The invoices that list *number* arrived: its review can end now."""
+        number.invoices_received = True
+        if number.state == "VERIFICATION_PENDING":
+            self._plan(number, "review", self._review)
+
+    def approve(self, number: QualifiedNumber) -> None:
+        """The reviewer approves: the number is VERIFIED, whatever was still missing."""
+        self.world.clock.forget(("qualified", number.phone_number))
+        number.eligibility_error = number.verification_error = ""
+        self._enter(number, "VERIFIED")
+
+    def refuse(self, number: QualifiedNumber, reason: str) -> None:
+        """The reviewer refuses: not eligible while that is open, else not verified."""
+        self.world.clock.forget(("qualified", number.phone_number))
+        if number.state == "ELIGIBLE_CHECK_PENDING":
+            number.eligibility_error = reason
+            self._enter(number, "NOT_ELIGIBLE")
+        else:
+            number.verification_error = reason
+            self._enter(number, "VERIFICATION_FAILED")
+
+    def call(self, number: QualifiedNumber) -> None:
+        """Ring the number and say a code; raises `Refusal` where that makes no sense."""
+        if number.state not in {"ELIGIBLE", "VERIFICATION_PENDING", "VERIFICATION_FAILED"}:
+            raise failed_precondition(f"a number in state {number.state} takes no voice challenge")
+        number.code = f"{self.world.random.randrange(10000):04d}"
+        if number.state != "VERIFICATION_PENDING":
+            # A review that ended badly does not end the challenge, and the other way round.
+            self._enter(number, "VERIFICATION_PENDING")
+            self._plan_invoices(number)
+        number.verification_error = ""
+        number.updated = self.world.now
+        self.world.mail(
+            "voice",
+            number.phone_number,
+            "A voice call with a verification code",
+            f"Your code is {' '.join(number.code)}.",
+            phone_number=number.phone_number,
+        )
+
+    def verify(self, number: QualifiedNumber, code: str) -> None:
+        """Compare *code* with what was said; raises `Refusal` where no challenge is open."""
+        open_states = {"VERIFICATION_PENDING", "VERIFICATION_FAILED"}
+        if not number.code or number.state not in open_states:
+            raise failed_precondition("no voice challenge is open for this number")
+        if code == number.code:
+            number.code, number.wrong_codes = "", 0
+            self.approve(number)
+            return
+        number.wrong_codes += 1
+        left = MAX_WRONG_CODES - number.wrong_codes
+        self.world.clock.forget(("qualified", number.phone_number))
+        number.verification_error = f"wrong code, {left} tries left"
+        if left:
+            self._enter(number, "VERIFICATION_FAILED")
+        else:
+            number.code = ""
+            self._enter(number, "VERIFICATION_BLOCKED")
+
+    def hosting_started(self, phone_number: str) -> None:
+        """An order took the number up, if it is qualified at all."""
+        number = self.world.qualified.get(phone_number)
+        if number is not None and number.state in {"VERIFIED", "HOSTING_FAILED"}:
+            number.hosting_error = ""
+            self._enter(number, "HOSTING_IN_PROGRESS")
+
+    def hosting_ended(self, phone_number: str, error: str) -> None:
+        """An order ended for the number, well where *error* is empty."""
+        number = self.world.qualified.get(phone_number)
+        if number is not None and number.state == "HOSTING_IN_PROGRESS":
+            number.hosting_error = error
+            self._enter(number, "HOSTING_FAILED" if error else "HOSTING_DONE")
+
+    def _check(self, number: QualifiedNumber) -> None:
+        refusal = self.world.plan_for(number.phone_number).not_eligible
+        if refusal:
+            self.refuse(number, refusal)
+            return
+        self._enter(number, "ELIGIBLE")
+        self._plan(number, "open_verification", self._open)
+
+    def _open(self, number: QualifiedNumber) -> None:
+        self._enter(number, "VERIFICATION_PENDING")
+        self._plan_invoices(number)
+
+    def _plan_invoices(self, number: QualifiedNumber) -> None:
+        if number.invoices_received:
+            self._plan(number, "review", self._review)
+        else:
+            self._plan(number, "send_invoices", self.receive_invoices)
+
+    def _review(self, number: QualifiedNumber) -> None:
+        refusal = self.world.plan_for(number.phone_number).not_verified
+        if refusal:
+            self.refuse(number, refusal)
+        else:
+            self.approve(number)
+
+    def _enter(self, number: QualifiedNumber, state: str) -> None:
+        number.state = state
+        number.updated = self.world.now
+        number.history.append((number.updated, state))
+        self.world.qualified_index.put((state,), number)
+
+    def _plan(
+        self, number: QualifiedNumber, name: str, action: Callable[[QualifiedNumber], None]
+    ) -> None:
+        subject = ("qualified", number.phone_number)
+        self.world.clock.plan(subject, name, self.world.due(name), partial(action, number))

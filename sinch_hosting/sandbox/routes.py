@@ -1,0 +1,225 @@
+"""Which operation a request is for, and what the contract says about its parts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+from urllib.parse import unquote
+
+from attrs import frozen
+
+from . import checks
+from .errors import Refusal, not_found
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from .checks import Shape
+    from .operations import Call, Json, Operations
+
+Path: TypeAlias = tuple[str, ...]
+
+
+@frozen
+class Operation:
+    """One of the 23 operations.
+
+    Arguments:
+        operation_id: the contract's name for it.
+        perform: finds the method that does it.
+        shape: what its body must look like; ``None`` where it takes none.
+        required: the query parameters that must be there.
+        nested: whether its errors (401 apart) come in the nested shape.
+        body_optional: whether an empty body stands for no fields.
+        writes: whether it may change anything.
+        lists: the field of its answer that holds the page, where it answers one.
+    """
+
+    operation_id: str
+    perform: Callable[[Operations], Callable[[Call], Json]]
+    shape: Shape | None = None
+    required: tuple[str, ...] = ()
+    nested: bool = False
+    body_optional: bool = False
+    writes: bool = False
+    lists: str = ""
+
+
+_LINKED = ("servicePlanId", "campaignId")
+
+TABLE: Mapping[Path, Mapping[str, Operation]] = {
+    ("importedNumbers",): {
+        "GET": Operation(
+            "ListImportedNumbers",
+            lambda o: o.imported.list,
+            required=_LINKED,
+            lists="importedNumbers",
+        ),
+        "POST": Operation(
+            "ImportNumber",
+            lambda o: o.imported.import_number,
+            checks.CREATE_IMPORTED_NUMBER,
+            writes=True,
+        ),
+    },
+    ("importedNumbers", "{phoneNumber}"): {
+        "GET": Operation("GetImportedNumber", lambda o: o.imported.get),
+        "DELETE": Operation("DeleteImportedNumber", lambda o: o.imported.delete, writes=True),
+        "PATCH": Operation(
+            "UpdateImportedNumber",
+            lambda o: o.imported.update,
+            checks.UPDATE_IMPORTED_NUMBER,
+            writes=True,
+        ),
+    },
+    ("hostingOrders",): {
+        "GET": Operation(
+            "ListHostingOrders",
+            lambda o: o.orders.list,
+            required=("states", "type", *_LINKED),
+            lists="hostingOrders",
+        ),
+    },
+    ("hostingOrders", "{hostingOrderId}"): {
+        "GET": Operation("GetHostingOrder", lambda o: o.orders.get),
+    },
+    ("hostingOrders", "{hostingOrderId}", "report"): {
+        "GET": Operation("GetHostingOrderReport", lambda o: o.orders.report),
+    },
+    ("hostingOrders", "{hostingOrderId}", "numbers"): {
+        "GET": Operation("ListHostingOrderNumbers", lambda o: o.orders.numbers, lists="numbers"),
+    },
+    ("hostingOrders", "{hostingOrderId}", "numbers", "{phoneNumber}"): {
+        "GET": Operation("GetHostingOrderNumber", lambda o: o.orders.number),
+    },
+    ("hostingOrders:importNumbers",): {
+        "POST": Operation(
+            "ImportNumbers",
+            lambda o: o.creation.import_numbers,
+            checks.IMPORT_NUMBERS,
+            writes=True,
+        ),
+    },
+    ("hostingOrders:textEnableNumbers",): {
+        "POST": Operation(
+            "TextEnableHostingOrderNumbers",
+            lambda o: o.creation.text_enable,
+            checks.TEXT_ENABLE,
+            writes=True,
+        ),
+    },
+    ("hostingOrders:textEnableTollFreeNumbers",): {
+        "POST": Operation(
+            "TextEnableTollFreeHostingOrderNumbers",
+            lambda o: o.creation.text_enable_toll_free,
+            checks.TEXT_ENABLE_TOLL_FREE,
+            writes=True,
+        ),
+    },
+    ("callbackConfiguration",): {
+        "GET": Operation("GetCallbackConfiguration", lambda o: o.callbacks.get, nested=True),
+        "PATCH": Operation(
+            "UpdateCallbackConfiguration",
+            lambda o: o.callbacks.update,
+            checks.CALLBACK_CONFIGURATION,
+            nested=True,
+            body_optional=True,
+            writes=True,
+        ),
+    },
+    ("qualifiedNumbers",): {
+        "GET": Operation(
+            "ListQualifiedNumbers",
+            lambda o: o.qualified.list,
+            required=("states",),
+            lists="qualifiedNumbers",
+        ),
+    },
+    ("qualifiedNumbers", "{phoneNumber}"): {
+        "GET": Operation("GetQualifiedNumber", lambda o: o.qualified.get),
+        "DELETE": Operation("DeleteQualifiedNumber", lambda o: o.qualified.delete, writes=True),
+    },
+    ("qualifiedNumbers:addNumbers",): {
+        "POST": Operation(
+            "AddQualifiedNumbers", lambda o: o.qualified.add, checks.ADD_NUMBERS, writes=True
+        ),
+    },
+    ("qualifiedNumbers:textEnableNumbers",): {
+        "POST": Operation(
+            "TextEnableQualifiedNumbers",
+            lambda o: o.creation.text_enable_qualified,
+            checks.TEXT_ENABLE,
+            writes=True,
+        ),
+    },
+    ("qualifiedNumbers:textEnableTollFreeNumbers",): {
+        "POST": Operation(
+            "TextEnableTollFreeQualifiedNumbers",
+            lambda o: o.creation.text_enable_toll_free_qualified,
+            checks.TEXT_ENABLE_TOLL_FREE,
+            writes=True,
+        ),
+    },
+    ("qualifiedNumbers", "{phoneNumber}:verifyVoiceChallenge"): {
+        "POST": Operation(
+            "VerifyVoiceChallenge",
+            lambda o: o.qualified.verify_voice_challenge,
+            checks.VERIFY_CODE,
+            writes=True,
+        ),
+    },
+    ("qualifiedNumbers", "{phoneNumber}:sendVoiceChallenge"): {
+        "POST": Operation(
+            "SendVoiceChallenge", lambda o: o.qualified.send_voice_challenge, writes=True
+        ),
+    },
+}
+"""Every path below the project, and the operations on it by method."""
+
+OPERATION_IDS = tuple(op.operation_id for methods in TABLE.values() for op in methods.values())
+"""The contract's names of the operations."""
+
+_PREFIX = "/v1/projects/"
+
+
+def find(method: str, raw_path: str, project_id: str) -> tuple[Operation, dict[str, str]]:
+    """The operation for a request and its path parameters; raises `Refusal` (404, 405)."""
+    parts = _parts(raw_path, project_id)
+    template, values = _template(parts)
+    methods = TABLE.get(template)
+    if methods is None:
+        raise not_found(raw_path)
+    operation = methods.get(method)
+    if operation is None:
+        allowed = ", ".join(sorted(methods))
+        raise Refusal(405, f"{method} is not allowed here", headers={"Allow": allowed})
+    return operation, values
+
+
+def _parts(raw_path: str, project_id: str) -> list[str]:
+    if not raw_path.startswith(_PREFIX):
+        raise not_found(raw_path)
+    try:
+        project, *parts = [
+            unquote(part, errors="strict") for part in raw_path[len(_PREFIX) :].split("/")
+        ]
+    except UnicodeDecodeError as error:
+        raise Refusal(400, "the path cannot be decoded") from error
+    if project != project_id:
+        raise not_found(f"project {project}")
+    return parts
+
+
+def _template(parts: list[str]) -> tuple[Path, dict[str, str]]:
+    """The path with its parameters named, and their values; a row of `TABLE` or nothing known."""
+    values: dict[str, str] = {}
+    template = list(parts)
+    if len(parts) > 1 and parts[0] == "hostingOrders":
+        values["hostingOrderId"], template[1] = parts[1], "{hostingOrderId}"
+        position = 3
+    else:
+        position = 1
+    if len(parts) > position:
+        phone_number, colon, verb = parts[position].partition(":")
+        values["phoneNumber"] = phone_number
+        template[position] = "{phoneNumber}" + colon + verb
+    return tuple(template), values

@@ -1,0 +1,223 @@
+"""`Sandbox`: the simulated service as one object, with its clock, its people and its witness."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import deque
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from .checks import is_loopback
+from .clock import Clock
+from .credentials import Credentials
+from .http import Service
+from .operations import Operations
+from .people import People
+from .profile import profile_named
+from .store import World
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
+
+    from .profile import Profile, TimingSpec
+    from .records import HostingOrder, Letter, Mail, RequestRecord
+
+PROJECT_ID = "d1923022-5199-4bb3-a513-c47b3a656bc5"
+KEY_ID = "sandbox-key-id"
+KEY_SECRET = "sandbox-key-secret"  # noqa: S105 - it opens nothing but this stand-in
+MONDAY = datetime(2026, 1, 5, 14, tzinfo=UTC)
+"""Where time starts when the clock is stepped by hand or the seed is given."""
+
+_log = logging.getLogger("sinch_hosting.sandbox")
+
+
+class Sandbox(People):
+    """The simulated service on a port of this machine; use it as ``async with``.
+
+    Arguments:
+        host, port: where it listens; port 0 takes a free one. Other hosts than loopback ones
+            are possible, and warned about: anybody who reaches it may use it.
+        speed: virtual seconds in one real second; 0 stands still but for `advance`.
+        seed: makes ids, codes, delays and faults reproducible, and time start at a fixed
+            Monday (as does ``speed=0``).
+        profile: ``standard``, ``immediate``, ``manual``, ``people``, ``troubled``, or a `Profile`.
+        transitions: other timings for single transitions: ``"immediate"``, ``"manual"``,
+            seconds, a `timedelta`, or a pair of them to draw between.
+        start: the virtual time at which it starts.
+        token_lifetime: seconds of real time that a token lasts.
+        import_limit: the numbers allowed in one import order.
+        project_id, key_id, key_secret, hmac_secret: what it knows; the defaults will do.
+        request_log: how many requests `requests` remembers.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        speed: float = 3600.0,
+        seed: int | None = None,
+        profile: Profile | str = "standard",
+        transitions: Mapping[str, TimingSpec] | None = None,
+        start: datetime | None = None,
+        token_lifetime: float = 3600.0,
+        import_limit: int = 5,
+        project_id: str = PROJECT_ID,
+        key_id: str = KEY_ID,
+        key_secret: str = KEY_SECRET,
+        hmac_secret: str = "sandbox-hmac-secret",  # noqa: S107 - as above
+        request_log: int = 100_000,
+    ) -> None:
+        if not 0 <= speed < float("inf"):
+            raise ValueError("speed must be 0 or a positive number")
+        if start is None:
+            start = MONDAY if speed == 0 or seed is not None else datetime.now(UTC)
+        if seed is None:
+            seed = int.from_bytes(os.urandom(4), "big")
+        self.seed = seed
+        self._host, self._port = host, port
+        chosen = profile_named(profile).with_timings(**dict(transitions or {}))
+        self._world = World(
+            Clock(float(speed), start.timestamp()),
+            chosen,
+            seed,
+            project_id,
+            hmac_secret,
+            import_limit,
+        )
+        operations = Operations.over(self._world)
+        super().__init__(self._world, operations)
+        self.project_id = project_id
+        self.key_id = key_id
+        self._credentials = Credentials(
+            key_id, key_secret, token_lifetime, lambda: self._world.identifier(40)
+        )
+        self._requests: deque[RequestRecord] = deque(maxlen=request_log)
+        self._service = Service(self._world, operations, self._credentials, self._requests)
+        self._runner: web.ServerRunner | None = None
+
+    def __repr__(self) -> str:
+        where = self.base_url if self._runner else "not started"
+        return f"<Sandbox {where} seed={self.seed} profile={self._world.profile.name}>"
+
+    async def start(self) -> Sandbox:
+        """Listen; answers itself. Raises `OSError` where the port is taken."""
+        if self._runner is not None:
+            raise RuntimeError("the sandbox is already running")
+        if not is_loopback(self._host):
+            _log.warning("the sandbox listens on %s: whoever reaches it may use it", self._host)
+        server = web.Server(self._service.handle, access_log=None)
+        runner = web.ServerRunner(server, shutdown_timeout=0.5)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, self._host, self._port).start()
+        except BaseException:
+            await runner.cleanup()
+            raise
+        self._port = int(runner.addresses[0][1])
+        self._runner = runner
+        self._world.clock.run_due()
+        return self
+
+    async def stop(self) -> None:
+        """Stop listening and drop every connection; stopping twice is fine."""
+        runner, self._runner = self._runner, None
+        self._world.clock.close()
+        if runner is not None:
+            await runner.cleanup()
+
+    async def __aenter__(self) -> Sandbox:
+        return await self.start()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.stop()
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        return self._port
+
+    @property
+    def base_url(self) -> str:
+        """The address that stands for the vendor's server."""
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{self._port}"
+
+    @property
+    def auth_url(self) -> str:
+        """The whole token endpoint."""
+        return f"{self.base_url}/oauth2/token"
+
+    @property
+    def key_secret(self) -> str:
+        """The secret of the one key."""
+        return self._credentials.key_secret
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """The five variables that point a program at it."""
+        return {
+            "SINCH_PROJECT_ID": self.project_id,
+            "SINCH_KEY_ID": self.key_id,
+            "SINCH_KEY_SECRET": self.key_secret,
+            "SINCH_HOSTING_BASE_URL": self.base_url,
+            "SINCH_HOSTING_AUTH_URL": self.auth_url,
+        }
+
+    @property
+    def hmac_secret(self) -> str:
+        """The key that signs callbacks, as configured now."""
+        return self._world.hmac_secret
+
+    @property
+    def now(self) -> datetime:
+        """The virtual time."""
+        return datetime.fromtimestamp(self._world.now, UTC)
+
+    def advance(self, delta: timedelta | None = None, /, **units: float) -> int:
+        """Move virtual time ahead, as ``advance(days=2)`` or ``advance(timedelta(days=2))``.
+
+        What is due on the way happens in order, each at its own time. Answers how many
+        transitions happened.
+        """
+        return self._world.clock.advance((delta or timedelta(**units)).total_seconds())
+
+    def step(self) -> str | None:
+        """Jump to the next transition and let it happen; its name, ``None`` where none is left."""
+        return self._world.clock.step()
+
+    def expire_tokens(self) -> None:
+        """Every token given out so far is expired from now on."""
+        self._credentials.expire_all()
+
+    @property
+    def requests(self) -> list[RequestRecord]:
+        """The requests seen so far, oldest first."""
+        return list(self._requests)
+
+    def calls(self, operation: str) -> list[RequestRecord]:
+        """The requests for one operation, by the contract's name or ``token``."""
+        return [record for record in self._requests if record.operation == operation]
+
+    def orders_created(self) -> list[HostingOrder]:
+        """Every order that exists, oldest first, however its creation was answered."""
+        return list(self._world.orders.values())
+
+    @property
+    def letters_sent(self) -> list[Letter]:
+        """Every letter mailed so far, oldest first."""
+        return list(self._world.letters)
+
+    @property
+    def outbox(self) -> list[Mail]:
+        """The mails and voice calls that it pretended to send, oldest first."""
+        return list(self._world.outbox)

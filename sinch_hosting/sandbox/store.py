@@ -1,0 +1,245 @@
+"""The state of the pretended service, and the indexes that keep its lists fast."""
+
+from __future__ import annotations
+
+import zlib
+from array import array
+from bisect import bisect_right
+from random import Random
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+
+from attrs import define, field
+
+from .records import (
+    FAILURE_CODES,
+    NO_PLAN,
+    HostingOrder,
+    ImportedNumber,
+    Letter,
+    Mail,
+    Plan,
+    QualifiedNumber,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .clock import Clock
+    from .profile import Profile
+
+_ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+class Listed(Protocol):
+    """What an `Index` needs of its records."""
+
+    bucket: tuple[str, ...] | None
+    entry: int
+    created: float
+    updated: float
+
+
+R = TypeVar("R", bound=Listed)
+
+
+class Bucket(Generic[R]):
+    """The records under one key in the order in which they came there.
+
+    A record that left stays as a dead entry until half of the bucket is dead.
+    """
+
+    __slots__ = ("entries", "live", "records")
+
+    def __init__(self) -> None:
+        self.entries: array[int] = array("q")
+        self.records: list[R] = []
+        self.live = 0
+
+    def add(self, record: R) -> None:
+        """Append *record*, whose ``entry`` is the highest so far."""
+        self.entries.append(record.entry)
+        self.records.append(record)
+        self.live += 1
+
+    def drop(self) -> None:
+        """Note that one record left; sweep when too many have."""
+        self.live -= 1
+        if len(self.records) > 64 and self.live < len(self.records) // 2:
+            kept = [r for e, r in zip(self.entries, self.records, strict=True) if r.entry == e]
+            self.records = kept
+            self.entries = array("q", [r.entry for r in kept])
+
+    def after(self, entry: int) -> list[R]:
+        """The live records behind *entry*; costs as much as there are."""
+        start = bisect_right(self.entries, entry)
+        found = zip(self.entries[start:], self.records[start:], strict=True)
+        return [record for at, record in found if record.entry == at]
+
+    def page(self, entry: int, size: int, wanted: Callable[[R], bool] | None) -> list[R]:
+        """At most *size* live, *wanted* records behind *entry*; costs only what it looks at."""
+        found: list[R] = []
+        position = bisect_right(self.entries, entry)
+        end = len(self.records)
+        while position < end and len(found) < size:
+            record = self.records[position]
+            if record.entry == self.entries[position] and (wanted is None or wanted(record)):
+                found.append(record)
+            position += 1
+        return found
+
+
+class Index(Generic[R]):
+    """Records by key, each under one key at a time."""
+
+    def __init__(self) -> None:
+        self.buckets: dict[tuple[str, ...], Bucket[R]] = {}
+        self._entries = 0
+
+    def put(self, key: tuple[str, ...], record: R) -> None:
+        """File *record* under *key*, behind all others, wherever it was before."""
+        if record.bucket == key:
+            return
+        self.remove(record)
+        self._entries += 1
+        record.bucket, record.entry = key, self._entries
+        if key not in self.buckets:
+            self.buckets[key] = Bucket()
+        self.buckets[key].add(record)
+
+    def remove(self, record: R) -> None:
+        """Take *record* out of the lists."""
+        key, record.bucket, record.entry = record.bucket, None, 0
+        if key is not None:
+            self.buckets[key].drop()
+
+    def bucket(self, key: tuple[str, ...]) -> Bucket[R]:
+        """What is filed under *key*; an empty bucket where nothing is."""
+        return self.buckets.get(key) or Bucket()
+
+
+@define(eq=False, repr=False)
+class World:
+    """Everything that the pretended service knows.
+
+    Arguments:
+        clock: the virtual time.
+        profile: when transitions happen.
+        seed: settles everything that is left to chance.
+        project_id: the one project there is.
+        hmac_secret: the key that signs callbacks.
+        import_limit: the numbers allowed in one import order.
+    """
+
+    clock: Clock
+    profile: Profile
+    seed: int
+    project_id: str
+    hmac_secret: str
+    import_limit: int = 5
+    random: Random = field(init=False)
+    orders: dict[str, HostingOrder] = field(init=False, factory=dict)
+    orders_index: Index[HostingOrder] = field(init=False, factory=Index)
+    imported: dict[str, ImportedNumber] = field(init=False, factory=dict)
+    imported_index: Index[ImportedNumber] = field(init=False, factory=Index)
+    qualified: dict[str, QualifiedNumber] = field(init=False, factory=dict)
+    qualified_index: Index[QualifiedNumber] = field(init=False, factory=Index)
+    plans: dict[str, Plan] = field(init=False, factory=dict)
+    outbox: list[Mail] = field(init=False, factory=list)
+    letters: list[Letter] = field(init=False, factory=list)
+    emit: Callable[[str, dict[str, Any]], None] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        # Reproducible by design: nothing that this draws protects anything.
+        self.random = Random(self.seed)  # noqa: S311
+        self.emit = _emit_nothing
+
+    @property
+    def now(self) -> float:
+        """The virtual time, in seconds since 1970."""
+        return self.clock.now
+
+    def due(self, transition: str) -> float | None:
+        """When *transition* happens if its turn comes now; ``None`` where a person starts it."""
+        return self.profile.timings[transition].due(self.clock.now, self.random)
+
+    def identifier(self, length: int = 26) -> str:
+        """A new id in the style of the wire's."""
+        return "01" + "".join(self.random.choices(_ID_ALPHABET, k=length - 2))
+
+    def chance(self, *parts: str) -> float:
+        """A number from 0 to 1 settled by the seed and *parts* alone, whatever came before."""
+        text = "|".join((str(self.seed), *parts))
+        return zlib.crc32(text.encode("utf-8", "surrogatepass")) / 0xFFFFFFFF
+
+    def plan_for(self, phone_number: str) -> Plan:
+        """What shall go wrong with *phone_number*: as planned, else by chance."""
+        plan = self.plans.get(phone_number)
+        if plan is not None:
+            return plan
+        if self.profile.trouble and self.chance(phone_number, "trouble") < self.profile.trouble:
+            return self._trouble(phone_number)
+        return NO_PLAN
+
+    def mail(self, kind: str, to: str, subject: str, text: str, **about: str) -> None:
+        """Put a mail into the outbox."""
+        self.outbox.append(Mail(self.now, kind, to, subject, text, **about))
+
+    def event(
+        self,
+        url: str,
+        resource_type: str,
+        event_type: str,
+        resource_id: str,
+        failure: str | None = None,
+    ) -> None:
+        """Tell *url* about an event; *failure* is its code, ``""`` for a failure without one."""
+        if not url:
+            return
+        payload: dict[str, Any] = {
+            "resourceType": resource_type,
+            "eventType": event_type,
+            "projectId": self.project_id,
+            "resourceId": resource_id,
+            "status": "SUCCEEDED" if failure is None else "FAILED",
+        }
+        if failure in FAILURE_CODES:
+            payload["failureCode"] = failure
+        self.emit(url, payload)
+
+    def _trouble(self, phone_number: str) -> Plan:
+        troubles = [
+            Plan(not_eligible="the number cannot be routed"),
+            Plan(not_verified="the invoices do not name this number"),
+            Plan(osr="INVALID_NNID"),
+            Plan(platform="the SMS platform refused the number"),
+            Plan(campaign="CAMPAIGN_MNO_REJECTED"),
+            Plan(sms_tmo="60135"),
+            Plan(sms_att="30501"),
+        ]
+        return troubles[int(self.chance(phone_number, "which") * 0.999999 * len(troubles))]
+
+
+def _emit_nothing(url: str, payload: dict[str, Any]) -> None:
+    """Stand in until callbacks are wired up."""
+
+
+CARRIER_ERRORS = {"60135": "number is assigned to another aggregator"}
+"""What the carriers' known error codes mean."""
+
+_CANADIAN_CODES = (
+    "204 226 236 249 250 257 263 289 306 343 354 365 367 368 382 403 416 418 428 431 437 438 450 "
+    "460 468 474 506 514 519 548 579 581 584 587 600 604 613 622 639 647 672 683 705 709 742 753 "
+    "778 780 782 807 819 825 867 873 879 902 905 942"
+)
+_CANADA = frozenset(_CANADIAN_CODES.split())
+_TOLL_FREE = frozenset({"800", "822", "833", "844", "855", "866", "877", "888"})
+
+
+def is_toll_free(phone_number: str) -> bool:
+    """Whether *phone_number* is a toll-free one of North America."""
+    return phone_number[2:5] in _TOLL_FREE
+
+
+def region_of(phone_number: str) -> str:
+    """``CA`` for an area code of Canada, else ``US``."""
+    return "CA" if phone_number[2:5] in _CANADA else "US"

@@ -1,0 +1,147 @@
+"""Records as the wire writes them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .clock import wire_time
+from .records import CARRIERS, DONE, FAILED, IN_PROGRESS, QUALIFICATION_PREFIX, WAITING, Carrier
+
+if TYPE_CHECKING:
+    from .records import HostingOrder, ImportedNumber, OrderNumber, QualifiedNumber, Step
+
+Json = dict[str, Any]
+
+
+def order_json(order: HostingOrder, project_id: str) -> Json:
+    """A HostingOrder."""
+    body: Json = {
+        "projectId": project_id,
+        "hostingOrderId": order.hosting_order_id,
+        "displayName": order.display_name,
+        "regionCode": order.region_code,
+        "state": order.state,
+        "type": order.type,
+        "createdTime": wire_time(order.created),
+        "updatedTime": wire_time(order.updated),
+        "servicePlanId": order.service_plan_id,
+        "campaignId": order.campaign_id,
+        "migrateToSinchTmo": order.migrate_to_sinch_tmo,
+        "callbackUrl": order.callback_url,
+    }
+    if order.scheduled is not None:
+        body["scheduledOsrUpdateTime"] = wire_time(order.scheduled)
+    if order.type == "IMPORT":
+        body["numberImport"] = "{}"
+    else:
+        info: Json = {**(order.letter_info or {}), "loaType": order.letter_kind}
+        if order.nnid:
+            info["nnid"] = order.nnid
+        body["textEnableInfo"] = info
+    return body
+
+
+def order_number_json(order: HostingOrder, number: OrderNumber, project_id: str) -> Json:
+    """A HostingOrderNumber."""
+    body: Json = {
+        "projectId": project_id,
+        "hostingOrderId": order.hosting_order_id,
+        "phoneNumber": number.phone_number,
+        "osrUpdate": {"nnid": order.nnid, "state": number.osr},
+        "platformProvisioning": {
+            "servicePlanId": order.service_plan_id,
+            "state": number.platform,
+        },
+    }
+    if order.campaign_id:
+        body["campaignProvisioning"] = {
+            "campaignId": order.campaign_id,
+            "state": number.campaign,
+        }
+    for name, carrier in zip(CARRIERS, number.carriers, strict=True):
+        body[name] = _carrier(carrier)
+    return body
+
+
+def imported_json(number: ImportedNumber, project_id: str) -> Json:
+    """An ImportedNumber, without what only GET and lists add."""
+    sms: Json = {
+        "servicePlanId": number.service_plan_id,
+        "campaignId": number.campaign_id,
+        "migrateToSinchTmo": number.migrate_to_sinch_tmo,
+    }
+    return {
+        "phoneNumber": number.phone_number,
+        "projectId": project_id,
+        "regionCode": number.region_code,
+        "displayName": number.display_name,
+        "smsConfiguration": sms,
+        "callbackUrl": number.callback_url,
+    }
+
+
+def imported_response_json(number: ImportedNumber, project_id: str) -> Json:
+    """An ImportedNumberResponse: with provisioning and carriers."""
+    body = imported_json(number, project_id)
+    operation = number.carrier_operation
+    body["mnoConfiguration"] = {
+        name: {**_carrier(carrier), "operation": operation}
+        for name, carrier in zip(CARRIERS, number.carriers, strict=True)
+    }
+    body["smsProvisioning"] = _step(number.platform, "SMS")
+    if number.campaign is not None:
+        body["campaignProvisioning"] = _step(number.campaign, "CAMPAIGN")
+    return body
+
+
+def qualified_json(number: QualifiedNumber, project_id: str) -> Json:
+    """A QualifiedNumber."""
+    state = number.state
+    body: Json = {
+        "phoneNumber": number.phone_number,
+        "projectId": project_id,
+        "regionCode": number.region_code,
+        "globalProcessState": QUALIFICATION_PREFIX + state,
+        "osrEligibility": _outcome(number.eligibility_error, state == "ELIGIBLE_CHECK_PENDING"),
+        "ownershipVerification": _ownership(number),
+        "createdTime": wire_time(number.created, 6),
+        "updatedTime": wire_time(number.updated, 6),
+    }
+    if state in {"HOSTING_DONE", "HOSTING_FAILED"}:
+        hosted = 1 if state == "HOSTING_DONE" else 2
+        body["hostedNumber"] = {"status": hosted, "error": number.hosting_error}
+    return body
+
+
+def _ownership(number: QualifiedNumber) -> Json:
+    if number.state in {"ELIGIBLE_CHECK_PENDING", "ELIGIBLE", "NOT_ELIGIBLE"}:
+        return {"status": WAITING, "error": ""}
+    return _outcome(number.verification_error, number.state == "VERIFICATION_PENDING")
+
+
+def _outcome(error: str, pending: bool) -> Json:
+    if error:
+        return {"status": FAILED, "error": error}
+    return {"status": IN_PROGRESS if pending else DONE, "error": ""}
+
+
+def _carrier(carrier: Carrier) -> Json:
+    body = {"state": carrier.state}
+    if carrier.error_code:
+        body["errorCode"] = carrier.error_code
+        body["errorMessage"] = carrier.error_message
+    if carrier.updated:
+        body["updateTime"] = wire_time(carrier.updated, 6)
+    return body
+
+
+def _step(step: Step, service_type: str) -> Json:
+    return {
+        "serviceType": service_type,
+        "serviceId": step.service_id,
+        "type": step.type,
+        "state": step.state,
+        "updateTime": wire_time(step.updated, 6),
+        "errorMessage": step.error_message,
+        "errorCode": step.error_code,
+    }
