@@ -9,22 +9,24 @@ duplicate, rejected and blank records add up to the rows of the file.
 This is the only module that imports `phonenumbers`; it needs the `[cli]` extra.
 """
 
+from __future__ import annotations
+
 import codecs
 import csv
 import io
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
+from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import unquote
 
 import attrs
 
-from sinch_hosting.errors import SinchHostingError
+from .errors import SinchHostingError
 
 try:
     import phonenumbers
@@ -34,6 +36,9 @@ except ModuleNotFoundError as error:
         "pip install 'sinch-hosting[cli]'",
         name="phonenumbers",
     ) from error
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 __all__ = [
     "NumberKind",
@@ -100,7 +105,7 @@ class PhoneSheet:
     Attributes:
         name: The file's name, as errors and summaries show it.
         encoding: The Python codec that decoded it.
-        delimiter: The character between its cells.
+        delimiter: The character between its cells, `""` where it has one column.
         header: The header row's cells, `None` where the file has none.
         column: The phone column's index, from 0.
         other_columns: Indexes of further columns that hold phone numbers and were not read.
@@ -210,7 +215,7 @@ def read_phone_bytes(
     return PhoneSheet(
         name=name,
         encoding=encoding,
-        delimiter=delimiter,
+        delimiter="" if delimiter == _ONE_COLUMN else delimiter,
         header=None if header_row is None else tuple(table[header_row]),
         column=chosen,
         other_columns=_other_columns(table, chosen),
@@ -275,8 +280,10 @@ def _encoding_of(data: bytes) -> str:
 
 # From text to a table.
 
-_DELIMITERS = (",", ";", "\t", "|")
-_EXCEL_DIRECTIVE = re.compile(r'"?sep=(.)"?(?:\r\n|\r|\n|\Z)', re.IGNORECASE)
+_ONE_COLUMN = "\x1f"
+_DELIMITERS = (",", ";", "\t", "|", _ONE_COLUMN)
+_URI_PARAMETER = re.compile(r";(?:ext|isub|phone-context)=[^\s;,|]*", re.IGNORECASE)
+_EXCEL_DIRECTIVE = re.compile(r'"?sep=([^\s\w"]|\t)"?(?:\r\n|\r|\n|\Z)', re.IGNORECASE)
 _SAMPLE_ROWS = 200
 
 
@@ -287,23 +294,29 @@ def _find_delimiter(text: str) -> tuple[str, str]:
         if not rest.strip():
             raise PhoneFileError("holds nothing after its 'sep=' line; add the numbers")
         return rest, directive[1]
-    sample = text[:_SAMPLE_CHARACTERS]
+    sample = _URI_PARAMETER.sub("", text.lstrip("\r\n")[:_SAMPLE_CHARACTERS])
     return text, max(_DELIMITERS, key=lambda delimiter: _fit(sample, delimiter))
 
 
-def _fit(sample: str, delimiter: str) -> tuple[int, bool, float, int]:
-    """How well a delimiter explains the sample: numbers first, then names, then shape."""
-    table = _split(sample, delimiter)[:_SAMPLE_ROWS]
-    widths = Counter(len(row) for row in table if len(row) > 1)
-    width, rows_of_it = widths.most_common(1)[0] if widths else (1, 0)
+def _fit(sample: str, delimiter: str) -> tuple[int, float, bool, int]:
+    """How well a delimiter explains the sample: numbers first, then shape, then names."""
+    rows = (row for row in _split(sample, delimiter) if any(cell.strip() for cell in row))
+    table = list(islice(rows, _SAMPLE_ROWS))
+    if not table:
+        return 0, 1.0, False, sample.count(delimiter)
+    width, rows_of_it = Counter(map(len, table)).most_common(1)[0]
+    # One column explains what no delimiter splits evenly, such as two numbers in one cell.
+    even = rows_of_it / len(table) if width > 1 else 0.0
+    shape = 0.5 if delimiter == _ONE_COLUMN else even
     numbers = _count_numbers(table)
-    return max(numbers.values(), default=0), bool(_headers(table)), rows_of_it / len(table), width
+    return max(numbers.values(), default=0), shape, bool(_headers(table)), width
 
 
 def _split(text: str, delimiter: str) -> list[list[str]]:
-    spaced = f'{delimiter} "' in text[:_SAMPLE_CHARACTERS]
+    # A hand-written `, "cell"`; inside a quoted cell a quote is doubled or the last sign.
+    spaced = re.search(rf'{re.escape(delimiter)} "[^"\r\n{re.escape(delimiter)}]', text)
     lines = io.StringIO(text, newline="")
-    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=spaced)
+    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=spaced is not None)
     table: list[list[str]] = []
     try:
         table.extend(reader)
@@ -325,30 +338,34 @@ def _read_table(text: str, delimiter: str) -> list[list[str]]:
 
 def _where_quote_opens(table: Sequence[object]) -> str:
     return (
-        f"row {len(table) + 1} opens a quotation mark that is never closed; "
-        "close it or remove it"
+        f"row {len(table) + 1} opens a quotation mark that is never closed; close it or remove it"
     )
 
 
 # From a table to its phone column.
 
-_PHONE_WORDS = frozenset(
-    "phone phones phonenumber phonenumbers phoneno phonenum telephone telephones telephonenumber "
-    "tel telno telefon telefono telefone mobile mobilephone mobilenumber mobileno mobil movil "
-    "cell cellphone cellular celular cellnumber homephone workphone landline msisdn "
-    "did dids tn tns tfn tfns ani e164 handy portable".split()
-)
+# fmt: off
+_PHONE_WORDS = frozenset({
+    "phone", "phones", "phonenumber", "phonenumbers", "phoneno", "phonenum", "telephone",
+    "telephones", "telephonenumber", "tel", "telno", "telefon", "telefono", "telefone",
+    "mobile", "mobilephone", "mobilenumber", "mobileno", "mobil", "movil", "cell",
+    "cellphone", "cellnumber", "cellular", "celular", "homephone", "workphone", "landline",
+    "portable", "handy", "msisdn", "did", "dids", "tn", "tns", "tfn", "tfns", "ani", "e164",
+})
+_OTHER_WORDS = frozenset({
+    "type", "carrier", "provider", "fax", "ext", "extension", "country", "code", "verified",
+    "valid", "email", "id", "date", "time", "status", "note", "notes", "remark", "remarks",
+    "model", "count", "plan",
+})
+# fmt: on
 _NUMBER_NAMES = frozenset({"number", "numbers", "numero", "numeros", "nummer", "no", "nr"})
-_OTHER_WORDS = frozenset(
-    "type carrier provider fax ext extension country code verified valid email id date time "
-    "status note notes remark remarks model count plan".split()
-)
-_PLACEHOLDERS = frozenset({"", "n a", "na", "none", "null", "nil", "unknown", "tbd", "tba"})
+_PLACEHOLDERS = frozenset({"", "n a", "na", "tbc", "none", "null", "nil", "unknown", "tbd", "tba"})
 _HEADER_ROWS = 10
-_Table = Sequence[Sequence[str]]
 
 
-def _find_columns(table: _Table, column: str | int | None) -> tuple[int | None, int]:
+def _find_columns(
+    table: Sequence[Sequence[str]], column: str | int | None
+) -> tuple[int | None, int]:
     """Answer the header's row index (`None` without one) and the phone column's index."""
     if column is not None:
         return _asked_column(table, column)
@@ -369,7 +386,7 @@ def _find_columns(table: _Table, column: str | int | None) -> tuple[int | None, 
     )
 
 
-def _asked_column(table: _Table, column: str | int) -> tuple[int | None, int]:
+def _asked_column(table: Sequence[Sequence[str]], column: str | int) -> tuple[int | None, int]:
     if isinstance(column, str) and not column.isdecimal():
         wanted = column.strip().casefold()
         for row, cells in enumerate(table[:_HEADER_ROWS]):
@@ -385,7 +402,7 @@ def _asked_column(table: _Table, column: str | int) -> tuple[int | None, int]:
     return _header_over(table, index, _headers(table)), index
 
 
-def _headers(table: _Table) -> list[tuple[int, int]]:
+def _headers(table: Sequence[Sequence[str]]) -> list[tuple[int, int]]:
     """Cells that name a phone column: row and column index, all from the first such row."""
     for row, cells in enumerate(table[:_HEADER_ROWS]):
         if any(_understand(cell).is_number for cell in cells):
@@ -409,7 +426,9 @@ def _words(cell: str) -> list[str]:
     return re.findall(r"[a-z]+\d*|\d+", plain.casefold())
 
 
-def _header_over(table: _Table, column: int, headers: list[tuple[int, int]]) -> int | None:
+def _header_over(
+    table: Sequence[Sequence[str]], column: int, headers: list[tuple[int, int]]
+) -> int | None:
     """Whether the first row is a header though none of its cells names phones."""
     if headers:
         return headers[0][0]
@@ -418,27 +437,26 @@ def _header_over(table: _Table, column: int, headers: list[tuple[int, int]]) -> 
     return None if placeholder or any(sign.isdigit() for sign in cell) else 0
 
 
-def _count_numbers(table: _Table) -> Counter[int]:
+def _count_numbers(table: Sequence[Sequence[str]]) -> Counter[int]:
     """How many cells of each column hold a phone number, in a sample or else everywhere."""
     for rows in (table[:_SAMPLE_ROWS], table[_SAMPLE_ROWS:]):
         numbers = Counter(
-            index
-            for row in rows
-            for index, cell in enumerate(row)
-            if _understand(cell).is_number
+            index for row in rows for index, cell in enumerate(row) if _understand(cell).is_number
         )
         if numbers:
             return numbers
     return Counter()
 
 
-def _other_columns(table: _Table, chosen: int) -> tuple[int, ...]:
+def _other_columns(table: Sequence[Sequence[str]], chosen: int) -> tuple[int, ...]:
     numbers = _count_numbers(table)
     enough = numbers[chosen] / 10
     return tuple(sorted(index for index in numbers if index != chosen and numbers[index] > enough))
 
 
-def _records(table: _Table, header_row: int | None, column: int) -> Iterator[PhoneRecord]:
+def _records(
+    table: Sequence[Sequence[str]], header_row: int | None, column: int
+) -> Iterator[PhoneRecord]:
     first_rows: dict[str, int] = {}
     for row, cells in enumerate(table, 1):
         if header_row is not None and row == header_row + 1:
@@ -446,8 +464,7 @@ def _records(table: _Table, header_row: int | None, column: int) -> Iterator[Pho
         raw = _cell(cells, column)
         cell = _understand(raw)
         if cell.phone_number is None:
-            blank = not raw.strip()
-            outcome = RecordOutcome.BLANK if blank else RecordOutcome.REJECTED
+            outcome = RecordOutcome.BLANK if cell is _NOTHING else RecordOutcome.REJECTED
             yield PhoneRecord(row=row, raw=raw, outcome=outcome, reason=cell.reason)
             continue
         first = first_rows.setdefault(cell.phone_number, row)
@@ -468,8 +485,16 @@ def _cell(cells: Sequence[str], column: int) -> str:
 
 # From a cell to a number.
 
-_TERRITORIES: dict[str, Region] = dict.fromkeys(("US", "PR", "GU", "VI", "AS", "MP", "UM"), "US")
-_REGIONS: dict[str, Region] = _TERRITORIES | {"CA": "CA"}
+# An order has one region, and the US territories count as US.
+_REGIONS: dict[str, Region] = {
+    "US": "US",
+    "AS": "US",
+    "GU": "US",
+    "MP": "US",
+    "PR": "US",
+    "VI": "US",
+    "CA": "CA",
+}
 _Type = phonenumbers.PhoneNumberType
 _KINDS = {
     _Type.FIXED_LINE: NumberKind.LOCAL,
@@ -484,23 +509,28 @@ _MISFITS = {
     phonenumbers.ValidationResult.IS_POSSIBLE_LOCAL_ONLY: "the area code is missing",
 }
 _MARKS = "'\"`\u00b4\u2018\u2019\u201c\u201d"
+_MIDDLE_DOTS = str.maketrans(dict.fromkeys("\u00b7\u2022\u2219\u2027_", "-"))
 _FORMULA = re.compile(r'="?([^"]*)"?')
-_URI = re.compile(r"(?:tel|callto|sms|smsto):(?://)?", re.IGNORECASE)
 _WHOLE_FLOAT = re.compile(r"(\+?\d{10,})[.,]0+")
-_SCIENTIFIC = re.compile(r"\+?(\d)(?:[.,](\d*))?e(\+?)(\d{1,2})", re.IGNORECASE)
-_GROUPS = re.compile(r"(?<=\d),(?=\d)")
-_MIDDLE_DOTS = str.maketrans("·•∙‧_", "-----")
-_INTERNATIONAL = re.compile(r"\+?00[\s().-]*(?=[1-9])")
+_SCIENTIFIC = re.compile(r"\+?(\d)(?:[.,](\d*))?e\+?(\d{1,2})", re.IGNORECASE)
+_URI = re.compile(r"(?:tel|callto|sms|smsto):(?://)?", re.IGNORECASE)
 _LABEL = (
-    r"(?:business|canada|cell|cellular|cellphone|direct|home|main|mobile|office|phone|sms|tel|"
-    r"telephone|text|toll[ -]?free|us|usa|voice|work|no|number|[chmoptw])"
+    r"(?:business|canada|cell|cellular|cellphone|direct|home|main|mobile|no|number|office|"
+    r"phone|sms|tel|telephone|text|toll[ -]?free|us|usa|voice|work|[chmoptw])"
 )
-_LEADING_LABEL = re.compile(rf"(?:{_LABEL}\b[\s.:#=-]*)+(?=[+(\[\d])", re.IGNORECASE)
-_TRAILING_LABEL = re.compile(rf"(?<=\d)\s*(?:[(\[]\s*{_LABEL}\s*[)\]]|\s{_LABEL})\Z", re.IGNORECASE)
+_LEADING_LABEL = re.compile(rf"\A(?:{_LABEL}\b[\s.:/#=-]*)+(?=[+(\[\d])", re.IGNORECASE)
+_TRAILING_LABEL = re.compile(
+    rf"(?<=\d)\s*(?:\(\s*{_LABEL}\s*\)|\[\s*{_LABEL}\s*\]|\s{_LABEL})\Z", re.IGNORECASE
+)
 _FRENCH_EXTENSION = re.compile(r"\bposte\b", re.IGNORECASE)
-_START = re.compile(r"[+(\[]*\s*\d|[+(\[]+")
-_OVERDIALLED = re.compile(
-    r"(\+?1?[\s.(-]*\d{3}[\s.)-]*(?:[\d.-]*[a-z][\d.-]*){3}[a-z\d.-]*)", re.IGNORECASE
+_GROUPS = re.compile(r"(?<=\d),(?=\d)")
+_INTERNATIONAL = re.compile(r"\A\(?\+?00[\s().-]*(?=[1-9])")
+# Letters spell a number only after an area code. Words apart are read where the number is
+# marked as one by its `1-`, parentheses or hyphen: "1234 Oak Blvd" spells one by accident.
+_VANITY = re.compile(
+    r"(?:\+?1[\s.-]+\(?\d{3}\)?|\+1\d{3}|\(\d{3}\)|\d{3}[.-])[\s.-]*[a-z\d]+(?:[\s.-]+[a-z\d]+)*"
+    r"|1?\d{3}[\s-]?[a-z\d]+(?:[.-]+[a-z\d]+)*",
+    re.IGNORECASE,
 )
 
 
@@ -512,24 +542,127 @@ class _Cell:
     phone_number: str | None = None
     kind: NumberKind | None = None
     region: Region | None = None
-    is_number: bool = False  # also for a foreign number or one with an extension
+    is_number: bool = False
+    """Whether it makes its column a phone column: usable or not, but numbers and no words."""
 
 
+_NOTHING = _Cell("no number in this row")
+_SEVERAL = _Cell("several numbers in one cell; give each its own row", is_number=True)
+_LONGEST_CELL = 250  # what phonenumbers reads
+
+
+@lru_cache(maxsize=8192)  # a sampled cell is asked once a delimiter, once a column, once a row
 def _understand(raw: str) -> _Cell:
     text = _plain(raw)
     if not text:
-        return _Cell("no number in this row")
-    try:
-        text = _undo_spreadsheet(text)
-    except _Shortened:
-        return _Cell(
-            "the spreadsheet shortened this number and lost digits; format its column as text"
-        )
-    text = _undo_habits(text)
-    if sum(sign.isalnum() for sign in text) < 7 or _START.match(text) is None:
-        return _Cell("not a phone number" if not _digits(text) else _why_not(text))
+        return _NOTHING
+    if len(text) > _LONGEST_CELL:
+        return _Cell("not a phone number")
+    exact = _exact(text)
+    if exact is None:
+        return _Cell("shortened by the spreadsheet, digits are lost; format the column as text")
+    text = _dialled(exact)
     try:
         number = phonenumbers.parse(text, "US")
-    except phonenumbers.NumberParseException:
-        return _Cell(_why_not(text))
-    return _judge(_truncate_vanity(number, text), text)
+    except phonenumbers.NumberParseException as error:
+        return _unreadable(text, error)
+    return _judge(text, number)
+
+
+def _plain(raw: str) -> str:
+    """Drop what cannot be seen or means nothing: odd spaces, marks of direction, quotes."""
+    folded = unicodedata.normalize("NFKC", raw)
+    visible = "".join(sign for sign in folded if unicodedata.category(sign) != "Cf")
+    text = " ".join(visible.split()).strip(_MARKS + " ")
+    formula = _FORMULA.fullmatch(text)
+    return (formula[1] if formula else text).strip(_MARKS + " ")
+
+
+def _exact(text: str) -> str | None:
+    """Undo a spreadsheet's number formats; `None` where it has rounded digits away."""
+    if (whole := _WHOLE_FLOAT.fullmatch(text)) is not None:
+        return whole[1]
+    if (scientific := _SCIENTIFIC.fullmatch(text)) is None:
+        return text
+    leading, decimals, exponent = scientific[1], scientific[2] or "", int(scientific[3])
+    # Excel shows at most five decimals by itself, so fewer than six may be a rounding;
+    # a program that writes every digit leaves out the zeros at the end.
+    if len(decimals) < min(6, exponent) or len(decimals) > exponent:
+        return None
+    return leading + decimals.ljust(exponent, "0")
+
+
+def _dialled(text: str) -> str:
+    """Leave what is dialled: no scheme, no label, and a plus for the prefix `00`."""
+    if (scheme := _URI.match(text)) is not None:
+        text = unquote(text[scheme.end() :])
+    text = _TRAILING_LABEL.sub("", _LEADING_LABEL.sub("", text))
+    text = _FRENCH_EXTENSION.sub("ext", text.translate(_MIDDLE_DOTS))
+    return _INTERNATIONAL.sub("+", _GROUPS.sub(" ", text))
+
+
+def _unreadable(text: str, error: phonenumbers.NumberParseException) -> _Cell:
+    if _how_many(text) > 1:
+        return _SEVERAL
+    if error.error_type == phonenumbers.NumberParseException.INVALID_COUNTRY_CODE:
+        return _Cell("no country has this prefix")
+    if error.error_type == phonenumbers.NumberParseException.TOO_LONG:
+        return _Cell("too long for a phone number")
+    return _Cell("not a phone number")
+
+
+def _how_many(text: str) -> int:
+    if sum(sign.isdigit() for sign in text) < 10:
+        return 0
+    return sum(1 for _ in phonenumbers.PhoneNumberMatcher(text, "US"))
+
+
+def _judge(text: str, number: phonenumbers.PhoneNumber) -> _Cell:
+    if number.extension:
+        return _extended(text, number.extension)
+    # After a semicolon stand a URI's parameters.
+    letters = any(sign.isalpha() for sign in text.partition(";")[0])
+    if letters:
+        if _VANITY.fullmatch(text) is None:
+            return _Cell(
+                "other text beside the number" if _how_many(text) else "not a phone number"
+            )
+        # A vanity word may be longer than what is dialled: 1-800-CONTACTS.
+        phonenumbers.truncate_too_long_number(number)
+    valid = phonenumbers.is_valid_number(number)
+    if number.country_code != 1:
+        return _abroad(f"country +{number.country_code}", is_number=valid)
+    return _classify(number, is_number=not letters) if valid else _misfit(number)
+
+
+def _extended(text: str, extension: str) -> _Cell:
+    if _how_many(text) > 1 or len(extension) >= 7:
+        return _SEVERAL
+    return _Cell(
+        f"has the extension {extension}; only a whole line can be text-enabled", is_number=True
+    )
+
+
+def _abroad(country: str, *, is_number: bool) -> _Cell:
+    return _Cell(f"a number of {country}; only US and Canadian ones", is_number=is_number)
+
+
+def _misfit(number: phonenumbers.PhoneNumber) -> _Cell:
+    possible = phonenumbers.is_possible_number_with_reason(number)
+    return _Cell(_MISFITS.get(possible, "no such number exists in the US or Canada"))
+
+
+def _classify(number: phonenumbers.PhoneNumber, *, is_number: bool) -> _Cell:
+    country = phonenumbers.region_code_for_number(number)
+    region = _REGIONS.get(country or "")
+    if region is None:
+        return _abroad(str(country), is_number=is_number)
+    type_ = phonenumbers.number_type(number)
+    kind = _KINDS.get(type_)
+    if kind is None:
+        name = phonenumbers.PhoneNumberType.to_string(type_).lower().replace("_", " ")
+        return _Cell(
+            f"a {name.removesuffix(' number')} number cannot be text-enabled", is_number=is_number
+        )
+    e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    return _Cell("", e164, kind, region, is_number=is_number)
