@@ -125,8 +125,8 @@ def check_flag(value: object, field: str) -> bool:
     return value
 
 
-def check_page_size(value: object, field: str = "page_size") -> int:
-    """A whole number from 1; the service may give fewer."""
+def check_whole(value: object, field: str) -> int:
+    """A whole number from 1."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise InvalidRequest(field=field, value=value, rule="must be a whole number from 1")
     return value
@@ -146,7 +146,28 @@ def check_seconds(value: object, field: str) -> float:
     return float(value)
 
 
-def field(check: Any, *, optional: Any = attrs.NOTHING, default: Any = attrs.NOTHING) -> Any:
+def check_positive(value: object, field: str) -> float:
+    """A number above 0."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
+        raise InvalidRequest(field=field, value=value, rule="must be a number above 0")
+    return float(value)
+
+
+def check_at_least_one(value: object, field: str) -> float:
+    """A number from 1."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 1:
+        raise InvalidRequest(field=field, value=value, rule="must be a number from 1")
+    return float(value)
+
+
+def check_share(value: object, field: str) -> float:
+    """A number from 0 to 1."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
+        raise InvalidRequest(field=field, value=value, rule="must be a number from 0 to 1")
+    return float(value)
+
+
+def field(check: Any, *, optional: Any = attrs.NOTHING) -> Any:
     """An attrs field that `check` validates, under the class's and the field's name.
 
     With `optional`, that value is the default and passes unchecked.
@@ -156,6 +177,4 @@ def field(check: Any, *, optional: Any = attrs.NOTHING, default: Any = attrs.NOT
         if value is not optional:
             check(value, attribute.name)
 
-    return attrs.field(
-        validator=validate, default=default if optional is attrs.NOTHING else optional
-    )
+    return attrs.field(validator=validate, default=optional)

@@ -144,13 +144,15 @@ class ApiError(SinchHostingError):
         status: str | None = None,
         details: Sequence[Any] = (),
         field_violations: Sequence[Mapping[str, Any]] = (),
+        retry_after: float | None = None,
     ) -> None:
         said = f"{status}: {message}" if status and status != message else message
         violations = "; ".join(
             f"{v.get('field') or '?'}: {v.get('description') or '?'}" for v in field_violations
         )
         super().__init__(
-            f"{operation}: {status_code} {said}".rstrip() + (f" [{violations}]" if violations else "")
+            f"{operation}: {status_code} {said}".rstrip()
+            + (f" [{violations}]" if violations else "")
         )
         self.operation = operation
         """The name of the operation in the contract."""
@@ -164,6 +166,8 @@ class ApiError(SinchHostingError):
         """The `details` of the error body, as they came."""
         self.field_violations = tuple(field_violations)
         """The `{field, description}` objects in the details."""
+        self.retry_after = retry_after
+        """Seconds to wait before another try, where the service said so; else `None`."""
         self.after_lost_answer = False
         """Whether an earlier try of the same call lost its answer and may have been carried out."""
 
@@ -191,11 +195,6 @@ class Conflict(ApiError):
 class RateLimited(ApiError):
     """429, after the retries that the policy allows."""
 
-    def __init__(self, *args: Any, retry_after: float | None = None, **fields: Any) -> None:
-        super().__init__(*args, **fields)
-        self.retry_after = retry_after
-        """Seconds to wait before another try, where the service said so; else `None`."""
-
 
 class ServerError(ApiError):
     """5xx, after the retries that the policy allows."""
@@ -204,7 +203,9 @@ class ServerError(ApiError):
 class DecodeError(SinchHostingError):
     """A 2xx answer that cannot be understood."""
 
-    def __init__(self, operation: str, *, path: str, reason: str, body: str) -> None:
+    def __init__(
+        self, operation: str, *, path: str, reason: str, body: str, is_json: bool = True
+    ) -> None:
         where = f" at {path}" if path else ""
         super().__init__(f"{operation}: the answer cannot be understood{where}: {reason}")
         self.operation = operation
@@ -215,6 +216,8 @@ class DecodeError(SinchHostingError):
         """What was expected there, and what came."""
         self.body = body
         """The body as text, secrets masked."""
+        self.is_json = is_json
+        """Whether the body is JSON at all; where it is not, it was cut short or a proxy's page."""
 
 
 class PageTokenRepeated(SinchHostingError):
@@ -257,9 +260,7 @@ class OrderRejected(SinchHostingError):
 class NumberFailed(SinchHostingError):
     """The number that was awaited is in a state from which the wanted one cannot come."""
 
-    def __init__(
-        self, number: QualifiedNumber | ImportedNumber | OrderNumber, reason: str
-    ) -> None:
+    def __init__(self, number: QualifiedNumber | ImportedNumber | OrderNumber, reason: str) -> None:
         super().__init__(f"{number.phone_number}: {reason}")
         self.number = number
         """The number as it was last seen."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 import attrs
 from attrs import field, frozen
@@ -71,7 +71,7 @@ __all__ = [
 class Answered:
     """The base of what the service answers."""
 
-    _extra: Mapping[str, Any] | None = field(default=None, alias="extra", repr=False)
+    _extra: Mapping[str, Any] | None = field(default=None, alias="extra", repr=False, hash=False)
 
     @property
     def extra(self) -> Mapping[str, Any]:
@@ -158,6 +158,7 @@ class BlanketLoa:
     mails_a_letter: ClassVar[bool] = False
 
 
+_A = TypeVar("_A", AuthorisedPerson, Address)
 Letter = DirectLoa | ResellerLoa | BlanketLoa
 
 
@@ -346,14 +347,22 @@ class OrderReport(Answered):
     ongoing_manual_action: int | None = None
 
 
-# An order shows its letter in the answer's own words: every part may be missing there.
+def _blank(cls: type[_A]) -> _A:
+    # The rules for what a caller writes do not hold for what an answer leaves out.
+    blank = cls.__new__(cls)
+    for attribute in attrs.fields_dict(cls).values():
+        value = "" if attribute.default is attrs.NOTHING else None
+        object.__setattr__(blank, attribute.name, value)
+    return blank
+
+
 @frozen(kw_only=True)
 class TextEnableInfo(Answered):
     """The letter that belongs to an order, as the service tells it."""
 
     business_name: str | None = None
-    authorised_person: AuthorisedPerson | None = None
-    address: Address | None = None
+    authorised_person: AuthorisedPerson = _blank(AuthorisedPerson)
+    address: Address = _blank(Address)
     service_provider: str | None = None
     current_voice_carrier: str | None = None
     nnid: str | None = None
@@ -412,13 +421,12 @@ class Order(Answered):
 
     def __getstate__(self) -> tuple[Any, ...]:
         # A copy or a pickle is the record alone: a client crosses no process and no loop.
-        return tuple(
-            None if a.name == "_orders" else getattr(self, a.name) for a in attrs.fields(Order)
-        )
+        names = attrs.fields_dict(Order)
+        return tuple(None if name == "_orders" else getattr(self, name) for name in names)
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        for attribute, value in zip(attrs.fields(Order), state, strict=True):
-            object.__setattr__(self, attribute.name, value)
+        for name, value in zip(attrs.fields_dict(Order), state, strict=True):
+            object.__setattr__(self, name, value)
 
     @property
     def _calls(self) -> OrderCalls:
@@ -465,6 +473,14 @@ class Order(Answered):
     def numbers(self) -> Pages[OrderNumber]:
         """List the order's numbers and how far each is (`ListHostingOrderNumbers`)."""
         return self._calls.numbers(self.hosting_order_id)
+
+
+def bind(order: Order, orders: OrderCalls, order_id: str = "") -> Order:
+    """Give a fresh order its resource, and its id where the answer left it out."""
+    object.__setattr__(order, "_orders", orders)
+    if order_id and not order.hosting_order_id:
+        object.__setattr__(order, "hosting_order_id", order_id)
+    return order
 
 
 @frozen(kw_only=True)

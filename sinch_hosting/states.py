@@ -6,13 +6,11 @@ Every enum is open: `OrderState("ANYTHING")` answers a member whose value and te
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import Self, TypeVar
 
 from .errors import InvalidRequest
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 __all__ = [
     "COMPLETED",
@@ -36,7 +34,7 @@ class OpenEnum(StrEnum):
 
     @classmethod
     def _missing_(cls, value: object) -> Self:
-        text = value if isinstance(value, str) else str(value)
+        text = str(value)
         member = str.__new__(cls, text)
         member._name_ = text
         member._value_ = text
@@ -266,14 +264,8 @@ def parse_state(kind: type[State], value: object, field: str) -> State:
 
 def parse_states(kind: type[State], values: object, field: str) -> tuple[State, ...]:
     """One state or several, as members in the order of life; see `parse_state`."""
-    given: Iterable[object]
-    if isinstance(values, str):
-        given = (values,)
-    else:
-        try:
-            given = tuple(values)  # type: ignore[call-overload]
-        except TypeError:
-            given = (values,)
+    several = isinstance(values, Iterable) and not isinstance(values, str)
+    given: Iterable[object] = values if several else (values,)  # type: ignore[assignment]
     states = in_order_of_life(parse_state(kind, value, field) for value in given)
     if not states:
         raise InvalidRequest(field=field, value=values, rule="at least one state")

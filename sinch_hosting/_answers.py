@@ -1,0 +1,66 @@
+"""Answers that never reach a caller as they are: lists, and envelopes of one field."""
+
+from __future__ import annotations
+
+from attrs import field, frozen
+
+from .models import Answered, ImportedNumber, Order, OrderNumber, QualifiedNumber
+
+
+@frozen(kw_only=True)
+class Listed(Answered):
+    """What all lists have."""
+
+    next_page_token: str | None = None
+    total_size: int | None = None
+
+
+@frozen(kw_only=True)
+class ListedImportedNumbers(Listed):
+    """`ListImportedNumbersResponse`."""
+
+    imported_numbers: tuple[ImportedNumber, ...] = ()
+
+
+@frozen(kw_only=True)
+class ListedOrders(Listed):
+    """`ListHostingOrdersResponse`."""
+
+    hosting_orders: tuple[Order, ...] = ()
+
+
+@frozen(kw_only=True)
+class ListedOrderNumbers(Listed):
+    """`ListHostingOrderNumbersResponse`."""
+
+    numbers: tuple[OrderNumber, ...] = ()
+
+
+@frozen(kw_only=True)
+class ListedQualifiedNumbers(Listed):
+    """`ListQualifiedNumbersResponse`."""
+
+    qualified_numbers: tuple[QualifiedNumber, ...] = ()
+
+
+@frozen(kw_only=True)
+class AddedNumbers(Answered):
+    """`BatchCreateQualifiedNumbersResponse`."""
+
+    qualified_numbers: tuple[QualifiedNumber, ...] = ()
+
+
+@frozen(kw_only=True)
+class OrderId(Answered):
+    """What `TextEnableQualifiedNumbers` answers."""
+
+    hosting_order_id: str = ""
+
+
+@frozen(kw_only=True)
+class AccessToken(Answered):
+    """What the token endpoint answers."""
+
+    access_token: str = field(default="", repr=False)
+    token_type: str | None = None
+    expires_in: int | float | str | None = None

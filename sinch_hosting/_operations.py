@@ -1,0 +1,109 @@
+"""The 23 operations of the contract as data: method, path, and what may be done twice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any
+from urllib.parse import quote
+
+from attrs import frozen
+
+
+class Failure(Enum):
+    """The ways a try can fail that a further try might mend."""
+
+    NEVER_SENT = "the connection never opened"
+    TOO_MANY = "429: refused before anything was done"
+    ANSWER_LOST = "no answer, 500, 502, 503, 504, or a 2xx that is no JSON"
+
+
+class Kind(Enum):
+    """What sending an operation again does."""
+
+    READ = "changes nothing"
+    SAFE = "changes something, and leaves it the same when done twice: delete, patch"
+    CREATE = "done twice it makes two, and maybe mails a second letter"
+    NEVER = "rings a person's phone, or burns an attempt"
+
+    @property
+    def loses_answers(self) -> bool:
+        """Whether a lost answer leaves it open what was done."""
+        return self in (Kind.CREATE, Kind.NEVER)
+
+
+# A token that has expired is renewed and the request sent once more whatever its kind: a
+# 401 is given before anything is done.
+SENT_AGAIN_AFTER: dict[Kind, frozenset[Failure]] = {
+    Kind.READ: frozenset(Failure),
+    Kind.SAFE: frozenset(Failure),
+    Kind.CREATE: frozenset({Failure.NEVER_SENT, Failure.TOO_MANY}),
+    Kind.NEVER: frozenset(),
+}
+
+
+@frozen
+class Operation:
+    """One operation: its name in the contract, and how it goes over the wire."""
+
+    name: str
+    method: str
+    template: str
+    kind: Kind
+
+    def path(self, identifiers: Mapping[str, str] | None) -> str:
+        """The path below the project, identifiers percent-encoded but for the `+`."""
+        if identifiers is None:
+            return self.template
+        return self.template.format_map(
+            {name: quote(value, safe="+") for name, value in identifiers.items()}
+        )
+
+
+def _table(*rows: tuple[Any, ...]) -> dict[str, Operation]:
+    return {row[0]: Operation(*row) for row in rows}
+
+
+_IMPORTED = "/importedNumbers"
+_NUMBER = "/importedNumbers/{phone_number}"
+_ORDERS = "/hostingOrders"
+_ORDER = "/hostingOrders/{order_id}"
+_QUALIFIED = "/qualifiedNumbers"
+_CANDIDATE = "/qualifiedNumbers/{phone_number}"
+_CALLBACKS = "/callbackConfiguration"
+
+OPERATIONS = _table(
+    ("ListImportedNumbers", "GET", _IMPORTED, Kind.READ),
+    ("ImportNumber", "POST", _IMPORTED, Kind.CREATE),
+    ("GetImportedNumber", "GET", _NUMBER, Kind.READ),
+    ("UpdateImportedNumber", "PATCH", _NUMBER, Kind.SAFE),
+    ("DeleteImportedNumber", "DELETE", _NUMBER, Kind.SAFE),
+    ("ListHostingOrders", "GET", _ORDERS, Kind.READ),
+    ("GetHostingOrder", "GET", _ORDER, Kind.READ),
+    ("GetHostingOrderReport", "GET", _ORDER + "/report", Kind.READ),
+    ("ListHostingOrderNumbers", "GET", _ORDER + "/numbers", Kind.READ),
+    ("GetHostingOrderNumber", "GET", _ORDER + "/numbers/{phone_number}", Kind.READ),
+    ("ImportNumbers", "POST", _ORDERS + ":importNumbers", Kind.CREATE),
+    ("TextEnableHostingOrderNumbers", "POST", _ORDERS + ":textEnableNumbers", Kind.CREATE),
+    (
+        "TextEnableTollFreeHostingOrderNumbers",
+        "POST",
+        _ORDERS + ":textEnableTollFreeNumbers",
+        Kind.CREATE,
+    ),
+    ("GetCallbackConfiguration", "GET", _CALLBACKS, Kind.READ),
+    ("UpdateCallbackConfiguration", "PATCH", _CALLBACKS, Kind.SAFE),
+    ("ListQualifiedNumbers", "GET", _QUALIFIED, Kind.READ),
+    ("GetQualifiedNumber", "GET", _CANDIDATE, Kind.READ),
+    ("DeleteQualifiedNumber", "DELETE", _CANDIDATE, Kind.SAFE),
+    ("AddQualifiedNumbers", "POST", _QUALIFIED + ":addNumbers", Kind.CREATE),
+    ("TextEnableQualifiedNumbers", "POST", _QUALIFIED + ":textEnableNumbers", Kind.CREATE),
+    (
+        "TextEnableTollFreeQualifiedNumbers",
+        "POST",
+        _QUALIFIED + ":textEnableTollFreeNumbers",
+        Kind.CREATE,
+    ),
+    ("VerifyVoiceChallenge", "POST", _CANDIDATE + ":verifyVoiceChallenge", Kind.NEVER),
+    ("SendVoiceChallenge", "POST", _CANDIDATE + ":sendVoiceChallenge", Kind.NEVER),
+)

@@ -1,0 +1,421 @@
+"""One request from start to end: its turn, its credentials, aiohttp, and what came back.
+
+The only import of aiohttp's client.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Mapping
+from copy import copy
+from functools import partial
+from typing import Any, Generic, TypeVar, cast
+from urllib.parse import urlencode
+
+import aiohttp
+from aiolimiter import AsyncLimiter
+from attrs import define, frozen
+from yarl import URL
+
+from . import _wire, errors
+from ._answers import AccessToken
+from ._auth import Authorization, Basic, Secret, Token, TokenCache, basic_header
+from ._operations import OPERATIONS, Kind, Operation
+from ._retry import Clock, Gate, RetryPolicy, Sleep, leaves_open, with_retries
+from ._validators import check_positive
+from ._version import __version__
+
+T = TypeVar("T")
+Query = Mapping[str, str | int | None]
+
+_log = logging.getLogger("sinch_hosting")
+_USER_AGENT = f"sinch-hosting/{__version__} aiohttp/{aiohttp.__version__}"
+_DEFERRED = "X-Sinch-Hosting-Authorization"
+_PLAIN = {"User-Agent": _USER_AGENT, "Accept": "application/json"}
+_JSON = {**_PLAIN, "Content-Type": "application/json"}
+_FORM = {**_PLAIN, "Content-Type": "application/x-www-form-urlencoded"}
+_ONCE = {"Connection": "close"}
+# By whether a lost answer matters (then the connection serves this request alone), and by
+# whether there is a body.
+_HEADERS = {
+    (False, False): _PLAIN,
+    (False, True): _JSON,
+    (True, False): {**_PLAIN, **_ONCE},
+    (True, True): {**_JSON, **_ONCE},
+}
+_TOTAL, _CONNECT, _READ = 60.0, 10.0, 30.0
+# What the service documents, for an answer that does not say how long its token lives.
+_TOKEN_LIFE = 3600.0
+_GET_TOKEN = Operation("the token endpoint", "POST", "", Kind.READ)
+
+
+@frozen(kw_only=True)
+class HttpSettings:
+    """What reaches aiohttp."""
+
+    session: aiohttp.ClientSession | None
+    timeout: aiohttp.ClientTimeout
+    trace_configs: tuple[aiohttp.TraceConfig, ...]
+    trust_env: bool
+    proxy: str | None
+    ssl: Any
+    max_concurrency: int
+    requests_per_second: float | None
+
+
+@frozen(kw_only=True)
+class Credentials:
+    """Whose account it is; the secret shows in no `repr`."""
+
+    project_id: str
+    key_id: str
+    key_secret: Secret
+    auth: str
+    base_url: str
+    auth_url: str
+
+
+def timeout_settings(timeout: aiohttp.ClientTimeout | float | None) -> aiohttp.ClientTimeout:
+    """The time-outs for a client: finite ones unless the caller says otherwise."""
+    if isinstance(timeout, aiohttp.ClientTimeout):
+        return timeout
+    total = _TOTAL if timeout is None else check_positive(timeout, "timeout")
+    return aiohttp.ClientTimeout(
+        total=total,
+        connect=min(_CONNECT, total),
+        sock_connect=min(_CONNECT, total),
+        sock_read=min(_READ, total),
+    )
+
+
+class _NoToken(Exception):
+    """The token endpoint's failure, which is not the operation's: that was never sent."""
+
+    def __init__(self, reason: errors.SinchHostingError) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@define
+class _Call(Generic[T]):
+    """One call of an operation, over all its tries."""
+
+    operation: Operation
+    answer_type: type[T]
+    url: URL
+    data: bytes | None
+    headers: Mapping[str, str]
+    secret: str | None
+    sends: int = 0
+
+    async def count_sends(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        """A middleware: aiohttp sends a GET or DELETE again by itself on a stale connection."""
+        self.sends += 1
+        return await handler(request)
+
+
+class _Bound:
+    """What belongs to one event loop: the aiohttp session, the queue, the token."""
+
+    def __init__(self, http: HttpSettings, auth: Authorization) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.auth = auth
+        self.slots = asyncio.Semaphore(http.max_concurrency)
+        rate = http.requests_per_second
+        # A bucket of one: a larger one lets almost twice the rate pass in the first second.
+        self.pace = AsyncLimiter(1, 1 / rate) if rate else None
+        self.owns_http = http.session is None
+        self.http = http.session or _open(http)
+        self.authorization = _DEFERRED if self.owns_http and http.trust_env else "Authorization"
+        # aiohttp replaces the session's middlewares by a request's own: keep the lender's.
+        self.middlewares = tuple(getattr(self.http, "_middlewares", ()))
+
+
+def _open(http: HttpSettings) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        # The slots are the limit: nobody waits for a connection on a running time-out.
+        connector=aiohttp.TCPConnector(limit=0),
+        trace_configs=list(http.trace_configs),
+        trust_env=http.trust_env,
+        middlewares=(_authorize_late,) if http.trust_env else (),
+        cookie_jar=aiohttp.DummyCookieJar(),
+    )
+
+
+async def _authorize_late(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """A middleware: with `trust_env` aiohttp refuses our header where netrc has another."""
+    request.headers["Authorization"] = request.headers.pop(_DEFERRED)
+    return await handler(request)
+
+
+class Session:
+    """Sends the operations of the contract for one client."""
+
+    def __init__(
+        self,
+        credentials: Credentials,
+        http: HttpSettings,
+        retry: RetryPolicy,
+        clock: Clock,
+        sleep: Sleep,
+    ) -> None:
+        self._credentials = credentials
+        self._http = http
+        self._retry = retry
+        self.clock = clock
+        self.sleep = sleep
+        self._gate = Gate(clock, sleep)
+        self._auth_gate = Gate(clock, sleep)
+        self._root = f"{credentials.base_url}/v1/projects/{credentials.project_id}"
+        self._host = URL(credentials.base_url).raw_host
+        self._bound: _Bound | None = None
+        self._closed = False
+        self._per_request: dict[str, Any] = {
+            "timeout": http.timeout,
+            "allow_redirects": False,
+            **({"proxy": http.proxy} if http.proxy is not None else {}),
+            **({"ssl": http.ssl} if http.ssl is not True else {}),
+        }
+
+    # ------------------------------------------------------------- life
+
+    def bind(self) -> _Bound:
+        """What belongs to the running loop, opened at first use; `UsageError` elsewhere."""
+        bound = self._bound
+        if bound is not None and bound.loop is asyncio.get_running_loop():
+            return bound
+        if self._closed:
+            raise errors.UsageError("the client is closed; make another SinchHosting")
+        if bound is not None:
+            raise errors.UsageError(
+                "the client belongs to another event loop; make one SinchHosting for each loop"
+            )
+        self._bound = _Bound(self._http, self._make_auth())
+        return self._bound
+
+    async def aclose(self) -> None:
+        """Close what the client owns; a borrowed session stays open. Safe to repeat."""
+        self._closed = True
+        bound, self._bound = self._bound, None
+        if bound is None:
+            return
+        try:
+            await bound.auth.aclose()
+        finally:
+            if bound.owns_http:
+                await bound.http.close()
+
+    def _make_auth(self) -> Authorization:
+        credentials = self._credentials
+        if credentials.auth == "basic":
+            return Basic(credentials.key_id, credentials.key_secret)
+        return TokenCache(self._fetch_token, self.clock)
+
+    # ---------------------------------------------------------- requests
+
+    async def request(
+        self,
+        name: str,
+        answer_type: type[T],
+        *,
+        identifiers: Mapping[str, str] | None = None,
+        query: Query | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> T:
+        """Send an operation and answer what the service answers, as an `answer_type`.
+
+        Raises `OutcomeUnknown` where the answer to a create was lost, else the error of the
+        last try; see `RetryPolicy` for how many there are.
+        """
+        operation = OPERATIONS[name]
+        call = _Call(
+            operation,
+            answer_type,
+            self._url(operation, identifiers, query),
+            None if body is None else json.dumps(body).encode(),
+            _HEADERS[operation.kind.loses_answers, body is not None],
+            None if body is None else body.get("hmacSecret"),
+        )
+        try:
+            return await with_retries(
+                partial(self._attempt, call),
+                operation,
+                self._retry,
+                self._gate,
+                self.clock,
+                self.sleep,
+            )
+        except _NoToken as failed:
+            # A copy each: one error for a thousand waiters would collect all their tracebacks.
+            raise copy(failed.reason) from failed.reason
+        except errors.NotFound as error:
+            if operation.method == "DELETE" and error.after_lost_answer:
+                return cast("T", None)
+            raise
+        except errors.SinchHostingError as error:
+            if operation.kind.loses_answers and leaves_open(error):
+                raise errors.OutcomeUnknown(name, error) from error
+            raise
+
+    def _url(
+        self, operation: Operation, identifiers: Mapping[str, str] | None, query: Query | None
+    ) -> URL:
+        text = self._root + operation.path(identifiers)
+        if query:
+            given = [(key, value) for key, value in query.items() if value is not None]
+            text = f"{text}?{urlencode(given)}"
+        return URL(text, encoded=True)
+
+    async def _attempt(self, call: _Call[T], tries: int) -> T:
+        """One try, and a second send of it where the token turns out to have expired."""
+        bound = self.bind()
+        async with bound.slots:
+            if bound.pace is not None:
+                await bound.pace.acquire()
+            await self._gate.passage(call.operation, self._retry)
+            header = bound.auth.current() or await _authorize(bound.auth)
+            status, headers, raw = await self._send(bound, call, header, tries)
+            if status == 401 and _says_expired(headers) and bound.auth.invalidate(header):
+                header = await _authorize(bound.auth)
+                status, headers, raw = await self._send(bound, call, header, tries)
+        name = call.operation.name
+        hide = partial(self._hide, header, call.secret)
+        if 200 <= status < 300:
+            return _wire.decode(name, raw, call.answer_type, hide)
+        error = _wire.api_error(name, status, headers, raw, hide)
+        error.after_lost_answer = call.sends > 1
+        raise error
+
+    async def _send(
+        self, bound: _Bound, call: _Call[Any], header: Secret, tries: int
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        """Send a request with aiohttp, and say in this package's terms where that failed."""
+        method, status = call.operation.method, None
+        started = self.clock()
+        try:
+            response = await bound.http.request(
+                method,
+                call.url,
+                headers={**call.headers, bound.authorization: header},
+                data=call.data,
+                **self._per_request,
+                **self._options(bound, call),
+            )
+            # Read whole, an answer gives its connection back by itself; a context manager
+            # would only repeat that, at a price that shows in the overhead benchmark.
+            raw = await response.read()
+            status = response.status
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise _transport_error(call.operation.name, error) from error
+        except (RuntimeError, ValueError) as error:
+            raise _usage_error(bound, error) from error
+        finally:
+            if _log.isEnabledFor(logging.DEBUG):
+                took, path = self.clock() - started, call.url.raw_path
+                said = status or "no answer"
+                _log.debug("%s %s: %s in %.3f s, try %d", method, path, said, took, tries)
+        return status, response.headers, raw
+
+    def _options(self, bound: _Bound, call: _Call[Any]) -> dict[str, Any]:
+        """What the kind of operation asks of aiohttp beyond the settings."""
+        if call.operation.kind.loses_answers:
+            # A name in the pool's key keeps creates off pooled connections, one of which may
+            # be dead already: a create on it would look lost though it never left. The name
+            # is the one that TLS would use anyway.
+            return {"server_hostname": self._host}
+        if call.operation.method == "DELETE":
+            call.sends = 0
+            return {"middlewares": (*bound.middlewares, call.count_sends)}
+        return {}
+
+    def _hide(self, header: Secret, secret: str | None, text: str) -> str:
+        """The text without any of the secrets that this call knows, were they echoed."""
+        token = header.partition(" ")[2]
+        for hidden in (self._credentials.key_secret, token, secret):
+            if hidden:
+                text = text.replace(hidden, "***")
+        return text
+
+    # ------------------------------------------------------------- token
+
+    async def _fetch_token(self) -> Token:
+        return await with_retries(
+            self._ask_for_token, _GET_TOKEN, self._retry, self._auth_gate, self.clock, self.sleep
+        )
+
+    async def _ask_for_token(self, tries: int) -> Token:
+        bound, mine = self.bind(), self._credentials
+        await self._auth_gate.passage(_GET_TOKEN, self._retry)
+        url = URL(mine.auth_url, encoded=True)
+        call = _Call(_GET_TOKEN, AccessToken, url, b"grant_type=client_credentials", _FORM, None)
+        header = basic_header(mine.key_id, mine.key_secret)
+        status, headers, raw = await self._send(bound, call, header, tries)
+        hide = partial(self._hide, header, None)
+        if 200 <= status < 300:
+            return _usable(_wire.decode(_GET_TOKEN.name, raw, AccessToken, hide))
+        if status in (400, 401, 403):
+            refused = _wire.api_error(_GET_TOKEN.name, 401, headers, raw, hide)
+            refused.add_note("Check SINCH_KEY_ID and SINCH_KEY_SECRET, and that the key is active.")
+            raise refused
+        raise _wire.api_error(_GET_TOKEN.name, status, headers, raw, hide)
+
+
+def _usable(answer: AccessToken) -> Token:
+    """The token of an answer; `DecodeError` where it could not be sent in a header."""
+    token = answer.access_token
+    try:
+        life = _TOKEN_LIFE if answer.expires_in is None else float(answer.expires_in)
+    except ValueError:
+        life = _TOKEN_LIFE
+    if not token or not token.isascii() or not token.isprintable():
+        raise errors.DecodeError(
+            _GET_TOKEN.name, path="access_token", reason="expected a token", body="(withheld)"
+        )
+    return Token(value=token, expires_in=life)
+
+
+async def _authorize(auth: Authorization) -> Secret:
+    try:
+        return await auth.fetch()
+    except errors.SinchHostingError as error:
+        raise _NoToken(error) from error
+
+
+def _says_expired(headers: Mapping[str, str]) -> bool:
+    return "expired" in headers.get("WWW-Authenticate", "").lower()
+
+
+# The connection was never opened, so the service cannot have seen the request.
+_NEVER_OPENED = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.ClientHttpProxyError,
+    aiohttp.ServerFingerprintMismatch,
+)
+
+
+def _transport_error(operation: str, error: BaseException) -> errors.TransportError:
+    never_sent = isinstance(error, _NEVER_OPENED)
+    said = str(error) or type(error).__name__
+    what = "could not connect" if never_sent else "the connection failed before an answer came"
+    if isinstance(error, TimeoutError):
+        what = "no connection in time" if never_sent else "no answer in time"
+    return errors.TransportError(f"{operation}: {what} ({said})", never_sent=never_sent)
+
+
+def _usage_error(bound: _Bound, error: Exception) -> errors.SinchHostingError:
+    if bound.http.closed:
+        whose = "its aiohttp session" if bound.owns_http else "the session that it was given"
+        return errors.UsageError(f"the client cannot send: {whose} is closed")
+    if "AUTHORIZATION" in str(error):
+        return errors.ConfigurationError(
+            "the session that was passed in adds its own credentials (auth= or a netrc entry "
+            "for the host); pass one without"
+        )
+    return errors.UsageError(f"aiohttp refuses the request: {error}")

@@ -1,0 +1,377 @@
+"""The one cattrs converter: JSON to models and requests to JSON; error bodies to errors.
+
+Structure hooks are generated from the models, one function a class, because a page of 500
+numbers is 4,000 objects: the generated code reads each field by its wire name, checks its
+type, fills the slot, and keeps what it does not know.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+import types
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+
+import attrs
+import cattrs
+
+from . import errors
+from .models import BlanketLoa, DirectLoa, ResellerLoa
+from .states import OpenEnum
+
+T = TypeVar("T")
+_LOA_TYPES = (DirectLoa, ResellerLoa, BlanketLoa)
+_BODY_SHOWN = 500
+_SECRET_FIELD = re.compile(
+    r'("(?:hmacSecret|hmac_secret|access_token|refresh_token|client_secret|key_secret)"\s*:\s*")'
+    r'(?:[^"\\]|\\.)*'
+)
+
+
+class Misfit(Exception):
+    """A value that does not fit the model, and the path to it from the outermost object."""
+
+    def __init__(self, expected: str, came: object, *path: str) -> None:
+        super().__init__(f"expected {expected}, got {_json_type(came)}")
+        self.path = list(path)
+
+    def under(self, step: str) -> Misfit:
+        """Prefix the path with the step that led here."""
+        self.path.insert(0, step)
+        return self
+
+    @property
+    def where(self) -> str:
+        """The path as people write it: `numbers[3].smsAtt.state`."""
+        return "".join(self.path).lstrip(".")
+
+
+def _json_type(value: object) -> str:
+    names = {dict: "an object", list: "an array", str: "text", bool: "a boolean"}
+    if value is None:
+        return "null"
+    name = names.get(type(value), "a number")
+    shown = json.dumps(value) if isinstance(value, (bool, int, float)) else ""
+    return f"{name} {shown}".rstrip()
+
+
+def camel_case(name: str) -> str:
+    """The wire's spelling of a field's name."""
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+# ---------------------------------------------------------------- structure
+
+
+def _structure_time(value: object, _: object = None) -> datetime | None:
+    if not isinstance(value, str):
+        raise Misfit("a time", value)
+    if not value:
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        raise Misfit(f"a time, not {value[:40]!r}", value) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+class _Members(dict[Any, Any]):
+    """An enum's members by wire value; an unknown value makes a member of its own."""
+
+    def __init__(self, kind: type[OpenEnum], absent: object) -> None:
+        super().__init__({member.value: member for member in kind})
+        self[None] = absent
+        self._kind = kind
+
+    def __missing__(self, value: object) -> OpenEnum:
+        # Protobuf's JSON writes enum values that it cannot name as numbers.
+        if isinstance(value, (str, int)) and not isinstance(value, bool):
+            return self._kind(str(value))
+        raise Misfit("text", value)
+
+
+def _is_tuple(hint: Any) -> bool:
+    origin: object = get_origin(hint)
+    return origin is tuple
+
+
+def _structure_tuple(value: Any, hint: Any) -> tuple[Any, ...]:
+    """Structure a JSON array; cattrs by itself takes any iterable, a text's letters too."""
+    if value.__class__ is not list:
+        raise Misfit("an array", value)
+    inner = get_args(hint)[0]
+    hook = converter.get_structure_hook(inner)
+    items: list[Any] = []
+    append = items.append
+    try:
+        for item in value:
+            append(hook(item, inner))
+    except Misfit as misfit:
+        raise misfit.under(f"[{len(items)}]") from None
+    return tuple(items)
+
+
+_JSON_TYPES: dict[type, str] = {str: "text", bool: "a boolean", int: "a number", float: "a number"}
+
+
+def _split_optional(hint: Any) -> tuple[Any, ...]:
+    """The alternatives of a field's type, without `None`."""
+    if get_origin(hint) in (Union, types.UnionType):
+        return tuple(arg for arg in get_args(hint) if arg is not type(None))
+    return (hint,)
+
+
+def _field_source(name: str, hint: Any, absent: object, scope: dict[str, Any]) -> list[str]:
+    """The lines that turn `v` into the field's value and put it into its slot."""
+    scope[f"absent_{name}"] = absent
+    (kind, *others) = _split_optional(hint)
+    put = f"put_{name}(self, %s)"
+    if isinstance(kind, type) and issubclass(kind, OpenEnum):
+        scope[f"members_{name}"] = _Members(kind, absent)
+        return [put % f"members_{name}[v]"]
+    if kind in _JSON_TYPES:
+        expected = " or ".join(dict.fromkeys(_JSON_TYPES[k] for k in (kind, *others)))
+        wrong = " and ".join(f"v.__class__ is not {k.__name__}" for k in (kind, *others))
+        missing = [] if absent is None else [f"if v is None: v = absent_{name}"]
+        present = "" if absent is not None else "v is not None and "
+        return [*missing, f"if {present}{wrong}: raise Misfit({expected!r}, v)", put % "v"]
+    scope[f"type_{name}"] = kind
+    scope[f"hook_{name}"] = converter.get_structure_hook(kind)
+    return [put % f"absent_{name} if v is None else hook_{name}(v, type_{name})"]
+
+
+def _absent(attribute: attrs.Attribute[Any]) -> object:
+    return "" if attribute.default is attrs.NOTHING else attribute.default
+
+
+def _structure_hook(cls: type[Any]) -> Callable[[Any, Any], Any]:
+    """Write the function that makes a `cls` of a JSON object."""
+    hints = get_type_hints(cls)
+    scope: dict[str, Any] = {"cls": cls, "new": cls.__new__, "Misfit": Misfit}
+    known: set[str] = set()
+    lines: list[str] = []
+    for attribute in attrs.fields(cls):
+        name = attribute.name
+        scope[f"put_{name}"] = getattr(cls, name).__set__
+        if name.startswith("_"):
+            lines.append(f"put_{name}(self, None)")
+            continue
+        wire, also = camel_case(name), attribute.metadata.get("also")
+        known.update(filter(None, (wire, also)))
+        lines += [f"at = {'.' + wire!r}", f"v = get({wire!r})"]
+        if also:
+            lines.append(f"if v is None: v = get({also!r})")
+        lines += _field_source(name, hints[name], _absent(attribute), scope)
+    scope["knows_all"] = frozenset(known).issuperset
+    scope["known"] = frozenset(known)
+    body = "\n        ".join(lines)
+    exec(  # noqa: S102 - the text is made of this package's own field names
+        f"""def structure(o, _=None):
+    if o.__class__ is not dict:
+        raise Misfit("an object", o)
+    get = o.get
+    self = new(cls)
+    at = ""
+    try:
+        {body}
+    except Misfit as misfit:
+        raise misfit.under(at) from None
+    except TypeError:
+        # An array or an object where an enum's text belongs has no hash.
+        raise Misfit("text", v, at) from None
+    if not knows_all(o):
+        put__extra(self, {{k: v for k, v in o.items() if k not in known}})
+    return self
+""",
+        scope,
+    )
+    structure: Callable[[Any, Any], Any] = scope["structure"]
+    return structure
+
+
+# -------------------------------------------------------------- unstructure
+
+
+def _wire_time(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _unstructure_hook(cls: type[Any]) -> Callable[[Any], dict[str, Any]]:
+    """Make the function that turns a `cls` into what JSON holds, defaults left out."""
+    fields = [
+        (attribute.name, camel_case(attribute.name), attribute.default)
+        for attribute in attrs.fields(cls)
+        if not attribute.name.startswith("_")
+    ]
+
+    def unstructure(instance: Any) -> dict[str, Any]:
+        answer: dict[str, Any] = {}
+        for name, wire, default in fields:
+            value = getattr(instance, name)
+            if value is default:
+                continue
+            key = value.wire_name if isinstance(value, _LOA_TYPES) else wire
+            answer[key] = converter.unstructure(value)
+        return answer
+
+    return unstructure
+
+
+def _make_converter() -> cattrs.Converter:
+    made = cattrs.Converter(detailed_validation=True)
+    made.register_structure_hook_factory(attrs.has, _structure_hook)
+    made.register_structure_hook(datetime, _structure_time)
+    made.register_structure_hook_func(_is_tuple, _structure_tuple)
+    made.register_structure_hook(int, _structure_int)
+    made.register_unstructure_hook_factory(attrs.has, _unstructure_hook)
+    made.register_unstructure_hook(datetime, _wire_time)
+    made.register_unstructure_hook(tuple, list)
+    return made
+
+
+def _structure_int(value: Any, _: object = None) -> int:
+    if value.__class__ is not int:
+        raise Misfit("a number", value)
+    return int(value)
+
+
+converter = _make_converter()
+
+
+def encode(request: object) -> dict[str, Any]:
+    """The JSON object of a request model, defaults left out."""
+    answer: dict[str, Any] = converter.unstructure(request)
+    return answer
+
+
+# ------------------------------------------------------------- JSON, errors
+
+
+Hide = Callable[[str], str]
+
+
+def decode(operation: str, raw: bytes, answer_type: type[T], hide: Hide) -> T:
+    """The model for a 2xx body; `DecodeError` names the path to what does not fit.
+
+    `hide` takes the secrets that the caller knows out of what the error shows.
+    """
+    if answer_type is types.NoneType:
+        return cast("T", None)  # a delete may answer nothing, {} or any JSON
+    try:
+        payload = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        body = _shown(raw, hide)
+        reason = "nested too deep" if isinstance(error, RecursionError) else "no JSON"
+        reason = f"{reason} in {len(raw)} bytes: {body[:60]!r}"
+        is_json, where = False, ""
+    else:
+        try:
+            return converter.structure(payload, answer_type)
+        except Misfit as misfit:
+            body, reason, where, is_json = _shown(raw, hide), str(misfit), misfit.where, True
+    # Outside the handlers: the cause of a JSON error holds the whole body.
+    raise errors.DecodeError(operation, path=where, reason=reason, body=body, is_json=is_json)
+
+
+def _shown(raw: bytes, hide: Hide) -> str:
+    """A body as text, secret fields masked even in JSON that is cut short."""
+    return hide(_SECRET_FIELD.sub(r"\1***", raw.decode("utf-8", "replace")))
+
+
+_ERRORS: dict[int, type[errors.ApiError]] = {
+    400: errors.BadRequest,
+    401: errors.AuthenticationFailed,
+    403: errors.PermissionDenied,
+    404: errors.NotFound,
+    409: errors.Conflict,
+    429: errors.RateLimited,
+}
+
+
+def _error_class(status_code: int) -> type[errors.ApiError]:
+    if status_code >= 500:
+        return errors.ServerError
+    return _ERRORS.get(status_code, errors.ApiError)
+
+
+def _error_object(text: str) -> tuple[dict[str, Any], str]:
+    """The object that describes an error, flat or nested, and the text where there is none."""
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}, " ".join(text.split())[:_BODY_SHOWN]
+    if not isinstance(body, dict):
+        return {}, text[:_BODY_SHOWN]
+    inner = body.get("error")
+    if isinstance(inner, dict):
+        return inner, ""
+    if isinstance(inner, str):  # the token endpoint's shape, RFC 6749
+        return {"status": inner, "message": body.get("error_description") or inner}, ""
+    return body, ""
+
+
+def api_error(
+    operation: str, status_code: int, headers: Mapping[str, str], raw: bytes, hide: Hide
+) -> errors.ApiError:
+    """The error for an answer that is none, from either shape of body or any other."""
+    described, text = _error_object(_shown(raw, hide))
+    details = described.get("details")
+    details = details if isinstance(details, list) else []
+    violations = [
+        violation
+        for detail in details
+        if isinstance(detail, dict)
+        for violation in (detail.get("fieldViolations") or ())
+        if isinstance(violation, dict)
+    ]
+    status = described.get("status")
+    message = described.get("message") or text or _reason(status_code)
+    return _error_class(status_code)(
+        str(message),
+        operation=operation,
+        status_code=status_code,
+        status=None if status is None else str(status),
+        details=details,
+        field_violations=violations,
+        retry_after=parse_retry_after(headers.get("Retry-After"), headers.get("Date")),
+    )
+
+
+def _reason(status_code: int) -> str:
+    try:
+        return HTTPStatus(status_code).phrase
+    except ValueError:
+        return "no explanation"
+
+
+def parse_retry_after(
+    value: str | None, date: str | None = None, now: Callable[[], float] = time.time
+) -> float | None:
+    """The seconds that a `Retry-After` asks for; `None` where it says nothing readable.
+
+    A date is held against the answer's own `Date`, whose clock wrote both, else against
+    this machine's.
+    """
+    if not value:
+        return None
+    if re.fullmatch(r"\s*[0-9]{1,15}(\.[0-9]{1,9})?\s*", value, re.ASCII):
+        return float(value)
+    then = _http_date(value)
+    if then is None:
+        return None
+    sent = _http_date(date) if date else None
+    return max(0.0, then - (now() if sent is None else sent))
+
+
+def _http_date(value: str) -> float | None:
+    try:
+        moment = parsedate_to_datetime(value)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return None

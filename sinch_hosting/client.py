@@ -1,0 +1,228 @@
+"""`SinchHosting`: one client, one session, four resources."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from ._auth import Secret
+from ._polling import PollPolicy
+from ._retry import RetryPolicy
+from ._session import Credentials, HttpSettings, Session, timeout_settings
+from ._validators import check_identifier, check_positive, check_whole
+from .errors import ConfigurationError, InvalidRequest
+from .resources.callback_configuration import Callbacks
+from .resources.hosting_orders import HostingOrders
+from .resources.imported_numbers import ImportedNumbers
+from .resources.qualified_numbers import QualifiedNumbers
+
+if TYPE_CHECKING:
+    import ssl as ssl_module
+
+    import aiohttp
+
+BASE_URL = "https://imported.numbers.api.sinch.com"
+AUTH_URL = "https://auth.sinch.com/oauth2/token"
+_REQUIRED = {
+    "project_id": "SINCH_PROJECT_ID",
+    "key_id": "SINCH_KEY_ID",
+    "key_secret": "SINCH_KEY_SECRET",
+}
+_OPTIONAL = {"base_url": "SINCH_HOSTING_BASE_URL", "auth_url": "SINCH_HOSTING_AUTH_URL"}
+
+
+class SinchHosting:
+    """A client of Sinch's Imported Numbers and Hosting Orders API.
+
+    Use it as `async with SinchHosting.from_env() as sinch:`, or call `aclose()` at the end.
+    Making one opens nothing; the first call does. One client serves any number of tasks of
+    one event loop; make another for another loop.
+
+    Args:
+        project_id: the project of the account.
+        key_id: the access key's id.
+        key_secret: its secret; it shows in no `repr`, log or error.
+        auth: `oauth` for tokens, fetched once for all tasks and renewed ahead of their end, or
+            `basic`, which the service limits heavily.
+        base_url: the API.
+        auth_url: the token endpoint, whole.
+        session: an aiohttp session to borrow; it is never closed, and what belongs to a
+            session (`trace_configs`, `trust_env`) is then set on it by its owner.
+        timeout: an `aiohttp.ClientTimeout`, or seconds in all; by default 10 s to connect, 30 s
+            between two reads, 60 s in all. It starts when a request leaves the queue.
+        retry: how often a request is tried.
+        poll: how often a wait looks.
+        max_concurrency: requests at once; further ones queue.
+        requests_per_second: a pace for all requests together; none by default.
+        import_limit: numbers an import order may hold; 5 unless the account has more.
+        trace_configs: aiohttp's tracing, for a session of the client's own.
+        trust_env: take proxies from the environment, for a session of the client's own.
+        proxy: a proxy's address.
+        ssl: as aiohttp takes it: `True`, `False` (no checks), a context or a fingerprint.
+        clock: seconds, ever growing; for tests.
+        sleep: what waits; for tests.
+
+    Every call raises, beyond what its docstring names: `ApiError` and its kin where the service
+    answers with an error, `TransportError` where no answer comes, `DecodeError` where one cannot
+    be understood, `UsageError` on a closed client or another event loop.
+
+    What is sent again, within `retry.max_tries` and `retry.max_time`:
+
+    | operation | connection never opened | 429 | 500, 502, 503, 504, no answer, no JSON |
+    |---|---|---|---|
+    | reads, deletes, updates | yes | yes | yes |
+    | creates | yes | yes | no: looked up, else `OutcomeUnknown` |
+    | voice challenges | no | no | no: `OutcomeUnknown` |
+
+    A 401 that says the token has expired renews it and sends the request once more, whatever it
+    is: nothing was done. A delete that is sent again and finds nothing has succeeded. Pauses
+    double from `retry.initial`, at random below that; a `Retry-After`, in seconds or as a date,
+    is a floor, with the random part on top. One longer than `retry.maximum` raises
+    `RateLimited` at once, with `retry_after`. A 429 pauses the whole client for as long as it
+    says, not only the task that met it. Creates travel on a connection of their own, so a pooled
+    one that died does not make them look lost.
+
+    Raises `ConfigurationError` for settings that are missing or make no sense.
+    """
+
+    imported_numbers: ImportedNumbers
+    qualified_numbers: QualifiedNumbers
+    hosting_orders: HostingOrders
+    callback_configuration: Callbacks
+
+    def __init__(
+        self,
+        project_id: str,
+        key_id: str,
+        key_secret: str,
+        *,
+        auth: Literal["oauth", "basic"] = "oauth",
+        base_url: str = BASE_URL,
+        auth_url: str = AUTH_URL,
+        session: aiohttp.ClientSession | None = None,
+        timeout: aiohttp.ClientTimeout | float | None = None,
+        retry: RetryPolicy | None = None,
+        poll: PollPolicy | None = None,
+        max_concurrency: int = 50,
+        requests_per_second: float | None = None,
+        import_limit: int = 5,
+        trace_configs: Iterable[aiohttp.TraceConfig] = (),
+        trust_env: bool = False,
+        proxy: str | None = None,
+        ssl: ssl_module.SSLContext | aiohttp.Fingerprint | bool = True,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        retry, poll = retry or RetryPolicy(), poll or PollPolicy()
+        traces = tuple(trace_configs)
+        if session is not None and (traces or trust_env):
+            raise ConfigurationError(
+                "trace_configs and trust_env belong to an aiohttp session: set them on the "
+                "session that you pass, or pass none"
+            )
+        try:
+            http = HttpSettings(
+                session=session,
+                timeout=timeout_settings(timeout),
+                trace_configs=traces,
+                trust_env=trust_env,
+                proxy=proxy,
+                ssl=ssl,
+                max_concurrency=check_whole(max_concurrency, "max_concurrency"),
+                requests_per_second=requests_per_second
+                and check_positive(requests_per_second, "requests_per_second"),
+            )
+            check_whole(import_limit, "import_limit")
+        except InvalidRequest as error:
+            raise ConfigurationError(str(error)) from None
+        credentials = _credentials(project_id, key_id, key_secret, auth, base_url, auth_url)
+        self._session = Session(credentials, http, retry, clock, sleep)
+        self.imported_numbers = ImportedNumbers(self._session, retry, poll)
+        self.hosting_orders = HostingOrders(
+            self._session, poll, import_limit=import_limit, max_concurrency=max_concurrency
+        )
+        self.qualified_numbers = QualifiedNumbers(self._session, poll, self.hosting_orders)
+        self.callback_configuration = Callbacks(self._session)
+        self._shown = f"<SinchHosting project_id={project_id!r} key_id={key_id!r} {base_url}>"
+
+    @classmethod
+    def from_env(cls, **overrides: Any) -> Self:
+        """A client with the credentials of the environment.
+
+        Reads `SINCH_PROJECT_ID`, `SINCH_KEY_ID` and `SINCH_KEY_SECRET`, and where they are set
+        `SINCH_HOSTING_BASE_URL` and `SINCH_HOSTING_AUTH_URL`. Any argument of `SinchHosting`
+        may be given, and wins.
+
+        Raises `ConfigurationError` naming the variables that are missing.
+        """
+        settings: dict[str, Any] = {
+            name: os.environ.get(variable, "")
+            for name, variable in {**_REQUIRED, **_OPTIONAL}.items()
+            if name not in overrides
+        }
+        missing = [_REQUIRED[name] for name in _REQUIRED if settings.get(name) == ""]
+        if missing:
+            raise ConfigurationError(
+                f"{' and '.join(missing)} not set: export them, or pass "
+                f"{', '.join(name for name in _REQUIRED if settings.get(name) == '')}"
+            )
+        return cls(**{name: value for name, value in settings.items() if value}, **overrides)
+
+    def __repr__(self) -> str:
+        return self._shown
+
+    async def __aenter__(self) -> Self:
+        self._session.bind()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the client and the session that it owns; a borrowed one stays open.
+
+        Calls that are under way fail. Safe to repeat; a client that was closed cannot be used
+        again (`UsageError`).
+        """
+        await self._session.aclose()
+
+
+def _credentials(
+    project_id: str, key_id: str, key_secret: str, auth: str, base_url: str, auth_url: str
+) -> Credentials:
+    """Checked credentials; `ConfigurationError` says what to set."""
+    given = {"project_id": project_id, "key_id": key_id, "key_secret": key_secret}
+    missing = [name for name, value in given.items() if not isinstance(value, str) or not value]
+    if missing:
+        variables = ", ".join(_REQUIRED[name] for name in missing)
+        raise ConfigurationError(
+            f"no {', '.join(missing)}: pass them, or set {variables} and use from_env()"
+        )
+    if auth not in ("oauth", "basic"):
+        raise ConfigurationError(f"auth = {auth!r}: must be 'oauth' or 'basic'")
+    try:
+        check_identifier(project_id, "project_id")
+    except InvalidRequest as error:
+        raise ConfigurationError(str(error)) from None
+    for name, url in {"base_url": base_url, "auth_url": auth_url}.items():
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
+            raise ConfigurationError(f"{name} = {url!r}: must be a whole http(s) address")
+    return Credentials(
+        project_id=project_id,
+        key_id=key_id,
+        key_secret=Secret(key_secret),
+        auth=auth,
+        base_url=base_url.rstrip("/"),
+        auth_url=auth_url,
+    )

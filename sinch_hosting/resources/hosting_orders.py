@@ -1,0 +1,611 @@
+"""`sinch.hosting_orders`: orders that import or text-enable numbers, one by one and in bulk."""
+
+from __future__ import annotations
+
+import asyncio
+import builtins
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Literal, overload
+
+from attrs import evolve
+
+from .. import _validators as check
+from .._answers import ListedOrderNumbers, ListedOrders
+from .._bulk import BulkProgress, BulkResult, chunked, distinct_numbers, fan_out
+from .._paging import Page, Pages
+from .._polling import PollPolicy, Wait
+from .._requests import TEXT_ENABLE_LIMIT, ImportNumbers, TextEnable, TextEnableTollFree
+from .._session import Session
+from .._wire import encode
+from ..errors import DecodeError, InvalidRequest, OrderRejected, OutcomeUnknown, SinchHostingError
+from ..models import DirectLoa, Letter, Order, OrderNumber, OrderReport, ResellerLoa, bind
+from ..states import (
+    REJECTED,
+    OpenEnum,
+    OrderState,
+    OrderType,
+    ProvisioningState,
+    has_reached,
+    parse_state,
+    parse_states,
+)
+from .imported_numbers import ORDERS_BY
+
+_log = logging.getLogger("sinch_hosting")
+OnUpdate = Callable[[Order], Awaitable[None] | None]
+OnProgress = Callable[[BulkProgress], Awaitable[None] | None]
+
+
+class HostingOrders:
+    """Create orders, follow them, and wait for them."""
+
+    def __init__(
+        self, session: Session, poll: PollPolicy, *, import_limit: int, max_concurrency: int
+    ) -> None:
+        self._session = session
+        self._poll = poll
+        self._import_limit = import_limit
+        self._max_concurrency = max_concurrency
+
+    # ---------------------------------------------------------- creating
+
+    async def import_numbers(
+        self,
+        numbers: Iterable[str],
+        *,
+        region_code: str,
+        service_plan_id: str,
+        campaign_id: str | None = None,
+        display_name: str | None = None,
+        callback_url: str | None = None,
+        migrate_to_sinch_tmo: bool | None = None,
+    ) -> Order:
+        """Import 1 to 5 numbers in one order (`ImportNumbers`); no letter is mailed.
+
+        Args:
+            numbers: different numbers in E.164; more than 5 with the client's `import_limit`.
+            region_code: `US` or `CA`.
+            service_plan_id: the service plan to link them to.
+            campaign_id: the 10DLC campaign to link them to; none by default.
+            display_name: free text.
+            callback_url: where events about the numbers are posted.
+            migrate_to_sinch_tmo: `True` where T-Mobile answered 60135, to take the numbers over
+                from another aggregator.
+
+        Answers the order. Raises `InvalidRequest` before anything is sent, `BadRequest`,
+        `Conflict`, `OutcomeUnknown` where the answer was lost, and what every call raises. Not
+        to be repeated blindly.
+        """
+        numbers = check.check_phone_numbers(numbers, "numbers", at_most=self._import_limit)
+        request = ImportNumbers(
+            region_code=region_code,
+            numbers=numbers,
+            service_plan_id=service_plan_id,
+            campaign_id=campaign_id,
+            display_name=display_name,
+            callback_url=callback_url,
+            migrate_to_sinch_tmo=migrate_to_sinch_tmo,
+        )
+        return await self.create("ImportNumbers", request)
+
+    async def text_enable(
+        self,
+        numbers: Iterable[str],
+        *,
+        region_code: str,
+        service_plan_id: str,
+        loa: Letter,
+        campaign_id: str | None = None,
+        nnid: str | None = None,
+        scheduled_osr_update_time: datetime | None = None,
+        display_name: str | None = None,
+        callback_url: str | None = None,
+    ) -> Order:
+        """Text-enable 1 to 500 local numbers in one order (`TextEnableHostingOrderNumbers`).
+
+        Args:
+            numbers: different numbers in E.164, of one region.
+            region_code: `US` or `CA`.
+            service_plan_id: the service plan to link them to.
+            loa: the letter of authorization; a `DirectLoa` or `ResellerLoa` is mailed to its
+                authorised person, who has to sign it. One order, one letter.
+            campaign_id: the 10DLC campaign to link them to; none by default.
+            nnid: the routing id; the account's own by default.
+            scheduled_osr_update_time: when the routing is switched, with a time zone; as soon as
+                possible by default.
+            display_name: free text.
+            callback_url: where events about the numbers are posted.
+
+        Answers the order. Raises `InvalidRequest` before anything is sent, `BadRequest`,
+        `Conflict`, `OutcomeUnknown` where the answer was lost, and what every call raises.
+        Mails a letter: never repeat it blindly.
+        """
+        request = TextEnable(
+            region_code=region_code,
+            numbers=numbers,  # type: ignore[arg-type]
+            service_plan_id=service_plan_id,
+            loa=loa,
+            campaign_id=campaign_id,
+            nnid=nnid,
+            scheduled_osr_update_time=scheduled_osr_update_time,
+            display_name=display_name,
+            callback_url=callback_url,
+        )
+        return await self.create("TextEnableHostingOrderNumbers", request)
+
+    async def text_enable_toll_free(
+        self,
+        numbers: Iterable[str],
+        *,
+        region_code: str,
+        service_plan_id: str,
+        loa: DirectLoa | ResellerLoa,
+        scheduled_zipwhip_provisioning_time: datetime | None = None,
+        display_name: str | None = None,
+        callback_url: str | None = None,
+    ) -> Order:
+        """Text-enable 1 to 500 toll-free numbers (`TextEnableTollFreeHostingOrderNumbers`).
+
+        Args:
+            numbers: different numbers in E.164, of one region.
+            region_code: `US` or `CA`.
+            service_plan_id: the service plan to link them to.
+            loa: the letter of authorization, mailed to its authorised person.
+            scheduled_zipwhip_provisioning_time: when they are switched, with a time zone; a
+                letter that is signed later moves it to the next day at the same time.
+            display_name: free text.
+            callback_url: where events about the numbers are posted.
+
+        Answers the order. Raises what `text_enable` raises. Mails a letter: never repeat it
+        blindly.
+        """
+        request = TextEnableTollFree(
+            region_code=region_code,
+            numbers=numbers,  # type: ignore[arg-type]
+            service_plan_id=service_plan_id,
+            loa=loa,
+            scheduled_zipwhip_provisioning_time=scheduled_zipwhip_provisioning_time,
+            display_name=display_name,
+            callback_url=callback_url,
+        )
+        return await self.create("TextEnableTollFreeHostingOrderNumbers", request)
+
+    async def create(
+        self, operation: str, request: ImportNumbers | TextEnable | TextEnableTollFree
+    ) -> Order:
+        """Send a checked request that creates an order; for the resources, not for callers."""
+        order = await self._session.request(operation, Order, body=encode(request))
+        if not order.hosting_order_id:
+            raise OutcomeUnknown(operation, _no_id(operation))
+        return bind(order, self)
+
+    async def read_created(self, operation: str, order_id: str) -> Order:
+        """The order behind a fresh id, or as much of it as is known; for the resources."""
+        if not order_id:
+            raise OutcomeUnknown(operation, _no_id(operation))
+        try:
+            return await self.get(order_id)
+        except asyncio.CancelledError:
+            _log.warning("cancelled; hosting order %s was created", order_id)
+            raise
+        except SinchHostingError as error:
+            _log.warning("hosting order %s was created, reading it failed: %s", order_id, error)
+            return bind(Order(hosting_order_id=order_id), self)
+
+    # ----------------------------------------------------------- reading
+
+    async def get(self, order_id: str) -> Order:
+        """Read an order (`GetHostingOrder`).
+
+        Raises `InvalidRequest` for an id that would change the path, `NotFound`, and what every
+        call raises. Safe to repeat.
+        """
+        check.check_identifier(order_id, "order_id")
+        order = await self._session.request(
+            "GetHostingOrder", Order, identifiers={"order_id": order_id}
+        )
+        return bind(order, self, order_id)
+
+    def list(
+        self,
+        *,
+        states: OrderState | str | Iterable[OrderState | str],
+        type: OrderType | str,
+        service_plan_id: str,
+        campaign_id: str,
+        region_code: str | None = None,
+        order_by: Literal["createdTime", "updatedTime"] | None = None,
+        page_size: int | None = None,
+        page_token: str | None = None,
+    ) -> Pages[Order]:
+        """List the orders of a type, service plan and campaign by state (`ListHostingOrders`).
+
+        Args:
+            states: one state or several, as members or wire strings; several are read one after
+                the other in the order of life, so an order that moves meanwhile is not missed.
+            type: `OrderType.IMPORT` or `OrderType.TEXT_ENABLE`.
+            service_plan_id: required by the service.
+            campaign_id: required by the service; orders without one cannot be listed for
+                certain.
+            region_code: `US` or `CA`; both by default.
+            order_by: the service decides by default.
+            page_size: orders a page; the service may give fewer.
+            page_token: goes on from a page, with exactly one state; see `Pages`.
+
+        Answers `Pages`, read as they are walked. Raises `InvalidRequest` at once. Safe to
+        repeat.
+        """
+        query = {
+            "type": parse_state(OrderType, type, "type"),
+            "servicePlanId": check.check_text(service_plan_id, "service_plan_id"),
+            "campaignId": check.check_any_text(campaign_id, "campaign_id"),
+            "regionCode": region_code and check.check_region(region_code),
+            "orderBy": order_by and check.check_one_of(order_by, "order_by", ORDERS_BY),
+            "pageSize": page_size and check.check_whole(page_size, "page_size"),
+        }
+
+        async def fetch(state: OpenEnum | None, token: str | None) -> Page[Order]:
+            answer = await self._session.request(
+                "ListHostingOrders",
+                ListedOrders,
+                query={"states": state, **query, "pageToken": token},
+            )
+            return Page.of(answer, [bind(order, self) for order in answer.hosting_orders], state)
+
+        return Pages(
+            "ListHostingOrders",
+            fetch,
+            lambda order: order.hosting_order_id,
+            states=parse_states(OrderState, states, "states"),
+            page_token=page_token,
+        )
+
+    async def report(self, order_id: str) -> OrderReport:
+        """Count how far an order's numbers are (`GetHostingOrderReport`).
+
+        Raises `InvalidRequest`, `NotFound`, and what every call raises. Safe to repeat.
+        """
+        check.check_identifier(order_id, "order_id")
+        return await self._session.request(
+            "GetHostingOrderReport", OrderReport, identifiers={"order_id": order_id}
+        )
+
+    def numbers(
+        self,
+        order_id: str,
+        *,
+        order_by: Literal["createdTime", "updatedTime"] | None = None,
+        osr_update_state: ProvisioningState | str | None = None,
+        campaign_provisioning_state: ProvisioningState | str | None = None,
+        platform_provisioning_state: ProvisioningState | str | None = None,
+        page_size: int | None = None,
+        page_token: str | None = None,
+    ) -> Pages[OrderNumber]:
+        """List an order's numbers and how far each is (`ListHostingOrderNumbers`).
+
+        Args:
+            order_id: the order.
+            order_by: the service decides by default.
+            osr_update_state: only numbers whose routing is in this state.
+            campaign_provisioning_state: only numbers in this state on the campaign.
+            platform_provisioning_state: only numbers in this state on the SMS platform.
+            page_size: numbers a page; the service may give fewer.
+            page_token: goes on from a page, see `Pages`.
+
+        Answers `Pages`, read as they are walked. Raises `InvalidRequest` at once. Safe to
+        repeat.
+        """
+        check.check_identifier(order_id, "order_id")
+
+        def state(value: ProvisioningState | str | None, field: str) -> str | None:
+            return None if value is None else parse_state(ProvisioningState, value, field)
+
+        query = {
+            "orderBy": order_by and check.check_one_of(order_by, "order_by", ORDERS_BY),
+            "osrUpdateState": state(osr_update_state, "osr_update_state"),
+            "campaignProvisioningState": state(
+                campaign_provisioning_state, "campaign_provisioning_state"
+            ),
+            "platformProvisioningState": state(
+                platform_provisioning_state, "platform_provisioning_state"
+            ),
+            "pageSize": page_size and check.check_whole(page_size, "page_size"),
+        }
+
+        async def fetch(state: OpenEnum | None, token: str | None) -> Page[OrderNumber]:
+            answer = await self._session.request(
+                "ListHostingOrderNumbers",
+                ListedOrderNumbers,
+                identifiers={"order_id": order_id},
+                query={**query, "pageToken": token},
+            )
+            return Page.of(answer, answer.numbers)
+
+        return Pages(
+            "ListHostingOrderNumbers",
+            fetch,
+            lambda number: number.phone_number,
+            page_token=page_token,
+        )
+
+    async def number(self, order_id: str, phone_number: str) -> OrderNumber:
+        """Read one number of an order (`GetHostingOrderNumber`).
+
+        Raises `InvalidRequest`, `NotFound`, and what every call raises. Safe to repeat.
+        """
+        identifiers = {
+            "order_id": check.check_identifier(order_id, "order_id"),
+            "phone_number": check.check_phone_number(phone_number),
+        }
+        return await self._session.request(
+            "GetHostingOrderNumber", OrderNumber, identifiers=identifiers
+        )
+
+    # ----------------------------------------------------------- waiting
+
+    async def wait_for(
+        self,
+        order: Order,
+        state: OrderState | str,
+        *,
+        timeout: float | None = None,
+        on_update: OnUpdate | None = None,
+    ) -> Order:
+        """What `order.wait_until(state)` does; see there."""
+        wanted = parse_state(OrderState, state, "state")
+        return await Wait(
+            fetch=partial(self.get, order.hosting_order_id),
+            is_over=partial(_is_over, wanted),
+            what=f"order {order.hosting_order_id} in {wanted}",
+            policy=self._poll,
+            clock=self._session.clock,
+            sleep=self._session.sleep,
+            timeout=timeout,
+            on_update=on_update,
+        ).run(order)
+
+    @overload
+    async def wait_all(
+        self,
+        orders: Iterable[Order],
+        state: OrderState | str,
+        *,
+        timeout: float | None = None,
+        return_exceptions: Literal[False] = False,
+    ) -> builtins.list[Order]: ...
+
+    @overload
+    async def wait_all(
+        self,
+        orders: Iterable[Order],
+        state: OrderState | str,
+        *,
+        timeout: float | None = None,
+        return_exceptions: bool,
+    ) -> builtins.list[Order | Exception]: ...
+
+    async def wait_all(
+        self,
+        orders: Iterable[Order],
+        state: OrderState | str,
+        *,
+        timeout: float | None = None,
+        return_exceptions: bool = False,
+    ) -> Sequence[Order | Exception]:
+        """Wait until all orders have reached `state`, or have passed it.
+
+        Args:
+            orders: the orders.
+            state: as for `order.wait_until`.
+            timeout: seconds that each may take; by default without end.
+            return_exceptions: answer the errors in place instead of raising them.
+
+        Answers the orders as they were then, in the order given. Waits for all, then raises an
+        `ExceptionGroup` of what `order.wait_until` raises, each with its order in `.last`. Safe
+        to repeat.
+        """
+        results = await asyncio.gather(
+            *(self.wait_for(order, state, timeout=timeout) for order in orders),
+            return_exceptions=True,
+        )
+        failed = [result for result in results if isinstance(result, BaseException)]
+        if failed and not return_exceptions:
+            raise BaseExceptionGroup(f"{len(failed)} of {len(results)} orders", failed)
+        return results  # type: ignore[return-value]
+
+    # -------------------------------------------------------------- bulk
+
+    async def import_many(
+        self,
+        numbers: Iterable[str],
+        *,
+        region_code: str,
+        service_plan_id: str,
+        campaign_id: str | None = None,
+        display_name: str | None = None,
+        callback_url: str | None = None,
+        migrate_to_sinch_tmo: bool | None = None,
+        chunk_size: int | None = None,
+        max_concurrency: int | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> BulkResult:
+        """Import any number of numbers, 5 an order, orders concurrently (`ImportNumbers`).
+
+        Args:
+            numbers: from any iterable; a number that comes again is in `skipped`.
+            region_code: to `migrate_to_sinch_tmo`, as for `import_numbers`.
+            service_plan_id: as for `import_numbers`.
+            campaign_id: as for `import_numbers`.
+            display_name: as for `import_numbers`.
+            callback_url: as for `import_numbers`.
+            migrate_to_sinch_tmo: as for `import_numbers`.
+            chunk_size: numbers an order, by default and at most the client's `import_limit`.
+            max_concurrency: requests at once, by default the client's.
+            on_progress: called, and awaited where it answers an awaitable, after each chunk.
+
+        Answers a `BulkResult`: one chunk's failure neither hides nor stops another's success.
+        Raises `InvalidRequest` before anything is sent. Not to be repeated blindly.
+        """
+        template = partial(
+            ImportNumbers,
+            region_code=region_code,
+            service_plan_id=service_plan_id,
+            campaign_id=campaign_id,
+            display_name=display_name,
+            callback_url=callback_url,
+            migrate_to_sinch_tmo=migrate_to_sinch_tmo,
+        )
+        size = _chunk_size(chunk_size, self._import_limit)
+        return await self._many(
+            "ImportNumbers", template, numbers, size, max_concurrency, on_progress
+        )
+
+    async def text_enable_many(
+        self,
+        numbers: Iterable[str],
+        *,
+        region_code: str,
+        service_plan_id: str,
+        loa: Letter,
+        campaign_id: str | None = None,
+        nnid: str | None = None,
+        scheduled_osr_update_time: datetime | None = None,
+        display_name: str | None = None,
+        callback_url: str | None = None,
+        chunk_size: int | None = None,
+        max_concurrency: int | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> BulkResult:
+        """Text-enable any number of local numbers, 500 an order (`TextEnableHostingOrderNumbers`).
+
+        Every order mails its own letter, so larger chunks are fewer letters to sign.
+
+        Args:
+            numbers: of one region, from any iterable; one that comes again is in `skipped`.
+            region_code: as for `text_enable`.
+            service_plan_id: as for `text_enable`.
+            loa: as for `text_enable`.
+            campaign_id: as for `text_enable`.
+            nnid: as for `text_enable`.
+            scheduled_osr_update_time: as for `text_enable`.
+            display_name: as for `text_enable`.
+            callback_url: as for `text_enable`.
+            chunk_size: numbers an order, by default and at most 500.
+            max_concurrency: requests at once, by default the client's.
+            on_progress: called, and awaited where it answers an awaitable, after each chunk.
+
+        Answers a `BulkResult`: one chunk's failure neither hides nor stops another's success.
+        Raises `InvalidRequest` before anything is sent. Never repeat it blindly: what is in
+        `unknown` may have mailed its letter.
+        """
+        template = partial(
+            TextEnable,
+            region_code=region_code,
+            service_plan_id=service_plan_id,
+            loa=loa,
+            campaign_id=campaign_id,
+            nnid=nnid,
+            scheduled_osr_update_time=scheduled_osr_update_time,
+            display_name=display_name,
+            callback_url=callback_url,
+        )
+        size = _chunk_size(chunk_size, TEXT_ENABLE_LIMIT)
+        return await self._many(
+            "TextEnableHostingOrderNumbers", template, numbers, size, max_concurrency, on_progress
+        )
+
+    async def text_enable_toll_free_many(
+        self,
+        numbers: Iterable[str],
+        *,
+        region_code: str,
+        service_plan_id: str,
+        loa: DirectLoa | ResellerLoa,
+        scheduled_zipwhip_provisioning_time: datetime | None = None,
+        display_name: str | None = None,
+        callback_url: str | None = None,
+        chunk_size: int | None = None,
+        max_concurrency: int | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> BulkResult:
+        """Text-enable toll-free numbers, 500 an order (`TextEnableTollFreeHostingOrderNumbers`).
+
+        Args:
+            numbers: of one region, from any iterable; one that comes again is in `skipped`.
+            region_code: as for `text_enable_toll_free`.
+            service_plan_id: as for `text_enable_toll_free`.
+            loa: as for `text_enable_toll_free`.
+            scheduled_zipwhip_provisioning_time: as for `text_enable_toll_free`.
+            display_name: as for `text_enable_toll_free`.
+            callback_url: as for `text_enable_toll_free`.
+            chunk_size: numbers an order, by default and at most 500.
+            max_concurrency: requests at once, by default the client's.
+            on_progress: called, and awaited where it answers an awaitable, after each chunk.
+
+        Answers and raises what `text_enable_many` does. Never repeat it blindly.
+        """
+        template = partial(
+            TextEnableTollFree,
+            region_code=region_code,
+            service_plan_id=service_plan_id,
+            loa=loa,
+            scheduled_zipwhip_provisioning_time=scheduled_zipwhip_provisioning_time,
+            display_name=display_name,
+            callback_url=callback_url,
+        )
+        return await self._many(
+            "TextEnableTollFreeHostingOrderNumbers",
+            template,
+            numbers,
+            _chunk_size(chunk_size, TEXT_ENABLE_LIMIT),
+            max_concurrency,
+            on_progress,
+        )
+
+    async def _many(
+        self,
+        operation: str,
+        template: Callable[..., ImportNumbers | TextEnable | TextEnableTollFree],
+        numbers: Iterable[str],
+        size: int,
+        max_concurrency: int | None,
+        on_progress: OnProgress | None,
+    ) -> BulkResult:
+        kept, skipped = distinct_numbers(numbers)
+        limit = self._max_concurrency
+        if max_concurrency is not None:
+            limit = check.check_whole(max_concurrency, "max_concurrency")
+        template(numbers=kept[:size])  # what all chunks share is checked before any is sent
+
+        async def send(chunk: tuple[str, ...]) -> Order:
+            return await self.create(operation, template(numbers=chunk))
+
+        result = await fan_out(
+            chunked(kept, size),
+            -(-len(kept) // size),
+            send,
+            max_concurrency=limit,
+            on_progress=on_progress,
+        )
+        return evolve(result, skipped=tuple(skipped))
+
+
+def _chunk_size(given: int | None, limit: int) -> int:
+    if given is None:
+        return limit
+    if check.check_whole(given, "chunk_size") > limit:
+        raise InvalidRequest(field="chunk_size", value=given, rule=f"must be 1 to {limit}")
+    return given
+
+
+def _no_id(operation: str) -> DecodeError:
+    return DecodeError(operation, path="hostingOrderId", reason="expected text, got none", body="")
+
+
+def _is_over(wanted: OrderState, order: Order) -> bool:
+    if order.state == REJECTED and wanted != REJECTED:
+        raise OrderRejected(order)
+    return has_reached(order.state, wanted)

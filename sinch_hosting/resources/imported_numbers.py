@@ -1,0 +1,359 @@
+"""`sinch.imported_numbers`: numbers that text through Sinch and stay with their carrier."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Literal
+
+from .. import _validators as check
+from .._answers import ListedImportedNumbers
+from .._paging import Page, Pages
+from .._polling import PollPolicy, Wait
+from .._requests import UNSET, ImportNumber, SmsLink, SmsPatch, Unset, UpdateImportedNumber
+from .._retry import RetryPolicy, growing
+from .._session import Session
+from .._wire import encode
+from ..errors import (
+    ApiError,
+    Conflict,
+    InvalidRequest,
+    NotFound,
+    NumberFailed,
+    OutcomeUnknown,
+    RelinkFailed,
+    SinchHostingError,
+)
+from ..models import ImportedNumber, Provisioning
+from ..states import OpenEnum, ProvisioningState, ProvisioningType
+
+ORDERS_BY = ("createdTime", "updatedTime")
+
+
+class ImportedNumbers:
+    """Import single numbers, look at them, rename, link, unlink and delete them."""
+
+    def __init__(self, session: Session, retry: RetryPolicy, poll: PollPolicy) -> None:
+        self._session = session
+        self._retry = retry
+        self._poll = poll
+
+    async def import_number(
+        self,
+        phone_number: str,
+        *,
+        region_code: str,
+        service_plan_id: str,
+        campaign_id: str | None = None,
+        display_name: str | None = None,
+        callback_url: str | None = None,
+    ) -> ImportedNumber:
+        """Import one number and link it (`ImportNumber`).
+
+        Args:
+            phone_number: in E.164, such as `+12025550134`.
+            region_code: `US` or `CA`.
+            service_plan_id: the service plan to link it to.
+            campaign_id: the 10DLC campaign to link it to; none by default.
+            display_name: free text.
+            callback_url: where events about the number are posted.
+
+        Answers the number. Where the answer is lost, the number is looked up: with this plan
+        and campaign it is answered, where it is absent the import is sent again.
+
+        Raises `InvalidRequest` before anything is sent, `Conflict` where the number is
+        imported already, `OutcomeUnknown` where a lost answer could not be settled, and what
+        every call raises (see `SinchHosting`). Safe to repeat: a second import is a `Conflict`.
+        """
+        request = ImportNumber(
+            phone_number=phone_number,
+            region_code=region_code,
+            sms_configuration=SmsLink(service_plan_id=service_plan_id, campaign_id=campaign_id),
+            display_name=display_name,
+            callback_url=callback_url,
+        )
+        try:
+            return await self._import(request)
+        except OutcomeUnknown as unknown:
+            return await self._settle(request, unknown)
+
+    async def _import(self, request: ImportNumber) -> ImportedNumber:
+        return await self._session.request("ImportNumber", ImportedNumber, body=encode(request))
+
+    async def _settle(self, request: ImportNumber, unknown: OutcomeUnknown) -> ImportedNumber:
+        """Look for the number; import it again only where it is not there."""
+        pauses = growing(initial=self._retry.initial, factor=2, maximum=self._retry.maximum)
+        for _ in range(self._retry.max_tries - 1):
+            await self._session.sleep(next(pauses))
+            try:
+                number = await self.get(request.phone_number)
+            except NotFound:
+                try:
+                    return await self._import(request)
+                except (OutcomeUnknown, Conflict):
+                    continue  # the next look tells whose it is
+            except SinchHostingError as failed:
+                raise unknown from failed  # a look-up that fails is not an absence
+            if _is_linked_as(number, request.sms_configuration):
+                return number
+            raise _imported_otherwise(number)
+        raise unknown
+
+    async def get(self, phone_number: str) -> ImportedNumber:
+        """Read an imported number (`GetImportedNumber`).
+
+        Raises `InvalidRequest`, `NotFound`, and what every call raises. Safe to repeat.
+        """
+        return await self._session.request(
+            "GetImportedNumber", ImportedNumber, identifiers=_identify(phone_number)
+        )
+
+    def list(
+        self,
+        *,
+        service_plan_id: str,
+        campaign_id: str,
+        region_code: str | None = None,
+        pattern: str | None = None,
+        search_pattern: Literal["START", "CONTAIN", "END"] | None = None,
+        order_by: Literal["createdTime", "updatedTime"] | None = None,
+        page_size: int | None = None,
+        page_token: str | None = None,
+    ) -> Pages[ImportedNumber]:
+        """List the imported numbers of a service plan and campaign (`ListImportedNumbers`).
+
+        Args:
+            service_plan_id: required by the service.
+            campaign_id: required by the service.
+            region_code: `US` or `CA`; both by default.
+            pattern: digits to look for, such as `+1732`.
+            search_pattern: where `pattern` has to stand; the service decides by default.
+            order_by: the service decides by default.
+            page_size: numbers a page; the service may give fewer.
+            page_token: goes on from a page, see `Pages`.
+
+        Answers `Pages`, read as they are walked. Raises `InvalidRequest` at once. Safe to
+        repeat.
+        """
+        query = {
+            "servicePlanId": check.check_text(service_plan_id, "service_plan_id"),
+            "campaignId": check.check_any_text(campaign_id, "campaign_id"),
+            "regionCode": region_code and check.check_region(region_code),
+            "numberPattern.pattern": pattern,
+            "numberPattern.searchPattern": search_pattern
+            and check.check_one_of(search_pattern, "search_pattern", ("START", "CONTAIN", "END")),
+            "orderBy": order_by and check.check_one_of(order_by, "order_by", ORDERS_BY),
+            "pageSize": page_size and check.check_whole(page_size, "page_size"),
+        }
+
+        async def fetch(state: OpenEnum | None, token: str | None) -> Page[ImportedNumber]:
+            answer = await self._session.request(
+                "ListImportedNumbers", ListedImportedNumbers, query={**query, "pageToken": token}
+            )
+            return Page.of(answer, answer.imported_numbers)
+
+        return Pages(
+            "ListImportedNumbers", fetch, lambda number: number.phone_number, page_token=page_token
+        )
+
+    async def update(
+        self,
+        phone_number: str,
+        *,
+        display_name: str | Unset | None = UNSET,
+        service_plan_id: str | Unset | None = UNSET,
+        campaign_id: str | Unset | None = UNSET,
+        callback_url: str | Unset | None = UNSET,
+    ) -> ImportedNumber:
+        """Change the fields that are given, and no others (`UpdateImportedNumber`).
+
+        `""` for `service_plan_id` and `campaign_id` unlinks; a linked number has to be
+        unlinked before it can be linked anew, which `relink` does. `None` is sent as `null`.
+
+        Answers the number as the service tells it. A retried update that is then refused is
+        settled by reading the number: where it is as wanted, it is answered.
+
+        Raises `InvalidRequest` where nothing is given, `NotFound`, `BadRequest`, and what every
+        call raises. Safe to repeat.
+        """
+        sms = SmsPatch(service_plan_id=service_plan_id, campaign_id=campaign_id)
+        patch = UpdateImportedNumber(
+            display_name=display_name,
+            sms_configuration=UNSET if sms == SmsPatch() else sms,
+            callback_url=callback_url,
+        )
+        if patch == UpdateImportedNumber():
+            raise InvalidRequest(
+                field="update", value=phone_number, rule="name at least one field to change"
+            )
+        try:
+            return await self._session.request(
+                "UpdateImportedNumber",
+                ImportedNumber,
+                identifiers=_identify(phone_number),
+                body=encode(patch),
+            )
+        except ApiError as refused:
+            if not refused.after_lost_answer:
+                raise
+            number = await self.get(phone_number)
+            if _is_as_patched(number, patch):
+                return number
+            raise
+
+    async def delete(self, phone_number: str) -> None:
+        """Take a number out of Sinch (`DeleteImportedNumber`).
+
+        A retried delete that finds nothing has succeeded. Raises `InvalidRequest`, `NotFound`
+        where there was no such number from the start, and what every call raises. Safe to
+        repeat.
+        """
+        await self._session.request(
+            "DeleteImportedNumber", type(None), identifiers=_identify(phone_number)
+        )
+
+    async def relink(
+        self,
+        phone_number: str,
+        *,
+        service_plan_id: str,
+        campaign_id: str = "",
+        timeout: float | None = 600.0,
+    ) -> ImportedNumber:
+        """Unlink a number, wait until it is free, and link it anew (`UpdateImportedNumber`).
+
+        Between the two the number has no service. A number that is linked so already is
+        answered as it is, and one that is free is linked straight away.
+
+        Args:
+            phone_number: in E.164.
+            service_plan_id: the service plan to link it to.
+            campaign_id: the campaign to link it to; `""` is none.
+            timeout: seconds to wait for the number to become free; `None` is without end.
+
+        Answers the number. Raises `InvalidRequest`, `NotFound`, and what `update` raises while
+        the number is still linked; `RelinkFailed` once it is unlinked and could not be linked
+        (`__cause__` says why, a `WaitTimeout` among them). Safe to repeat.
+        """
+        link = SmsLink(service_plan_id=service_plan_id, campaign_id=campaign_id)
+        if timeout is not None:
+            check.check_seconds(timeout, "timeout")
+        number = await self.get(phone_number)
+        if _is_linked_as(number, link):
+            return number
+        if number.is_linked:
+            await self.update(phone_number, service_plan_id="", campaign_id="")
+        try:
+            await self._wait(phone_number, _is_free, "to be free", timeout).run()
+            return await self.update(
+                phone_number, service_plan_id=service_plan_id, campaign_id=campaign_id
+            )
+        except SinchHostingError as error:
+            raise RelinkFailed(phone_number, error) from error
+
+    async def wait_until_provisioned(
+        self, phone_number: str, *, timeout: float | None = None
+    ) -> ImportedNumber:
+        """Wait until a number is on its service plan, and on its campaign where it has one.
+
+        Args:
+            phone_number: in E.164.
+            timeout: seconds to wait at most; by default without end.
+
+        Answers the number. Raises `NumberFailed` where a provisioning failed, `WaitTimeout`,
+        and what `get` raises but for passing failures. Safe to repeat (`GetImportedNumber`).
+        """
+        return await self._wait(phone_number, _is_provisioned, "to be provisioned", timeout).run()
+
+    def _wait(
+        self,
+        phone_number: str,
+        is_over: Callable[[ImportedNumber], bool],
+        what: str,
+        timeout: float | None,
+    ) -> Wait[ImportedNumber]:
+        check.check_phone_number(phone_number)
+
+        def fetch() -> Awaitable[ImportedNumber]:
+            return self.get(phone_number)
+
+        return Wait(
+            fetch=fetch,
+            is_over=is_over,
+            what=f"{phone_number} {what}",
+            policy=self._poll,
+            clock=self._session.clock,
+            sleep=self._session.sleep,
+            timeout=timeout,
+        )
+
+
+def _identify(phone_number: str) -> dict[str, str]:
+    return {"phone_number": check.check_phone_number(phone_number)}
+
+
+def _is_linked_as(number: ImportedNumber, link: SmsLink) -> bool:
+    sms = number.sms_configuration
+    return (sms.service_plan_id or "", sms.campaign_id or "") == (
+        link.service_plan_id,
+        link.campaign_id or "",
+    )
+
+
+def _imported_otherwise(number: ImportedNumber) -> Conflict:
+    sms = number.sms_configuration
+    return Conflict(
+        f"{number.phone_number} is imported already, with service plan "
+        f"{sms.service_plan_id or 'none'} and campaign {sms.campaign_id or 'none'}; "
+        "relink changes that",
+        operation="ImportNumber",
+        status_code=409,
+    )
+
+
+def _is_as_patched(number: ImportedNumber, patch: UpdateImportedNumber) -> bool:
+    """Whether a number has all that a patch names; an absent text is an empty one."""
+    sms = patch.sms_configuration
+    wanted = [
+        (patch.display_name, number.display_name),
+        (patch.callback_url, number.callback_url),
+    ]
+    if isinstance(sms, SmsPatch):
+        linked = number.sms_configuration
+        wanted += [
+            (sms.service_plan_id, linked.service_plan_id),
+            (sms.campaign_id, linked.campaign_id),
+        ]
+    return all((want or "") == (have or "") for want, have in wanted if want is not UNSET)
+
+
+def _puts_on(provisioning: Provisioning) -> bool:
+    return provisioning.type != ProvisioningType.DEPROVISIONING
+
+
+def _is_provisioned(number: ImportedNumber) -> bool:
+    steps = [("the SMS platform", number.sms_provisioning)]
+    if number.sms_configuration.campaign_id:
+        steps.append(("the campaign", number.campaign_provisioning))
+    for name, step in steps:
+        if step.state == ProvisioningState.FAILED and _puts_on(step):
+            raise NumberFailed(number, _failed(name, step))
+    return all(step.state == ProvisioningState.DONE and _puts_on(step) for _, step in steps)
+
+
+def _is_free(number: ImportedNumber) -> bool:
+    for name, step in (
+        ("the SMS platform", number.sms_provisioning),
+        ("the campaign", number.campaign_provisioning),
+    ):
+        if _puts_on(step):
+            continue
+        if step.state == ProvisioningState.FAILED:
+            raise NumberFailed(number, _failed(f"leaving {name}", step))
+        if step.state in (ProvisioningState.WAITING, ProvisioningState.IN_PROGRESS):
+            return False
+    return not number.is_linked
+
+
+def _failed(step_name: str, step: Provisioning) -> str:
+    why = " ".join(filter(None, (step.error_code, step.error_message)))
+    return f"provisioning to {step_name} is FAILED" + (f": {why}" if why else "")

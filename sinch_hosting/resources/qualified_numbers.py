@@ -1,0 +1,277 @@
+"""`sinch.qualified_numbers`: numbers on their way from review to hosting."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal
+
+from .. import _validators as check
+from .._answers import AddedNumbers, ListedQualifiedNumbers, OrderId
+from .._paging import Page, Pages
+from .._polling import PollPolicy, Wait
+from .._requests import AddNumbers, TextEnable, TextEnableTollFree, VerifyVoiceChallenge
+from .._session import Session
+from .._wire import encode
+from ..errors import InvalidRequest, NumberFailed, OutcomeUnknown, SinchHostingError
+from ..models import DirectLoa, Letter, Order, QualifiedNumber, ResellerLoa
+from ..states import OpenEnum, QualificationState, has_reached, parse_state, parse_states
+from .imported_numbers import ORDERS_BY
+
+if TYPE_CHECKING:
+    from .hosting_orders import HostingOrders
+
+_log = logging.getLogger("sinch_hosting")
+
+
+class QualifiedNumbers:
+    """Have numbers reviewed, prove that they are yours, and text-enable them."""
+
+    def __init__(self, session: Session, poll: PollPolicy, orders: HostingOrders) -> None:
+        self._session = session
+        self._poll = poll
+        self._orders = orders
+
+    async def add(self, phone_numbers: Iterable[str]) -> tuple[QualifiedNumber, ...]:
+        """Start the review of numbers (`AddQualifiedNumbers`).
+
+        Somebody must then e-mail invoices that list the numbers to orders@sinch.com, or prove
+        ownership by voice challenge; the review takes 1 to 3 business days.
+
+        Answers the numbers as the service tells them. Where the answer is lost, each number is
+        looked up: where all are there they are answered.
+
+        Raises `InvalidRequest` before anything is sent, `OutcomeUnknown` where a lost answer
+        could not be settled, and what every call raises. Not to be repeated blindly.
+        """
+        request = AddNumbers(phone_numbers=phone_numbers)  # type: ignore[arg-type]
+        try:
+            answer = await self._session.request(
+                "AddQualifiedNumbers", AddedNumbers, body=encode(request)
+            )
+        except OutcomeUnknown as unknown:
+            try:
+                looks = (self.get(number) for number in request.phone_numbers)
+                return tuple(await _gathered(looks))
+            except SinchHostingError as failed:
+                raise unknown from failed
+        return answer.qualified_numbers
+
+    async def get(self, phone_number: str) -> QualifiedNumber:
+        """Read a number's way through qualification (`GetQualifiedNumber`).
+
+        Raises `InvalidRequest`, `NotFound`, and what every call raises. Safe to repeat.
+        """
+        return await self._session.request(
+            "GetQualifiedNumber", QualifiedNumber, identifiers=_identify(phone_number)
+        )
+
+    def list(
+        self,
+        *,
+        states: QualificationState | str | Iterable[QualificationState | str],
+        region_code: str | None = None,
+        order_by: Literal["createdTime", "updatedTime"] | None = None,
+        page_size: int | None = None,
+        page_token: str | None = None,
+    ) -> Pages[QualifiedNumber]:
+        """List numbers by state (`ListQualifiedNumbers`).
+
+        Args:
+            states: one state or several, as members, wire strings or names (`ELIGIBLE`); several
+                are read one after the other in the order of life.
+            region_code: `US` or `CA`; both by default.
+            order_by: the service decides by default.
+            page_size: numbers a page; the service may give fewer.
+            page_token: goes on from a page, with exactly one state; see `Pages`.
+
+        Answers `Pages`, read as they are walked. Raises `InvalidRequest` at once. Safe to
+        repeat.
+        """
+        query = {
+            "regionCode": region_code and check.check_region(region_code),
+            "orderBy": order_by and check.check_one_of(order_by, "order_by", ORDERS_BY),
+            "pageSize": page_size and check.check_whole(page_size, "page_size"),
+        }
+
+        async def fetch(state: OpenEnum | None, token: str | None) -> Page[QualifiedNumber]:
+            answer = await self._session.request(
+                "ListQualifiedNumbers",
+                ListedQualifiedNumbers,
+                query={"states": state, **query, "pageToken": token},
+            )
+            return Page.of(answer, answer.qualified_numbers, state)
+
+        return Pages(
+            "ListQualifiedNumbers",
+            fetch,
+            lambda number: number.phone_number,
+            states=parse_states(QualificationState, states, "states"),
+            page_token=page_token,
+        )
+
+    async def delete(self, phone_number: str) -> None:
+        """Take a number out of qualification (`DeleteQualifiedNumber`).
+
+        A retried delete that finds nothing has succeeded. Raises `InvalidRequest`, `NotFound`
+        where there was no such number from the start, and what every call raises. Safe to
+        repeat.
+        """
+        await self._session.request(
+            "DeleteQualifiedNumber", type(None), identifiers=_identify(phone_number)
+        )
+
+    async def text_enable(
+        self,
+        numbers: Iterable[str],
+        *,
+        region_code: str,
+        service_plan_id: str,
+        loa: Letter,
+        campaign_id: str | None = None,
+        nnid: str | None = None,
+        scheduled_osr_update_time: datetime | None = None,
+        display_name: str | None = None,
+        callback_url: str | None = None,
+    ) -> Order:
+        """Text-enable 1 to 500 qualified local numbers (`TextEnableQualifiedNumbers`).
+
+        The arguments are those of `hosting_orders.text_enable`; so are the errors. The service
+        answers an id alone: the order is then read, and where that fails it still comes back,
+        with its id and the state `UNSPECIFIED`. Mails a letter: never repeat it blindly.
+        """
+        request = TextEnable(
+            region_code=region_code,
+            numbers=numbers,  # type: ignore[arg-type]
+            service_plan_id=service_plan_id,
+            loa=loa,
+            campaign_id=campaign_id,
+            nnid=nnid,
+            scheduled_osr_update_time=scheduled_osr_update_time,
+            display_name=display_name,
+            callback_url=callback_url,
+        )
+        name = "TextEnableQualifiedNumbers"
+        answer = await self._session.request(name, OrderId, body=encode(request))
+        return await self._orders.read_created(name, answer.hosting_order_id)
+
+    async def text_enable_toll_free(
+        self,
+        numbers: Iterable[str],
+        *,
+        region_code: str,
+        service_plan_id: str,
+        loa: DirectLoa | ResellerLoa,
+        scheduled_zipwhip_provisioning_time: datetime | None = None,
+        display_name: str | None = None,
+        callback_url: str | None = None,
+    ) -> Order:
+        """Text-enable 1 to 500 toll-free numbers (`TextEnableTollFreeQualifiedNumbers`).
+
+        The arguments are those of `hosting_orders.text_enable_toll_free`; so are the errors.
+        Mails a letter: never repeat it blindly.
+        """
+        request = TextEnableTollFree(
+            region_code=region_code,
+            numbers=numbers,  # type: ignore[arg-type]
+            service_plan_id=service_plan_id,
+            loa=loa,
+            scheduled_zipwhip_provisioning_time=scheduled_zipwhip_provisioning_time,
+            display_name=display_name,
+            callback_url=callback_url,
+        )
+        return await self._orders.create("TextEnableTollFreeQualifiedNumbers", request)
+
+    async def send_voice_challenge(self, phone_number: str) -> QualifiedNumber:
+        """Ring the number and tell a code (`SendVoiceChallenge`).
+
+        Rings a person's phone, so it is never sent again by itself. Answers the number. Raises
+        `InvalidRequest`, `NotFound`, `OutcomeUnknown` where the answer was lost (the phone may
+        have rung), and what every call raises.
+        """
+        return await self._session.request(
+            "SendVoiceChallenge", QualifiedNumber, identifiers=_identify(phone_number)
+        )
+
+    async def verify_voice_challenge(self, phone_number: str, code: str) -> QualifiedNumber:
+        """Prove ownership with the code that was told (`VerifyVoiceChallenge`).
+
+        Burns an attempt, so it is never sent again by itself. Answers the number; its
+        `global_process_state` says whether the code was right. Raises `InvalidRequest`,
+        `NotFound`, `OutcomeUnknown` where the answer was lost (`get` tells what became of it),
+        and what every call raises.
+        """
+        return await self._session.request(
+            "VerifyVoiceChallenge",
+            QualifiedNumber,
+            identifiers=_identify(phone_number),
+            body=encode(VerifyVoiceChallenge(code=code)),
+        )
+
+    async def wait_until(
+        self,
+        phone_number: str,
+        *states: QualificationState | str,
+        timeout: float | None = None,
+    ) -> QualifiedNumber:
+        """Wait until a number has reached one of the states, or has passed it.
+
+        Args:
+            phone_number: in E.164.
+            states: one state or several.
+            timeout: seconds to wait at most; by default without end, since a review takes days.
+
+        Answers the number as it was then. Raises `NumberFailed` on NOT_ELIGIBLE,
+        VERIFICATION_FAILED, VERIFICATION_BLOCKED and HOSTING_FAILED where none of the states
+        was reached or passed, `WaitTimeout`, and what `get` raises but for passing failures.
+        Safe to repeat (`GetQualifiedNumber`).
+        """
+        check.check_phone_number(phone_number)
+        if not states:
+            raise InvalidRequest(field="states", value=states, rule="at least one state")
+        wanted = [parse_state(QualificationState, state, "states") for state in states]
+
+        def fetch() -> Awaitable[QualifiedNumber]:
+            return self.get(phone_number)
+
+        def is_over(number: QualifiedNumber) -> bool:
+            return _is_over(number, wanted)
+
+        return await Wait(
+            fetch=fetch,
+            is_over=is_over,
+            what=f"{phone_number} in {' or '.join(state.name for state in wanted)}",
+            policy=self._poll,
+            clock=self._session.clock,
+            sleep=self._session.sleep,
+            timeout=timeout,
+        ).run()
+
+
+def _identify(phone_number: str) -> dict[str, str]:
+    return {"phone_number": check.check_phone_number(phone_number)}
+
+
+def _is_over(number: QualifiedNumber, wanted: Iterable[QualificationState]) -> bool:
+    here = number.global_process_state
+    for state in wanted:
+        if here == state:
+            return True
+        # NOT_ELIGIBLE stands where ELIGIBLE does, and does not count as having passed it.
+        if has_reached(here, state) and not (here.is_failure and has_reached(state, here)):
+            return True
+    if here.is_failure:
+        why = f": {number.error}" if number.error else ""
+        raise NumberFailed(number, f"is {here.name}{why}")
+    return False
+
+
+async def _gathered(looks: Iterable[Awaitable[QualifiedNumber]]) -> Iterable[QualifiedNumber]:
+    """All the answers, or the first error once none of the look-ups is under way any more."""
+    found = await asyncio.gather(*looks, return_exceptions=True)
+    for answer in found:
+        if isinstance(answer, BaseException):
+            raise answer
+    return [answer for answer in found if isinstance(answer, QualifiedNumber)]
