@@ -61,6 +61,7 @@ class OrderId(Answered):
 class AccessToken(Answered):
     """What the token endpoint answers."""
 
-    access_token: str = field(default="", repr=False)
-    token_type: str | None = None
-    expires_in: int | float | str | None = None
+    # OAuth2 spells its fields with underscores.
+    access_token: str = field(default="", repr=False, metadata={"also": "access_token"})
+    token_type: str | None = field(default=None, metadata={"also": "token_type"})
+    expires_in: int | float | str | None = field(default=None, metadata={"also": "expires_in"})

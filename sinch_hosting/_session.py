@@ -253,7 +253,7 @@ class Session:
             )
         except _NoToken as failed:
             # A copy each: one error for a thousand waiters would collect all their tracebacks.
-            raise copy(failed.reason) from failed.reason
+            raise copy(failed.reason) from failed.reason.__cause__
         except errors.NotFound as error:
             if operation.method == "DELETE" and error.after_lost_answer:
                 return cast("T", None)
