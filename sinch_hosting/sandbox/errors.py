@@ -36,6 +36,7 @@ class Refusal(Exception):
         status: the word for it; the usual one for *code* where left out.
         violations: ``(field, description)`` pairs.
         headers: what else the answer carries.
+        fault: the kind of the fault that caused it, if one did.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Refusal(Exception):
         status: str = "",
         violations: Iterable[tuple[str, str]] = (),
         headers: Mapping[str, str] | None = None,
+        fault: str = "",
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -53,6 +55,7 @@ class Refusal(Exception):
         self.status = status or STATUS_NAMES.get(code, "UNKNOWN")
         self.violations = list(violations)
         self.headers = dict(headers or {})
+        self.fault = fault
 
     def body(self, *, nested: bool) -> dict[str, Any]:
         """The answer's body: flat with the code as text, or *nested* with it as a number."""

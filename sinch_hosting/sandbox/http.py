@@ -1,4 +1,4 @@
-"""Requests in, answers out: routing, credentials, bodies, errors, and the request log."""
+"""Requests in, answers out: routing, credentials, bodies, faults, errors, and the request log."""
 
 from __future__ import annotations
 
@@ -6,19 +6,24 @@ import asyncio
 import json
 import logging
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from aiohttp import web
 from attrs import define, field
 
 from . import checks, routes
 from .errors import Refusal
+from .faults import retry_later
+from .lists import same_place
 from .operations import Call
 from .records import RequestRecord
+from .shaping import display_names, move_orders, unknown_values
 
 if TYPE_CHECKING:
     from collections import deque
 
     from .credentials import Credentials
+    from .faults import Fault, Faults
     from .operations import Json, Operations
     from .routes import Operation
     from .store import World
@@ -28,7 +33,19 @@ LARGEST_BODY = 1 << 20
 BODY_TIMEOUT = 30.0
 """Seconds of real time in which a body must arrive."""
 
+_BEFORE = frozenset(
+    ["latency", "drop_before", "error_before", "rate_limited", "rate_limit", "expire_token"]
+)
+_BENDING = frozenset(
+    ["empty_page", "repeat_token", "unknown_values", "forget_display_name", "order_moves"]
+)
+_AFTER = frozenset(["error_after", "drop_after", "truncate", "not_json", "drop_idle"])
+
 _log = logging.getLogger("sinch_hosting.sandbox")
+
+
+class Dropped(Exception):
+    """The connection is to be cut without an answer."""
 
 
 @define(eq=False)
@@ -38,33 +55,29 @@ class Service:
     world: World
     operations: Operations
     credentials: Credentials
+    faults: Faults
     requests: deque[RequestRecord]
     _count: int = field(init=False, default=0)
+    _dead: WeakKeyDictionary[asyncio.BaseTransport, bool] = field(
+        init=False, factory=WeakKeyDictionary
+    )
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request; whatever goes wrong is answered in the contract's shape."""
         self.world.clock.run_due()
         record = self._record(request)
-        operation: Operation | None = None
         try:
+            if self._dead and request.transport in self._dead:
+                record.fault = "drop_idle"
+                raise Dropped
             if request.rel_url.raw_path == "/oauth2/token":
                 return await self._token(request, record)
-            operation, path = routes.find(
-                request.method, request.rel_url.raw_path, self.world.project_id
-            )
-            record.operation = operation.operation_id
-            self.credentials.check(request.headers.get("Authorization", ""))
-            body = await self._body(request, operation, record)
-            answer = self._perform(request, operation, path, body, record)
-        except Refusal as refusal:
-            record.status, record.outcome = refusal.code, "refused"
-            return refused(refusal, nested=_is_nested(operation, refusal))
-        except Exception:
-            _log.exception("the sandbox failed at %s %s", request.method, request.path)
-            record.status, record.outcome = 500, "failed"
-            return refused(Refusal(500, "the sandbox failed; its log says why"), nested=False)
-        record.status, record.outcome = 200, "answered"
-        return json_response(answer)
+            return await self._api(request, record)
+        except Dropped:
+            record.outcome = record.fault.rpartition(" ")[2]
+            if request.transport is not None:
+                request.transport.abort()
+            return web.Response()
 
     def _record(self, request: web.BaseRequest) -> RequestRecord:
         self._count += 1
@@ -75,20 +88,61 @@ class Service:
         self.requests.append(record)
         return record
 
+    async def _api(self, request: web.BaseRequest, record: RequestRecord) -> web.StreamResponse:
+        operation: Operation | None = None
+        try:
+            operation, path = routes.find(
+                request.method, request.rel_url.raw_path, self.world.project_id
+            )
+            record.operation = operation.operation_id
+            await self._before(request, record)
+            self.credentials.check(request.headers.get("Authorization", ""))
+            body = await self._body(request, operation, record)
+            query = checks.read_query(request.rel_url.raw_query_string)
+            answer = self._perform(operation, Call(path, query, body), record)
+        except Refusal as refusal:
+            return self._refused(refusal, operation, record)
+        except Dropped:
+            raise
+        except Exception:
+            _log.exception("the sandbox failed at %s %s", request.method, request.path)
+            failure = Refusal(500, "the sandbox failed; its log says why", fault="bug")
+            return self._refused(failure, operation, record)
+        record.status, record.outcome = 200, "answered"
+        if not len(self.faults):
+            return json_response(answer)
+        try:
+            return await self._after(request, answer, record)
+        except Refusal as refusal:
+            return self._refused(refusal, operation, record)
+
+    def _refused(
+        self, refusal: Refusal, operation: Operation | None, record: RequestRecord
+    ) -> web.Response:
+        record.status, record.outcome = refusal.code, refusal.fault or "refused"
+        nested = operation is not None and operation.nested and refusal.code != 401
+        response = json_response(refusal.body(nested=nested), refusal.code, refusal.headers)
+        if refusal.code in {408, 413}:
+            response.force_close()
+        return response
+
     async def _token(self, request: web.BaseRequest, record: RequestRecord) -> web.StreamResponse:
         record.operation = "token"
         try:
             if request.method != "POST":
                 raise Refusal(405, "POST is what works here", headers={"Allow": "POST"})
+            await self._before(request, record)
             raw = await read_body(request)
             authorization = request.headers.get("Authorization", "")
-            answer = self.credentials.issue(authorization, raw, None)
+            short = self.faults.first("token", "short_token")
+            lifetime = None if short is None else float(short.settings["lifetime"])
+            answer = self.credentials.issue(authorization, raw, lifetime)
+            record.acted, record.status, record.outcome = True, 200, "answered"
+            return await self._after(request, answer, record)
         except Refusal as refusal:
-            record.status, record.outcome = refusal.code, "refused"
+            record.status, record.outcome = refusal.code, refusal.fault or "refused"
             body = {"error": refusal.status, "error_description": refusal.message}
             return json_response(body, refusal.code, refusal.headers)
-        record.status, record.outcome = 200, "answered"
-        return json_response(answer)
 
     async def _body(
         self, request: web.BaseRequest, operation: Operation, record: RequestRecord
@@ -100,22 +154,91 @@ class Service:
         record.body = _without_secrets(body)
         return checks.check_shape(body, operation.shape)
 
-    def _perform(
-        self,
-        request: web.BaseRequest,
-        operation: Operation,
-        path: dict[str, str],
-        body: Json,
-        record: RequestRecord,
-    ) -> Json:
-        query = checks.read_query(request.rel_url.raw_query_string)
-        missing = [name for name in operation.required if name not in query]
+    def _perform(self, operation: Operation, call: Call, record: RequestRecord) -> Json:
+        missing = [name for name in operation.required if name not in call.query]
         if missing:
             violations = [(name, "is required") for name in missing]
             raise Refusal(400, f"{missing[0]} is required", violations=violations)
-        answer = operation.perform(self.operations)(Call(path, query, body))
+        if operation.lists and len(self.faults):
+            lag = self.faults.first(operation.operation_id, "lag")
+            if lag is not None:
+                _note(record, lag)
+                call.lag = float(lag.settings["seconds"])
+        answer = operation.perform(self.operations)(call)
         record.acted = operation.writes
+        return self._bent(operation, call, answer, record) if len(self.faults) else answer
+
+    async def _before(self, request: web.BaseRequest, record: RequestRecord) -> None:
+        """Let the faults strike that come before acting; raises `Refusal` or `Dropped`."""
+        for fault in self.faults.striking(record.operation, _BEFORE):
+            settings = fault.settings
+            if fault.kind == "rate_limit":
+                _limit(fault, request, record)
+                continue
+            _note(record, fault)
+            if fault.kind == "latency":
+                await asyncio.sleep(settings["seconds"])
+                self.world.clock.run_due()
+            elif fault.kind == "drop_before":
+                raise Dropped
+            elif fault.kind == "error_before":
+                raise Refusal(settings["status"], "a fault before acting", fault=fault.kind)
+            elif fault.kind == "rate_limited":
+                raise retry_later(settings["retry_after"], settings["form"], fault.kind)
+            else:
+                self.credentials.expire(request.headers.get("Authorization", ""))
+
+    def _bent(self, operation: Operation, call: Call, answer: Json, record: RequestRecord) -> Json:
+        """The answer as the faults bend it."""
+        for fault in self.faults.striking(record.operation, _BENDING):
+            _note(record, fault)
+            settings = fault.settings
+            if fault.kind == "unknown_values":
+                answer = unknown_values(answer, settings["value"])
+            elif fault.kind == "forget_display_name":
+                answer = display_names(answer, settings["text"])
+            elif fault.kind == "order_moves":
+                move_orders(self.world, self.operations.orders_life, fault, call.query)
+            elif operation.lists and fault.kind == "empty_page":
+                token = same_place(call.query, operation.lists, fault.hits)
+                answer = {**answer, operation.lists: [], "nextPageToken": token}
+            elif operation.lists and answer["nextPageToken"]:
+                again = call.query.get("pageToken") or answer["nextPageToken"]
+                answer = {**answer, "nextPageToken": again}
         return answer
+
+    async def _after(
+        self, request: web.BaseRequest, answer: Json, record: RequestRecord
+    ) -> web.StreamResponse:
+        """The response to *answer* as the faults leave it; raises `Refusal` or `Dropped`."""
+        response: web.StreamResponse = json_response(answer)
+        for fault in self.faults.striking(record.operation, _AFTER):
+            _note(record, fault)
+            settings = fault.settings
+            if fault.kind == "error_after":
+                raise Refusal(settings["status"], "a fault after acting", fault=fault.kind)
+            if fault.kind == "drop_after":
+                record.status = 0
+                raise Dropped
+            record.outcome = fault.kind
+            if fault.kind == "truncate":
+                return await _cut_short(request, answer, settings["keep"])
+            if fault.kind == "not_json":
+                kind = settings["content_type"]
+                response = web.Response(text=settings["text"], content_type=kind)
+            else:
+                self._kill(request, settings["after"])
+        return response
+
+    def _kill(self, request: web.BaseRequest, after: float | None) -> None:
+        """Let the connection die once the answer is out."""
+        transport = request.transport
+        if transport is None:
+            return
+        if after is None:
+            self._dead[transport] = True
+        else:
+            asyncio.get_running_loop().call_later(after, transport.close)
 
 
 async def read_body(request: web.BaseRequest) -> bytes:
@@ -144,16 +267,33 @@ def json_response(
     return web.Response(body=raw, status=status, headers=headers, content_type="application/json")
 
 
-def refused(refusal: Refusal, *, nested: bool) -> web.Response:
-    """An error answer in the contract's shape."""
-    response = json_response(refusal.body(nested=nested), refusal.code, refusal.headers)
-    if refusal.code in {408, 413}:
-        response.force_close()
+async def _cut_short(request: web.BaseRequest, answer: Json, keep: float) -> web.StreamResponse:
+    """Announce the whole answer, send a part of it, and hang up."""
+    raw = json.dumps(answer).encode("ascii")
+    response = web.StreamResponse(headers={"Content-Type": "application/json"})
+    response.content_length = len(raw)
+    response.force_close()
+    await response.prepare(request)
+    await response.write(raw[: int(len(raw) * keep)])
+    if request.transport is not None:
+        request.transport.close()
     return response
 
 
-def _is_nested(operation: Operation | None, refusal: Refusal) -> bool:
-    return operation is not None and operation.nested and refusal.code != 401
+def _limit(fault: Fault, request: web.BaseRequest, record: RequestRecord) -> None:
+    fault.hits -= 1  # it strikes only where it refuses
+    basic = request.headers.get("Authorization", "").lower().startswith("basic ")
+    if fault.bucket is None or (fault.settings["only_basic"] and not basic):
+        return
+    wait = fault.bucket.take()
+    if wait:
+        fault.hits += 1
+        _note(record, fault)
+        raise retry_later(wait, fault.settings["form"], fault.kind)
+
+
+def _note(record: RequestRecord, fault: Fault) -> None:
+    record.fault = f"{record.fault} {fault.kind}".lstrip()
 
 
 def _without_secrets(body: Any) -> Any:

@@ -36,9 +36,9 @@ def page_size(query: Mapping[str, str]) -> int:
     return min(int(asked) or DEFAULT_PAGE_SIZE, LARGEST_PAGE)
 
 
-def make_token(query: Mapping[str, str], cursor: Sequence[Any]) -> str:
-    """An opaque token for *cursor*, bound to the rest of the *query*."""
-    text = json.dumps([_fingerprint(query), *cursor])
+def make_token(query: Mapping[str, str], cursor: Sequence[Any], nonce: int = 0) -> str:
+    """An opaque token for *cursor*, bound to the rest of the *query*; *nonce* makes it differ."""
+    text = json.dumps([_fingerprint(query), nonce, *cursor])
     return base64.urlsafe_b64encode(text.encode()).decode()
 
 
@@ -48,7 +48,7 @@ def read_token(query: Mapping[str, str], length: int) -> list[Any]:
     if not token:
         return []
     try:
-        fingerprint, *cursor = json.loads(base64.urlsafe_b64decode(token.encode()))
+        fingerprint, _, *cursor = json.loads(base64.urlsafe_b64decode(token.encode()))
         good = len(cursor) == length and all(type(part) in {int, float} for part in cursor)
     except (ValueError, TypeError, RecursionError):
         good, fingerprint, cursor = False, 0, []
@@ -57,6 +57,12 @@ def read_token(query: Mapping[str, str], length: int) -> list[Any]:
     if fingerprint != _fingerprint(query):
         raise invalid("pageToken", "belongs to a list with other parameters")
     return list(cursor)
+
+
+def same_place(query: Mapping[str, str], field: str, nonce: int) -> str:
+    """A token, unlike others, for the page that *query* itself asks for."""
+    length = 2 if query.get("orderBy") and field != "numbers" else 1
+    return make_token(query, read_token(query, length) or [0] * length, nonce)
 
 
 def _fingerprint(query: Mapping[str, str]) -> int:

@@ -28,6 +28,7 @@ from .records import (
     ImportedNumber,
     Step,
 )
+from .shaping import as_bucket, lagging_imported, lagging_orders, lagging_qualified
 from .wire import (
     imported_json,
     imported_response_json,
@@ -50,11 +51,15 @@ MAX_ADDED = 10_000
 
 @define
 class Call:
-    """One request to one operation: path parameters, query, and the checked body."""
+    """One request to one operation: path parameters, query, and the checked body.
+
+    ``lag`` is by how many virtual seconds its list is to lag behind.
+    """
 
     path: dict[str, str]
     query: dict[str, str]
     body: Json
+    lag: float = 0.0
 
 
 @define(eq=False)
@@ -97,7 +102,10 @@ class ImportedNumbers:
     def list(self, call: Call) -> Json:
         """ListImportedNumbers."""
         query = call.query
-        bucket = self.world.imported_index.bucket((query["servicePlanId"], query["campaignId"]))
+        key = (query["servicePlanId"], query["campaignId"])
+        bucket = self.world.imported_index.bucket(key)
+        if call.lag:
+            bucket = as_bucket(lagging_imported(self.world, key, call.lag))
         found, token, total = bucket_page(bucket, query, _number_filter(query))
         project = self.world.project_id
         listed = [imported_response_json(number, project) for number in found]
@@ -147,7 +155,10 @@ class HostingOrders:
         key = (query["states"], query["type"], query["servicePlanId"], query["campaignId"])
         region = query.get("regionCode")
         wanted = None if region is None else lambda order: order.region_code == region
-        found, token, total = bucket_page(self.world.orders_index.bucket(key), query, wanted)
+        bucket = self.world.orders_index.bucket(key)
+        if call.lag:
+            bucket = as_bucket(lagging_orders(self.world, key, call.lag))
+        found, token, total = bucket_page(bucket, query, wanted)
         listed = [order_json(order, project) for order in found]
         return {"hostingOrders": listed, "nextPageToken": token, "totalSize": total}
 
@@ -213,6 +224,8 @@ class QualifiedNumbers:
         region = query.get("regionCode")
         wanted = None if region is None else lambda number: number.region_code == region
         bucket = self.world.qualified_index.bucket((state,))
+        if call.lag:
+            bucket = as_bucket(lagging_qualified(self.world, (state,), call.lag))
         found, token, total = bucket_page(bucket, query, wanted)
         listed = [self._json(number) for number in found]
         return {"qualifiedNumbers": listed, "nextPageToken": token, "totalSize": total}

@@ -111,6 +111,11 @@ class People:
                 return happened
         raise ValueError(f"nothing is planned for {subject!r}")
 
+    def coming(self, subject: OrderLike | NumberLike) -> str:
+        """The name of the next planned transition of an order or number, ``""`` without one."""
+        pending = [self._world.clock.pending(key) for key in self._subjects(subject)]
+        return next((found.name for found in pending if found), "")
+
     def receive_invoices(self, numbers: NumberLike | Iterable[NumberLike]) -> None:
         """Invoices that list *numbers* reach orders@sinch.com: their review can end."""
         for number in self._qualified(numbers):

@@ -10,21 +10,33 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from .callbacks import Callbacks
 from .checks import is_loopback
 from .clock import Clock
+from .control import PREFIX, Control
 from .credentials import Credentials
+from .faults import Faults
 from .http import Service
+from .listener import Listener
 from .operations import Operations
 from .people import People
 from .profile import profile_named
 from .store import World
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from types import TracebackType
 
     from .profile import Profile, TimingSpec
-    from .records import HostingOrder, Letter, Mail, RequestRecord
+    from .records import (
+        CallbackRecord,
+        HostingOrder,
+        ImportedNumber,
+        Letter,
+        Mail,
+        QualifiedNumber,
+        RequestRecord,
+    )
 
 PROJECT_ID = "d1923022-5199-4bb3-a513-c47b3a656bc5"
 KEY_ID = "sandbox-key-id"
@@ -51,7 +63,8 @@ class Sandbox(People):
         token_lifetime: seconds of real time that a token lasts.
         import_limit: the numbers allowed in one import order.
         project_id, key_id, key_secret, hmac_secret: what it knows; the defaults will do.
-        request_log: how many requests `requests` remembers.
+        callback_hosts: hosts that callbacks may go to besides loopback ones; ``"*"`` for all.
+        request_log: how many requests `requests`, and events `callbacks`, remember.
     """
 
     def __init__(
@@ -70,6 +83,7 @@ class Sandbox(People):
         key_id: str = KEY_ID,
         key_secret: str = KEY_SECRET,
         hmac_secret: str = "sandbox-hmac-secret",  # noqa: S107 - as above
+        callback_hosts: str | Iterable[str] = (),
         request_log: int = 100_000,
     ) -> None:
         if not 0 <= speed < float("inf"):
@@ -91,13 +105,21 @@ class Sandbox(People):
         )
         operations = Operations.over(self._world)
         super().__init__(self._world, operations)
+        self.faults: Faults = Faults(self._world.clock, seed)
+        self._callback_records: deque[CallbackRecord] = deque(maxlen=request_log)
+        hosts = frozenset({callback_hosts} if isinstance(callback_hosts, str) else callback_hosts)
+        self._callbacks = Callbacks(self._world, self.faults, hosts, self._callback_records)
+        self._world.emit = self._callbacks.emit
         self.project_id = project_id
         self.key_id = key_id
         self._credentials = Credentials(
             key_id, key_secret, token_lifetime, lambda: self._world.identifier(40)
         )
         self._requests: deque[RequestRecord] = deque(maxlen=request_log)
-        self._service = Service(self._world, operations, self._credentials, self._requests)
+        self._service = Service(
+            self._world, operations, self._credentials, self.faults, self._requests
+        )
+        self._control = Control(self)
         self._runner: web.ServerRunner | None = None
 
     def __repr__(self) -> str:
@@ -110,7 +132,7 @@ class Sandbox(People):
             raise RuntimeError("the sandbox is already running")
         if not is_loopback(self._host):
             _log.warning("the sandbox listens on %s: whoever reaches it may use it", self._host)
-        server = web.Server(self._service.handle, access_log=None)
+        server = Listener(self._handle, access_log=None)
         runner = web.ServerRunner(server, shutdown_timeout=0.5)
         await runner.setup()
         try:
@@ -127,6 +149,7 @@ class Sandbox(People):
         """Stop listening and drop every connection; stopping twice is fine."""
         runner, self._runner = self._runner, None
         self._world.clock.close()
+        await self._callbacks.close()
         if runner is not None:
             await runner.cleanup()
 
@@ -140,6 +163,18 @@ class Sandbox(People):
         trace: TracebackType | None,
     ) -> None:
         await self.stop()
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        path = request.rel_url.raw_path
+        if path == PREFIX or path.startswith(f"{PREFIX}/"):
+            self._world.clock.run_due()
+            return await self._control.handle(request)
+        return await self._service.handle(request)
+
+    @property
+    def host(self) -> str:
+        """The host that it listens on."""
+        return self._host
 
     @property
     def port(self) -> int:
@@ -179,6 +214,16 @@ class Sandbox(People):
         return self._world.hmac_secret
 
     @property
+    def profile(self) -> Profile:
+        """When transitions happen."""
+        return self._world.profile
+
+    @property
+    def speed(self) -> float:
+        """Virtual seconds in one real second; 0 where time is stepped by hand."""
+        return self._world.clock.speed
+
+    @property
     def now(self) -> datetime:
         """The virtual time."""
         return datetime.fromtimestamp(self._world.now, UTC)
@@ -194,6 +239,19 @@ class Sandbox(People):
     def step(self) -> str | None:
         """Jump to the next transition and let it happen; its name, ``None`` where none is left."""
         return self._world.clock.step()
+
+    async def settle(self) -> None:
+        """Wait until every callback that is due has been attempted."""
+        self._world.clock.run_due()
+        await self._callbacks.settle()
+
+    def reset(self) -> None:
+        """Forget orders, numbers, mails, callbacks, requests and faults; time and tokens go on."""
+        self._world.clear()
+        self._callbacks.forget()
+        self._callback_records.clear()
+        self._requests.clear()
+        self.faults.clear()
 
     def expire_tokens(self) -> None:
         """Every token given out so far is expired from now on."""
@@ -212,10 +270,35 @@ class Sandbox(People):
         """Every order that exists, oldest first, however its creation was answered."""
         return list(self._world.orders.values())
 
+    def qualified_numbers(self) -> list[QualifiedNumber]:
+        """Every number in qualification, oldest first."""
+        return list(self._world.qualified.values())
+
+    def imported_numbers(self) -> list[ImportedNumber]:
+        """Every imported number, oldest first."""
+        return list(self._world.imported.values())
+
+    def counts(self) -> dict[str, int]:
+        """How many there are of everything."""
+        return {
+            "orders": len(self._world.orders),
+            "qualifiedNumbers": len(self._world.qualified),
+            "importedNumbers": len(self._world.imported),
+            "letters": len(self._world.letters),
+            "outbox": len(self._world.outbox),
+            "callbacks": len(self._callback_records),
+            "requests": len(self._requests),
+        }
+
     @property
     def letters_sent(self) -> list[Letter]:
         """Every letter mailed so far, oldest first."""
         return list(self._world.letters)
+
+    @property
+    def callbacks(self) -> list[CallbackRecord]:
+        """The events so far, oldest first, and what became of each."""
+        return list(self._callback_records)
 
     @property
     def outbox(self) -> list[Mail]:

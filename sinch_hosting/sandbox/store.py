@@ -146,12 +146,26 @@ class World:
     plans: dict[str, Plan] = field(init=False, factory=dict)
     outbox: list[Mail] = field(init=False, factory=list)
     letters: list[Letter] = field(init=False, factory=list)
-    emit: Callable[[str, dict[str, Any]], None] = field(init=False)
+    emit: Callable[[str, dict[str, Any]], None] | None = field(init=False, default=None)
 
     def __attrs_post_init__(self) -> None:
+        self.random = self._dice()
+
+    def clear(self) -> None:
+        """Forget everything but the time and the secrets, and start chance anew."""
+        self.clock.clear()
+        self.random = self._dice()
+        for records in (self.orders, self.imported, self.qualified, self.plans):
+            records.clear()
+        self.orders_index = Index()
+        self.imported_index = Index()
+        self.qualified_index = Index()
+        self.outbox.clear()
+        self.letters.clear()
+
+    def _dice(self) -> Random:
         # Reproducible by design: nothing that this draws protects anything.
-        self.random = Random(self.seed)  # noqa: S311
-        self.emit = _emit_nothing
+        return Random(self.seed)  # noqa: S311
 
     @property
     def now(self) -> float:
@@ -193,7 +207,7 @@ class World:
         failure: str | None = None,
     ) -> None:
         """Tell *url* about an event; *failure* is its code, ``""`` for a failure without one."""
-        if not url:
+        if not url or self.emit is None:
             return
         payload: dict[str, Any] = {
             "resourceType": resource_type,
@@ -217,10 +231,6 @@ class World:
             Plan(sms_att="30501"),
         ]
         return troubles[int(self.chance(phone_number, "which") * 0.999999 * len(troubles))]
-
-
-def _emit_nothing(url: str, payload: dict[str, Any]) -> None:
-    """Stand in until callbacks are wired up."""
 
 
 CARRIER_ERRORS = {"60135": "number is assigned to another aggregator"}

@@ -1,0 +1,190 @@
+"""Events to the callback URLs: signed, in order, retried, and only to allowed hosts."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import json
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+from attrs import define, field
+
+from .checks import is_loopback, url_host
+from .clock import wire_time
+from .records import CallbackRecord
+
+if TYPE_CHECKING:
+    from .faults import Faults
+    from .store import World
+
+RETRY_DELAYS = (10.0, 30.0, 90.0, 270.0, 810.0, 2430.0)
+"""Virtual seconds before each further attempt; after the last one the event is given up."""
+ATTEMPT_TIMEOUT = 5.0
+"""Seconds of real time that a receiver has to answer."""
+HELD_FOR = 60.0
+"""Virtual seconds after which an event that waits to be overtaken comes anyhow."""
+AT_ONCE = 16
+"""Receivers that are called at the same time."""
+
+_WRONG_KEY = "not the key"
+
+
+def signature(body: bytes, secret: str) -> str:
+    """The value of ``X-Sinch-Signature``: HMAC-SHA1 of the raw body in lowercase hex."""
+    key = secret.encode("utf-8", "surrogatepass")
+    return hmac.new(key, body, hashlib.sha1).hexdigest()
+
+
+@define(eq=False)
+class Callbacks:
+    """Delivers events; one receiver gets its events one after the other.
+
+    Arguments:
+        world: whose clock times the retries and whose secret signs.
+        faults: what may happen to events.
+        allowed: hosts that may be called besides loopback ones; ``*`` for all.
+        records: every event, oldest first.
+    """
+
+    world: World
+    faults: Faults
+    allowed: frozenset[str]
+    records: deque[CallbackRecord]
+    _queues: dict[str, deque[CallbackRecord]] = field(init=False, factory=dict)
+    _held: dict[str, CallbackRecord] = field(init=False, factory=dict)
+    _workers: dict[str, asyncio.Task[None]] = field(init=False, factory=dict)
+    _session: aiohttp.ClientSession | None = field(init=False, default=None)
+    _slots: asyncio.Semaphore = field(init=False, factory=lambda: asyncio.Semaphore(AT_ONCE))
+
+    def emit(self, url: str, payload: dict[str, Any]) -> None:
+        """Take in one event: complete it, and deliver it as the faults allow."""
+        now = self.world.now
+        event_id = self.world.identifier()
+        record = CallbackRecord(
+            event_id,
+            url,
+            {**payload, "eventId": event_id, "timestamp": wire_time(now, 6)},
+            now,
+        )
+        self.records.append(record)
+        if not self._may_call(url):
+            record.state = "withheld"
+        elif self._strikes("callback_lost", record):
+            record.state = "lost"
+        else:
+            self._dispatch(record)
+
+    async def settle(self) -> None:
+        """Wait until every event that is due has been attempted."""
+        while self._workers:
+            await asyncio.gather(*self._workers.values(), return_exceptions=True)
+
+    async def close(self) -> None:
+        """Stop delivering."""
+        workers = list(self._workers.values())
+        for worker in workers:
+            worker.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)
+        self.forget()
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    def forget(self) -> None:
+        """Forget the events that were not delivered yet."""
+        self._queues.clear()
+        self._held.clear()
+
+    def _may_call(self, url: str) -> bool:
+        host = url_host(url) or ""
+        return is_loopback(host) or host in self.allowed or "*" in self.allowed
+
+    def _strikes(self, kind: str, record: CallbackRecord) -> bool:
+        """Whether a fault of that *kind* strikes; notes it on the record."""
+        if not len(self.faults):
+            return False
+        fault = self.faults.first(record.payload["eventType"], kind)
+        if fault is not None:
+            record.fault = kind
+        return fault is not None
+
+    def _dispatch(self, record: CallbackRecord) -> None:
+        delay = self.faults.first(record.payload["eventType"], "callback_delay")
+        if delay is not None:
+            record.fault = delay.kind
+            due = self.world.now + delay.settings["seconds"]
+            self.world.clock.call_at(due, lambda: self._enqueue(record))
+        elif self._strikes("callback_reorder", record) and record.url not in self._held:
+            self._held[record.url] = record
+            due = self.world.now + HELD_FOR
+            self.world.clock.call_at(due, lambda: self._release(record))
+        else:
+            twice = self.faults.first(record.payload["eventType"], "callback_duplicate")
+            if twice is not None:
+                record.fault = twice.kind
+            for _ in range(twice.settings["copies"] if twice else 1):
+                self._enqueue(record)
+            if record.url in self._held:
+                self._release(self._held[record.url])
+
+    def _release(self, record: CallbackRecord) -> None:
+        if self._held.get(record.url) is record:
+            del self._held[record.url]
+            self._enqueue(record)
+
+    def _enqueue(self, record: CallbackRecord) -> None:
+        self._queues.setdefault(record.url, deque()).append(record)
+        if record.url not in self._workers:
+            worker = asyncio.get_running_loop().create_task(self._work(record.url))
+            self._workers[record.url] = worker
+
+    async def _work(self, url: str) -> None:
+        queue = self._queues[url]
+        try:
+            async with self._slots:
+                while queue:
+                    await self._attempt(queue.popleft())
+        finally:
+            self._workers.pop(url, None)
+            if not queue:
+                self._queues.pop(url, None)
+
+    async def _attempt(self, record: CallbackRecord) -> None:
+        body = json.dumps(record.payload).encode("ascii")
+        wrong = self._strikes("callback_bad_signature", record)
+        secret = _WRONG_KEY if wrong else self.world.hmac_secret
+        result, delivered = await self._post(record.url, body, signature(body, secret))
+        record.attempts.append((self.world.now, result))
+        if delivered:
+            record.state = "delivered"
+        elif record.state != "delivered":
+            self._retry(record)
+
+    def _retry(self, record: CallbackRecord) -> None:
+        tries = len(record.attempts)
+        if tries > len(RETRY_DELAYS):
+            record.state = "given up"
+            return
+        record.state = "retrying"
+        due = self.world.now + RETRY_DELAYS[tries - 1]
+        self.world.clock.call_at(due, lambda: self._enqueue(record))
+
+    async def _post(self, url: str, body: bytes, signed: str) -> tuple[str, bool]:
+        if self._session is None:
+            timeout = aiohttp.ClientTimeout(total=ATTEMPT_TIMEOUT)
+            self._session = aiohttp.ClientSession(
+                timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()
+            )
+        headers = {"Content-Type": "application/json", "X-Sinch-Signature": signed}
+        try:
+            # A redirect could lead from an allowed host to a stranger.
+            async with self._session.post(
+                url, data=body, headers=headers, allow_redirects=False
+            ) as response:
+                await response.read()
+                return str(response.status), 200 <= response.status < 300
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            return type(error).__name__, False

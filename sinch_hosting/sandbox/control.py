@@ -1,0 +1,241 @@
+"""The handles over HTTP, for programs in other languages and for the page: ``/_sandbox``."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from inspect import signature
+from typing import TYPE_CHECKING, Any, TypeAlias
+from urllib.parse import unquote
+
+from aiohttp import web
+from attrs import asdict, define
+
+from .checks import is_loopback, read_json
+from .clock import wire_time
+from .errors import Refusal, invalid, not_found, shown
+from .http import json_response, read_body
+from .orders_life import report
+from .wire import imported_response_json, order_json, order_number_json, qualified_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from .server import Sandbox
+
+Json: TypeAlias = dict[str, Any]
+
+PREFIX = "/_sandbox"
+SHOWN = 100
+"""How many of each kind the summary holds, newest last."""
+
+_PAGE_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; "
+    "script-src 'unsafe-inline'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'",
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+@define(eq=False)
+class Control:
+    """Answers what is below ``/_sandbox``: GET shows, POST does, DELETE removes faults."""
+
+    sandbox: Sandbox
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request; errors come in the contract's flat shape."""
+        try:
+            path = unquote(request.rel_url.raw_path, errors="strict").removeprefix(PREFIX)
+            self._check_origin(request)
+            if path in {"", "/"}:
+                return _page(path)
+            body = await _read_object(request) if request.method == "POST" else {}
+            return json_response(self._do(request.method, path.removeprefix("/"), body))
+        except Refusal as refusal:
+            failure = refusal
+        except UnicodeDecodeError:
+            failure = Refusal(400, "the path cannot be decoded")
+        except LookupError as error:
+            failure = Refusal(404, str(error.args[0] if error.args else error))
+        except (ValueError, TypeError, OverflowError) as error:
+            failure = Refusal(400, shown(str(error)))
+        return json_response(failure.body(nested=False), failure.code, failure.headers)
+
+    def _do(self, method: str, path: str, body: Json) -> Any:
+        name, _, rest = path.partition("/")
+        if method == "GET" and not rest and name in _VIEWS:
+            return _VIEWS[name](self.sandbox)
+        if method == "GET" and name == "orders" and rest:
+            return order_view(self.sandbox, rest)
+        if method == "POST" and not rest and name in _ACTIONS:
+            return self._act(_ACTIONS[name], body)
+        if method == "DELETE" and name == "faults":
+            if rest and not rest.isdecimal():
+                raise not_found(f"fault {rest}")
+            self.sandbox.faults.remove(int(rest)) if rest else self.sandbox.faults.clear()
+            return {}
+        raise not_found(f"{method} {PREFIX}/{path}")
+
+    def _act(self, action: Callable[..., Json | None], body: Json) -> Json:
+        for name in ("order", "number", "subject", "reason"):
+            if not isinstance(body.get(name, ""), str):
+                raise invalid(name, "must be a string")
+        numbers = body.get("numbers", [])
+        if not isinstance(numbers, list) or not all(isinstance(n, str) for n in numbers):
+            raise invalid("numbers", "must be a list of phone numbers")
+        try:
+            call = signature(action).bind(self.sandbox, **body)
+        except TypeError as error:
+            raise Refusal(400, shown(str(error))) from error
+        return action(*call.args, **call.kwargs) or {}
+
+    def _check_origin(self, request: web.BaseRequest) -> None:
+        """Keep web pages from elsewhere away: they must not steer what listens on loopback."""
+        host = request.headers.get("Host", "")
+        origin = request.headers.get("Origin")
+        if origin is not None and origin != f"http://{host}":
+            raise Refusal(403, "pages from elsewhere may not do that")
+        name = host.rpartition(":")[0] or host
+        if is_loopback(self.sandbox.host) and host and not is_loopback(name.strip("[]")):
+            raise Refusal(403, "that host name does not belong to this machine")
+
+
+async def _read_object(request: web.BaseRequest) -> Json:
+    raw = await read_body(request)
+    body = read_json(raw) if raw.strip() else {}
+    if not isinstance(body, dict):
+        raise Refusal(400, "the body must be a JSON object")
+    return body
+
+
+def _page(path: str) -> web.Response:
+    if not path:
+        return web.Response(status=302, headers={"Location": f"{PREFIX}/"})
+    return web.Response(text=_page_text(), content_type="text/html", headers=_PAGE_HEADERS)
+
+
+@cache
+def _page_text() -> str:
+    return files(__package__).joinpath("page.html").read_text(encoding="utf-8")
+
+
+def order_view(sandbox: Sandbox, order_id: str) -> Json:
+    """One order with its numbers, report, history, and what happens next."""
+    order = sandbox.order(order_id)
+    project = sandbox.project_id
+    return {
+        **order_json(order, project),
+        "numbers": [order_number_json(order, n, project) for n in order.numbers.values()],
+        "report": report(order),
+        "history": [{"time": wire_time(at), "state": state} for at, state in order.history],
+        "reason": order.reason,
+        "next": sandbox.coming(order),
+    }
+
+
+def summary(sandbox: Sandbox) -> Json:
+    """What the page shows: the newest of everything, and how many there are."""
+    return {
+        **_time(sandbox),
+        "projectId": sandbox.project_id,
+        "seed": sandbox.seed,
+        "profile": sandbox.profile.name,
+        "counts": sandbox.counts(),
+        "orders": [_order_line(sandbox, order) for order in sandbox.orders_created()[-SHOWN:]],
+        "qualifiedNumbers": _last(sandbox.qualified_numbers(), _qualified_line(sandbox)),
+        "importedNumbers": _last(sandbox.imported_numbers(), _imported_line(sandbox)),
+        "outbox": _records(sandbox.outbox),
+        "callbacks": _records(sandbox.callbacks),
+        "requests": _records(sandbox.requests),
+        "faults": [fault.json() for fault in sandbox.faults],
+    }
+
+
+def _order_line(sandbox: Sandbox, order: Any) -> Json:
+    line = order_json(order, sandbox.project_id)
+    return {
+        **line,
+        "numbers": len(order.numbers),
+        "report": report(order),
+        "next": sandbox.coming(order),
+    }
+
+
+def _qualified_line(sandbox: Sandbox) -> Callable[[Any], Json]:
+    return lambda number: {
+        **qualified_json(number, sandbox.project_id),
+        "invoicesReceived": number.invoices_received,
+        "voiceCode": number.code,
+    }
+
+
+def _imported_line(sandbox: Sandbox) -> Callable[[Any], Json]:
+    return lambda number: imported_response_json(number, sandbox.project_id)
+
+
+def _last(items: Iterable[Any], line: Callable[[Any], Json]) -> list[Json]:
+    return [line(item) for item in list(items)[-SHOWN:]]
+
+
+def _records(records: list[Any], most: int = SHOWN) -> list[Json]:
+    found = []
+    for record in records[-most:]:
+        line = asdict(record)
+        for name in ("time", "created", "sent"):
+            if name in line:
+                line[name] = wire_time(line[name])
+        found.append(line)
+    return found
+
+
+def _time(sandbox: Sandbox) -> Json:
+    return {"now": wire_time(sandbox.now.timestamp()), "speed": sandbox.speed}
+
+
+def _every(records: list[Any]) -> list[Json]:
+    return _records(records, len(records)) if records else []
+
+
+_VIEWS: dict[str, Callable[[Sandbox], Any]] = {
+    "state": summary,
+    "time": _time,
+    "requests": lambda sandbox: _every(sandbox.requests),
+    "callbacks": lambda sandbox: _every(sandbox.callbacks),
+    "outbox": lambda sandbox: _every(sandbox.outbox),
+    "letters": lambda sandbox: _every(sandbox.letters_sent),
+    "faults": lambda sandbox: [fault.json() for fault in sandbox.faults],
+    "orders": lambda sandbox: [_order_line(sandbox, order) for order in sandbox.orders_created()],
+}
+
+
+def _advance(sandbox: Sandbox, **units: float) -> Json:
+    happened = sandbox.advance(**units)
+    return {**_time(sandbox), "happened": happened}
+
+
+def _add_fault(sandbox: Sandbox, kind: str, **about: Any) -> Json:
+    return sandbox.faults.add(kind, **about).json()
+
+
+def _plan(sandbox: Sandbox, number: str, **failures: str) -> Json:
+    return asdict(sandbox.plan(number, **failures))
+
+
+_ACTIONS: dict[str, Callable[..., Json | None]] = {
+    "advance": _advance,
+    "step": lambda sandbox: {"happened": sandbox.step()},
+    "sign-letter": lambda sandbox, order: sandbox.sign_letter(order),
+    "decline-letter": lambda sandbox, order: sandbox.decline_letter(order),
+    "reject": lambda sandbox, order, **reason: sandbox.reject(order, **reason),
+    "complete": lambda sandbox, order: sandbox.complete(order),
+    "trigger": lambda sandbox, subject: {"happened": sandbox.trigger(subject)},
+    "receive-invoices": lambda sandbox, numbers: sandbox.receive_invoices(numbers),
+    "approve": lambda sandbox, numbers: sandbox.approve(numbers),
+    "refuse": lambda sandbox, number, **reason: sandbox.refuse(number, **reason),
+    "voice-code": lambda sandbox, number: {"code": sandbox.voice_code(number)},
+    "plan": _plan,
+    "faults": _add_fault,
+    "expire-tokens": lambda sandbox: sandbox.expire_tokens(),
+    "reset": lambda sandbox: sandbox.reset(),
+}
