@@ -1,0 +1,13 @@
+"""The wheel holds what it should, and nothing of the tests."""
+
+import sys
+import zipfile
+
+WANTED = {"sinch_hosting/py.typed", "sinch_hosting/cli/sample-numbers.csv"}
+
+names = set(zipfile.ZipFile(sys.argv[1]).namelist())
+missing = WANTED - names
+stray = {name for name in names if name.startswith(("tests/", "benchmarks/"))}
+if missing or stray:
+    sys.exit(f"wheel: missing {sorted(missing)}, stray {sorted(stray)}")
+print(f"wheel: {len(names)} files, py.typed and the sample file among them")
