@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 
 import aiohttp
 from aiolimiter import AsyncLimiter
-from attrs import define, frozen
+from attrs import define, field, frozen
 from yarl import URL
 
 from . import _wire, errors
@@ -59,7 +59,7 @@ class HttpSettings:
     timeout: aiohttp.ClientTimeout
     trace_configs: tuple[aiohttp.TraceConfig, ...]
     trust_env: bool
-    proxy: str | None
+    proxy: str | None = field(repr=False)  # it may hold a password
     ssl: Any
     max_concurrency: int
     requests_per_second: float | None
@@ -315,6 +315,10 @@ class Session:
             raise _transport_error(call.operation.name, error) from error
         except (RuntimeError, ValueError) as error:
             raise _usage_error(bound, error) from error
+        except asyncio.CancelledError:
+            if call.operation.kind.loses_answers:
+                _log.warning("%s was cancelled: it may have been carried out", call.operation.name)
+            raise
         finally:
             if _log.isEnabledFor(logging.DEBUG):
                 took, path = self.clock() - started, call.url.raw_path
