@@ -10,7 +10,7 @@ from typing import Protocol
 
 from attrs import field, frozen
 
-from .errors import SinchHostingError
+from .errors import SinchHostingError, UsageError
 
 _log = logging.getLogger("sinch_hosting")
 
@@ -119,7 +119,16 @@ class TokenCache:
         """A valid header, fetched once for all who wait; raises why it could not be."""
         # The shield keeps one caller's cancellation from the task that all wait for.
         header = self.current()
-        return await asyncio.shield(self._start()) if header is None else header
+        if header is not None:
+            return header
+        task = self._start()
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            me = asyncio.current_task()
+            if task.cancelled() and me is not None and not me.cancelling():
+                raise UsageError("the client was closed while it fetched a token") from None
+            raise
 
     def invalidate(self, header: Secret) -> bool:
         """Forget the header if it is still the cached one; asking again can help."""

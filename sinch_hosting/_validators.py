@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import attrs
 
 from .errors import InvalidRequest
 
+T = TypeVar("T")
+R = TypeVar("R")
 _E164 = re.compile(r"\+[0-9]{2,15}\Z")
 _EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f.]+(\.[^@\s\x00-\x1f\x7f.]+)+\Z")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -132,11 +134,25 @@ def check_whole(value: object, field: str) -> int:
     return value
 
 
-def check_one_of(value: object, field: str, choices: tuple[str, ...]) -> str:
-    """One of a few texts."""
+def check_order(value: object, field: str) -> str:
+    """What a list may be ordered by."""
+    return _one_of(value, field, ("createdTime", "updatedTime"))
+
+
+def check_search(value: object, field: str) -> str:
+    """Where in a number a pattern may stand."""
+    return _one_of(value, field, ("START", "CONTAIN", "END"))
+
+
+def _one_of(value: object, field: str, choices: tuple[str, ...]) -> str:
     if value not in choices:
         raise InvalidRequest(field=field, value=value, rule=f"must be one of {', '.join(choices)}")
     return str(value)
+
+
+def optional(value: T | None, check: Callable[[object, str], R], field: str) -> R | None:
+    """What `check` answers, or `None` for an argument that was not given."""
+    return None if value is None else check(value, field)
 
 
 def check_seconds(value: object, field: str) -> float:

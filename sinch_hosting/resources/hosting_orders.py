@@ -32,7 +32,6 @@ from ..states import (
     parse_state,
     parse_states,
 )
-from .imported_numbers import ORDERS_BY
 
 _log = logging.getLogger("sinch_hosting")
 OnUpdate = Callable[[Order], Awaitable[None] | None]
@@ -242,9 +241,9 @@ class HostingOrders:
             "type": parse_state(OrderType, type, "type"),
             "servicePlanId": check.check_text(service_plan_id, "service_plan_id"),
             "campaignId": check.check_any_text(campaign_id, "campaign_id"),
-            "regionCode": region_code and check.check_region(region_code),
-            "orderBy": order_by and check.check_one_of(order_by, "order_by", ORDERS_BY),
-            "pageSize": page_size and check.check_whole(page_size, "page_size"),
+            "regionCode": check.optional(region_code, check.check_region, "region_code"),
+            "orderBy": check.optional(order_by, check.check_order, "order_by"),
+            "pageSize": check.optional(page_size, check.check_whole, "page_size"),
         }
 
         async def fetch(state: OpenEnum | None, token: str | None) -> Page[Order]:
@@ -304,7 +303,7 @@ class HostingOrders:
             return None if value is None else parse_state(ProvisioningState, value, field)
 
         query = {
-            "orderBy": order_by and check.check_one_of(order_by, "order_by", ORDERS_BY),
+            "orderBy": check.optional(order_by, check.check_order, "order_by"),
             "osrUpdateState": state(osr_update_state, "osr_update_state"),
             "campaignProvisioningState": state(
                 campaign_provisioning_state, "campaign_provisioning_state"
@@ -312,7 +311,7 @@ class HostingOrders:
             "platformProvisioningState": state(
                 platform_provisioning_state, "platform_provisioning_state"
             ),
-            "pageSize": page_size and check.check_whole(page_size, "page_size"),
+            "pageSize": check.optional(page_size, check.check_whole, "page_size"),
         }
 
         async def fetch(state: OpenEnum | None, token: str | None) -> Page[OrderNumber]:

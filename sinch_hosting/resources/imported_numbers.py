@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Literal
 
@@ -26,7 +28,7 @@ from ..errors import (
 from ..models import ImportedNumber, Provisioning
 from ..states import OpenEnum, ProvisioningState, ProvisioningType
 
-ORDERS_BY = ("createdTime", "updatedTime")
+_log = logging.getLogger("sinch_hosting")
 
 
 class ImportedNumbers:
@@ -137,12 +139,13 @@ class ImportedNumbers:
         query = {
             "servicePlanId": check.check_text(service_plan_id, "service_plan_id"),
             "campaignId": check.check_any_text(campaign_id, "campaign_id"),
-            "regionCode": region_code and check.check_region(region_code),
-            "numberPattern.pattern": pattern,
-            "numberPattern.searchPattern": search_pattern
-            and check.check_one_of(search_pattern, "search_pattern", ("START", "CONTAIN", "END")),
-            "orderBy": order_by and check.check_one_of(order_by, "order_by", ORDERS_BY),
-            "pageSize": page_size and check.check_whole(page_size, "page_size"),
+            "regionCode": check.optional(region_code, check.check_region, "region_code"),
+            "numberPattern.pattern": check.optional(pattern, check.check_text, "pattern"),
+            "numberPattern.searchPattern": check.optional(
+                search_pattern, check.check_search, "search_pattern"
+            ),
+            "orderBy": check.optional(order_by, check.check_order, "order_by"),
+            "pageSize": check.optional(page_size, check.check_whole, "page_size"),
         }
 
         async def fetch(state: OpenEnum | None, token: str | None) -> Page[ImportedNumber]:
@@ -249,6 +252,9 @@ class ImportedNumbers:
             )
         except SinchHostingError as error:
             raise RelinkFailed(phone_number, error) from error
+        except asyncio.CancelledError:
+            _log.warning("relink was cancelled: %s may be unlinked, without service", phone_number)
+            raise
 
     async def wait_until_provisioned(
         self, phone_number: str, *, timeout: float | None = None

@@ -18,7 +18,6 @@ from .._wire import encode
 from ..errors import InvalidRequest, NumberFailed, OutcomeUnknown, SinchHostingError
 from ..models import DirectLoa, Letter, Order, QualifiedNumber, ResellerLoa
 from ..states import OpenEnum, QualificationState, has_reached, parse_state, parse_states
-from .imported_numbers import ORDERS_BY
 
 if TYPE_CHECKING:
     from .hosting_orders import HostingOrders
@@ -91,9 +90,9 @@ class QualifiedNumbers:
         repeat.
         """
         query = {
-            "regionCode": region_code and check.check_region(region_code),
-            "orderBy": order_by and check.check_one_of(order_by, "order_by", ORDERS_BY),
-            "pageSize": page_size and check.check_whole(page_size, "page_size"),
+            "regionCode": check.optional(region_code, check.check_region, "region_code"),
+            "orderBy": check.optional(order_by, check.check_order, "order_by"),
+            "pageSize": check.optional(page_size, check.check_whole, "page_size"),
         }
 
         async def fetch(state: OpenEnum | None, token: str | None) -> Page[QualifiedNumber]:
