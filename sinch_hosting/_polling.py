@@ -16,6 +16,7 @@ from ._validators import check_at_least_one, check_positive, check_seconds, chec
 
 T = TypeVar("T")
 OnUpdate = Callable[[T], Awaitable[None] | None]
+_LAST_LOOK = 5.0
 _log = logging.getLogger("sinch_hosting")
 
 
@@ -100,10 +101,13 @@ class Wait(Generic[T]):
         return growing(initial=policy.initial, factor=policy.factor, maximum=policy.maximum)
 
     async def _look(self, last: T | None, ends: float | None) -> T:
-        remaining = None if ends is None else max(0.0, ends - self.clock())
+        remaining = None if ends is None else ends - self.clock()
+        if remaining is not None and remaining <= 0:
+            remaining = _LAST_LOOK  # or a timeout of 0 could see nothing
+        limit = asyncio.timeout(remaining)
         try:
             # On the loop's clock: a slow answer must not outlast the wait.
-            async with asyncio.timeout(remaining or None) as limit:
+            async with limit:
                 return await self.fetch()
         except TimeoutError:
             if not limit.expired():

@@ -296,7 +296,8 @@ class Session:
         self, bound: _Bound, call: _Call[Any], header: Secret, tries: int
     ) -> tuple[int, Mapping[str, str], bytes]:
         """Send a request with aiohttp, and say in this package's terms where that failed."""
-        method, status = call.operation.method, None
+        method = call.operation.method
+        status: int | None = None
         started = self.clock()
         try:
             response = await bound.http.request(
@@ -311,6 +312,7 @@ class Session:
             # would only repeat that, at a price that shows in the overhead benchmark.
             raw = await response.read()
             status = response.status
+            return status, response.headers, raw
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise _transport_error(call.operation.name, error) from error
         except (RuntimeError, ValueError) as error:
@@ -324,7 +326,6 @@ class Session:
                 took, path = self.clock() - started, call.url.raw_path
                 said = status or "no answer"
                 _log.debug("%s %s: %s in %.3f s, try %d", method, path, said, took, tries)
-        return status, response.headers, raw
 
     def _options(self, bound: _Bound, call: _Call[Any]) -> dict[str, Any]:
         """What the kind of operation asks of aiohttp beyond the settings."""

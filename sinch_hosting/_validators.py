@@ -12,7 +12,6 @@ import attrs
 
 from .errors import InvalidRequest
 
-T = TypeVar("T")
 R = TypeVar("R")
 _E164 = re.compile(r"\+[0-9]{2,15}\Z")
 _EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f.]+(\.[^@\s\x00-\x1f\x7f.]+)+\Z")
@@ -150,7 +149,7 @@ def _one_of(value: object, field: str, choices: tuple[str, ...]) -> str:
     return str(value)
 
 
-def optional(value: T | None, check: Callable[[object, str], R], field: str) -> R | None:
+def optional(value: object, check: Callable[[object, str], R], field: str) -> R | None:
     """What `check` answers, or `None` for an argument that was not given."""
     return None if value is None else check(value, field)
 
