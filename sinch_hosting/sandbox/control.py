@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from importlib.resources import files
 from inspect import signature
@@ -28,6 +29,9 @@ Json: TypeAlias = dict[str, Any]
 PREFIX = "/_sandbox"
 SHOWN = 100
 """How many of each kind the summary holds, newest last."""
+
+LONGEST_BODY = 200
+"""How many characters of a request's body the summary holds."""
 
 _PAGE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; "
@@ -97,7 +101,7 @@ class Control:
         if origin is not None and origin != f"http://{host}":
             raise Refusal(403, "pages from elsewhere may not do that")
         name = host.rpartition(":")[0] or host
-        if is_loopback(self.sandbox.host) and host and not is_loopback(name.strip("[]")):
+        if self.sandbox.on_loopback and host and not is_loopback(name.strip("[]")):
             raise Refusal(403, "that host name does not belong to this machine")
 
 
@@ -117,7 +121,7 @@ def _page(path: str) -> web.Response:
 
 @cache
 def _page_text() -> str:
-    return files(__package__).joinpath("page.html").read_text(encoding="utf-8")
+    return files("sinch_hosting.sandbox").joinpath("page.html").read_text(encoding="utf-8")
 
 
 def order_view(sandbox: Sandbox, order_id: str) -> Json:
@@ -147,9 +151,16 @@ def summary(sandbox: Sandbox) -> Json:
         "importedNumbers": _last(sandbox.imported_numbers(), _imported_line(sandbox)),
         "outbox": _records(sandbox.outbox),
         "callbacks": _records(sandbox.callbacks),
-        "requests": _records(sandbox.requests),
+        "requests": [
+            {**line, "body": _abridged(line["body"])} for line in _records(sandbox.requests)
+        ],
         "faults": [fault.json() for fault in sandbox.faults],
     }
+
+
+def _abridged(body: Any) -> str:
+    text = "" if body is None else json.dumps(body)
+    return text if len(text) <= LONGEST_BODY else text[:LONGEST_BODY] + " ..."
 
 
 def _order_line(sandbox: Sandbox, order: Any) -> Json:

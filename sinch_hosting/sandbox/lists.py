@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from .errors import invalid, shown
 from .store import Listed
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 DEFAULT_PAGE_SIZE = 100
 LARGEST_PAGE = 1000
 ABSURD_PAGE = 100_000
+COUNTED = 10_000
+"""In longer lists, filtered ones are not counted."""
+
+Json: TypeAlias = dict[str, Any]
 
 R = TypeVar("R", bound=Listed)
 T = TypeVar("T")
@@ -74,19 +78,37 @@ def bucket_page(
     bucket: Bucket[R],
     query: Mapping[str, str],
     wanted: Callable[[R], bool] | None,
-) -> tuple[list[R], str, int]:
-    """One page of *bucket*: its records, the next page's token or ``""``, and the total."""
+) -> tuple[list[R], Json]:
+    """One page of *bucket*: its records, and ``nextPageToken`` and ``totalSize`` as they fit.
+
+    The total is left out where counting would mean to look at very many records.
+    """
     size = page_size(query)
     order_by = query.get("orderBy", "")
     if order_by not in {"", "createdTime", "updatedTime"}:
         raise invalid("orderBy", "must be createdTime or updatedTime")
-    total = bucket.live if wanted is None else sum(map(wanted, bucket.after(0)))
-    if order_by:
-        return (*_ordered_page(bucket, query, wanted, size), total)
-    cursor = read_token(query, 1) or [0]
-    found = bucket.page(int(cursor[0]), size + 1, wanted)
-    token = make_token(query, [found[size - 1].entry]) if len(found) > size else ""
-    return found[:size], token, total
+    if not order_by or (order_by == "createdTime" and bucket.by_creation):
+        found, token = _filed_page(bucket, query, wanted, size)
+    else:
+        found, token = _ordered_page(bucket, query, wanted, size)
+    rest: Json = {"nextPageToken": token}
+    if wanted is None:
+        rest["totalSize"] = bucket.live
+    elif bucket.live <= COUNTED:
+        rest["totalSize"] = sum(map(wanted, bucket.after(0)))
+    return found, rest
+
+
+def _filed_page(
+    bucket: Bucket[R], query: Mapping[str, str], wanted: Callable[[R], bool] | None, size: int
+) -> tuple[list[R], str]:
+    ordered = bool(query.get("orderBy"))
+    cursor = read_token(query, 2 if ordered else 1) or [0]
+    found = bucket.page(int(cursor[-1]), size + 1, wanted)
+    if len(found) <= size:
+        return found, ""
+    last = found[size - 1]
+    return found[:size], make_token(query, [last.created, last.entry] if ordered else [last.entry])
 
 
 def _ordered_page(

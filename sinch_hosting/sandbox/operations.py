@@ -106,10 +106,10 @@ class ImportedNumbers:
         bucket = self.world.imported_index.bucket(key)
         if call.lag:
             bucket = as_bucket(lagging_imported(self.world, key, call.lag))
-        found, token, total = bucket_page(bucket, query, _number_filter(query))
+        found, rest = bucket_page(bucket, query, _number_filter(query))
         project = self.world.project_id
         listed = [imported_response_json(number, project) for number in found]
-        return {"importedNumbers": listed, "nextPageToken": token, "totalSize": total}
+        return {"importedNumbers": listed, **rest}
 
     def update(self, call: Call) -> Json:
         """UpdateImportedNumber."""
@@ -158,9 +158,9 @@ class HostingOrders:
         bucket = self.world.orders_index.bucket(key)
         if call.lag:
             bucket = as_bucket(lagging_orders(self.world, key, call.lag))
-        found, token, total = bucket_page(bucket, query, wanted)
+        found, rest = bucket_page(bucket, query, wanted)
         listed = [order_json(order, project) for order in found]
-        return {"hostingOrders": listed, "nextPageToken": token, "totalSize": total}
+        return {"hostingOrders": listed, **rest}
 
     def report(self, call: Call) -> Json:
         """GetHostingOrderReport."""
@@ -226,9 +226,9 @@ class QualifiedNumbers:
         bucket = self.world.qualified_index.bucket((state,))
         if call.lag:
             bucket = as_bucket(lagging_qualified(self.world, (state,), call.lag))
-        found, token, total = bucket_page(bucket, query, wanted)
+        found, rest = bucket_page(bucket, query, wanted)
         listed = [self._json(number) for number in found]
-        return {"qualifiedNumbers": listed, "nextPageToken": token, "totalSize": total}
+        return {"qualifiedNumbers": listed, **rest}
 
     def delete(self, call: Call) -> Json:
         """DeleteQualifiedNumber."""

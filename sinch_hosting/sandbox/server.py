@@ -130,7 +130,7 @@ class Sandbox(People):
         """Listen; answers itself. Raises `OSError` where the port is taken."""
         if self._runner is not None:
             raise RuntimeError("the sandbox is already running")
-        if not is_loopback(self._host):
+        if not self.on_loopback:
             _log.warning("the sandbox listens on %s: whoever reaches it may use it", self._host)
         server = Listener(self._handle, access_log=None)
         runner = web.ServerRunner(server, shutdown_timeout=0.5)
@@ -175,6 +175,11 @@ class Sandbox(People):
     def host(self) -> str:
         """The host that it listens on."""
         return self._host
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        return is_loopback(self._host)
 
     @property
     def port(self) -> int:

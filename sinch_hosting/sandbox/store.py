@@ -48,15 +48,18 @@ class Bucket(Generic[R]):
     A record that left stays as a dead entry until half of the bucket is dead.
     """
 
-    __slots__ = ("entries", "live", "records")
+    __slots__ = ("by_creation", "entries", "live", "records")
 
     def __init__(self) -> None:
         self.entries: array[int] = array("q")
         self.records: list[R] = []
         self.live = 0
+        self.by_creation = True
 
     def add(self, record: R) -> None:
         """Append *record*, whose ``entry`` is the highest so far."""
+        if self.records and record.created < self.records[-1].created:
+            self.by_creation = False
         self.entries.append(record.entry)
         self.records.append(record)
         self.live += 1
