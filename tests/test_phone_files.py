@@ -41,10 +41,12 @@ def only(cell: str) -> PhoneRecord:
 
 
 def read(text: str, *, column: str | int | None = None) -> PhoneSheet:
+    """Read a text as a file's bytes in UTF-8."""
     return read_phone_bytes(text.encode(), column=column)
 
 
 def numbers(sheet: PhoneSheet) -> list[str | None]:
+    """The accepted numbers."""
     return [record.phone_number for record in sheet.accepted]
 
 

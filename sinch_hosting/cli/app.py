@@ -1,0 +1,61 @@
+"""The commands, their help, and what a person reads when one of them fails."""
+
+from __future__ import annotations
+
+import io
+import sys
+from typing import TYPE_CHECKING
+
+from cyclopts import App, CycloptsError
+
+from .._version import __version__
+from ..errors import SinchHostingError
+from .demo import demo
+from .sandbox import sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["BadInput", "app", "run"]
+
+
+class BadInput(SinchHostingError, ValueError):
+    """What the caller gave cannot be worked on; the message says what to do next."""
+
+
+app = App(
+    name="sinch-hosting",
+    help="Import, qualify and text-enable phone numbers with Sinch.",
+    version=__version__,
+    result_action="return_value",
+    suppress_keyboard_interrupt=False,
+)
+# These modules are light: what a command needs is loaded when it runs.
+app.command(demo)
+app.command(sandbox)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command with *arguments* and answer its exit code.
+
+    Errors are one line on stderr. Codes: 0 well, 1 failed, 2 bad arguments or files, 130 ended
+    by Ctrl-C.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # Cells hold any character, and a terminal may know but a few.
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        code = app(list(arguments), exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        return _complain(f"{str(error).rstrip('.')}; see --help", 2)
+    except KeyboardInterrupt:
+        return _complain("stopped", 130)
+    except SinchHostingError as error:
+        return _complain(str(error), 2 if isinstance(error, ValueError) else 1)
+    return code if isinstance(code, int) else 0
+
+
+def _complain(message: str, code: int) -> int:
+    sys.stderr.write(f"sinch-hosting: {' '.join(message.split())}\n")
+    return code

@@ -1,0 +1,167 @@
+"""The command as a person meets it: help, version, errors of one line, exit codes."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+
+import pytest
+
+from sinch_hosting import __version__, cli
+from sinch_hosting.cli import app, demo_run
+from sinch_hosting.errors import TransportError
+
+
+def test_help_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    """`--help` says what each command is for, and is no failure."""
+    assert app.run(["--help"]) == 0
+
+    printed = capsys.readouterr().out
+    assert "Take a file of phone numbers through the main job" in printed
+    assert "sandbox" in printed
+
+
+def test_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None:
+    """`--version` prints the version and nothing else."""
+    assert app.run(["--version"]) == 0
+    assert capsys.readouterr().out.strip() == __version__
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["demo", "--help"], ["--version"]])
+def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
+    """Help does not pay for aiohttp, the sandbox or the phone numbers' metadata."""
+    code = (
+        "import sys\n"
+        "from sinch_hosting.cli.app import run\n"
+        f"assert run({arguments!r}) == 0\n"
+        "heavy = {'aiohttp', 'phonenumbers', 'sinch_hosting.sandbox', 'sinch_hosting.client'}\n"
+        "sys.exit(f'loaded: {heavy & set(sys.modules)}' if heavy & set(sys.modules) else 0)"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["demo", "--foo"], "Unknown option: --foo; see --help"),
+        (["dmo"], 'Unknown command "dmo". Did you mean "demo"?'),
+        (["demo", "--numbers", "nope.csv"], "nope.csv: there is no such file; check the path"),
+        (["demo", "--numbers"], "requires an argument"),
+    ],
+)
+def test_what_the_caller_got_wrong_is_one_line(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Bad arguments and bad files are one line on stderr and exit code 2."""
+    assert app.run(arguments) == 2
+
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("sinch-hosting: ")
+    assert message in printed.err
+    assert printed.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (TransportError("no\nanswer", never_sent=True), 1, "sinch-hosting: no answer\n"),
+        (KeyboardInterrupt(), 130, "sinch-hosting: stopped\n"),
+    ],
+)
+def test_what_ends_a_command_is_one_line_and_a_code(
+    error: BaseException,
+    code: int,
+    line: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """An error of the service is code 1, Ctrl-C is 130; neither shows a traceback."""
+
+    async def fail(**_: object) -> int:
+        raise error
+
+    monkeypatch.setattr(demo_run, "run_demo", fail)
+
+    assert app.run(["demo"]) == code
+    assert capsys.readouterr().err == line
+
+
+def test_a_terminal_that_knows_few_characters_is_no_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What an ASCII terminal cannot show is escaped instead of ending the command."""
+    out = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", out)
+
+    async def talk(**_: object) -> int:
+        sys.stdout.write("Zoë")
+        return 0
+
+    monkeypatch.setattr(demo_run, "run_demo", talk)
+
+    assert app.run(["demo"]) == 0
+    out.seek(0)
+    assert out.read() == r"Zo\xeb"
+
+
+def test_main_leaves_with_the_commands_code(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The console script hands over its arguments, and the code to the shell."""
+    monkeypatch.setattr(sys, "argv", ["sinch-hosting", "--version"])
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    assert left.value.code == 0
+    assert capsys.readouterr().out.strip() == __version__
+
+
+@pytest.mark.parametrize("missing", ["cyclopts", "phonenumbers", "rich"])
+def test_without_the_extra_the_command_says_what_to_install(
+    missing: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Installed without `[cli]`, the command names what is missing and exits with 2."""
+
+    def run(_: list[str]) -> int:
+        raise ModuleNotFoundError(f"No module named {missing!r}", name=missing)
+
+    monkeypatch.setattr(app, "run", run)
+    monkeypatch.setattr(sys, "argv", ["sinch-hosting", "demo"])
+
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+
+    assert left.value.code == 2
+    assert capsys.readouterr().err == (
+        f"sinch-hosting: the command needs {missing}, which is not installed: "
+        "pip install 'sinch-hosting[cli]'\n"
+    )
+
+
+def test_a_missing_module_of_another_kind_is_not_blamed_on_the_extra(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Only the extra's own packages get the advice; a bug stays a bug."""
+
+    def run(_: list[str]) -> int:
+        raise ModuleNotFoundError("No module named 'sinch_hosting.nope'", name="sinch_hosting.nope")
+
+    monkeypatch.setattr(app, "run", run)
+
+    with pytest.raises(ModuleNotFoundError, match="nope"):
+        cli.main()
+
+
+def test_a_machine_without_the_extra_gets_no_traceback() -> None:
+    """The real import path, with cyclopts hidden, ends in the same sentence."""
+    code = "import sys\nsys.modules['cyclopts'] = None\nfrom sinch_hosting.cli import main\nmain()"
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 2
+    assert done.stderr.startswith("sinch-hosting: the command needs cyclopts")
+    assert "Traceback" not in done.stderr

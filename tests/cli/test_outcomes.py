@@ -1,0 +1,150 @@
+"""How rows end, how they are counted, and the report file."""
+
+from __future__ import annotations
+
+import csv
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sinch_hosting.cli.app import BadInput
+from sinch_hosting.cli.outcomes import (
+    COLUMNS,
+    Fate,
+    Outcome,
+    RowOutcome,
+    check_report,
+    count,
+    settle,
+    write_report,
+)
+from sinch_hosting.phone_files import read_phone_bytes
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ROWS = b"Phone\n202-555-0100\n202-555-0101\n(202) 555-0100\nn/a\n\n202-555-0102\n"
+
+
+def outcome(raw: str, reason: str = "") -> RowOutcome:
+    """A rejected row."""
+    return RowOutcome(
+        row=2, raw=raw, phone_number="", outcome=Outcome.REJECTED, reason=reason, order_id=""
+    )
+
+
+def read_report(path: Path) -> list[list[str]]:
+    """Read a report's cells."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.reader(file))
+
+
+def test_every_row_ends_in_one_outcome_and_the_counts_add_up() -> None:
+    """Done and failed come from the fates; duplicates and rejections from the file."""
+    sheet = read_phone_bytes(ROWS)
+    fates = {
+        "+12025550100": Fate(reason="", order_id="o1"),
+        "+12025550101": Fate(reason="refused", order_id="o1"),
+    }
+
+    ended = settle(sheet.records, fates)
+
+    assert [(row.row, row.outcome.value, row.reason, row.order_id) for row in ended] == [
+        (2, "done", "", "o1"),
+        (3, "failed", "refused", "o1"),
+        (4, "duplicate", "the same number as row 2", ""),
+        (5, "rejected", "not a phone number", ""),
+        (6, "rejected", "no number in this row", ""),
+        (7, "failed", "never reached", ""),
+    ]
+    assert count(ended) == {"done": 1, "duplicate": 1, "rejected": 2, "failed": 2}
+    assert sum(count(ended).values()) == sheet.rows
+
+
+def test_the_report_has_exactly_the_agreed_columns(tmp_path: Path) -> None:
+    """One line a row under the six agreed names, and the number in E.164."""
+    sheet = read_phone_bytes(ROWS)
+    path = tmp_path / "report.csv"
+
+    write_report(path, settle(sheet.records, {"+12025550100": Fate(reason="", order_id="o1")}))
+
+    head, first, *rest = read_report(path)
+    assert head == ["row", "raw", "phone_number", "outcome", "reason", "order_id"]
+    assert tuple(head) == COLUMNS
+    assert first == ["2", "202-555-0100", "+12025550100", "done", "", "o1"]
+    assert len(rest) == sheet.rows - 1
+
+
+@pytest.mark.parametrize(
+    "raw",
+    ["=1+1", '=HYPERLINK("http://x")', "@SUM(A1)", "+cmd|' /C calc'!A0", "-2+3+cmd", " =1", "\t=1"],
+)
+def test_a_cell_that_would_run_as_a_formula_is_made_text(raw: str, tmp_path: Path) -> None:
+    """An apostrophe keeps a spreadsheet from running what somebody typed into a cell."""
+    write_report(tmp_path / "report.csv", [outcome(raw, reason=raw)])
+
+    assert read_report(tmp_path / "report.csv")[1][1] == "'" + raw
+    assert read_report(tmp_path / "report.csv")[1][4] == "'" + raw
+
+
+@pytest.mark.parametrize(
+    "raw", ["+12025550100", "+1 (202) 555-0100", "-", " +1 202 555 0100 ", "n/a", "Zoë, 5\nx", ""]
+)
+def test_a_number_stays_as_it_is_in_the_file(raw: str, tmp_path: Path) -> None:
+    """Digits and their punctuation run nothing, and everything else is kept to the letter."""
+    write_report(tmp_path / "report.csv", [outcome(raw)])
+
+    assert read_report(tmp_path / "report.csv")[1][1] == raw
+
+
+@given(raw=st.text(st.characters(exclude_categories=["Cs"])))
+def test_no_cell_of_the_report_begins_a_formula_with_letters(
+    raw: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Whatever is in the file, it is recognisable in the report and runs nothing."""
+    path = tmp_path_factory.mktemp("report") / "report.csv"
+
+    write_report(path, [outcome(raw)])
+
+    cell = read_report(path)[1][1]
+    assert cell in {raw, "'" + raw}
+    begins_formula = cell.lstrip()[:1] in tuple("=@+-")
+    assert not (begins_formula and any(sign.isalpha() or sign in "=@" for sign in cell))
+
+
+def test_a_report_that_cannot_be_written_is_refused_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder, a missing folder, a forbidden one and the numbers themselves are no target."""
+    numbers = tmp_path / "numbers.csv"
+    numbers.write_bytes(ROWS)
+    with pytest.raises(BadInput, match="is a directory; name a file in it"):
+        check_report(tmp_path, None)
+    with pytest.raises(BadInput, match="there is no folder"):
+        check_report(tmp_path / "nope" / "report.csv", None)
+    with pytest.raises(BadInput, match="would overwrite the numbers"):
+        check_report(tmp_path / "." / "numbers.csv", numbers)
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(BadInput, match="may not be written to"):
+        check_report(tmp_path / "report.csv", numbers)
+
+
+def test_a_report_that_can_be_written_is_not_refused(tmp_path: Path) -> None:
+    """A new file and an older report are both fine, and neither is touched by the check."""
+    older = tmp_path / "older.csv"
+    older.write_text("older")
+
+    check_report(tmp_path / "new.csv", older)
+    check_report(older, None)
+
+    assert older.read_text() == "older"
+    assert not (tmp_path / "new.csv").exists()
+
+
+def test_a_disk_that_fails_late_is_a_clear_error(tmp_path: Path) -> None:
+    """What could not be foreseen is told in the same words."""
+    with pytest.raises(BadInput, match=r"report cannot be written: Is a directory"):
+        write_report(tmp_path, [outcome("n/a")])
