@@ -65,7 +65,10 @@ def _rebuild(
     cls: type[SinchHostingError], args: tuple[Any, ...], state: dict[str, Any]
 ) -> SinchHostingError:
     error = cls.__new__(cls, *args)
+    error.args = args  # OSError, a base of TimeoutError, leaves them empty where __init__ is ours
     error.__dict__.update(state)
+    if notes := state.get("__notes__"):
+        error.__notes__ = list(notes)  # a note on a copy is not one on the original
     return error
 
 
