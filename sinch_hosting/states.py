@@ -43,7 +43,8 @@ class OpenEnum(StrEnum):
     @property
     def is_known(self) -> bool:
         """Whether this version of the package knows the value."""
-        return self._name_ in type(self).__members__
+        # By value: a wire that says `ELIGIBLE` without its prefix says nothing that is known.
+        return self._value_ in type(self)._value2member_map_
 
 
 class OrderState(OpenEnum):
