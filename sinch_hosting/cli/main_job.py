@@ -189,7 +189,6 @@ class MainJob:
 
     async def _follow(self, order: Order) -> None:
         """Wait for one order, its letter included, and look at each of its numbers."""
-
         last = order.state
 
         def moved(order: Order) -> None:

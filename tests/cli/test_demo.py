@@ -107,6 +107,22 @@ def test_only_rows_that_ask_for_attention_are_printed(
 
 
 @pytest.mark.usefixtures("_fast")
+def test_where_all_is_well_only_the_counts_are_printed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file without trouble has no table of troubles, not even an empty one."""
+    path = tmp_path / "numbers.csv"
+    path.write_text("202-555-0100\n")
+
+    assert app.run(["demo", "--numbers", str(path)]) == 0
+
+    printed = capsys.readouterr().out
+    assert "utf-8, one column, numbers from 'column 1'" in printed
+    assert "reason" not in printed
+    assert "done       1" in printed
+
+
+@pytest.mark.usefixtures("_fast")
 def test_every_row_is_printed_on_request(
     numbers: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
