@@ -1,0 +1,106 @@
+"""What a typed call costs over aiohttp by hand, in CPU of the client's process."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import time
+from collections.abc import Awaitable, Callable
+from statistics import median
+from typing import Any
+
+import aiohttp
+
+from benchmarks._server import ORDER_ID, server
+from benchmarks._table import Table, show_ratio, show_spread
+from sinch_hosting import SinchHosting
+
+CONCURRENT = 50
+_CALLS_EACH = 8  # of every task in a batch: small batches meet the same noise as their pair
+_BY_HAND = "aiohttp by hand: session.get and json()"
+
+Call = Callable[[], Awaitable[Any]]
+
+
+def run(*, short: bool) -> Table:
+    """Measure with alternating small batches in one process, the server in another."""
+    with server() as address:
+        measured = asyncio.run(_measure(address, rounds=5 if short else 60))
+    by_hand = measured[_BY_HAND]
+    calls = CONCURRENT * _CALLS_EACH
+    rows = [
+        (
+            name,
+            f"{median(times) / calls * 1e6:.0f}",
+            show_ratio(times, by_hand),
+            show_spread(times, by_hand),
+        )
+        for name, times in measured.items()
+    ]
+    return Table(
+        f"hosting_orders.get, {CONCURRENT} at once, on one loopback server",
+        ("client", "CPU us a call", "ratio", "middle half"),
+        rows,
+        notes=("Wanted: at most 1.10 for the typed call with all of its parts.",),
+    )
+
+
+async def _measure(address: str, rounds: int) -> dict[str, list[float]]:
+    """The CPU seconds of every batch, by the client that made it."""
+    header = {"Authorization": f"Bearer {'t' * 800}"}
+    async with (
+        aiohttp.ClientSession(headers=header) as session,
+        _client(address, requests_per_second=1e9) as paced,
+        _client(address) as plain,
+        _client(address, auth="basic") as basic,
+    ):
+        url = f"{address}/v1/projects/project/hostingOrders/{ORDER_ID}"
+        calls: dict[str, Call] = {
+            _BY_HAND: lambda: _by_hand(session, url),
+            "typed: token, retry, pacing, decoding": lambda: paced.hosting_orders.get(ORDER_ID),
+            "typed: no requests_per_second": lambda: plain.hosting_orders.get(ORDER_ID),
+            "typed: no requests_per_second, Basic": lambda: basic.hosting_orders.get(ORDER_ID),
+            "by hand: json.loads of read(), no redirects": lambda: _lean(session, url),
+        }
+        return await _alternate(calls, rounds)
+
+
+def _client(address: str, **settings: Any) -> SinchHosting:
+    return SinchHosting(
+        "project", "key", "secret", base_url=address, auth_url=f"{address}/token", **settings
+    )
+
+
+async def _by_hand(session: aiohttp.ClientSession, url: str) -> Any:
+    async with session.get(url) as response:
+        return await response.json()
+
+
+async def _lean(session: aiohttp.ClientSession, url: str) -> Any:
+    response = await session.get(url, allow_redirects=False)
+    return json.loads(await response.read())
+
+
+async def _alternate(calls: dict[str, Call], rounds: int) -> dict[str, list[float]]:
+    """A batch of each in every round, forwards and backwards in turn."""
+    for call in calls.values():
+        await _batch(call)
+    measured: dict[str, list[float]] = {name: [] for name in calls}
+    for number in range(rounds):
+        for name, call in list(calls.items())[:: -1 if number % 2 else 1]:
+            measured[name].append(await _batch(call))
+    return measured
+
+
+async def _batch(call: Call) -> float:
+    """The CPU seconds of this process for one batch."""
+
+    async def repeat() -> None:
+        for _ in range(_CALLS_EACH):
+            await call()
+
+    gc.collect()  # what one client leaves behind, the other one does not clear away
+    started = time.process_time()
+    await asyncio.gather(*(repeat() for _ in range(CONCURRENT)))
+    return time.process_time() - started

@@ -1,0 +1,77 @@
+"""The benchmarks run and print their tables; how fast anything is, is no test's matter."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(autouse=True)
+def _benchmarks_importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT))
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("overhead", "aiohttp by hand"),
+        ("decode", "pydantic: validate_python"),
+        ("startup", "import aiohttp, attrs, cattrs"),
+        ("call_path", "HostingOrders.text_enable"),
+    ],
+)
+def test_a_benchmark_prints_its_table(name: str, said: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks", name, "--short"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert f"== {name}: " in done.stdout
+    assert said in done.stdout
+
+
+def test_a_call_is_followed_in_one_sitting() -> None:
+    call_path = import_module("benchmarks.call_path")
+
+    files, frames = call_path.measure()
+
+    assert 1 <= files <= call_path.MOST_FILES
+    assert 1 <= frames <= call_path.MOST_FRAMES
+
+
+def test_a_question_is_found_by_its_file_alone() -> None:
+    names = import_module("benchmarks.__main__").names()
+
+    assert {"overhead", "decode", "startup", "call_path"} <= set(names)
+    assert not [name for name in names if name.startswith("_")]
+
+
+def test_an_unknown_question_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    main = import_module("benchmarks.__main__").main
+
+    with pytest.raises(SystemExit):
+        main(["nothing_of_the_kind"])
+
+    assert "no benchmark nothing_of_the_kind" in capsys.readouterr().err
+
+
+def test_the_page_is_as_large_as_the_issue_says() -> None:
+    raw = import_module("benchmarks.decode").page()
+
+    assert 360_000 < len(raw) < 400_000
+
+
+def test_a_ratio_is_the_median_of_pairs() -> None:
+    table = import_module("benchmarks._table")
+
+    assert table.show_ratio([2.0, 30.0, 8.0], [1.0, 10.0, 8.0]) == "2.00"
