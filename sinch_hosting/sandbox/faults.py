@@ -62,9 +62,10 @@ instead of acting, or although it acted. ``rate_limited``: 429 with ``retry_afte
 requests with a ``burst``; ``only_basic`` spares bearer tokens. ``expire_token``: the token
 presented counts as expired. ``short_token``: on ``token``, it ends after ``lifetime`` real seconds
 whatever it says. ``truncate``: the body ends after the share ``keep`` of it. ``not_json``:
-``text`` instead of it. ``drop_idle``: the answer is given, and the connection is dead for the
-next request on it (or closed ``after`` so many real seconds). ``empty_page``: no items, but a
-token that goes on from there. ``repeat_token``: the page's own token as the next one.
+``text`` of the ``content_type`` instead of it. ``drop_idle``: the answer is given, and the
+connection is dead for the next request on it (or closed ``after`` so many real seconds).
+``empty_page``: no items, but a token that goes on from there. ``repeat_token``: the page's own
+token as the next one.
 ``unknown_values``: ``value`` in every enum, and unknown fields. ``forget_display_name``:
 ``displayName`` is missing, or is ``text``. ``lag``: lists as they were ``seconds`` (virtual) ago.
 ``order_moves``: after the list was read, the open orders of its kind (or only ``order``) enter

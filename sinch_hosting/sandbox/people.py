@@ -148,6 +148,8 @@ class People:
         Several calls add up; ``""`` takes a failure away. Answers the plan as it is now.
         """
         phone_number = _phone(number)
+        if not all(isinstance(value, str) for value in failures.values()):
+            raise ValueError("a failure is a code or a reason: a string")
         for name in ("osr", "campaign"):
             code = failures.get(name, "")
             if code and code not in FAILURE_CODES:
@@ -161,9 +163,9 @@ class People:
 
     def _awaiting_signature(self, order: OrderLike) -> HostingOrder:
         found = self.order(order)
-        _check_open(found)
         if found.letter_kind not in {"DIRECT", "RESELLER"}:
             raise ValueError(f"order {found.hosting_order_id} has no letter to sign")
+        _check_open(found)
         while found.state in {"DRAFT", "SUBMITTED"}:
             self._operations.orders_life.hurry(found)
         if found.state != "WAITING_FOR_LOA_SIGNATURE":
