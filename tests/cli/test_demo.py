@@ -16,6 +16,7 @@ import pytest
 
 from sinch_hosting.cli import app, demo_run
 from sinch_hosting.phone_files import NumberKind, read_phone_file
+from sinch_hosting.sandbox import Sandbox
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 FAST = 10_000_000.0
@@ -153,10 +154,10 @@ def test_a_number_that_does_not_get_through_is_exit_code_1(
 ) -> None:
     """The code tells a script that something failed; the table tells a person what."""
 
-    class Troubled(demo_run.Sandbox):
+    class Troubled(Sandbox):
         """A sandbox where one number's routing fails."""
 
-        async def start(self) -> demo_run.Sandbox:
+        async def start(self) -> Sandbox:
             """Start with the trouble planned."""
             self.plan("+15145550101", osr="INVALID_NNID")
             return await super().start()
