@@ -14,7 +14,7 @@ async def demo(
     numbers: Path | None = None,
     report: Path | None = None,
     column: str | None = None,
-    every_row: Annotated[bool, Parameter(negative="")] = False,
+    brief: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
     """Take a file of phone numbers through the main job, against an embedded sandbox.
 
@@ -32,9 +32,9 @@ async def demo(
         Write what became of every row to this CSV file.
     column
         The phone column's header or number, where it is not the one that is found.
-    every_row
-        Print every row, not only those that ask for attention.
+    brief
+        Print only the rows that ask for attention, and no more of them than fit a screen or two.
     """
     from .demo_run import run_demo  # noqa: PLC0415 - so that `--help` loads no aiohttp
 
-    return await run_demo(numbers=numbers, report=report, column=column, every_row=every_row)
+    return await run_demo(numbers=numbers, report=report, column=column, brief=brief)

@@ -35,7 +35,7 @@ _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", "": 
 
 
 async def run_demo(
-    *, numbers: Path | None, report: Path | None, column: str | None, every_row: bool
+    *, numbers: Path | None, report: Path | None, column: str | None, brief: bool
 ) -> int:
     """Do what `demo` promises; its arguments are the command's.
 
@@ -54,7 +54,7 @@ async def run_demo(
     outcomes = settle(sheet.records, fates)
     if report is not None:
         write_report(report, outcomes)
-    _conclude(show, outcomes, every_row=every_row)
+    _conclude(show, outcomes, brief=brief)
     if report is not None:
         show.note(f"what became of every row: {report}")
     if not sheet.accepted:
@@ -139,11 +139,11 @@ def _letters() -> dict[Region, DirectLoa]:
     }
 
 
-def _conclude(show: Bars | Lines, outcomes: Sequence[RowOutcome], *, every_row: bool) -> None:
-    """Print the rows that ask for attention (or every row), and the counts of all."""
-    settled = () if every_row else (Outcome.DONE, Outcome.DUPLICATE)
+def _conclude(show: Bars | Lines, outcomes: Sequence[RowOutcome], *, brief: bool) -> None:
+    """Print every row (or briefly, those that ask for attention), and the counts of all."""
+    settled = (Outcome.DONE, Outcome.DUPLICATE) if brief else ()
     rows = [row for row in outcomes if row.outcome not in settled]
-    shown = rows if every_row else rows[:_SHOWN_ROWS]
+    shown = rows[:_SHOWN_ROWS] if brief else rows
     if shown:
         show.table(("row", "number", "outcome", "reason", "order"), map(_line, shown))
     if len(shown) < len(rows):

@@ -92,13 +92,13 @@ def test_every_row_ends_in_the_report(
 
 
 @pytest.mark.usefixtures("_fast")
-def test_only_rows_that_ask_for_attention_are_printed(
+def test_brief_prints_only_rows_that_ask_for_attention(
     numbers: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Done rows and duplicates are left to the report, and a long list is cut with a word."""
     monkeypatch.setattr(demo_run, "_SHOWN_ROWS", 2)
 
-    assert app.run(["demo", "--numbers", str(numbers)]) == 0
+    assert app.run(["demo", "--numbers", str(numbers), "--brief"]) == 0
 
     printed = capsys.readouterr().out
     assert "4    n/a     rejected  not a phone number" in printed
@@ -115,7 +115,7 @@ def test_where_all_is_well_only_the_counts_are_printed(
     path = tmp_path / "numbers.csv"
     path.write_text("202-555-0100\n")
 
-    assert app.run(["demo", "--numbers", str(path)]) == 0
+    assert app.run(["demo", "--numbers", str(path), "--brief"]) == 0
 
     printed = capsys.readouterr().out
     assert "utf-8, one column, numbers from 'column 1'" in printed
@@ -124,13 +124,13 @@ def test_where_all_is_well_only_the_counts_are_printed(
 
 
 @pytest.mark.usefixtures("_fast")
-def test_every_row_is_printed_on_request(
+def test_every_row_is_printed(
     numbers: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`--every-row` prints the whole table, however long it is."""
+    """The table tells of every row, however long it is."""
     monkeypatch.setattr(demo_run, "_SHOWN_ROWS", 2)
 
-    assert app.run(["demo", "--numbers", str(numbers), "--every-row"]) == 0
+    assert app.run(["demo", "--numbers", str(numbers)]) == 0
 
     printed = capsys.readouterr().out
     assert "the same number as row 2" in printed
