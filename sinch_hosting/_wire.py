@@ -27,17 +27,30 @@ from .states import OpenEnum
 T = TypeVar("T")
 _LOA_TYPES = (DirectLoa, ResellerLoa, BlanketLoa)
 _BODY_SHOWN = 500
-_SECRET_FIELD = re.compile(
-    r'("(?:hmacSecret|hmac_secret|access_token|refresh_token|client_secret|key_secret)"\s*:\s*")'
-    r'(?:[^"\\]|\\.)*'
+_SECRET_FIELDS = frozenset(
+    {
+        "hmacSecret",
+        "hmac_secret",
+        "accessToken",
+        "access_token",
+        "refresh_token",
+        "client_secret",
+        "key_secret",
+    }
+)
+# A text up to its end or the body's, all the rest from an array or an object on, or a word.
+_SECRET_IN_JSON = re.compile(
+    rf'("(?:{"|".join(sorted(_SECRET_FIELDS))})"\s*:\s*)'
+    r'(?:(")[^"\\]*(?:\\.[^"\\]*)*|[\[{].*|(?!null\b)[^\s"\[{,\]}]+)',
+    re.DOTALL,
 )
 
 
 class Misfit(Exception):
     """A value that does not fit the model, and the path to it from the outermost object."""
 
-    def __init__(self, expected: str, came: object, *path: str) -> None:
-        super().__init__(f"expected {expected}, got {_json_type(came)}")
+    def __init__(self, expected: str, came: object, *path: str, secret: bool = False) -> None:
+        super().__init__(f"expected {expected}, got {_json_type(came, shown=not secret)}")
         self.path = list(path)
 
     def under(self, step: str) -> Misfit:
@@ -51,13 +64,14 @@ class Misfit(Exception):
         return "".join(self.path).lstrip(".")
 
 
-def _json_type(value: object) -> str:
+def _json_type(value: object, *, shown: bool) -> str:
     names = {dict: "an object", list: "an array", str: "text", bool: "a boolean"}
     if value is None:
         return "null"
     name = names.get(type(value), "a number")
-    shown = json.dumps(value) if isinstance(value, (bool, int, float)) else ""
-    return f"{name} {shown}".rstrip()
+    if not shown or isinstance(value, (dict, list, str)):
+        return name
+    return f"{name} {json.dumps(value)}"
 
 
 def camel_case(name: str) -> str:
@@ -281,7 +295,25 @@ def decode(operation: str, raw: bytes, answer_type: type[T], hide: Hide) -> T:
 
 def _shown(raw: bytes, hide: Hide) -> str:
     """A body as text, secret fields masked even in JSON that is cut short."""
-    return hide(_SECRET_FIELD.sub(r"\1***", raw.decode("utf-8", "replace")))
+    return _masked(raw.decode("utf-8", "replace"), hide)
+
+
+def _masked(text: str, hide: Hide) -> str:
+    return hide(_SECRET_IN_JSON.sub(r"\1\2***", text))
+
+
+def _without_secrets(value: Any, hide: Hide) -> Any:
+    """JSON without secrets: what is escaped in a body's text shows once it is parsed."""
+    if isinstance(value, str):
+        return _masked(value, hide)
+    if isinstance(value, list):
+        return [_without_secrets(item, hide) for item in value]
+    if isinstance(value, dict):
+        return {
+            key: "***" if key in _SECRET_FIELDS else _without_secrets(item, hide)
+            for key, item in value.items()
+        }
+    return value
 
 
 _ERRORS: dict[int, type[errors.ApiError]] = {
@@ -300,10 +332,11 @@ def _error_class(status_code: int) -> type[errors.ApiError]:
     return _ERRORS.get(status_code, errors.ApiError)
 
 
-def _error_object(text: str) -> tuple[dict[str, Any], str]:
+def _error_object(raw: bytes, hide: Hide) -> tuple[dict[str, Any], str]:
     """The object that describes an error, flat or nested, and the text where there is none."""
+    text = _shown(raw, hide)
     try:
-        body = json.loads(text)
+        body = _without_secrets(json.loads(raw), hide)
     except (ValueError, RecursionError):
         return {}, " ".join(text.split())[:_BODY_SHOWN]
     if not isinstance(body, dict):
@@ -316,18 +349,21 @@ def _error_object(text: str) -> tuple[dict[str, Any], str]:
     return body, ""
 
 
+def _listed(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
 def api_error(
     operation: str, status_code: int, headers: Mapping[str, str], raw: bytes, hide: Hide
 ) -> errors.ApiError:
     """The error for an answer that is none, from either shape of body or any other."""
-    described, text = _error_object(_shown(raw, hide))
-    details = described.get("details")
-    details = details if isinstance(details, list) else []
+    described, text = _error_object(raw, hide)
+    details = _listed(described.get("details"))
     violations = [
         violation
         for detail in details
         if isinstance(detail, dict)
-        for violation in (detail.get("fieldViolations") or ())
+        for violation in _listed(detail.get("fieldViolations"))
         if isinstance(violation, dict)
     ]
     status = described.get("status")
