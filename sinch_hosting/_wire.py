@@ -141,11 +141,14 @@ def _split_optional(hint: Any) -> tuple[Any, ...]:
     return (hint,)
 
 
-def _field_source(name: str, hint: Any, absent: object, scope: dict[str, Any]) -> list[str]:
+def _field_source(attribute: attrs.Attribute[Any], hint: Any, scope: dict[str, Any]) -> list[str]:
     """The lines that turn `v` into the field's value and put it into its slot."""
+    name, absent = attribute.name, _absent(attribute)
     scope[f"absent_{name}"] = absent
     (kind, *others) = _split_optional(hint)
     put = f"put_{name}(self, %s)"
+    if kind is Any:
+        return [put % "v"]
     if isinstance(kind, type) and issubclass(kind, OpenEnum):
         scope[f"members_{name}"] = _Members(kind, absent)
         return [put % f"members_{name}[v]"]
@@ -154,7 +157,8 @@ def _field_source(name: str, hint: Any, absent: object, scope: dict[str, Any]) -
         wrong = " and ".join(f"v.__class__ is not {k.__name__}" for k in (kind, *others))
         missing = [] if absent is None else [f"if v is None: v = absent_{name}"]
         present = "" if absent is not None else "v is not None and "
-        return [*missing, f"if {present}{wrong}: raise Misfit({expected!r}, v)", put % "v"]
+        misfit = f"Misfit({expected!r}, v, secret={attribute.repr is False})"
+        return [*missing, f"if {present}{wrong}: raise {misfit}", put % "v"]
     scope[f"type_{name}"] = kind
     scope[f"hook_{name}"] = converter.get_structure_hook(kind)
     return [put % f"absent_{name} if v is None else hook_{name}(v, type_{name})"]
@@ -180,8 +184,9 @@ def _structure_hook(cls: type[Any]) -> Callable[[Any, Any], Any]:
         known.update(filter(None, (wire, also)))
         lines += [f"at = {'.' + wire!r}", f"v = get({wire!r})"]
         if also:
-            lines.append(f"if v is None: v = get({also!r})")
-        lines += _field_source(name, hints[name], _absent(attribute), scope)
+            lines.append(f"if (v is None or v == {{}}) and {also!r} in o:")
+            lines.append(f"    at = {'.' + also!r}; v = get({also!r})")
+        lines += _field_source(attribute, hints[name], scope)
     scope["knows_all"] = frozenset(known).issuperset
     scope["known"] = frozenset(known)
     body = "\n        ".join(lines)

@@ -109,11 +109,13 @@ class Address(Answered):
 def _check_person(value: object, name: str) -> None:
     if not isinstance(value, AuthorisedPerson):
         raise InvalidRequest(field=name, value=value, rule="must be an AuthorisedPerson")
+    attrs.validate(value)  # one that an answer gave may be blank in parts
 
 
 def _check_address(value: object, name: str) -> None:
     if not isinstance(value, Address):
         raise InvalidRequest(field=name, value=value, rule="must be an Address")
+    attrs.validate(value)
 
 
 @frozen(kw_only=True)
@@ -366,8 +368,8 @@ class TextEnableInfo(Answered):
     service_provider: str | None = None
     current_voice_carrier: str | None = None
     nnid: str | None = None
-    loa_type: str | int | None = None
-    """The kind of letter as it came: the service writes `Direct`, `DIRECT` and `0`."""
+    loa_type: Any = None
+    """The kind of letter as it came, whatever that is: `Direct`, `DIRECT` and `0` are seen."""
 
 
 class OrderCalls(Protocol):
