@@ -36,7 +36,8 @@ def verify(body: bytes, signature: str | None, secrets: str | Iterable[str]) -> 
     Compares in constant time, whichever secret fits. Raises `InvalidRequest` where there is no
     secret to compare with, or an empty one: an empty key would let anybody sign.
     """
-    known = [secrets] if isinstance(secrets, str) else list(secrets)
+    # A configuration's `hmac_secret` may be None: a type checker says so, and so does this.
+    known = [secrets] if isinstance(secrets, str) else list(secrets or ())
     if not known or not all(isinstance(secret, str) and secret for secret in known):
         raise InvalidRequest(field="secrets", value="***", rule="at least one, none of them empty")
     if signature is None or len(signature) != _HEX_DIGITS or not signature.isascii():
