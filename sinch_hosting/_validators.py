@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -17,6 +17,8 @@ _E164 = re.compile(r"\+[0-9]{2,15}\Z")
 _EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f.]+(\.[^@\s\x00-\x1f\x7f.]+)+\Z")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _PATH_SYNTAX = re.compile(r"[\x00-\x20\x7f/\\?#%:]")
+_BLANK = re.compile(r"[\s\x00-\x20\x7f]")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 REGIONS = ("US", "CA")
 _LONGEST_EMAIL = 254
 
@@ -44,9 +46,11 @@ def check_phone_numbers(values: object, field: str, *, at_most: int | None) -> t
     if not numbers or (at_most is not None and len(numbers) > at_most):
         rule = "must hold at least 1 number" if at_most is None else f"must hold 1 to {at_most}"
         raise InvalidRequest(field=field, value=f"{len(numbers)} numbers", rule=rule)
-    if len(set(numbers)) < len(numbers):
-        twice = next(number for index, number in enumerate(numbers) if number in numbers[:index])
-        raise InvalidRequest(field=field, value=twice, rule="must not hold a number twice")
+    seen: set[str] = set()
+    for number in numbers:
+        if number in seen:
+            raise InvalidRequest(field=field, value=number, rule="must not hold a number twice")
+        seen.add(number)
     return numbers
 
 
@@ -61,7 +65,7 @@ def check_identifier(value: object, field: str) -> str:
             rule="must not hold what would change the path: slashes, colons, ?, #, %, "
             "spaces, control characters, or nothing but dots",
         )
-    return value
+    return _sendable(value, field)
 
 
 def check_text(value: object, field: str) -> str:
@@ -70,14 +74,20 @@ def check_text(value: object, field: str) -> str:
         raise InvalidRequest(field=field, value=value, rule="must be text that is not blank")
     if _CONTROL.search(value):
         raise InvalidRequest(field=field, value=value, rule="must not hold control characters")
-    return value
+    return _sendable(value, field)
 
 
 def check_any_text(value: object, field: str) -> str:
     """Text, possibly empty (an empty text unlinks)."""
     if not isinstance(value, str):
         raise InvalidRequest(field=field, value=value, rule="must be text")
-    return value
+    return _sendable(value, field)
+
+
+def _sendable(text: str, field: str) -> str:
+    if _SURROGATE.search(text):
+        raise InvalidRequest(field=field, value=text, rule="must not hold half a character")
+    return text
 
 
 def check_region(value: object, field: str = "region_code") -> str:
@@ -102,6 +112,12 @@ def check_time(value: object, field: str) -> datetime:
         raise InvalidRequest(
             field=field, value=value, rule="must say its time zone, for example tzinfo=UTC"
         )
+    try:
+        value.astimezone(UTC)
+    except OverflowError:
+        raise InvalidRequest(
+            field=field, value=value, rule="must be a time that there is in UTC, too"
+        ) from None
     return value
 
 
@@ -114,9 +130,9 @@ def check_url(value: object, field: str) -> str:
             parts = urlsplit(value)
         except ValueError:
             parts = urlsplit("")
-        if parts.scheme not in ("http", "https") or not parts.hostname or _CONTROL.search(value):
+        if parts.scheme not in ("http", "https") or not parts.hostname or _BLANK.search(value):
             raise InvalidRequest(field=field, value=value, rule="must be a whole http(s) address")
-    return value
+    return _sendable(value, field)
 
 
 def check_flag(value: object, field: str) -> bool:
