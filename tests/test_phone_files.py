@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sinch_hosting import phone_files
+from sinch_hosting import _phone_cells, phone_files
 from sinch_hosting.errors import SinchHostingError
 from sinch_hosting.phone_files import (
     NumberKind,
@@ -530,6 +530,7 @@ def test_without_the_cli_extra_the_import_says_what_to_install(
     """The module cannot work without phonenumbers, and names the extra that brings it."""
     monkeypatch.setitem(sys.modules, "phonenumbers", None)
     monkeypatch.delitem(sys.modules, phone_files.__name__)
+    monkeypatch.delitem(sys.modules, _phone_cells.__name__)
 
     with pytest.raises(ModuleNotFoundError, match=r"pip install 'sinch-hosting\[cli\]'") as caught:
         importlib.import_module(phone_files.__name__)
@@ -633,7 +634,7 @@ def test_any_bytes_give_a_sheet_or_the_clear_error(data: bytes | str) -> None:
 @given(st.text(max_size=300))
 def test_any_cell_is_understood_or_refused_with_a_reason(cell: str) -> None:
     """A number carries kind and region and no reason to refuse it; all else carries a reason."""
-    understood = phone_files._understand(cell)
+    understood = _phone_cells.understand(cell)
 
     complete = (understood.phone_number, understood.kind, understood.region)
     assert all(complete) or not any(complete)
