@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
-from attrs import frozen
+from attrs import field, frozen
 
 
 class Failure(Enum):
@@ -25,11 +26,6 @@ class Kind(Enum):
     SAFE = "changes something, and leaves it the same when done twice: delete, patch"
     CREATE = "done twice it makes two, and maybe mails a second letter"
     NEVER = "rings a person's phone, or burns an attempt"
-
-    @property
-    def loses_answers(self) -> bool:
-        """Whether a lost answer leaves it open what was done."""
-        return self in (Kind.CREATE, Kind.NEVER)
 
 
 # A token that has expired is renewed and the request sent once more whatever its kind: a
@@ -50,14 +46,26 @@ class Operation:
     method: str
     template: str
     kind: Kind
+    loses_answers: bool = field(init=False)
+    """Whether a lost answer leaves it open what was done."""
+
+    @loses_answers.default
+    def _(self) -> bool:
+        return self.kind in (Kind.CREATE, Kind.NEVER)
 
     def path(self, identifiers: Mapping[str, str] | None) -> str:
         """The path below the project, identifiers percent-encoded but for the `+`."""
         if identifiers is None:
             return self.template
         return self.template.format_map(
-            {name: quote(value, safe="+") for name, value in identifiers.items()}
+            {name: _quoted(value) for name, value in identifiers.items()}
         )
+
+
+@lru_cache(maxsize=1024)
+def _quoted(identifier: str) -> str:
+    # What is asked for once is often asked for again, and quoting is slow.
+    return quote(identifier, safe="+")
 
 
 def _table(*rows: tuple[Any, ...]) -> dict[str, Operation]:

@@ -91,12 +91,15 @@ class Gate:
         self._clock = clock
         self._sleep = sleep
         self._opens = float("-inf")
+        self.is_shut = False
+        """Whether `passage` has anything to look at: most calls need not ask the clock."""
 
     def shut(self, seconds: float) -> None:
         """Keep everybody out for at least this long from now."""
         if seconds <= self.remaining() + 0.001:
             return  # requests that were under way say it again
         self._opens = self._clock() + seconds
+        self.is_shut = True
         _log.warning("rate limited: the client pauses for %.3g s", seconds)
 
     def remaining(self) -> float:
@@ -115,6 +118,7 @@ class Gate:
                 )
             # Jitter on top, or all who wait would leave in the same instant.
             await self._sleep(seconds + jittered(min(policy.initial, seconds)))
+        self.is_shut = False
 
 
 async def with_retries(

@@ -239,7 +239,7 @@ class Session:
             answer_type,
             self._url(operation, identifiers, query),
             None if body is None else json.dumps(body).encode(),
-            _HEADERS[operation.kind.loses_answers, body is not None],
+            _HEADERS[operation.loses_answers, body is not None],
             None if body is None else body.get("hmacSecret"),
         )
         try:
@@ -259,7 +259,7 @@ class Session:
                 return cast("T", None)
             raise
         except errors.SinchHostingError as error:
-            if operation.kind.loses_answers and leaves_open(error):
+            if operation.loses_answers and leaves_open(error):
                 raise errors.OutcomeUnknown(name, error) from error
             raise
 
@@ -275,15 +275,19 @@ class Session:
     async def _attempt(self, call: _Call[T], tries: int) -> T:
         """One try, and a second send of it where the token turns out to have expired."""
         bound = self.bind()
-        async with bound.slots:
+        await bound.slots.acquire()
+        try:
             if bound.pace is not None:
                 await bound.pace.acquire()
-            await self._gate.passage(call.operation, self._retry)
+            if self._gate.is_shut:
+                await self._gate.passage(call.operation, self._retry)
             header = bound.auth.current() or await _authorize(bound.auth)
             status, headers, raw = await self._send(bound, call, header, tries)
             if status == 401 and _says_expired(headers) and bound.auth.invalidate(header):
                 header = await _authorize(bound.auth)
                 status, headers, raw = await self._send(bound, call, header, tries)
+        finally:
+            bound.slots.release()
         name = call.operation.name
         hide = partial(self._hide, header, call.secret)
         if 200 <= status < 300:
@@ -318,7 +322,7 @@ class Session:
         except (RuntimeError, ValueError) as error:
             raise _usage_error(bound, error) from error
         except asyncio.CancelledError:
-            if call.operation.kind.loses_answers:
+            if call.operation.loses_answers:
                 _log.warning("%s was cancelled: it may have been carried out", call.operation.name)
             raise
         finally:
@@ -329,7 +333,7 @@ class Session:
 
     def _options(self, bound: _Bound, call: _Call[Any]) -> dict[str, Any]:
         """What the kind of operation asks of aiohttp beyond the settings."""
-        if call.operation.kind.loses_answers:
+        if call.operation.loses_answers:
             # A name in the pool's key keeps creates off pooled connections, one of which may
             # be dead already: a create on it would look lost though it never left. The name
             # is the one that TLS would use anyway.
