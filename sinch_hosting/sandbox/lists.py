@@ -40,6 +40,14 @@ def page_size(query: Mapping[str, str]) -> int:
     return min(int(asked) or DEFAULT_PAGE_SIZE, LARGEST_PAGE)
 
 
+def order_of(query: Mapping[str, str]) -> str | None:
+    """The field by which the list is to be ordered, if any; raises `Refusal` for another."""
+    order_by = query.get("orderBy")
+    if order_by not in {None, "createdTime", "updatedTime"}:
+        raise invalid("orderBy", "must be createdTime or updatedTime")
+    return order_by
+
+
 def make_token(query: Mapping[str, str], cursor: Sequence[Any], nonce: int = 0) -> str:
     """An opaque token for *cursor*, bound to the rest of the *query*; *nonce* makes it differ."""
     text = json.dumps([_fingerprint(query), nonce, *cursor])
@@ -84,9 +92,7 @@ def bucket_page(
     The total is left out where counting would mean to look at very many records.
     """
     size = page_size(query)
-    order_by = query.get("orderBy", "")
-    if order_by not in {"", "createdTime", "updatedTime"}:
-        raise invalid("orderBy", "must be createdTime or updatedTime")
+    order_by = order_of(query)
     if not order_by or (order_by == "createdTime" and bucket.by_creation):
         found, token = _filed_page(bucket, query, wanted, size)
     else:

@@ -14,7 +14,7 @@ from .checks import (
     check_region,
 )
 from .errors import conflict, invalid, not_found
-from .lists import bucket_page, sequence_page
+from .lists import bucket_page, order_of, sequence_page
 from .numbers_life import NumbersLife
 from .order_creation import OrderCreation
 from .orders_life import OrdersLife, report
@@ -175,7 +175,7 @@ class HostingOrders:
             if state is not None:
                 _one_of(state, STATES, name)
                 numbers = [number for number in numbers if getattr(number, attribute) == state]
-        if _one_of(query.get("orderBy", ""), _ORDERS, "orderBy") == "updatedTime":
+        if order_of(query) == "updatedTime":
             numbers.sort(key=lambda number: number.updated)
         found, token = sequence_page(numbers, query)
         listed = [order_number_json(order, number, project) for number in found]
@@ -308,13 +308,12 @@ _STATE_FILTERS = {
     "campaignProvisioningState": "campaign",
     "platformProvisioningState": "platform",
 }
-_ORDERS = ("", "createdTime", "updatedTime")
 _PREFIXED_STATES = tuple(QUALIFICATION_PREFIX + state for state in QUALIFICATION_STATES)
 
 
 def _one_of(value: str, known: tuple[str, ...], field: str) -> str:
     if value not in known:
-        raise invalid(field, f"must be one of {', '.join(filter(None, known))}")
+        raise invalid(field, f"must be one of {', '.join(known)}")
     return value
 
 

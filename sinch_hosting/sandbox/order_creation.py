@@ -113,14 +113,14 @@ class OrderCreation:
         order = self._order(body, "TYPE_TEXT_ENABLE", TEXT_ENABLE_LIMIT)
         order.toll_free = True
         for name in ("campaignId", "nnid", "blanketLoaInfo"):
-            if body.get(name) is not None:
+            if name in body:
                 raise invalid(name, "has no place in a toll-free request")
         _set_letter(order, body, ("directLoaInfo", "resellerLoaInfo"))
         for position, number in enumerate(order.numbers):
             if not is_toll_free(number):
                 raise invalid(f"numbers[{position}]", f"{number} is not toll-free")
-        schedule = body.get("scheduledZipwhipProvisioningTime", "")
-        if schedule:
+        schedule = body.get("scheduledZipwhipProvisioningTime")
+        if schedule is not None:
             order.scheduled = parse_time(schedule, zone_required=False)
             if order.scheduled is None:
                 raise invalid("scheduledZipwhipProvisioningTime", "must be a time")

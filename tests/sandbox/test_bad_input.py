@@ -151,6 +151,7 @@ async def test_foreign_page_tokens_are_a_400(api, token):
     [
         ("/importedNumbers", {"servicePlanId": "plan"}),
         ("/importedNumbers", {**LINKED, "orderBy": "phoneNumber"}),
+        ("/importedNumbers", {**LINKED, "orderBy": ""}),
         ("/importedNumbers", {**LINKED, "numberPattern.searchPattern": "SOMEWHERE"}),
         ("/hostingOrders", {**LINKED, "states": "SUBMITTED"}),
         ("/hostingOrders", {**LINKED, "states": "SUBMITTED,DRAFT", "type": "IMPORT"}),
@@ -308,6 +309,7 @@ async def test_a_wrong_text_enabling_is_a_400_that_names_the_field(api, enable_b
     [
         ("numbers", [N1]),
         ("campaignId", "x"),
+        ("campaignId", None),
         ("nnid", "x"),
         ("blanketLoaInfo", {}),
         ("directLoaInfo", ...),

@@ -1,0 +1,118 @@
+"""The pytest plugin, as its users meet it: in a project of their own, with nothing configured."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import pytest
+
+PLUGIN = "sinch_hosting.pytest_plugin"
+
+TESTS = """
+import pytest
+
+pytestmark = pytest.mark.asyncio
+
+
+async def test_an_order_completes(sinch, sinch_sandbox):
+    order = await sinch.hosting_orders.import_numbers(
+        ["+12025550134"], region_code="US", service_plan_id="plan", campaign_id="campaign")
+    sinch_sandbox.advance(days=2)
+    order = await order.wait_until("COMPLETED", timeout=30)
+    assert order.state == "COMPLETED"
+    assert len(sinch_sandbox.orders_created()) == 1
+
+
+@pytest.mark.sinch_sandbox(profile="people")
+class TestMarked:
+    @pytest.mark.sinch_sandbox(speed=0)
+    async def test_markers_set_it_up_and_add_up(self, sinch_sandbox):
+        assert sinch_sandbox.speed == 0
+        assert sinch_sandbox.profile.name == "people"
+
+
+async def test_the_next_test_has_a_new_one(sinch_sandbox):
+    assert sinch_sandbox.orders_created() == []
+    assert sinch_sandbox.profile.name == "standard"
+"""
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run pytest in *folder* as a user would; the plugin is named only if it is not installed."""
+    installed = any(found.value == PLUGIN for found in entry_points(group="pytest11"))
+    named = () if installed else ("-p", PLUGIN)
+    # Only what a user has: other installed plugins do not matter here, and cost time.
+    others = ("-p", "no:schemathesis", "-p", "no:playwright", "-p", "no:cacheprovider")
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", *named, *others, *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env={**os.environ, "PYTEST_ADDOPTS": ""},
+    )
+
+
+@pytest.mark.parametrize("mode", ["strict", "auto"])
+def test_the_fixtures_work_in_both_modes(tmp_path, mode):
+    """Client and sandbox work together, markers add up, and no test sees another's state."""
+    source = TESTS if mode == "strict" else TESTS.replace("pytestmark =", "unused =")
+    (tmp_path / "test_it.py").write_text(source)
+    loop = ("-o", "asyncio_default_fixture_loop_scope=function")
+    # Unawaited coroutines, unclosed sessions and unknown markers are errors.
+    ran = run(tmp_path, "-W", "error", "--strict-markers", "-o", f"asyncio_mode={mode}", *loop)
+    assert "3 passed" in ran.stdout, ran.stdout + ran.stderr
+
+
+def test_nothing_needs_to_be_configured(tmp_path):
+    """It works with no option and no file but the test."""
+    (tmp_path / "test_it.py").write_text(TESTS)
+    ran = run(tmp_path)
+    assert "3 passed" in ran.stdout, ran.stdout + ran.stderr
+
+
+def test_without_pytest_asyncio_the_fixtures_say_so(tmp_path):
+    """Where pytest-asyncio is not loaded, a test that asks for them fails with the reason."""
+    (tmp_path / "test_it.py").write_text("def test_it(sinch_sandbox):\n    pass\n")
+    ran = run(tmp_path, "-p", "no:asyncio")
+    assert "need pytest-asyncio" in ran.stdout
+
+
+def test_it_shows_up_in_the_lists(tmp_path):
+    """Fixtures and marker are documented for `--fixtures` and `--markers`."""
+    (tmp_path / "test_it.py").write_text("")
+    fixtures = run(tmp_path, "--fixtures").stdout
+    assert re.search(r"^sinch_sandbox\b", fixtures, re.MULTILINE)
+    assert re.search(r"^sinch\b", fixtures, re.MULTILINE)
+    assert "talks to `sinch_sandbox`" in fixtures
+    assert "sinch_sandbox(**options)" in run(tmp_path, "--markers").stdout
+
+
+MEASURE = """
+import sys, time
+import pytest, pytest_asyncio
+before, began = set(sys.modules), time.perf_counter()
+import sinch_hosting.pytest_plugin
+spent = time.perf_counter() - began
+print(spent * 1000, *sorted(set(sys.modules) - before))
+"""
+
+
+def test_it_costs_next_to_nothing_where_it_is_not_used():
+    """Loading it takes under 10 ms: it imports neither aiohttp nor anything of the sandbox."""
+    runs = [
+        subprocess.run(
+            [sys.executable, "-c", MEASURE], capture_output=True, text=True, check=True
+        ).stdout.split()
+        for _ in range(3)
+    ]
+    assert min(float(milliseconds) for milliseconds, *_ in runs) < 10
+    loaded = set(runs[0][1:])
+    assert PLUGIN in loaded
+    assert not [name for name in loaded if "sandbox" in name or name.startswith("aiohttp")]
