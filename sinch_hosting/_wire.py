@@ -146,7 +146,7 @@ def _field_source(attribute: attrs.Attribute[Any], hint: Any, scope: dict[str, A
     name, absent = attribute.name, _absent(attribute)
     scope[f"absent_{name}"] = absent
     (kind, *others) = _split_optional(hint)
-    put = f"put_{name}(self, %s)"
+    put = f"self.{name} = %s"
     if kind is Any:
         return [put % "v"]
     if isinstance(kind, type) and issubclass(kind, OpenEnum):
@@ -154,11 +154,11 @@ def _field_source(attribute: attrs.Attribute[Any], hint: Any, scope: dict[str, A
         return [put % f"members_{name}[v]"]
     if kind in _JSON_TYPES:
         expected = " or ".join(dict.fromkeys(_JSON_TYPES[k] for k in (kind, *others)))
-        wrong = " and ".join(f"v.__class__ is not {k.__name__}" for k in (kind, *others))
+        wrong = " and ".join(f"type(v) is not {k.__name__}" for k in (kind, *others))
         missing = [] if absent is None else [f"if v is None: v = absent_{name}"]
-        present = "" if absent is not None else "v is not None and "
+        present = "" if absent is not None else " and v is not None"
         misfit = f"Misfit({expected!r}, v, secret={attribute.repr is False})"
-        return [*missing, f"if {present}{wrong}: raise {misfit}", put % "v"]
+        return [*missing, f"if {wrong}{present}: raise {misfit}", put % "v"]
     scope[f"type_{name}"] = kind
     scope[f"hook_{name}"] = converter.get_structure_hook(kind)
     return [put % f"absent_{name} if v is None else hook_{name}(v, type_{name})"]
@@ -171,14 +171,17 @@ def _absent(attribute: attrs.Attribute[Any]) -> object:
 def _structure_hook(cls: type[Any]) -> Callable[[Any, Any], Any]:
     """Write the function that makes a `cls` of a JSON object."""
     hints = get_type_hints(cls)
-    scope: dict[str, Any] = {"cls": cls, "new": cls.__new__, "Misfit": Misfit}
+    # An object is filled while it is of a class that is not frozen: assignments to slots cost
+    # a fraction of what calls of their descriptors do. CPython needs both methods for that.
+    plain = {"__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
+    thawed = type(cls.__name__, (cls,), {"__slots__": (), **plain})
+    scope: dict[str, Any] = {"cls": cls, "thawed": thawed, "new": cls.__new__, "Misfit": Misfit}
     known: set[str] = set()
     lines: list[str] = []
     for attribute in attrs.fields(cls):
         name = attribute.name
-        scope[f"put_{name}"] = getattr(cls, name).__set__
         if name.startswith("_"):
-            lines.append(f"put_{name}(self, None)")
+            lines.append(f"self.{name} = None")
             continue
         wire, also = camel_case(name), attribute.metadata.get("also")
         known.update(filter(None, (wire, also)))
@@ -192,10 +195,10 @@ def _structure_hook(cls: type[Any]) -> Callable[[Any, Any], Any]:
     body = "\n        ".join(lines)
     exec(  # noqa: S102 - the text is made of this package's own field names
         f"""def structure(o, _=None):
-    if o.__class__ is not dict:
+    if type(o) is not dict:
         raise Misfit("an object", o)
     get = o.get
-    self = new(cls)
+    self = new(thawed)
     at = ""
     try:
         {body}
@@ -205,7 +208,8 @@ def _structure_hook(cls: type[Any]) -> Callable[[Any, Any], Any]:
         # An array or an object where an enum's text belongs has no hash.
         raise Misfit("text", v, at) from None
     if not knows_all(o):
-        put__extra(self, {{k: v for k, v in o.items() if k not in known}})
+        self._extra = {{k: v for k, v in o.items() if k not in known}}
+    self.__class__ = cls
     return self
 """,
         scope,
