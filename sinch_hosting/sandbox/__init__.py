@@ -1,4 +1,82 @@
-"""The simulated service."""
+"""A living stand-in for the Imported Numbers and Hosting Orders API.
+
+    async with Sandbox() as sandbox:                   # inside a program, on a free port
+        ...
+
+    $ sinch-hosting sandbox                            # for any program
+
+It keeps state, lives on a virtual clock, mails nobody, and misbehaves on order. It imports
+nothing of the SDK, and the SDK nothing of it: a mistake cannot agree with itself on both ends.
+
+- Time: `Sandbox.speed`, `Sandbox.advance`, `Sandbox.step`. A `Profile` says for each transition
+  (`STANDARD` names them) whether it is immediate, timed or manual.
+- People: `Sandbox.sign_letter`, `decline_letter`, `receive_invoices`, `approve`, `refuse`,
+  `voice_code`, `reject`, `complete`, `trigger`, `plan`; and `outbox`.
+- Faults: `Sandbox.faults.add`, with the kinds in `sinch_hosting.sandbox.faults.KINDS`.
+- Witness: `Sandbox.requests`, `orders_created`, `letters_sent`, `callbacks`.
+- All of it over HTTP below ``/_sandbox``, with a page at ``/_sandbox/``: GET ``state``,
+  ``orders``, ``orders/ID``, ``requests``, ``callbacks``, ``outbox``, ``letters``, ``faults``,
+  ``time``; POST ``advance``, ``step``, ``sign-letter``, ``decline-letter``, ``reject``,
+  ``complete``, ``trigger``, ``receive-invoices``, ``approve``, ``refuse``, ``voice-code``,
+  ``plan``, ``faults``, ``expire-tokens``, ``reset``, each with the handle's arguments as a JSON
+  object; DELETE ``faults`` and ``faults/ID``.
+
+Assumptions
+===========
+
+The contract says what requests and answers look like. What follows is *ours*, where it is silent
+or contradicts itself: a client should not come to depend on it.
+
+Lives
+    Text-enabling orders are born DRAFT, import orders SUBMITTED (as in the vendor's example).
+    Signing the letter puts an order IN_PROGRESS at once; a blanket letter needs no signature.
+    All waits but the vendor's "1 to 3 business days" are made up (`STANDARD`); those days leave
+    out Saturdays and Sundays, in UTC, and begin when the invoices arrive. Left alone, the owner
+    mails the invoices after two hours and the letter is signed after four; not so under the
+    profile ``people``.
+    Numbers pass the steps OSR update, SMS platform, campaign, carriers, in up to three slices;
+    import orders do, too. One that fails a step does not enter the next ones, except that
+    carriers follow a failed campaign. An order completes when no number moves any more, even if
+    all of them failed; those that reached the SMS platform become imported numbers then.
+    A scheduled time that is past when the letter is signed moves to the next day at the same
+    time; the vendor says so of toll-free orders, here it holds for all.
+    ``ongoingManualAction`` counts numbers with a failed step while their order is open.
+    A number with a carrier error becomes imported with it. One with 60135 may be imported
+    again with ``migrateToSinchTmo``.
+Qualification
+    A wrong voice code is answered 200 with VERIFICATION_FAILED, the third one with
+    VERIFICATION_BLOCKED. A failed number may be challenged again, a blocked one may not.
+    A qualified number's region follows from its area code.
+    The ``qualifiedNumbers`` text-enabling calls take only numbers that are VERIFIED, in hosting,
+    or HOSTING_FAILED: others are 404 (unknown) or 400 FAILED_PRECONDITION. Those of
+    ``hostingOrders`` ask for no qualification.
+What is refused
+    409: importing, text-enabling or qualifying what is already imported, hosted or in
+    qualification, for the whole request. Numbers of an order that is still open are *not*
+    refused: sending a text-enabling twice makes two orders and mails two letters.
+    400 FAILED_PRECONDITION: linking a number that is linked or still being unlinked.
+    400: numbers that are not +1 and ten digits, that are of another region than the order
+    (toll-free ones belong to any), toll-free ones among local ones and the other way round,
+    repeated within a request, more than 10,000 to be qualified at once, a letter to no e-mail
+    address, a callback URL that is not http(s), no letter or several.
+    404: another project than the sandbox's, and a phone number in a path that is malformed.
+    405: a method that a path does not have. 413: a body beyond 1 MiB. Content types are ignored.
+Lists
+    100 items where no size is asked for, 1,000 at most; sizes below 0 or above 100,000 are 400.
+    Tokens belong to the other parameters of their list. Without ``orderBy`` records come in the
+    order in which they entered the list. An empty ``campaignId`` lists what has no campaign.
+    ``totalSize`` is left out of filtered lists beyond 10,000.
+Credentials
+    One project, one key. Tokens live in real time, not virtual, as clients measure them so.
+    Basic is as little limited as bearer, as no figure is published: add the fault ``rate_limit``
+    with ``only_basic``. Errors of the token endpoint have the shape of OAuth.
+Callbacks
+    One event for each step of each number, HOSTING_PROCESS with the order's id at its end, and
+    DELETE. A receiver gets them one after the other; retries come after 10 seconds, then three
+    times as long each, six times in all, in virtual time. Anything but 2xx within 5 real seconds
+    is a failure, and redirects are not followed. Only loopback addresses are called, unless
+    `Sandbox` is told of others: events for strangers are recorded as ``withheld``.
+"""
 
 from .profile import (
     IMMEDIATE,

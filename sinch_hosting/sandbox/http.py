@@ -245,6 +245,10 @@ async def read_body(request: web.BaseRequest) -> bytes:
     """The request's body; raises `Refusal` for one that is too long, broken or too slow."""
     if (request.content_length or 0) > LARGEST_BODY:
         raise Refusal(413, f"a body may have at most {LARGEST_BODY} bytes")
+    if request.headers.get("Expect", "").lower() == "100-continue":
+        # curl and others hold a large body back for a second until they are told.
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0
     found = bytearray()
     try:
         async with asyncio.timeout(BODY_TIMEOUT):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from attrs import define
 
 from .errors import failed_precondition
-from .records import DONE, FAILED, IN_PROGRESS, WAITING, Carrier, ImportedNumber, Step
+from .records import DONE, FAILED, IN_PROGRESS, NO_CARRIERS, WAITING, Carrier, ImportedNumber, Step
 from .store import CARRIER_ERRORS, is_toll_free
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ class NumbersLife:
     def hosted(self, order: HostingOrder, source: OrderNumber) -> None:
         """An order completed: its number is an imported number from now on."""
         world, now = self.world, self.world.now
+        world.clock.forget(("imported", source.phone_number))
         number = world.imported.get(source.phone_number)
         if number is None:
             number = ImportedNumber(
@@ -98,8 +99,15 @@ class NumbersLife:
             number.campaign = _link(number.campaign_id, campaign_id, now)
             number.campaign_id = campaign_id
         if plan_changes or campaign_changes:
+            self._restart_carriers(number, leaving=not (service_plan_id or campaign_id))
             self.file(number)
             self._provision(number)
+
+    def _restart_carriers(self, number: ImportedNumber, *, leaving: bool) -> None:
+        """Carriers are told of every link anew; what they said last stays while it is undone."""
+        number.carrier_operation = "DEPROVISIONING" if leaving else "PROVISIONING"
+        if not leaving:
+            number.carriers = NO_CARRIERS
 
     def _check_link(self, field: str, current: str, wanted: str | None, step: Step | None) -> None:
         if not wanted or wanted == current:

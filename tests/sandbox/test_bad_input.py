@@ -105,6 +105,23 @@ async def test_a_body_that_never_ends_is_a_408(sandbox, api, monkeypatch):
     assert b"408" in answer
 
 
+async def test_a_body_that_waits_to_be_asked_for_is_asked_for(sandbox, api):
+    """Expect: 100-continue is answered at once, as curl needs it; the request then works."""
+    body = b'{"phoneNumbers": ["+12025550134"]}'
+    reader, writer = await asyncio.open_connection("127.0.0.1", sandbox.port)
+    path = f"/v1/projects/{sandbox.project_id}/qualifiedNumbers:addNumbers"
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: {api.headers['Authorization']}\r\n"
+    head += f"Expect: 100-continue\r\nContent-Length: {len(body)}\r\n\r\n"
+    writer.write(head.encode())
+    first = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+    writer.write(body)
+    second = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+    writer.close()
+    await writer.wait_closed()
+    assert first.startswith(b"HTTP/1.1 100")
+    assert second.startswith(b"HTTP/1.1 200")
+
+
 @pytest.mark.parametrize(
     "bytes_sent",
     [

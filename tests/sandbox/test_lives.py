@@ -406,7 +406,9 @@ async def test_relinking_is_refused_until_unlinked(sandbox, api):
     unlink = {"smsConfiguration": {"servicePlanId": "", "campaignId": ""}}
     shown = await api.ok("PATCH", path, unlink)
     assert shown["smsConfiguration"]["servicePlanId"] == ""
-    assert (await api.ok("GET", path))["smsProvisioning"]["type"] == "DEPROVISIONING"
+    leaving = await api.ok("GET", path)
+    assert leaving["smsProvisioning"]["type"] == "DEPROVISIONING"
+    assert leaving["mnoConfiguration"]["smsAtt"]["operation"] == "DEPROVISIONING"
     assert (await api("PATCH", path, other))[0] == 400
     assert sandbox.step() == "number_deprovisioning"
     await api.ok("PATCH", path, other)
@@ -415,6 +417,8 @@ async def test_relinking_is_refused_until_unlinked(sandbox, api):
     assert number["smsProvisioning"]["serviceId"] == "other"
     assert number["smsProvisioning"]["state"] == "DONE"
     assert number["displayName"] == "mine"
+    assert number["mnoConfiguration"]["smsAtt"]["operation"] == "PROVISIONING"
+    assert number["mnoConfiguration"]["smsAtt"]["state"] == "DONE"
 
 
 async def test_a_campaign_can_be_unlinked_alone(sandbox, api):

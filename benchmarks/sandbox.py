@@ -1,0 +1,212 @@
+"""Whether the sandbox keeps up: start, requests a second of one core, and half a million numbers.
+
+The sandbox runs in a process of its own. Requests come from this one over plain connections to
+loopback, so that no client library is measured; what counts is the CPU that the sandbox spends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+import time
+from base64 import b64encode
+from collections.abc import Callable
+from pathlib import Path
+from resource import RUSAGE_SELF, getrusage
+from statistics import median
+from typing import Any
+
+from benchmarks._table import Table
+
+CONNECTIONS = 16
+_LINKED = "servicePlanId=plan&campaignId=campaign"
+_TEXT_ENABLED = f"states=COMPLETED&type=TYPE_TEXT_ENABLE&{_LINKED}"
+_ROOT = Path(__file__).parent.parent
+
+
+def run(*, short: bool) -> Table:
+    """Measure each figure, and show it beside what is wanted."""
+    return asyncio.run(_measure(orders=50 if short else 1000, requests=2000 if short else 20_000))
+
+
+async def _measure(*, orders: int, requests: int) -> Table:
+    server = _Server()
+    try:
+        rows = [("start, aiohttp imported", f"{server.hello['start'] * 1e3:.1f} ms", "50 ms")]
+        rows += await _rates(server, requests)
+        rows += await _full(server, orders)
+    finally:
+        server.close()
+    return Table(
+        f"the sandbox, with {CONNECTIONS} connections", ("what", "measured", "wanted"), rows
+    )
+
+
+async def _rates(server: _Server, requests: int) -> list[tuple[str, str, str]]:
+    order = server.ask("create", orders=1, numbers=5)["last"]
+    plain = "3000 a second"
+    rows = []
+    for name, path, wanted in (
+        ("GET an order, requests a second of one core", f"/hostingOrders/{order}", plain),
+        ("GET its report", f"/hostingOrders/{order}/report", plain),
+        ("GET the callback configuration", "/callbackConfiguration", plain),
+        ("GET what is not there (404)", "/hostingOrders/none", plain),
+    ):
+        cpu, wall = await server.load([path] * requests)
+        rows.append((name, f"{requests / cpu:.0f} ({requests / wall:.0f} by the clock)", wanted))
+    return rows
+
+
+async def _full(server: _Server, orders: int) -> list[tuple[str, str, str]]:
+    """Orders of 500 numbers, all completed; then what they weigh and how lists answer."""
+    made = server.ask("create", orders=orders, numbers=500)
+    lived = server.ask("advance", days=2)
+    size = f"{orders} orders of 500"
+    rows = [
+        (f"{size}: to create them", f"{made['seconds']:.1f} s", ""),
+        (f"{size}: to live their life", f"{lived['seconds']:.1f} s", ""),
+        (f"{size}: memory of the process at its peak", f"{lived['mib']:.0f} MiB", "1024 MiB"),
+    ]
+    for name, path in (
+        ("list orders, page of 100", f"/hostingOrders?{_TEXT_ENABLED}"),
+        (
+            "list an order's numbers, page of 500",
+            f"/hostingOrders/{made['last']}/numbers?pageSize=500",
+        ),
+        ("list imported numbers, page of 100", f"/importedNumbers?{_LINKED}"),
+        ("list them by creation", f"/importedNumbers?{_LINKED}&orderBy=createdTime"),
+    ):
+        times = [(await server.load([path]))[1] for _ in range(15)]
+        rows.append((f"{size}: {name}", f"{median(times) * 1e3:.1f} ms", "milliseconds"))
+    return rows
+
+
+class _Server:
+    """The sandbox's process; `ask` has it do something, `load` sends it requests."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", "from benchmarks.sandbox import serve; serve()"],
+            cwd=_ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.hello = self._answer()
+
+    def ask(self, what: str, **about: Any) -> dict[str, Any]:
+        """Have it do *what*, and wait for the answer."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps({"what": what, **about}) + "\n")
+        self._process.stdin.flush()
+        return self._answer()
+
+    async def load(self, paths: list[str]) -> tuple[float, float]:
+        """Send GET requests for *paths*; the CPU and the time that they took."""
+        before, began = self.ask("cpu")["cpu"], time.perf_counter()
+        share = [paths[start::CONNECTIONS] for start in range(CONNECTIONS)]
+        await asyncio.gather(*(self._send(part) for part in share if part))
+        wall = time.perf_counter() - began
+        return self.ask("cpu")["cpu"] - before, wall
+
+    def close(self) -> None:
+        """End the process."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.wait(10)
+        self._process.stdout.close()
+
+    async def _send(self, paths: list[str]) -> None:
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", self.hello["port"], limit=1 << 22
+        )
+        for path in paths:
+            head = f"GET /v1/projects/{self.hello['project']}{path} HTTP/1.1\r\n"
+            writer.write(
+                f"{head}Host: loopback\r\nAuthorization: {self.hello['key']}\r\n\r\n".encode()
+            )
+            answer = await reader.readuntil(b"\r\n\r\n")
+            length = answer.lower().split(b"content-length: ")[1].split(b"\r\n")[0]
+            await reader.readexactly(int(length))
+        writer.close()
+        await writer.wait_closed()
+
+    def _answer(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
+        return answer
+
+
+def serve() -> None:
+    """The other process: a sandbox, told over stdin what to do."""
+    asyncio.run(_serve())
+
+
+async def _serve() -> None:
+    import aiohttp
+
+    from sinch_hosting.sandbox import Sandbox
+
+    began = time.perf_counter()
+    async with Sandbox(speed=0, seed=1, request_log=1000) as sandbox:
+        key = b64encode(f"{sandbox.key_id}:{sandbox.key_secret}".encode()).decode()
+        hello: dict[str, Any] = {
+            "start": time.perf_counter() - began,
+            "port": sandbox.port,
+            "project": sandbox.project_id,
+            "key": f"Basic {key}",
+        }
+        _say(hello)
+        headers = {"Authorization": hello["key"]}
+        async with aiohttp.ClientSession(headers=headers) as session:
+            while line := await asyncio.to_thread(sys.stdin.readline):
+                about = json.loads(line)
+                _say(await _DEEDS[about.pop("what")](sandbox, session, **about))
+
+
+async def _create(sandbox: Any, session: Any, orders: int, numbers: int) -> dict[str, Any]:
+    began, start, last = time.perf_counter(), len(sandbox.orders_created()) * 1000, ""
+    person = {"firstName": "Jo", "lastName": "Doe", "email": "jo@example.com"}
+    names = ("buildingNumber", "street", "city", "state", "postalCode", "country")
+    letter = {
+        "authorisedPerson": person,
+        "address": dict.fromkeys(names, "x"),
+        "currentVoiceCarrier": "x",
+    }
+    url = f"{sandbox.base_url}/v1/projects/{sandbox.project_id}/hostingOrders:textEnableNumbers"
+    for order in range(orders):
+        first = start + order * numbers
+        body = {
+            "regionCode": "US",
+            "numbers": [f"+1202{number:07d}" for number in range(first, first + numbers)],
+            "servicePlanId": "plan",
+            "campaignId": "campaign",
+            "directLoaInfo": letter,
+        }
+        async with session.post(url, json=body) as response:
+            answer = await response.json()
+            assert response.status == 200, answer
+            last = answer["hostingOrderId"]
+    return {"seconds": time.perf_counter() - began, "last": last}
+
+
+async def _advance(sandbox: Any, session: Any, **units: float) -> dict[str, Any]:
+    began = time.perf_counter()
+    sandbox.advance(**units)
+    spent = time.perf_counter() - began
+    # The peak, in KiB on Linux: more than it weighs now, never less.
+    return {"seconds": spent, "mib": getrusage(RUSAGE_SELF).ru_maxrss / 1024}
+
+
+async def _cpu(sandbox: Any, session: Any) -> dict[str, Any]:
+    return {"cpu": time.process_time()}
+
+
+_DEEDS: dict[str, Callable[..., Any]] = {"create": _create, "advance": _advance, "cpu": _cpu}
+
+
+def _say(answer: dict[str, Any]) -> None:
+    print(json.dumps(answer), flush=True)
