@@ -18,6 +18,8 @@ Shape: TypeAlias = Callable[[Any, str, Violations], None]
 """Adds to the list what is wrong with a value found at a path."""
 
 MAX_VIOLATIONS = 20
+DEEPEST = 64
+"""How deeply a body may nest; what looks at it later may recurse."""
 _PHONE = re.compile(r"\+1[0-9]{10}\Z", re.ASCII)
 _MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+\Z")
 _TIME = re.compile(
@@ -151,13 +153,28 @@ CALLBACK_CONFIGURATION = an_object(_texts("hmacSecret"))
 def read_json(raw: bytes) -> Any:
     """The JSON in *raw*; raises `Refusal` for anything that is none, or is absurdly deep."""
     try:
-        return json.loads(raw.decode("utf-8"), parse_constant=_no_constant)
+        value = json.loads(raw.decode("utf-8"), parse_constant=_no_constant)
     except UnicodeDecodeError as error:
         raise Refusal(400, "the body is not UTF-8") from error
     except RecursionError as error:
         raise Refusal(400, "the body is nested too deeply") from error
     except ValueError as error:
         raise Refusal(400, f"the body is not JSON: {shown(str(error))}") from error
+    # Few brackets cannot nest deeply, and most bodies have few.
+    if raw.count(b"[") + raw.count(b"{") > DEEPEST and _is_deep(value):
+        raise Refusal(400, "the body is nested too deeply")
+    return value
+
+
+def _is_deep(value: Any) -> bool:
+    """Whether *value* nests deeper than `DEEPEST`, found level by level."""
+    level = [value]
+    for _ in range(DEEPEST):
+        inner = [item.values() if isinstance(item, dict) else item for item in level]
+        level = [each for items in inner for each in items if isinstance(each, (dict, list))]
+        if not level:
+            return False
+    return True
 
 
 def _no_constant(name: str) -> Any:

@@ -65,6 +65,16 @@ async def test_a_body_that_is_wrong_is_a_400(api, body):
     assert api.sandbox.qualified_numbers() == []
 
 
+@pytest.mark.parametrize(("depth", "status"), [(60, 200), (64, 200), (65, 400), (900, 400)])
+async def test_nesting_has_a_limit_that_nothing_later_stumbles_over(api, depth, status):
+    """A body may nest within reason; what is let through can be shown in the request log."""
+    inner = b"[" * (depth - 1) + b"]" * (depth - 1)
+    body = b'{"phoneNumbers": ["+12025550134"], "more": ' + inner + b"}"
+    assert (await raw(api, "POST", "/qualifiedNumbers:addNumbers", body))[0] == status
+    assert (await api.control("GET", "requests"))[0] == 200
+    assert (await api.control("GET", "state"))[0] == 200
+
+
 async def test_a_huge_body_is_a_413(api):
     """A body beyond the limit is refused, whether it announces its length or not."""
     huge = io.BytesIO(b" " * (sandbox_http.LARGEST_BODY + 1))
