@@ -167,7 +167,7 @@ def test_a_number_that_does_not_get_through_is_exit_code_1(
     assert app.run(["demo", "--numbers", str(numbers)]) == 1
 
     printed = capsys.readouterr().out
-    assert "+15145550101  failed    the routing update failed" in printed
+    assert "+15145550101 failed the routing update failed" in " ".join(printed.split())
     assert "failed     1" in printed
 
 
