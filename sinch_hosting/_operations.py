@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
-from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -58,14 +57,8 @@ class Operation:
         if identifiers is None:
             return self.template
         return self.template.format_map(
-            {name: _quoted(value) for name, value in identifiers.items()}
+            {name: quote(value, safe="+") for name, value in identifiers.items()}
         )
-
-
-@lru_cache(maxsize=1024)
-def _quoted(identifier: str) -> str:
-    # What is asked for once is often asked for again, and quoting is slow.
-    return quote(identifier, safe="+")
 
 
 def _table(*rows: tuple[Any, ...]) -> dict[str, Operation]:

@@ -10,7 +10,7 @@ import json
 import logging
 from collections.abc import Mapping
 from copy import copy
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Generic, TypeVar, cast
 from urllib.parse import urlencode
 
@@ -34,15 +34,15 @@ _log = logging.getLogger("sinch_hosting")
 _USER_AGENT = f"sinch-hosting/{__version__} aiohttp/{aiohttp.__version__}"
 _DEFERRED = "X-Sinch-Hosting-Authorization"
 _PLAIN = {"User-Agent": _USER_AGENT, "Accept": "application/json"}
-_JSON = {**_PLAIN, "Content-Type": "application/json"}
-_FORM = {**_PLAIN, "Content-Type": "application/x-www-form-urlencoded"}
+_JSON = {"Content-Type": "application/json"}
+_FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 _ONCE = {"Connection": "close"}
 # By whether a lost answer matters (then the connection serves this request alone), and by
 # whether there is a body.
 _HEADERS = {
-    (False, False): _PLAIN,
+    (False, False): {},
     (False, True): _JSON,
-    (True, False): {**_PLAIN, **_ONCE},
+    (True, False): _ONCE,
     (True, True): {**_JSON, **_ONCE},
 }
 _TOTAL, _CONNECT, _READ = 60.0, 10.0, 30.0
@@ -130,6 +130,8 @@ class _Bound:
         self.pace = AsyncLimiter(1, 1 / rate) if rate else None
         self.owns_http = http.session is None
         self.http = http.session or _open(http)
+        # An own session has them as its defaults, which is cheaper.
+        self.headers = {} if self.owns_http else _PLAIN
         self.authorization = _DEFERRED if self.owns_http and http.trust_env else "Authorization"
         # aiohttp replaces the session's middlewares by a request's own: keep the lender's.
         self.middlewares = tuple(getattr(self.http, "_middlewares", ()))
@@ -137,6 +139,7 @@ class _Bound:
 
 def _open(http: HttpSettings) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
+        headers=_PLAIN,
         # The slots are the limit: nobody waits for a connection on a running time-out.
         connector=aiohttp.TCPConnector(limit=0),
         trace_configs=list(http.trace_configs),
@@ -266,11 +269,11 @@ class Session:
     def _url(
         self, operation: Operation, identifiers: Mapping[str, str] | None, query: Query | None
     ) -> URL:
-        text = self._root + operation.path(identifiers)
+        address = _address(self._root, operation.name, *(identifiers or {}).items())
         if query:
             given = [(key, value) for key, value in query.items() if value is not None]
-            text = f"{text}?{urlencode(given)}"
-        return URL(text, encoded=True)
+            return URL(f"{address}?{urlencode(given)}", encoded=True)
+        return address
 
     async def _attempt(self, call: _Call[T], tries: int) -> T:
         """One try, and a second send of it where the token turns out to have expired."""
@@ -307,9 +310,8 @@ class Session:
             response = await bound.http.request(
                 method,
                 call.url,
-                headers={**call.headers, bound.authorization: header},
+                headers={**bound.headers, **call.headers, bound.authorization: header},
                 data=call.data,
-                **self._per_request,
                 **self._options(bound, call),
             )
             # Read whole, an answer gives its connection back by itself; a context manager
@@ -332,16 +334,18 @@ class Session:
                 _log.debug("%s %s: %s in %.3f s, try %d", method, path, said, took, tries)
 
     def _options(self, bound: _Bound, call: _Call[Any]) -> dict[str, Any]:
-        """What the kind of operation asks of aiohttp beyond the settings."""
+        """The settings, and what the kind of operation asks of aiohttp beyond them."""
+        if call.operation.kind is Kind.READ:
+            return self._per_request
         if call.operation.loses_answers:
             # A name in the pool's key keeps creates off pooled connections, one of which may
             # be dead already: a create on it would look lost though it never left. The name
             # is the one that TLS would use anyway.
-            return {"server_hostname": self._host}
+            return {**self._per_request, "server_hostname": self._host}
         if call.operation.method == "DELETE":
             call.sends = 0
-            return {"middlewares": (*bound.middlewares, call.count_sends)}
-        return {}
+            return {**self._per_request, "middlewares": (*bound.middlewares, call.count_sends)}
+        return self._per_request
 
     def _hide(self, header: Secret, secret: str | None, text: str) -> str:
         """The text without any of the secrets that this call knows, were they echoed."""
@@ -373,6 +377,12 @@ class Session:
             refused.add_note("Check SINCH_KEY_ID and SINCH_KEY_SECRET, and that the key is active.")
             raise refused
         raise _wire.api_error(_GET_TOKEN.name, status, headers, raw, hide)
+
+
+# What was asked for once is often asked for again: a poll reads one order many times.
+@lru_cache(maxsize=1024)
+def _address(root: str, name: str, *identifiers: tuple[str, str]) -> URL:
+    return URL(root + OPERATIONS[name].path(dict(identifiers)), encoded=True)
 
 
 def _usable(answer: AccessToken) -> Token:
