@@ -17,6 +17,7 @@ from urllib.parse import urlencode
 import aiohttp
 from aiolimiter import AsyncLimiter
 from attrs import define, field, frozen
+from multidict import CIMultiDictProxy
 from yarl import URL
 
 from . import _wire, errors
@@ -301,7 +302,7 @@ class Session:
 
     async def _send(
         self, bound: _Bound, call: _Call[Any], header: Secret, tries: int
-    ) -> tuple[int, Mapping[str, str], bytes]:
+    ) -> tuple[int, CIMultiDictProxy[str], bytes]:
         """Send a request with aiohttp, and say in this package's terms where that failed."""
         method = call.operation.method
         status: int | None = None
@@ -406,8 +407,9 @@ async def _authorize(auth: Authorization) -> Secret:
         raise _NoToken(error) from error
 
 
-def _says_expired(headers: Mapping[str, str]) -> bool:
-    return "expired" in headers.get("WWW-Authenticate", "").lower()
+def _says_expired(headers: CIMultiDictProxy[str]) -> bool:
+    # A service that takes two schemes may send a challenge for each.
+    return any("expired" in said.lower() for said in headers.getall("WWW-Authenticate", ()))
 
 
 # The connection was never opened, so the service cannot have seen the request.
