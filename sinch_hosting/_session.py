@@ -9,7 +9,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Mapping
-from copy import copy
+from copy import deepcopy
 from functools import lru_cache, partial
 from typing import Any, Generic, TypeVar, cast
 from urllib.parse import urlencode
@@ -257,7 +257,7 @@ class Session:
             )
         except _NoToken as failed:
             # A copy each: one error for a thousand waiters would collect all their tracebacks.
-            raise copy(failed.reason) from failed.reason.__cause__
+            raise deepcopy(failed.reason) from failed.reason.__cause__
         except errors.NotFound as error:
             if operation.method == "DELETE" and error.after_lost_answer:
                 return cast("T", None)

@@ -24,6 +24,7 @@ import aioresponses.core
 import pytest
 from aiohttp import web
 from attrs import define, field, frozen
+from multidict import CIMultiDict
 
 from sinch_hosting import SinchHosting
 
@@ -129,27 +130,16 @@ class Seen:
         return self.headers["Authorization"].removeprefix("Bearer ")
 
 
-@frozen(kw_only=True)
-class Reply:
-    """What the service does about a request."""
-
-    status: int = 200
-    body: bytes = b"{}"
-    headers: Mapping[str, str] = field(factory=dict)
-    drops: bool = False
-    """Ends the connection instead of answering."""
-    cut_at: int | None = None
-    """Sends this many bytes of the body, then ends the connection."""
-
-
 @define
 class Hold:
     """A reply that is held back until it is released."""
 
     reply: Any
     arrived: asyncio.Event = field(factory=asyncio.Event)
+    """Set by the first request that waits."""
     released: asyncio.Event = field(factory=asyncio.Event)
     waiting: int = 0
+    """How many requests have come to wait."""
 
     def release(self) -> None:
         """Let all that wait have their answer, and all that come later."""
@@ -161,6 +151,21 @@ class Hold:
         self.arrived.set()
         await self.released.wait()
         return self.reply
+
+
+@frozen(kw_only=True)
+class Reply:
+    """What the service does about a request."""
+
+    status: int = 200
+    body: bytes = b"{}"
+    headers: Mapping[str, str] = field(factory=dict)
+    drops: bool = False
+    """Ends the connection instead of answering."""
+    cut_at: int | None = None
+    """Sends this many bytes of the body, then ends the connection."""
+    rest: Hold | None = None
+    """Sends the headers, and the body when this is released."""
 
 
 class FakeService:
@@ -250,6 +255,10 @@ class FakeService:
         """The requests that came for a method and path."""
         return [seen for seen in self.requests if (seen.method, seen.path) == (method, path)]
 
+    def begun(self, body: Mapping[str, Any], rest: Hold) -> Reply:
+        """An answer whose headers come at once, and whose body when `rest` is released."""
+        return Reply(body=json.dumps(body).encode(), rest=rest)
+
     async def wait_for(self, happened: Callable[[], object]) -> None:
         """Wait until something is so; fails the test where it does not come."""
         async with asyncio.timeout(PATIENCE):
@@ -316,12 +325,18 @@ class FakeService:
 
     @staticmethod
     async def _answer(request: web.BaseRequest, reply: Reply) -> web.StreamResponse:
-        headers = {"Content-Type": "application/json", **reply.headers}
-        if reply.cut_at is not None:
+        headers = CIMultiDict(reply.headers)
+        headers.setdefault("Content-Type", "application/json")
+        if reply.cut_at is not None or reply.rest is not None:
             response = web.StreamResponse(status=reply.status, headers=headers)
             response.content_length = len(reply.body)
             await response.prepare(request)
+            if reply.rest is not None:
+                reply.rest.arrived.set()
+                await reply.rest.released.wait()
             await response.write(reply.body[: reply.cut_at])
+            if reply.rest is not None:
+                return response
         if reply.drops or reply.cut_at is not None:
             if request.transport is not None:
                 request.transport.close()
