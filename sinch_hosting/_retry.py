@@ -134,6 +134,7 @@ async def with_retries(
     Raises what the last one raised. An `ApiError` says in `after_lost_answer` whether an
     earlier try may have been carried out.
     """
+    failed: errors.SinchHostingError | None = None
     started = clock()
     intervals: Iterator[float] | None = None
     lost = False
@@ -151,7 +152,11 @@ async def with_retries(
             if clock() - started + pause > policy.max_time:
                 raise
             lost = lost or leaves_open(error)
+            failed = error
         await sleep(pause)
+        # Another call's 429 may have shut the gate meanwhile, for longer than there is time.
+        if clock() - started + max(0.0, gate.remaining()) > policy.max_time:
+            raise failed
     raise AssertionError("count() does not end")
 
 
