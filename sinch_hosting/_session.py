@@ -49,6 +49,7 @@ _HEADERS = {
 _TOTAL, _CONNECT, _READ = 60.0, 10.0, 30.0
 # What the service documents, for an answer that does not say how long its token lives.
 _TOKEN_LIFE = 3600.0
+_CLOSED = "the client is closed; make another SinchHosting"
 _GET_TOKEN = Operation("the token endpoint", "POST", "", Kind.READ)
 
 
@@ -195,7 +196,7 @@ class Session:
         if bound is not None and bound.loop is asyncio.get_running_loop():
             return bound
         if self._closed:
-            raise errors.UsageError("the client is closed; make another SinchHosting")
+            raise errors.UsageError(_CLOSED)
         if bound is not None:
             raise errors.UsageError(
                 "the client belongs to another event loop; make one SinchHosting for each loop"
@@ -281,14 +282,15 @@ class Session:
         bound = self.bind()
         await bound.slots.acquire()
         try:
-            if bound.pace is not None:
-                await bound.pace.acquire()
-            if self._gate.is_shut:
-                await self._gate.passage(call.operation, self._retry)
+            if bound.pace is not None or self._gate.is_shut:
+                await self._turn(bound, call.operation)
             header = bound.auth.current() or await _authorize(bound.auth)
+            if self._closed:
+                raise errors.UsageError(_CLOSED)  # while it queued: it must not be sent now
             status, headers, raw = await self._send(bound, call, header, tries)
             if status == 401 and _says_expired(headers) and bound.auth.invalidate(header):
                 header = await _authorize(bound.auth)
+                await self._turn(bound, call.operation)
                 status, headers, raw = await self._send(bound, call, header, tries)
         finally:
             bound.slots.release()
@@ -299,6 +301,15 @@ class Session:
         error = _wire.api_error(name, status, headers, raw, hide)
         error.after_lost_answer = call.sends > 1
         raise error
+
+    async def _turn(self, bound: _Bound, operation: Operation) -> None:
+        """Wait until the pause of a 429 is over, then for the pace: a pause ends in no crowd."""
+        await self._gate.passage(operation, self._retry)
+        while bound.pace is not None:
+            await bound.pace.acquire()
+            if self._gate.remaining() <= 0:
+                return
+            await self._gate.passage(operation, self._retry)
 
     async def _send(
         self, bound: _Bound, call: _Call[Any], header: Secret, tries: int
