@@ -47,6 +47,9 @@ _HEADERS = {
     (True, True): {**_JSON, **_ONCE},
 }
 _TOTAL, _CONNECT, _READ = 60.0, 10.0, 30.0
+# Connecting ends well before the whole does (aiohttp rounds up to seconds): only then is it
+# known that nothing was sent.
+_CONNECT_SHARE = 0.8
 # What the service documents, for an answer that does not say how long its token lives.
 _TOKEN_LIFE = 3600.0
 _CLOSED = "the client is closed; make another SinchHosting"
@@ -79,15 +82,24 @@ class Credentials:
     auth_url: str
 
 
+def check_finite(value: object, name: str) -> float:
+    """A number above 0 that is not infinite."""
+    number = check_positive(value, name)
+    if number == float("inf"):
+        raise errors.InvalidRequest(field=name, value=value, rule="must be finite")
+    return number
+
+
 def timeout_settings(timeout: aiohttp.ClientTimeout | float | None) -> aiohttp.ClientTimeout:
     """The time-outs for a client: finite ones unless the caller says otherwise."""
     if isinstance(timeout, aiohttp.ClientTimeout):
         return timeout
-    total = _TOTAL if timeout is None else check_positive(timeout, "timeout")
+    total = _TOTAL if timeout is None else check_finite(timeout, "timeout")
+    connect = min(_CONNECT, total * _CONNECT_SHARE)
     return aiohttp.ClientTimeout(
         total=total,
-        connect=min(_CONNECT, total),
-        sock_connect=min(_CONNECT, total),
+        connect=connect,
+        sock_connect=connect,
         sock_read=min(_READ, total),
     )
 

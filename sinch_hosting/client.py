@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 from ._auth import Secret
 from ._polling import PollPolicy
 from ._retry import RetryPolicy
-from ._session import Credentials, HttpSettings, Session, timeout_settings
-from ._validators import check_identifier, check_positive, check_whole
+from ._session import Credentials, HttpSettings, Session, check_finite, timeout_settings
+from ._validators import check_identifier, check_whole
 from .errors import ConfigurationError, InvalidRequest
 from .resources.callback_configuration import Callbacks
 from .resources.hosting_orders import HostingOrders
@@ -134,8 +134,9 @@ class SinchHosting:
                 proxy=proxy,
                 ssl=ssl,
                 max_concurrency=check_whole(max_concurrency, "max_concurrency"),
-                requests_per_second=requests_per_second
-                and check_positive(requests_per_second, "requests_per_second"),
+                requests_per_second=None
+                if requests_per_second is None
+                else check_finite(requests_per_second, "requests_per_second"),
             )
             check_whole(import_limit, "import_limit")
         except InvalidRequest as error:
