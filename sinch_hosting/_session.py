@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 from collections.abc import Mapping
 from copy import deepcopy
 from functools import lru_cache, partial
@@ -344,7 +345,9 @@ class Session:
             status = response.status
             return status, response.headers, raw
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise _transport_error(call.operation.name, error) from error
+            # aiohttp shows a proxy's address whole, so a cause with a password is left out.
+            cause = None if _USERINFO.search(str(error)) else error
+            raise _transport_error(call.operation.name, error) from cause
         except (RuntimeError, ValueError) as error:
             raise _usage_error(bound, error) from error
         except asyncio.CancelledError:
@@ -444,9 +447,13 @@ _NEVER_OPENED = (
 )
 
 
+_USERINFO = re.compile(r"//[^/@\s]*@")
+
+
 def _transport_error(operation: str, error: BaseException) -> errors.TransportError:
     never_sent = isinstance(error, _NEVER_OPENED)
-    said = str(error) or type(error).__name__
+    # aiohttp shows a proxy's address whole, password and all.
+    said = _USERINFO.sub("//***@", str(error)) or type(error).__name__
     what = "could not connect" if never_sent else "the connection failed before an answer came"
     if isinstance(error, TimeoutError):
         what = "no connection in time" if never_sent else "no answer in time"
