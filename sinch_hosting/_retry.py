@@ -154,8 +154,10 @@ async def with_retries(
             lost = lost or leaves_open(error)
             failed = error
         await sleep(pause)
-        # Another call's 429 may have shut the gate meanwhile, for longer than there is time.
-        if clock() - started + max(0.0, gate.remaining()) > policy.max_time:
+        # Another call's 429 may have shut the gate meanwhile, for longer than there is time. A
+        # pause beyond the maximum is the gate's to refuse: it knows how long it takes.
+        shut = max(0.0, gate.remaining())
+        if shut <= policy.maximum and clock() - started + shut > policy.max_time:
             raise failed
     raise AssertionError("count() does not end")
 
