@@ -20,7 +20,7 @@ from .orders_life import report
 from .wire import imported_response_json, order_json, order_number_json, qualified_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from .server import Sandbox
 
@@ -147,8 +147,8 @@ def summary(sandbox: Sandbox) -> Json:
         "profile": sandbox.profile.name,
         "counts": sandbox.counts(),
         "orders": [_order_line(sandbox, order) for order in sandbox.orders_created()[-SHOWN:]],
-        "qualifiedNumbers": _last(sandbox.qualified_numbers(), _qualified_line(sandbox)),
-        "importedNumbers": _last(sandbox.imported_numbers(), _imported_line(sandbox)),
+        "qualifiedNumbers": list(map(_qualified_line(sandbox), sandbox.qualified_numbers(SHOWN))),
+        "importedNumbers": list(map(_imported_line(sandbox), sandbox.imported_numbers(SHOWN))),
         "outbox": _records(sandbox.outbox),
         "callbacks": _records(sandbox.callbacks),
         "requests": [
@@ -183,10 +183,6 @@ def _qualified_line(sandbox: Sandbox) -> Callable[[Any], Json]:
 
 def _imported_line(sandbox: Sandbox) -> Callable[[Any], Json]:
     return lambda number: imported_response_json(number, sandbox.project_id)
-
-
-def _last(items: Iterable[Any], line: Callable[[Any], Json]) -> list[Json]:
-    return [line(item) for item in list(items)[-SHOWN:]]
 
 
 def _records(records: list[Any], most: int = SHOWN) -> list[Json]:

@@ -269,21 +269,23 @@ def _set(number: OrderNumber, phase: str, state: str, now: float) -> None:
 
 def report(order: HostingOrder) -> dict[str, int]:
     """The order's totals, counted from its numbers as they are now."""
-    numbers = order.numbers.values()
+    updated = provisioned = added = manual = 0
+    is_open = order.state not in FINAL
+    for number in order.numbers.values():
+        updated += number.osr == DONE
+        provisioned += number.platform == DONE
+        added += number.campaign == DONE
+        # Numbers that fail by themselves are looked at by people until the order ends.
+        manual += is_open and _failed(number)
     return {
         "total": len(order.numbers),
-        "osrUpdated": sum(number.osr == DONE for number in numbers),
-        "smsProvisioned": sum(number.platform == DONE for number in numbers),
-        "addedToCampaign": sum(
-            bool(order.campaign_id) and number.campaign == DONE for number in numbers
-        ),
-        "ongoingManualAction": sum(_needs_a_person(order, number) for number in numbers),
+        "osrUpdated": updated,
+        "smsProvisioned": provisioned,
+        "addedToCampaign": added,
+        "ongoingManualAction": manual,
     }
 
 
-def _needs_a_person(order: HostingOrder, number: OrderNumber) -> bool:
-    """Numbers that fail by themselves are looked at by the vendor's people until the order ends."""
-    if order.state in FINAL:
-        return False
-    carriers = any(carrier.error_code for carrier in number.carriers)
-    return FAILED in {number.osr, number.platform, number.campaign} or carriers
+def _failed(number: OrderNumber) -> bool:
+    steps = (number.osr, number.platform, number.campaign)
+    return FAILED in steps or any(carrier.error_code for carrier in number.carriers)

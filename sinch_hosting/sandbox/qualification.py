@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from attrs import define
@@ -141,9 +141,9 @@ class Qualification:
             self.approve(number)
 
     def _enter(self, number: QualifiedNumber, state: str) -> None:
-        number.state = state
-        number.updated = self.world.now
-        number.history.append((number.updated, state))
+        moment = _moment(self.world.now, state)
+        number.updated, number.state = moment
+        number.history.append(moment)
         self.world.qualified_index.put((state,), number)
 
     def _plan(
@@ -151,3 +151,9 @@ class Qualification:
     ) -> None:
         subject = ("qualified", number.phone_number)
         self.world.clock.plan(subject, name, self.world.due(name), partial(action, number))
+
+
+@lru_cache(maxsize=256)
+def _moment(now: float, state: str) -> tuple[float, str]:
+    """One entry of a history, shared by all numbers that enter a state together."""
+    return (now, state)

@@ -6,7 +6,8 @@ import logging
 import os
 from collections import deque
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, TypeVar
 
 from aiohttp import web
 
@@ -43,6 +44,8 @@ KEY_ID = "sandbox-key-id"
 KEY_SECRET = "sandbox-key-secret"  # noqa: S105 - it opens nothing but this stand-in
 MONDAY = datetime(2026, 1, 5, 14, tzinfo=UTC)
 """Where time starts when the clock is stepped by hand or the seed is given."""
+
+R = TypeVar("R")
 
 _log = logging.getLogger("sinch_hosting.sandbox")
 
@@ -275,13 +278,13 @@ class Sandbox(People):
         """Every order that exists, oldest first, however its creation was answered."""
         return list(self._world.orders.values())
 
-    def qualified_numbers(self) -> list[QualifiedNumber]:
-        """Every number in qualification, oldest first."""
-        return list(self._world.qualified.values())
+    def qualified_numbers(self, newest: int | None = None) -> list[QualifiedNumber]:
+        """The numbers in qualification, oldest first: all, or only so many of the *newest*."""
+        return _newest(self._world.qualified, newest)
 
-    def imported_numbers(self) -> list[ImportedNumber]:
-        """Every imported number, oldest first."""
-        return list(self._world.imported.values())
+    def imported_numbers(self, newest: int | None = None) -> list[ImportedNumber]:
+        """The imported numbers, oldest first: all, or only so many of the *newest*."""
+        return _newest(self._world.imported, newest)
 
     def counts(self) -> dict[str, int]:
         """How many there are of everything."""
@@ -309,3 +312,7 @@ class Sandbox(People):
     def outbox(self) -> list[Mail]:
         """The mails and voice calls that it pretended to send, oldest first."""
         return list(self._world.outbox)
+
+
+def _newest(records: dict[str, R], count: int | None) -> list[R]:
+    return list(islice(reversed(records.values()), count))[::-1]

@@ -16,6 +16,8 @@ import aiohttp
 import pytest
 
 from sinch_hosting.sandbox import Sandbox
+from sinch_hosting.sandbox.credentials import Credentials
+from sinch_hosting.sandbox.errors import Refusal
 from sinch_hosting.sandbox.faults import GROUPS
 from sinch_hosting.sandbox.records import (
     CARRIERS,
@@ -186,6 +188,25 @@ async def test_times_have_three_or_six_fractional_digits(sandbox, api):
     added = await api.ok("POST", "/qualifiedNumbers:addNumbers", {"phoneNumbers": [N1]})
     shown = added["qualifiedNumbers"][0]["createdTime"]
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", shown)
+
+
+def test_tokens_that_ended_long_ago_are_forgotten():
+    """A sandbox that runs for weeks does not pile up tokens; live ones stay good."""
+    now, count = [0.0], iter(range(10_000))
+    found = Credentials("id", "secret", 60, lambda: f"token{next(count)}", lambda: now[0])
+    key = aiohttp.encode_basic_auth("id", "secret")
+    form = b"grant_type=client_credentials"
+    for _ in range(1001):
+        found.issue(key, form, None)
+    now[0] = 1000.0
+    live = found.issue(key, form, None)["access_token"]
+    assert len(found._tokens) == 1
+    found.check(f"Bearer {live}")
+    with pytest.raises(Refusal, match="not known"):
+        found.check("Bearer token0")
+    found.expire(f"Bearer {live}")
+    with pytest.raises(Refusal, match="expired"):
+        found.check(f"Bearer {live}")
 
 
 class Who:
