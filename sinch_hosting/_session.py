@@ -295,9 +295,10 @@ class Session:
         bound = self.bind()
         await bound.slots.acquire()
         try:
+            header = bound.auth.current() or await _authorize(bound.auth)
             if bound.pace is not None or self._gate.is_shut:
                 await self._turn(bound, call.operation)
-            header = bound.auth.current() or await _authorize(bound.auth)
+                header = bound.auth.current() or header  # it may have been renewed meanwhile
             if self._closed:
                 raise errors.UsageError(_CLOSED)  # while it queued: it must not be sent now
             status, headers, raw = await self._send(bound, call, header, tries)

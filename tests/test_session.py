@@ -414,20 +414,28 @@ async def test_the_pace_holds_after_a_pause(service, clock, make_client, traced)
     assert min(gaps) > 0.003
 
 
+async def test_the_pace_holds_while_the_token_is_slow(service, make_client, traced):
+    """Those who waited for the first token do not leave as a crowd."""
+    hold = service.hold({"access_token": "late"})
+    service.on_token(hold)
+    service.on(*GET_ORDER, ORDER)
+    client = make_client(requests_per_second=250, trace_configs=[traced.config])
+    calls = [asyncio.create_task(client.hosting_orders.get("1")) for _ in range(10)]
+    await hold.arrived.wait()
+    await asyncio.sleep(0.06)
+    hold.release()
+    await asyncio.gather(*calls)
+    gaps = [after - before for before, after in itertools.pairwise(traced.started[1:])]
+    assert min(gaps) > 0.003
+
+
 async def test_a_second_send_after_expired_keeps_the_pace(service, make_client, traced):
     """The repetition with a fresh token is a request like any other."""
-    expired = (401, {}, {"WWW-Authenticate": "expired"})
-    service.on(*GET_ORDER, expired, ORDER)
-    client = make_client(requests_per_second=100)
-    started = []
-
-    async def note(seen):
-        started.append(asyncio.get_running_loop().time())
-        return expired if len(started) == 1 else ORDER
-
-    service.on(*GET_ORDER, note)
+    service.on(*GET_ORDER, (401, {}, {"WWW-Authenticate": "expired"}), ORDER)
+    client = make_client(requests_per_second=100, trace_configs=[traced.config])
     await client.hosting_orders.get("1")
-    assert started[1] - started[0] > 0.008
+    _, first, _, second = traced.started
+    assert second - first > 0.008
 
 
 # ---------------------------------------------------------------------- cancellation
