@@ -287,7 +287,7 @@ def decode(operation: str, raw: bytes, answer_type: type[T], hide: Hide) -> T:
     if answer_type is types.NoneType:
         return cast("T", None)  # a delete may answer nothing, {} or any JSON
     try:
-        payload = json.loads(raw)
+        payload = _parsed(raw)
     except (ValueError, RecursionError) as error:
         body = _shown(raw, hide)
         reason = "nested too deep" if isinstance(error, RecursionError) else "no JSON"
@@ -300,6 +300,14 @@ def decode(operation: str, raw: bytes, answer_type: type[T], hide: Hide) -> T:
             body, reason, where, is_json = _shown(raw, hide), str(misfit), misfit.where, True
     # Outside the handlers: the cause of a JSON error holds the whole body.
     raise errors.DecodeError(operation, path=where, reason=reason, body=body, is_json=is_json)
+
+
+def _parsed(raw: bytes) -> Any:
+    try:
+        return json.loads(raw.decode())
+    except ValueError:
+        # Given bytes, json looks for other encodings and a byte order mark, at a price.
+        return json.loads(raw)
 
 
 def _shown(raw: bytes, hide: Hide) -> str:
