@@ -47,12 +47,14 @@ class Callbacks:
         faults: what may happen to events.
         allowed: hosts that may be called besides loopback ones; ``*`` for all.
         records: every event, oldest first.
+        is_open: whether anything is delivered; so while the sandbox runs.
     """
 
     world: World
     faults: Faults
     allowed: frozenset[str]
     records: deque[CallbackRecord]
+    is_open: bool = False
     _queues: dict[str, deque[CallbackRecord]] = field(init=False, factory=dict)
     _held: dict[str, CallbackRecord] = field(init=False, factory=dict)
     _workers: dict[str, asyncio.Task[None]] = field(init=False, factory=dict)
@@ -84,6 +86,7 @@ class Callbacks:
 
     async def close(self) -> None:
         """Stop delivering."""
+        self.is_open = False
         workers = list(self._workers.values())
         for worker in workers:
             worker.cancel()
@@ -136,6 +139,8 @@ class Callbacks:
             self._enqueue(record)
 
     def _enqueue(self, record: CallbackRecord) -> None:
+        if not self.is_open:
+            return
         self._queues.setdefault(record.url, deque()).append(record)
         if record.url not in self._workers:
             worker = asyncio.get_running_loop().create_task(self._work(record.url))

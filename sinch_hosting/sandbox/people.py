@@ -80,12 +80,18 @@ class People:
         return found
 
     def sign_letter(self, order: OrderLike) -> None:
-        """The authorised person signs; a letter that is still being prepared is mailed first."""
-        self._operations.orders_life.sign(self._awaiting_signature(order))
+        """The authorised person signs; a letter that is still being prepared is mailed first.
+
+        A letter that is signed already stays so: with time running, the order's own signer may
+        have been faster.
+        """
+        found = self.order(order)
+        if not self._is_signed(found):
+            self._operations.orders_life.sign(self._awaiting_signature(found))
 
     def decline_letter(self, order: OrderLike) -> None:
         """The authorised person declines: the order is rejected."""
-        self._operations.orders_life.decline(self._awaiting_signature(order))
+        self._operations.orders_life.decline(self._awaiting_signature(self.order(order)))
 
     def reject(self, order: OrderLike, reason: str = "rejected by a reviewer") -> None:
         """Somebody at the vendor rejects the order."""
@@ -161,8 +167,14 @@ class People:
         self._world.plans[phone_number] = plan
         return plan
 
-    def _awaiting_signature(self, order: OrderLike) -> HostingOrder:
-        found = self.order(order)
+    def _is_signed(self, order: HostingOrder) -> bool:
+        return any(
+            letter.state == "signed"
+            for letter in self._world.letters
+            if letter.hosting_order_id == order.hosting_order_id
+        )
+
+    def _awaiting_signature(self, found: HostingOrder) -> HostingOrder:
         if found.letter_kind not in {"DIRECT", "RESELLER"}:
             raise ValueError(f"order {found.hosting_order_id} has no letter to sign")
         _check_open(found)

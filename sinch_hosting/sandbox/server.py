@@ -145,6 +145,7 @@ class Sandbox(People):
             raise
         self._port = int(runner.addresses[0][1])
         self._runner = runner
+        self._callbacks.is_open = True
         self._world.clock.run_due()
         return self
 

@@ -286,6 +286,9 @@ async def test_stopping_leaves_no_delivery_behind(open_api):
         sandbox.reject(order_id)
         await api.ok("GET", "/callbackConfiguration")
     assert sandbox.callbacks[0].attempts == []
+    # Nor does what happens later start one.
+    sandbox._world.event(url, "IMPORTED_NUMBER", "DELETE", N1)
+    assert sandbox.callbacks[-1].state == "waiting"
     hanging.set()
     server.close()
     await server.wait_closed()

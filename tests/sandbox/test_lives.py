@@ -61,7 +61,11 @@ async def test_a_letter_left_lying_holds_the_order(api, open_api):
         sandbox.advance(days=365)
         assert sandbox.order(order_id).state == "WAITING_FOR_LOA_SIGNATURE"
         sandbox.sign_letter(order_id)
+        sandbox.sign_letter(order_id)
+        with pytest.raises(ValueError, match="no letter waits"):
+            sandbox.decline_letter(order_id)
         sandbox.advance(days=1)
+        assert states(sandbox, order_id).count("IN_PROGRESS") == 1
         assert sandbox.order(order_id).state == "COMPLETED"
 
 
