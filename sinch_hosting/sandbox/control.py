@@ -15,7 +15,7 @@ from attrs import asdict, define
 from .checks import is_loopback, read_json
 from .clock import wire_time
 from .errors import Refusal, invalid, not_found, shown
-from .http import json_response, read_body
+from .http import Dropped, json_response, read_body
 from .orders_life import report
 from .wire import imported_response_json, order_json, order_number_json, qualified_json
 
@@ -58,6 +58,8 @@ class Control:
             return json_response(self._do(request.method, path.removeprefix("/"), body))
         except Refusal as refusal:
             failure = refusal
+        except Dropped:
+            return web.Response()
         except UnicodeDecodeError:
             failure = Refusal(400, "the path cannot be decoded")
         except LookupError as error:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 LARGEST_BODY = 1 << 20
 """Bytes in a request's body; more is answered 413."""
-BODY_TIMEOUT = 30.0
+BODY_TIMEOUT = 10.0
 """Seconds of real time in which a body must arrive."""
 
 _BEFORE = frozenset(
@@ -45,7 +45,7 @@ _log = logging.getLogger("sinch_hosting.sandbox")
 
 
 class Dropped(Exception):
-    """The connection is to be cut without an answer."""
+    """The connection is to be cut without an answer, or the client has cut it."""
 
 
 @define(eq=False)
@@ -74,7 +74,7 @@ class Service:
                 return await self._token(request, record)
             return await self._api(request, record)
         except Dropped:
-            record.outcome = record.fault.rpartition(" ")[2]
+            record.outcome = record.fault.rpartition(" ")[2] or "hung up"
             if request.transport is not None:
                 request.transport.abort()
             return web.Response()
@@ -242,7 +242,11 @@ class Service:
 
 
 async def read_body(request: web.BaseRequest) -> bytes:
-    """The request's body; raises `Refusal` for one that is too long, broken or too slow."""
+    """The request's body.
+
+    Raises `Refusal` for one that is too long, broken or too slow, `Dropped` where the client
+    hung up before it was complete.
+    """
     if (request.content_length or 0) > LARGEST_BODY:
         raise Refusal(413, f"a body may have at most {LARGEST_BODY} bytes")
     if request.headers.get("Expect", "").lower() == "100-continue":
@@ -256,6 +260,8 @@ async def read_body(request: web.BaseRequest) -> bytes:
                 found += chunk
                 if len(found) > LARGEST_BODY:
                     raise Refusal(413, f"a body may have at most {LARGEST_BODY} bytes")
+    except ConnectionError as error:
+        raise Dropped from error
     except TimeoutError as error:
         raise Refusal(408, "the body did not arrive in time") from error
     except (web.RequestPayloadError, ValueError) as error:

@@ -239,7 +239,8 @@ class Letter:
 class RequestRecord:
     """One request as the sandbox saw it.
 
-    ``outcome`` says what became of it: ``answered``, ``refused``, or the fault that struck.
+    ``outcome`` says what became of it: ``answered``, ``refused``, ``hung up`` (by the client), or
+    the fault that struck.
     ``acted`` is true where the sandbox's state may have changed by it. ``status`` is 0 where no
     answer was given. ``body`` is the decoded JSON, or ``None``; secrets in it are blanked.
     """

@@ -115,6 +115,37 @@ async def test_a_body_that_never_ends_is_a_408(sandbox, api, monkeypatch):
     assert b"408" in answer
 
 
+@pytest.mark.parametrize("path", ["/v1/projects/{}/qualifiedNumbers:addNumbers", "/_sandbox/step"])
+@pytest.mark.parametrize(
+    "body", ["Content-Length: 9\r\n\r\n[", "Transfer-Encoding: chunked\r\n\r\n5\r\n["]
+)
+async def test_a_client_that_hangs_up_leaves_no_traceback(sandbox, api, path, body):
+    """A connection that ends within a body is noted, and that is all."""
+    _, writer = await asyncio.open_connection("127.0.0.1", sandbox.port)
+    path = path.format(sandbox.project_id)
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: {api.headers['Authorization']}"
+    )
+    writer.write(f"{head}\r\n{body}".encode())
+    await writer.drain()
+    await api.ok("GET", "/callbackConfiguration")
+    writer.close()
+    await writer.wait_closed()
+    for _ in range(1000):
+        if sandbox.requests[0].outcome or path.startswith("/_sandbox"):
+            break
+        await asyncio.sleep(0.001)
+    outcomes = [record.outcome for record in sandbox.requests]
+    assert outcomes.count("hung up") == int(path.startswith("/v1"))
+
+
+@pytest.mark.parametrize("encoding", ["deflate", "br", "zstd", "unheard-of"])
+async def test_a_body_in_a_broken_encoding_is_a_400(api, encoding):
+    """An encoding that cannot be undone is the client's mistake."""
+    headers = {"Content-Encoding": encoding}
+    assert (await raw(api, "POST", "/qualifiedNumbers:addNumbers", b"abc", **headers))[0] == 400
+
+
 async def test_a_body_that_waits_to_be_asked_for_is_asked_for(sandbox, api):
     """Expect: 100-continue is answered at once, as curl needs it; the request then works."""
     body = b'{"phoneNumbers": ["+12025550134"]}'
