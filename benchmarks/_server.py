@@ -1,6 +1,6 @@
 """A loopback server in a process of its own, so that its CPU is nobody else's.
 
-It answers a token to every POST and one hosting order to everything else, and does next to
+It answers a token to every POST and one of two hosting orders to everything else, and does next to
 nothing for that: the service is far away and takes no time from its client's cores.
 """
 
@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import cast
 
 ORDER_ID = "01J9ZQ5W8M3T7X2R4K6N8P0VBC"
-_ORDER = {
+IMPORT_ID = "01J9ZQ9C4D6E8F0G2H4J6K8M0N"
+_ORDER: dict[str, object] = {
     "projectId": "6f4e1b0a-2d3c-4b5a-8f7e-9d0c1b2a3f4e",
     "hostingOrderId": ORDER_ID,
     "displayName": "Spring launch",
@@ -43,6 +44,12 @@ _ORDER = {
     },
     "callbackUrl": "https://example.com/callback",
 }
+_IMPORT = {
+    **{name: value for name, value in _ORDER.items() if name != "textEnableInfo"},
+    "hostingOrderId": IMPORT_ID,
+    "type": "IMPORT",
+    "state": "IN_PROGRESS",
+}
 _TOKEN = {"access_token": "t" * 800, "token_type": "bearer", "expires_in": 3600}
 
 
@@ -63,14 +70,17 @@ def _answer(body: object) -> bytes:
 class _Connection(asyncio.Protocol):
     """Takes what it reads for whole requests: on loopback they come in one piece."""
 
-    order, token = _answer(_ORDER), _answer(_TOKEN)
+    order, small, token = _answer(_ORDER), _answer(_IMPORT), _answer(_TOKEN)
+    small_id = IMPORT_ID.encode()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.write = cast("asyncio.Transport", transport).write
 
     def data_received(self, data: bytes) -> None:
-        if b"\r\n\r\n" in data:
-            self.write(self.token if data.startswith(b"POST") else self.order)
+        if data.startswith(b"POST"):
+            self.write(self.token)
+        elif data.startswith(b"GET"):
+            self.write(self.small if self.small_id in data else self.order)
 
 
 async def _serve() -> None:

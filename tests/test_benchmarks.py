@@ -27,6 +27,7 @@ def _benchmarks_importable(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_a_benchmark_prints_its_table(name: str, said: str) -> None:
+    """Each question is answered by one command, in its short form."""
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks", name, "--short"],
         cwd=ROOT,
@@ -41,6 +42,7 @@ def test_a_benchmark_prints_its_table(name: str, said: str) -> None:
 
 
 def test_a_call_is_followed_in_one_sitting() -> None:
+    """The design's promise: at most six files and twelve frames down to aiohttp."""
     call_path = import_module("benchmarks.call_path")
 
     files, frames = call_path.measure()
@@ -50,6 +52,7 @@ def test_a_call_is_followed_in_one_sitting() -> None:
 
 
 def test_a_question_is_found_by_its_file_alone() -> None:
+    """A new file is a new benchmark; nothing lists them."""
     names = import_module("benchmarks.__main__").names()
 
     assert {"overhead", "decode", "startup", "call_path"} <= set(names)
@@ -57,6 +60,7 @@ def test_a_question_is_found_by_its_file_alone() -> None:
 
 
 def test_an_unknown_question_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """A misspelt name does not pass for a run."""
     main = import_module("benchmarks.__main__").main
 
     with pytest.raises(SystemExit):
@@ -66,12 +70,14 @@ def test_an_unknown_question_is_refused(capsys: pytest.CaptureFixture[str]) -> N
 
 
 def test_the_page_is_as_large_as_the_issue_says() -> None:
+    """500 order numbers are about 379 kB."""
     raw = import_module("benchmarks.decode").page()
 
     assert 360_000 < len(raw) < 400_000
 
 
 def test_a_ratio_is_the_median_of_pairs() -> None:
+    """One noisy pair does not move it."""
     table = import_module("benchmarks._table")
 
     assert table.show_ratio([2.0, 30.0, 8.0], [1.0, 10.0, 8.0]) == "2.00"
