@@ -51,8 +51,8 @@ async def _measure(address: str, rounds: int) -> dict[str, list[float]]:
     header = {"Authorization": f"Bearer {'t' * 800}"}
     async with (
         aiohttp.ClientSession(headers=header) as session,
-        _client(address, requests_per_second=1e9) as paced,
-        _client(address) as plain,
+        client(address, requests_per_second=1e9) as paced,
+        client(address) as plain,
     ):
         url = f"{address}/v1/projects/project/hostingOrders/{ORDER_ID}"
         small = f"{address}/v1/projects/project/hostingOrders/{IMPORT_ID}"
@@ -69,7 +69,8 @@ async def _measure(address: str, rounds: int) -> dict[str, list[float]]:
         return await _alternate(calls, rounds)
 
 
-def _client(address: str, **settings: Any) -> SinchHosting:
+def client(address: str, **settings: Any) -> SinchHosting:
+    """A client of the loopback server."""
     return SinchHosting(
         "project", "key", "secret", base_url=address, auth_url=f"{address}/token", **settings
     )
