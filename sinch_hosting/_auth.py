@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import html
 import logging
+import re
 from base64 import b64encode
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol
 
 from attrs import field, frozen
@@ -21,6 +23,8 @@ _LATEST_RENEWAL = 300.0
 _MARGIN = 5.0
 _LONGEST_MARGIN_SHARE = 0.1
 _PAUSE_AFTER_FAILURE = 5.0
+# This much of a secret at the end of a text is taken for one that was cut.
+_TELLING = 5
 
 
 class Secret(str):
@@ -30,6 +34,36 @@ class Secret(str):
 
     def __repr__(self) -> str:
         return "'***'"
+
+
+class SecretBytes(bytes):
+    """The same for a body that holds a secret."""
+
+    def __repr__(self) -> str:
+        return "b'***'"
+
+
+def mask(text: str, secrets: Iterable[str]) -> str:
+    """The text without the secrets, however JSON, a URL or HTML would spell them."""
+    for secret in secrets:
+        text = re.sub("".join(map(_spellings, secret)), "***", text)
+        # In a text that was cut short the last one may be, too.
+        for length in range(len(secret) - 1, _TELLING, -1):
+            if text.endswith(secret[:length]):
+                text = text[:-length] + "***"
+                break
+    return text
+
+
+def _spellings(character: str) -> str:
+    """A pattern for a character, which is written as it is or escaped."""
+    if character.isalnum() and character.isascii():
+        return character
+    units = character.encode("utf-16-be").hex()
+    in_json = "".join(rf"\\+u{units[at : at + 4]}" for at in range(0, len(units), 4))
+    in_url = "".join(f"%{byte:02x}" for byte in character.encode())
+    in_html = rf"{re.escape(html.escape(character))}|&#0*{ord(character)};|&#x0*{ord(character):x};"
+    return rf"(?i:\\*{re.escape(character)}|{in_json}|{in_url}|{in_html})"
 
 
 @frozen

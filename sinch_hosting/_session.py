@@ -23,11 +23,21 @@ from yarl import URL
 
 from . import _wire, errors
 from ._answers import AccessToken
-from ._auth import Authorization, Basic, Secret, Token, TokenCache, basic_header
+from ._auth import (
+    Authorization,
+    Basic,
+    Secret,
+    SecretBytes,
+    Token,
+    TokenCache,
+    basic_header,
+    mask,
+)
 from ._operations import OPERATIONS, Kind, Operation
 from ._retry import Clock, Gate, RetryPolicy, Sleep, leaves_open, with_retries
 from ._validators import check_positive
 from ._version import __version__
+from .models import CallbackConfiguration
 
 T = TypeVar("T")
 Query = Mapping[str, str | int | None]
@@ -53,6 +63,7 @@ _TOTAL, _CONNECT, _READ = 60.0, 10.0, 30.0
 _CONNECT_SHARE = 0.8
 # What the service documents, for an answer that does not say how long its token lives.
 _TOKEN_LIFE = 3600.0
+_WITHHELD = "(withheld)"
 _CLOSED = "the client is closed; make another SinchHosting"
 _GET_TOKEN = Operation("the token endpoint", "POST", "", Kind.READ)
 
@@ -256,7 +267,7 @@ class Session:
             operation,
             answer_type,
             self._url(operation, identifiers, query),
-            None if body is None else json.dumps(body).encode(),
+            None if body is None else _encoded(body),
             _HEADERS[operation.loses_answers, body is not None],
             None if body is None else body.get("hmacSecret"),
         )
@@ -308,12 +319,20 @@ class Session:
                 status, headers, raw = await self._send(bound, call, header, tries)
         finally:
             bound.slots.release()
-        name = call.operation.name
         hide = partial(self._hide, header, call.secret)
+        if call.answer_type is CallbackConfiguration:
+            hide = partial(_withhold_unless_masked, hide)
+        error: errors.SinchHostingError
         if 200 <= status < 300:
-            return _wire.decode(name, raw, call.answer_type, hide)
-        error = _wire.api_error(name, status, headers, raw, hide)
-        error.after_lost_answer = call.sends > 1
+            try:
+                return _wire.decode(call.operation.name, raw, call.answer_type, hide)
+            except errors.DecodeError as undecoded:
+                error = undecoded.with_traceback(None)
+        else:
+            error = _wire.api_error(call.operation.name, status, headers, raw, hide)
+            error.after_lost_answer = call.sends > 1
+        # Tracebacks may be shown with all variables: none of their frames holds the answer.
+        del raw, headers
         raise error
 
     async def _turn(self, bound: _Bound, operation: Operation) -> None:
@@ -347,10 +366,10 @@ class Session:
             return status, response.headers, raw
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             # aiohttp shows a proxy's address whole, so a cause with a password is left out.
-            cause = None if _USERINFO.search(str(error)) else error
+            cause = None if _USERINFO.search(str(error)) else _without_frames(error)
             raise _transport_error(call.operation.name, error) from cause
         except (RuntimeError, ValueError) as error:
-            raise _usage_error(bound, error) from error
+            raise _usage_error(bound, error) from _without_frames(error)
         except asyncio.CancelledError:
             if call.operation.loses_answers:
                 _log.warning("%s was cancelled: it may have been carried out", call.operation.name)
@@ -377,11 +396,8 @@ class Session:
 
     def _hide(self, header: Secret, secret: str | None, text: str) -> str:
         """The text without any of the secrets that this call knows, were they echoed."""
-        token = header.partition(" ")[2]
-        for hidden in (self._credentials.key_secret, token, secret):
-            if hidden:
-                text = text.replace(hidden, "***")
-        return text
+        known = (self._credentials.key_secret, header.partition(" ")[2], secret)
+        return mask(text, filter(None, known))
 
     # ------------------------------------------------------------- token
 
@@ -398,13 +414,19 @@ class Session:
         header = basic_header(mine.key_id, mine.key_secret)
         status, headers, raw = await self._send(bound, call, header, tries)
         hide = partial(self._hide, header, None)
+        error: errors.SinchHostingError
         if 200 <= status < 300:
-            return _usable(_wire.decode(_GET_TOKEN.name, raw, AccessToken, hide))
-        if status in (400, 401, 403):
-            refused = _wire.api_error(_GET_TOKEN.name, 401, headers, raw, hide)
-            refused.add_note("Check SINCH_KEY_ID and SINCH_KEY_SECRET, and that the key is active.")
-            raise refused
-        raise _wire.api_error(_GET_TOKEN.name, status, headers, raw, hide)
+            try:
+                return _usable(_wire.decode(call.operation.name, raw, AccessToken, _withhold))
+            except errors.DecodeError as undecoded:
+                error = undecoded.with_traceback(None)
+        elif status in (400, 401, 403):
+            error = _wire.api_error(call.operation.name, 401, headers, raw, hide)
+            error.add_note("Check SINCH_KEY_ID and SINCH_KEY_SECRET, and that the key is active.")
+        else:
+            error = _wire.api_error(call.operation.name, status, headers, raw, hide)
+        del raw, headers
+        raise error
 
 
 # What was asked for once is often asked for again: a poll reads one order many times.
@@ -415,16 +437,31 @@ def _address(root: str, name: str, *identifiers: tuple[str, str]) -> URL:
 
 def _usable(answer: AccessToken) -> Token:
     """The token of an answer; `DecodeError` where it could not be sent in a header."""
-    token = answer.access_token
+    token = Secret(answer.access_token)
     try:
         life = _TOKEN_LIFE if answer.expires_in is None else float(answer.expires_in)
     except ValueError:
         life = _TOKEN_LIFE
     if not token or not token.isascii() or not token.isprintable():
         raise errors.DecodeError(
-            _GET_TOKEN.name, path="access_token", reason="expected a token", body="(withheld)"
+            _GET_TOKEN.name, path="access_token", reason="expected a token", body=_WITHHELD
         )
     return Token(value=token, expires_in=life)
+
+
+def _encoded(body: Mapping[str, Any]) -> bytes:
+    raw = json.dumps(body).encode()
+    return SecretBytes(raw) if "hmacSecret" in body else raw
+
+
+def _withhold(_: str) -> str:
+    return _WITHHELD
+
+
+def _withhold_unless_masked(hide: _wire.Hide, text: str) -> str:
+    """A text that may hold a secret which nobody here knows: shown where that was found."""
+    shown = hide(text)
+    return shown if "***" in shown or "secret" not in shown.lower() else _WITHHELD
 
 
 async def _authorize(auth: Authorization) -> Secret:
@@ -446,6 +483,15 @@ _NEVER_OPENED = (
     aiohttp.ClientHttpProxyError,
     aiohttp.ServerFingerprintMismatch,
 )
+
+
+def _without_frames(error: BaseException) -> BaseException:
+    """The error without aiohttp's variables: headers, bodies, and the half of an answer."""
+    link: BaseException | None = error
+    while link is not None:
+        link.__traceback__ = None
+        link = link.__cause__ or link.__context__
+    return error
 
 
 _USERINFO = re.compile(r"//[^/@\s]*@")

@@ -94,6 +94,7 @@ class SinchHosting:
     qualified_numbers: QualifiedNumbers
     hosting_orders: HostingOrders
     callback_configuration: Callbacks
+    _shown = "<SinchHosting>"  # until it is made: a dump of variables may ask before
 
     def __init__(
         self,
@@ -118,6 +119,8 @@ class SinchHosting:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
+        if isinstance(key_secret, str):
+            key_secret = Secret(key_secret)  # it shows in no dump of variables from here on
         retry, poll = retry or RetryPolicy(), poll or PollPolicy()
         traces = tuple(trace_configs)
         if session is not None and (traces or trust_env):
@@ -166,6 +169,8 @@ class SinchHosting:
             for name, variable in {**_REQUIRED, **_OPTIONAL}.items()
             if name not in overrides
         }
+        if "key_secret" in settings:
+            settings["key_secret"] = Secret(settings["key_secret"])
         missing = [_REQUIRED[name] for name in _REQUIRED if settings.get(name) == ""]
         if missing:
             raise ConfigurationError(
@@ -217,7 +222,9 @@ def _credentials(
         raise ConfigurationError(str(error)) from None
     for name, url in {"base_url": base_url, "auth_url": auth_url}.items():
         parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
+        if parts.username is not None or parts.password is not None:
+            raise ConfigurationError(f"{name}: must hold no credentials; pass key_id, key_secret")
+        if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ConfigurationError(f"{name} = {url!r}: must be a whole http(s) address")
     return Credentials(
         project_id=project_id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .._auth import Secret
 from .._requests import UpdateCallbackConfiguration
 from .._session import Session
 from .._wire import encode
@@ -29,6 +30,8 @@ class Callbacks:
         it. Raises `InvalidRequest` for an empty secret, and what every call raises; no error
         shows the secret. Safe to repeat.
         """
+        if isinstance(hmac_secret, str):
+            hmac_secret = Secret(hmac_secret)  # it shows in no dump of variables from here on
         request = UpdateCallbackConfiguration(hmac_secret=hmac_secret)
         try:
             return await self._session.request(
