@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from itertools import count
 from typing import Literal
 
 from .. import _validators as check
@@ -84,17 +85,21 @@ class ImportedNumbers:
     async def _settle(self, request: ImportNumber, unknown: OutcomeUnknown) -> ImportedNumber:
         """Look for the number; import it again only where it is not there."""
         pauses = growing(initial=self._retry.initial, factor=2, maximum=self._retry.maximum)
-        for _ in range(self._retry.max_tries - 1):
+        for tries in count(1):
             await self._session.sleep(next(pauses))
             try:
                 number = await self.get(request.phone_number)
             except NotFound:
+                if tries >= self._retry.max_tries:
+                    break
                 try:
                     return await self._import(request)
                 except (OutcomeUnknown, Conflict):
                     continue  # the next look tells whose it is
             except SinchHostingError as failed:
-                raise unknown from failed  # a look-up that fails is not an absence
+                # A look-up that fails is not an absence; the cause stays what took the answer.
+                unknown.add_note(f"Looking for the number failed, too: {failed}")
+                break
             if _is_linked_as(number, request.sms_configuration):
                 return number
             raise _imported_otherwise(number)

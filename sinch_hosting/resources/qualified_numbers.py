@@ -55,7 +55,8 @@ class QualifiedNumbers:
                 looks = (self.get(number) for number in request.phone_numbers)
                 return tuple(await _gathered(looks))
             except SinchHostingError as failed:
-                raise unknown from failed
+                unknown.add_note(f"Looking for the numbers failed, too: {failed}")
+                raise unknown from unknown.__cause__
         return answer.qualified_numbers
 
     async def get(self, phone_number: str) -> QualifiedNumber:
