@@ -406,8 +406,10 @@ class HostingOrders:
         `ExceptionGroup` of what `order.wait_until` raises, each with its order in `.last`. Safe
         to repeat.
         """
+        wanted = parse_state(OrderState, state, "state")
+        check.optional(timeout, check.check_seconds, "timeout")
         results = await asyncio.gather(
-            *(self.wait_for(order, state, timeout=timeout) for order in orders),
+            *(self.wait_for(order, wanted, timeout=timeout) for order in orders),
             return_exceptions=True,
         )
         failed = [result for result in results if isinstance(result, BaseException)]
