@@ -3,7 +3,11 @@
 import sys
 import zipfile
 
-WANTED = {"sinch_hosting/py.typed", "sinch_hosting/cli/sample-numbers.csv"}
+WANTED = {
+    "sinch_hosting/py.typed",
+    "sinch_hosting/cli/sample-numbers.csv",
+    "sinch_hosting/sandbox/page.html",
+}
 
 names = set(zipfile.ZipFile(sys.argv[1]).namelist())
 missing = WANTED - names

@@ -28,6 +28,7 @@ class AwaitingEvaluator(PythonEvaluator):
     """Runs a block with top-level await on the runner in the document's namespace."""
 
     def __call__(self, example: Example) -> None:
+        """Run one block."""
         source = pad(example.parsed, example.line + example.parsed.line_offset)
         code: CodeType = compile(
             source, str(example.path), "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True
