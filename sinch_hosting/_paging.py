@@ -110,6 +110,10 @@ class Pages(Generic[T]):
                 raise PageTokenRepeated(self._operation, token)
 
     def _without(self, seen: set[Hashable], page: Page[T]) -> Page[T]:
-        fresh = tuple(item for item in page.items if self._key(item) not in seen)
-        seen.update(self._key(item) for item in fresh)
-        return evolve(page, items=fresh)
+        fresh: list[T] = []
+        for item in page.items:
+            key = self._key(item)
+            if key not in seen:
+                seen.add(key)
+                fresh.append(item)
+        return evolve(page, items=tuple(fresh))

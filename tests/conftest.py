@@ -403,6 +403,20 @@ async def borrowed() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 @pytest.fixture
+def other_tasks() -> Callable[[], set[asyncio.Task[Any]]]:
+    """Tells the tasks there are besides the test's own and those of the scripted service."""
+
+    def others() -> set[asyncio.Task[Any]]:
+        return {
+            task
+            for task in asyncio.all_tasks() - {asyncio.current_task()}
+            if task.get_coro().__qualname__ != "RequestHandler.start"
+        }
+
+    return others
+
+
+@pytest.fixture
 def no_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
     """Random pauses as long as they can be, so that their times can be told."""
     monkeypatch.setattr("backoff.full_jitter", lambda seconds: seconds)

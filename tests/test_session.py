@@ -474,9 +474,8 @@ async def held_at(stage, service, clock, make_client):
 
 
 @pytest.mark.parametrize("stage", ["token", "answer", "body", "queue", "pause", "gate"])
-async def test_cancelling_leaves_nothing_behind(service, clock, make_client, stage):
+async def test_cancelling_leaves_nothing_behind(service, clock, make_client, other_tasks, stage):
     """Wherever a request is cancelled: no task, no used slot and no busy connection stays."""
-    before = asyncio.all_tasks()
     client, hold, tasks = await held_at(stage, service, clock, make_client)
     for task in tasks:
         task.cancel()
@@ -491,8 +490,7 @@ async def test_cancelling_leaves_nothing_behind(service, clock, make_client, sta
     await service.wait_for(lambda: service.open_connections <= 1)
     await client.aclose()
     await service.wait_for(lambda: service.open_connections == 0)
-    ours = {t for t in asyncio.all_tasks() - before if "aiohttp/web" not in repr(t)}
-    assert ours == set()
+    assert other_tasks() == set()
 
 
 @pytest.mark.parametrize("stage", ["token", "answer"])

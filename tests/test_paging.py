@@ -1,0 +1,208 @@
+"""Walking lists page by page."""
+
+from __future__ import annotations
+
+import pytest
+
+from sinch_hosting import InvalidRequest, NotFound, OrderState, Page, Pages, PageTokenRepeated
+
+
+class Listing:
+    """A list as `Pages` sees it: per state a chain of pages by token, each asked for in turn."""
+
+    def __init__(self, **chains):
+        self.chains = chains
+        self.asked = []
+        self.fails_at = None
+
+    async def fetch(self, state, token):
+        """One page; items are texts, and their keys the part before a colon."""
+        self.asked.append((state, token))
+        if len(self.asked) == self.fails_at:
+            raise NotFound("gone", operation="List", status_code=404)
+        chain = self.chains[str(state)]
+        items, following = chain[token]
+        return Page(items=tuple(items), next_page_token=following, total_size=None, state=state)
+
+    def pages(self, *states, **options):
+        """The list over some states."""
+        return Pages(
+            "List", self.fetch, lambda item: item.split(":")[0], states=states or (None,), **options
+        )
+
+
+def chain(*pages):
+    """Pages that follow each other, under the tokens t1, t2, …"""
+    tokens = [None, *(f"t{n}" for n in range(1, len(pages)))]
+    following = [*tokens[1:], None]
+    return {
+        token: (items, then) for token, items, then in zip(tokens, pages, following, strict=True)
+    }
+
+
+async def everything(walk):
+    """All that a walk gives."""
+    return [each async for each in walk]
+
+
+async def test_items_of_all_pages_in_order():
+    """Pages that are empty do not end a list; an absent token does."""
+    listing = Listing(**{"None": chain(["a"], [], [], ["b", "c"], [])})
+    assert await everything(listing.pages()) == ["a", "b", "c"]
+    assert len(listing.asked) == 5
+
+
+async def test_pages_come_with_their_tokens():
+    """Each tells where the next one starts, the last one that there is none."""
+    listing = Listing(**{"None": chain(["a"], [], ["b"])})
+    pages = await everything(listing.pages().pages())
+    assert [(page.items, page.next_page_token) for page in pages] == [
+        (("a",), "t1"),
+        ((), "t2"),
+        (("b",), None),
+    ]
+
+
+async def test_a_list_is_read_as_it_is_walked():
+    """No page is asked for before its items are wanted."""
+    listing = Listing(**{"None": chain(["a", "b"], ["c"])})
+    walk = aiter(listing.pages())
+    assert listing.asked == []
+    assert [await anext(walk), await anext(walk)] == ["a", "b"]
+    assert len(listing.asked) == 1
+    await walk.aclose()
+
+
+async def test_each_walk_starts_anew():
+    """The same object can be walked twice."""
+    listing = Listing(**{"None": chain(["a"], ["b"])})
+    pages = listing.pages()
+    assert await everything(pages) == await everything(pages) == ["a", "b"]
+
+
+async def test_two_walks_at_once_do_not_disturb_each_other():
+    """Each has its own place."""
+    pages = Listing(**{"None": chain(["a"], ["b"])}).pages()
+    one, other = aiter(pages), aiter(pages)
+    found = [await anext(one), await anext(other), await anext(one), await anext(other)]
+    assert found == ["a", "a", "b", "b"]
+    for walk in (one, other):
+        await walk.aclose()
+
+
+@pytest.mark.parametrize(
+    ("rounds", "given"),
+    [
+        ({None: (["a"], "x"), "x": (["b"], "x")}, ["a", "b"]),
+        ({None: (["a"], "x"), "x": (["b"], "y"), "y": (["c"], "x")}, ["a", "b", "c"]),
+    ],
+    ids=["the same again", "a longer round"],
+)
+async def test_a_repeated_token_ends_the_walk(rounds, given):
+    """After the items that came with it: `PageTokenRepeated`, with the token."""
+    listing = Listing(**{"None": rounds})
+    walk = aiter(listing.pages())
+    assert [await anext(walk) for _ in given] == given
+    with pytest.raises(PageTokenRepeated) as caught:
+        await anext(walk)
+    assert caught.value.page_token == "x"
+    assert len(listing.asked) == len(given)
+
+
+async def test_a_token_that_leads_back_to_the_start_is_repeated():
+    """So it is where the walk began with it."""
+    listing = Listing(**{"None": {"x": (["a"], "x")}})
+    walk = aiter(listing.pages(page_token="x"))
+    assert await anext(walk) == "a"
+    with pytest.raises(PageTokenRepeated):
+        await anext(walk)
+
+
+async def test_a_walk_goes_on_from_a_token():
+    """`page_token` starts in the middle; an empty one is none."""
+    listing = Listing(**{"None": chain(["a"], ["b"], ["c"])})
+    assert await everything(listing.pages(page_token="t1")) == ["b", "c"]
+    assert await everything(listing.pages(page_token="")) == ["a", "b", "c"]
+
+
+async def test_what_ends_a_walk_early_leaves_where_it_was():
+    """`state` and `page_token` name the page that was asked for last: go on from there."""
+    listing = Listing(DRAFT=chain(["a"]), SUBMITTED=chain(["b"], ["c"], ["d"]))
+    listing.fails_at = 3
+    pages = listing.pages(OrderState.DRAFT, OrderState.SUBMITTED)
+    walk = aiter(pages)
+    assert [await anext(walk), await anext(walk)] == ["a", "b"]
+    with pytest.raises(NotFound):
+        await anext(walk)
+    assert (pages.state, pages.page_token) == (OrderState.SUBMITTED, "t1")
+    again = listing.pages(pages.state, page_token=pages.page_token)
+    assert await everything(again) == ["c", "d"]
+
+
+async def test_a_break_leaves_where_it_was():
+    """The page whose items were being given is the one to read again."""
+    pages = Listing(**{"None": chain(["a"], ["b", "c"], ["d"])}).pages()
+    async for item in pages:
+        if item == "b":
+            break
+    assert pages.page_token == "t1"
+
+
+async def test_several_states_one_after_the_other():
+    """Each from its first page to its last, and what moved between them comes once."""
+    listing = Listing(
+        DRAFT=chain(["a:draft"], ["b:draft"]),
+        SUBMITTED=chain(["b:submitted", "c:submitted"]),
+        COMPLETED=chain(["a:completed"], ["d:completed"]),
+    )
+    pages = listing.pages(OrderState.DRAFT, OrderState.SUBMITTED, OrderState.COMPLETED)
+    found = await everything(pages)
+    assert found == ["a:draft", "b:draft", "c:submitted", "d:completed"]
+    assert [state for state, _ in listing.asked] == [
+        "DRAFT",
+        "DRAFT",
+        "SUBMITTED",
+        "COMPLETED",
+        "COMPLETED",
+    ]
+
+
+async def test_pages_of_several_states_name_theirs():
+    """Those whose items were all seen before are empty, and still come with their token."""
+    listing = Listing(DRAFT=chain(["a"]), SUBMITTED=chain(["a"], ["b"]))
+    pages = listing.pages(OrderState.DRAFT, OrderState.SUBMITTED).pages()
+    assert [(p.state, p.items, p.next_page_token) async for p in pages] == [
+        ("DRAFT", ("a",), None),
+        ("SUBMITTED", (), "t1"),
+        ("SUBMITTED", ("b",), None),
+    ]
+
+
+async def test_an_item_that_comes_twice_in_a_page_of_several_states_comes_once():
+    """Without duplicates means without duplicates."""
+    listing = Listing(DRAFT=chain(["a", "a"]), SUBMITTED=chain(["b", "b", "a"]))
+    found = await everything(listing.pages(OrderState.DRAFT, OrderState.SUBMITTED))
+    assert found == ["a", "b"]
+
+
+async def test_tokens_are_of_one_state_each():
+    """The same token under two states is no repetition."""
+    same = {None: (["a"], "x"), "x": (["b"], None)}
+    listing = Listing(DRAFT=same, SUBMITTED=same)
+    assert await everything(listing.pages(OrderState.DRAFT, OrderState.SUBMITTED)) == ["a", "b"]
+    assert len(listing.asked) == 4
+
+
+def test_a_token_goes_with_one_state():
+    """With several it is `InvalidRequest`: it belongs to the list of one."""
+    with pytest.raises(InvalidRequest) as caught:
+        Listing().pages(OrderState.DRAFT, OrderState.SUBMITTED, page_token="t")
+    assert caught.value.field == "page_token"
+
+
+def test_a_list_prints_where_it_is():
+    """Its operation, its state and its token."""
+    shown = repr(Listing().pages(OrderState.DRAFT, page_token="t"))
+    assert "List" in shown
+    assert "DRAFT" in shown
+    assert "'t'" in shown
