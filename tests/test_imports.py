@@ -1,0 +1,303 @@
+"""The house plan: imports run downward only, and each engine is imported in one place."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from attrs import frozen
+
+import sinch_hosting
+
+ROOT = Path(sinch_hosting.__file__).parent
+PACKAGE = "sinch_hosting"
+
+# From the bottom up. A module may import its own row and the rows before it.
+LAYERS: list[set[str]] = [
+    {"_version", "errors"},
+    {"states", "_validators", "models"},
+    {"_phone_cells", "phone_files"},
+    {
+        *("_wire", "_operations", "_retry", "_paging", "_polling", "_bulk"),
+        *("_requests", "_answers", "callbacks"),
+    },
+    {"_auth"},
+    {"_session"},
+    {"resources"},
+    {"client"},
+    {""},  # the package itself, whose names resolve lazily
+    {"cli", "temporal", "pytest_plugin"},
+]
+LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
+# Third parties that are imported in one place only; the sandbox is a program of its own.
+ONLY_IN = {
+    "backoff": {"_retry"},
+    "aiohttp": {"_session"},
+    "aiolimiter": {"_session"},
+    "cattrs": {"_wire"},
+    "phonenumbers": {"_phone_cells"},
+    "cyclopts": {"cli"},
+    "rich": {"cli"},
+    "temporalio": {"temporal"},
+    "pytest": {"pytest_plugin"},
+}
+
+
+@frozen
+class Import:
+    """One import, as far as it matters here."""
+
+    importer: str
+    """The module below the package, such as `resources.hosting_orders`; `""` is the package."""
+    imported: str
+    """The module, whole."""
+    for_types: bool
+    """Whether only a type checker sees it."""
+    line: int
+    lazy: bool = False
+    """Whether it runs when a function is called, and not when the module is loaded."""
+
+    def __str__(self) -> str:
+        return f"{self.importer or PACKAGE}:{self.line} imports {self.imported}"
+
+    @property
+    def inner(self) -> str | None:
+        """The module below the package that is imported; `None` for another package's."""
+        head, _, rest = self.imported.partition(".")
+        return rest if head == PACKAGE else None
+
+
+def part(module: str) -> str:
+    """The first name below the package: what the plan has a row for."""
+    return module.partition(".")[0]
+
+
+def modules() -> dict[str, Path]:
+    """Every module by its name below the package."""
+    found = {}
+    for path in sorted(ROOT.rglob("*.py")):
+        steps = list(path.relative_to(ROOT).with_suffix("").parts)
+        found[".".join(steps[:-1] if steps[-1] == "__init__" else steps)] = path
+    return found
+
+
+MODULES = modules()
+
+
+class Reader(ast.NodeVisitor):
+    """Collects the imports of one module, whatever they are nested in."""
+
+    def __init__(self, name: str, path: Path) -> None:
+        self.name = name
+        self.package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+        self.found: list[Import] = []
+        self._for_types = False
+        self._lazy = False
+
+    def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        """What is inside runs later."""
+        before, self._lazy = self._lazy, True
+        self.generic_visit(node)
+        self._lazy = before
+
+    visit_AsyncFunctionDef = visit_FunctionDef
+
+    def visit_If(self, node: ast.If) -> None:
+        """Look for `if TYPE_CHECKING:`; its `else` runs."""
+        if "TYPE_CHECKING" not in ast.unparse(node.test):
+            self.generic_visit(node)
+            return
+        self._for_types = True
+        for child in node.body:
+            self.visit(child)
+        self._for_types = False
+        for child in node.orelse:
+            self.visit(child)
+
+    def visit_Import(self, node: ast.Import) -> None:
+        """`import a.b`."""
+        for alias in node.names:
+            self._add(alias.name, node.lineno)
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
+        """`from a import b`, where b may be a module."""
+        base = node.module or ""
+        if node.level:
+            steps = [PACKAGE, *filter(None, self.package.split("."))]
+            kept = steps[: len(steps) - node.level + 1]
+            base = ".".join([*kept, *filter(None, [node.module])])
+        for alias in node.names:
+            below = f"{base}.{alias.name}".removeprefix(f"{PACKAGE}.")
+            is_module = base.split(".")[0] == PACKAGE and below in MODULES
+            self._add(f"{PACKAGE}.{below}" if is_module else base, node.lineno)
+
+    def _add(self, imported: str, line: int) -> None:
+        self.found.append(Import(self.name, imported, self._for_types, line, self._lazy))
+
+
+def read(name: str, source: str, path: Path) -> list[Import]:
+    """The imports of a module's source."""
+    reader = Reader(name, path)
+    reader.visit(ast.parse(source))
+    return reader.found
+
+
+IMPORTS = [
+    found
+    for name, path in MODULES.items()
+    for found in read(name, path.read_text(encoding="utf-8"), path)
+]
+RUNNING = [found for found in IMPORTS if not found.for_types]
+
+
+def below(imports: list[Import]) -> Iterator[tuple[Import, str]]:
+    """The imports of modules of this package, with the module."""
+    for found in imports:
+        if found.inner is not None:
+            yield found, found.inner
+
+
+# ------------------------------------------------------------ the rules
+
+
+def upward(imports: list[Import]) -> list[str]:
+    """The imports that look up."""
+    return [
+        str(found)
+        for found, inner in below(imports)
+        if "sandbox" not in (part(found.importer), part(inner))
+        and LEVEL[part(inner)] > LEVEL[part(found.importer)]
+    ]
+
+
+def test_the_plan_has_a_place_for_every_module() -> None:
+    """A new module is put into the plan before anything imports it."""
+    assert {part(name) for name in MODULES} <= set(LEVEL) | {"sandbox"}
+    assert len(IMPORTS) > 100
+
+
+def test_imports_run_downward() -> None:
+    """A running import looks at its own row or below; one for types may look up."""
+    assert upward(RUNNING) == []
+
+
+def test_nothing_imports_in_a_circle() -> None:
+    """Not even within a row; an import inside a function comes after all are loaded."""
+    edges: dict[str, set[str]] = {name: set() for name in MODULES}
+    for found, inner in below(RUNNING):
+        if not found.lazy:
+            edges[found.importer].add(inner)
+    done: set[str] = set()
+
+    def walk(name: str, trail: tuple[str, ...]) -> None:
+        assert name not in trail, " -> ".join([*trail, name])
+        if name not in done:
+            for following in sorted(edges[name]):
+                walk(following, (*trail, name))
+            done.add(name)
+
+    for name in edges:
+        walk(name, ())
+    assert done == set(MODULES)
+
+
+def test_errors_import_nothing() -> None:
+    """Nor does the version."""
+    mine = [found for found in RUNNING if found.importer in {"errors", "_version"}]
+    assert {found.imported for found in mine} <= {"__future__", "typing"}
+
+
+def test_the_package_itself_loads_only_its_version() -> None:
+    """Its names resolve when they are first used."""
+    inner = [inner for found, inner in below(RUNNING) if found.importer == ""]
+    assert inner == ["_version"]
+
+
+@pytest.mark.parametrize("engine", ONLY_IN)
+def test_an_engine_is_imported_in_one_place(engine: str) -> None:
+    """Replacing it touches one module; types may be named where the client is made."""
+    users = {
+        (part(found.importer), found.for_types)
+        for found in IMPORTS
+        if found.imported.partition(".")[0] == engine and part(found.importer) != "sandbox"
+    }
+    assert {user for user, for_types in users if not for_types} <= ONLY_IN[engine]
+    assert {user for user, for_types in users if for_types} <= ONLY_IN[engine] | {"client"}
+
+
+def test_engines_that_the_core_needs_are_imported() -> None:
+    """The rule above does not hold because nothing is imported at all."""
+    for engine in ("backoff", "aiohttp", "cattrs", "phonenumbers"):
+        assert any(found.imported.partition(".")[0] == engine for found in RUNNING), engine
+
+
+def test_the_sandbox_shares_no_code_with_the_sdk() -> None:
+    """A converter's bug must not agree with itself on both ends of the wire."""
+    shared = [
+        str(found)
+        for found, inner in below(IMPORTS)
+        if part(found.importer) == "sandbox" and part(inner) != "sandbox"
+    ]
+    assert shared == []
+
+
+def test_the_sdk_does_not_know_the_sandbox() -> None:
+    """Only the command and the fixtures start one."""
+    users = {part(f.importer) for f, inner in below(IMPORTS) if part(inner) == "sandbox"}
+    assert users <= {"sandbox", "cli", "pytest_plugin"}
+
+
+def test_nothing_imports_the_command() -> None:
+    """It is optional, and so is what it needs."""
+    assert {part(f.importer) for f, inner in below(IMPORTS) if part(inner) == "cli"} <= {"cli"}
+
+
+def test_only_the_command_imports_fleets() -> None:
+    """And lazily: inside a function."""
+    users = [f for f, i in below(RUNNING) if part(i) == "temporal" != part(f.importer)]
+    assert {part(user.importer) for user in users} <= {"cli"}
+    assert all(user.lazy for user in users)
+
+
+# ------------------------------------------------------------ the reader itself
+
+
+def test_the_reader_reads_all_kinds_of_imports() -> None:
+    """Absolute, relative, of modules, nested in functions, for types only."""
+    source = """
+import json, aiohttp.web
+from typing import TYPE_CHECKING
+from .. import errors, _validators as check
+from .._wire import encode
+from . import callback_configuration
+from sinch_hosting import models, Order
+if TYPE_CHECKING:
+    from .hosting_orders import HostingOrders
+else:
+    import backoff
+def f():
+    from ..client import SinchHosting
+"""
+    name = "resources.imported_numbers"
+    found = read(name, source, MODULES[name])
+    assert [(one.imported, one.for_types) for one in found] == [
+        ("json", False),
+        ("aiohttp.web", False),
+        ("typing", False),
+        ("sinch_hosting.errors", False),
+        ("sinch_hosting._validators", False),
+        ("sinch_hosting._wire", False),
+        ("sinch_hosting.resources.callback_configuration", False),
+        ("sinch_hosting.models", False),
+        ("sinch_hosting", False),
+        ("sinch_hosting.resources.hosting_orders", True),
+        ("backoff", False),
+        ("sinch_hosting.client", False),
+    ]
+    assert [one.imported for one in found if one.lazy] == ["sinch_hosting.client"]
+    assert upward([one for one in found if not one.for_types]) == [
+        f"{name}:7 imports sinch_hosting",
+        f"{name}:13 imports sinch_hosting.client",
+    ]
