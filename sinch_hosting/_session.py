@@ -364,6 +364,11 @@ class Session:
             raw = await response.read()
             status = response.status
             return status, response.headers, raw
+        except aiohttp.InvalidURL:
+            # It may hold a password; and nothing was sent, so a create is not lost.
+            raise errors.ConfigurationError(
+                "a proxy's address, of the client or of the environment, is no URL"
+            ) from None
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             # aiohttp shows a proxy's address whole, so a cause with a password is left out.
             cause = None if _USERINFO.search(str(error)) else _without_frames(error)

@@ -122,6 +122,7 @@ class SinchHosting:
         if isinstance(key_secret, str):
             key_secret = Secret(key_secret)  # it shows in no dump of variables from here on
         retry, poll = retry or RetryPolicy(), poll or PollPolicy()
+        _check_proxy(proxy)
         traces = tuple(trace_configs)
         if session is not None and (traces or trust_env):
             raise ConfigurationError(
@@ -201,6 +202,19 @@ class SinchHosting:
         again (`UsageError`).
         """
         await self._session.aclose()
+
+
+def _check_proxy(proxy: str | None) -> None:
+    """`ConfigurationError` for an address that aiohttp would not take; it may hold a password."""
+    if proxy is None:
+        return
+    try:
+        parts = urlsplit(proxy)
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname and parts.port != 0)
+    except (ValueError, TypeError, AttributeError):
+        is_address = False
+    if not is_address:
+        raise ConfigurationError("proxy: must be a whole http(s) address")
 
 
 def _credentials(

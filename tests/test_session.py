@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import itertools
 import ssl
+import traceback
 import warnings
 
 import aiohttp
@@ -846,11 +847,39 @@ def test_settings_that_make_no_sense_are_refused(unused_settings, wrong):
     assert next(iter(wrong)) in str(caught.value)
 
 
-async def test_a_proxy_address_that_is_none_is_an_error(service, make_client):
-    """aiohttp's refusal comes as an error of this package."""
-    client = make_client(proxy="socks5://127.0.0.1:1", auth="basic", retry=ONCE)
-    with pytest.raises((UsageError, TransportError, ConfigurationError)):
-        await client.hosting_orders.get("1")
+@pytest.mark.parametrize(
+    "address", ["nonsense", "socks5://127.0.0.1:1", "http://me:pass@[::1", "http://", 5, ""]
+)
+def test_a_proxy_address_that_is_none_is_refused(unused_settings, address):
+    """When the client is made, and without showing it: it may hold a password."""
+    with pytest.raises(ConfigurationError, match="proxy: must be a whole") as caught:
+        SinchHosting(**unused_settings, proxy=address)
+    assert "pass" not in str(caught.value)
+
+
+@pytest.mark.parametrize("call", [read, create])
+async def test_a_proxy_of_the_environment_that_is_none_is_an_error(
+    service, make_client, monkeypatch, call
+):
+    """Nothing can have been sent through it, so a create is no unknown outcome."""
+    monkeypatch.setenv("http_proxy", "http://me:pass@[::1")
+    for variable in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(variable, raising=False)
+    client = make_client(trust_env=True, auth="basic", retry=ONCE)
+    with pytest.raises(ConfigurationError, match="is no URL") as caught:
+        await call(client)
+    assert "pass" not in "".join(traceback.format_exception(caught.value))
+
+
+async def test_what_aiohttp_refuses_is_an_error_of_this_package(service, make_client):
+    """A lender's middleware that fails is the lender's mistake, and said as such."""
+
+    async def broken(_request, _handler):
+        raise RuntimeError("not today")
+
+    async with aiohttp.ClientSession(middlewares=(broken,)) as session:
+        with pytest.raises(UsageError, match="aiohttp refuses the request: not today"):
+            await make_client(session=session).hosting_orders.get("1")
 
 
 async def test_a_gate_that_opens_between_is_waited_for_again(service, clock, make_client):
