@@ -23,8 +23,8 @@ _LATEST_RENEWAL = 300.0
 _MARGIN = 5.0
 _LONGEST_MARGIN_SHARE = 0.1
 _PAUSE_AFTER_FAILURE = 5.0
-# This much of a secret at the end of a text is taken for one that was cut.
-_TELLING = 5
+# More than this much of a secret at the end of a text is taken for one that was cut.
+_TELLING = 8
 
 
 class Secret(str):

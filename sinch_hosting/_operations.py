@@ -52,10 +52,8 @@ class Operation:
     def _(self) -> bool:
         return self.kind in (Kind.CREATE, Kind.NEVER)
 
-    def path(self, identifiers: Mapping[str, str] | None) -> str:
+    def path(self, identifiers: Mapping[str, str]) -> str:
         """The path below the project, identifiers percent-encoded but for the `+`."""
-        if identifiers is None:
-            return self.template
         return self.template.format_map(
             {name: quote(value, safe="+") for name, value in identifiers.items()}
         )

@@ -335,7 +335,7 @@ async def test_relink_of_a_free_number_links_at_once(service, clock, client):
     """Nothing to unlink, nothing to wait for."""
     service.on(*GET, number("", "", **LEFT))
     service.on(*PATCH, number("new", ""))
-    await client.imported_numbers.relink(NUMBER, service_plan_id="new")
+    await client.imported_numbers.relink(NUMBER, service_plan_id="new", timeout=None)
     assert len(service.calls(*PATCH)) == 1
     assert clock.slept == []
 
