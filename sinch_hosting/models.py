@@ -67,6 +67,9 @@ __all__ = [
 ]
 
 
+_text = check.validator(check.check_text)
+
+
 @frozen(kw_only=True)
 class Answered:
     """The base of what the service answers."""
@@ -86,9 +89,9 @@ class AuthorisedPerson(Answered):
     Built by a caller, blank names and an impossible address raise `InvalidRequest`.
     """
 
-    first_name: str = check.field(check.check_text)
-    last_name: str = check.field(check.check_text)
-    email: str = check.field(check.check_email)
+    first_name: str = field(validator=_text)
+    last_name: str = field(validator=_text)
+    email: str = field(validator=check.validator(check.check_email))
 
 
 @frozen(kw_only=True)
@@ -98,12 +101,12 @@ class Address(Answered):
     Built by a caller, a blank part raises `InvalidRequest`.
     """
 
-    building_number: str = check.field(check.check_text)
-    street: str = check.field(check.check_text)
-    city: str = check.field(check.check_text)
-    state: str = check.field(check.check_text)
-    postal_code: str = check.field(check.check_text)
-    country: str = check.field(check.check_text)
+    building_number: str = field(validator=_text)
+    street: str = field(validator=_text)
+    city: str = field(validator=_text)
+    state: str = field(validator=_text)
+    postal_code: str = field(validator=_text)
+    country: str = field(validator=_text)
 
 
 def _check_person(value: object, name: str) -> None:
@@ -128,9 +131,9 @@ class DirectLoa:
     wire_name: ClassVar[str] = "directLoaInfo"
     mails_a_letter: ClassVar[bool] = True
 
-    authorised_person: AuthorisedPerson = check.field(_check_person)
-    address: Address = check.field(_check_address)
-    current_voice_carrier: str = check.field(check.check_text)
+    authorised_person: AuthorisedPerson = field(validator=check.validator(_check_person))
+    address: Address = field(validator=check.validator(_check_address))
+    current_voice_carrier: str = field(validator=_text)
 
 
 @frozen(kw_only=True)
@@ -143,10 +146,10 @@ class ResellerLoa:
     wire_name: ClassVar[str] = "resellerLoaInfo"
     mails_a_letter: ClassVar[bool] = True
 
-    business_name: str = check.field(check.check_text)
-    authorised_person: AuthorisedPerson = check.field(_check_person)
-    address: Address = check.field(_check_address)
-    current_voice_carrier: str = check.field(check.check_text)
+    business_name: str = field(validator=_text)
+    authorised_person: AuthorisedPerson = field(validator=check.validator(_check_person))
+    address: Address = field(validator=check.validator(_check_address))
+    current_voice_carrier: str = field(validator=_text)
 
 
 @frozen(kw_only=True)
