@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Any
 from urllib.parse import quote
 
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 
 
 class Failure(Enum):
@@ -45,12 +45,11 @@ class Operation:
     method: str
     template: str
     kind: Kind
-    loses_answers: bool = field(init=False)
+    loses_answers: bool = field(
+        init=False,
+        default=Factory(lambda self: self.kind in (Kind.CREATE, Kind.NEVER), takes_self=True),
+    )
     """Whether a lost answer leaves it open what was done."""
-
-    @loses_answers.default
-    def _(self) -> bool:
-        return self.kind in (Kind.CREATE, Kind.NEVER)
 
     def path(self, identifiers: Mapping[str, str]) -> str:
         """The path below the project, identifiers percent-encoded but for the `+`."""

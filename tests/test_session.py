@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-import itertools
 import ssl
 import traceback
 import warnings
@@ -391,13 +390,20 @@ async def test_the_clock_of_a_time_out_starts_behind_the_queue(service, make_cli
     assert len(traced.started) == traced.ended == 3
 
 
+def assert_paced(started, since, interval=0.004):
+    """The n-th request started no earlier than n intervals after a moment."""
+    assert len(started) > 1
+    for count, moment in enumerate(sorted(started)):
+        assert moment - since > count * interval - 0.0005
+
+
 async def test_the_pace_is_strict(service, make_client, traced):
     """No two requests start closer than the pace allows, not even the first ones."""
     service.on(*GET_ORDER, ORDER)
     client = make_client(requests_per_second=250, trace_configs=[traced.config], auth="basic")
+    since = asyncio.get_running_loop().time()
     await asyncio.gather(*(client.hosting_orders.get("1") for _ in range(10)))
-    gaps = [after - before for before, after in itertools.pairwise(traced.started)]
-    assert min(gaps) > 0.003
+    assert_paced(traced.started, since)
 
 
 async def test_the_pace_holds_after_a_pause(service, clock, make_client, traced):
@@ -409,10 +415,10 @@ async def test_the_pace_holds_after_a_pause(service, clock, make_client, traced)
     await service.wait_for(lambda: clock.sleepers >= 1)
     await asyncio.sleep(0.06)
     traced.started.clear()
+    since = asyncio.get_running_loop().time()
     await clock.advance(60)
     await asyncio.gather(*calls)
-    gaps = [after - before for before, after in itertools.pairwise(traced.started)]
-    assert min(gaps) > 0.003
+    assert_paced(traced.started, since)
 
 
 async def test_the_pace_holds_while_the_token_is_slow(service, make_client, traced):
@@ -424,19 +430,20 @@ async def test_the_pace_holds_while_the_token_is_slow(service, make_client, trac
     calls = [asyncio.create_task(client.hosting_orders.get("1")) for _ in range(10)]
     await hold.arrived.wait()
     await asyncio.sleep(0.06)
+    since = asyncio.get_running_loop().time()
     hold.release()
     await asyncio.gather(*calls)
-    gaps = [after - before for before, after in itertools.pairwise(traced.started[1:])]
-    assert min(gaps) > 0.003
+    assert_paced(traced.started[1:], since)
 
 
 async def test_a_second_send_after_expired_keeps_the_pace(service, make_client, traced):
     """The repetition with a fresh token is a request like any other."""
     service.on(*GET_ORDER, (401, {}, {"WWW-Authenticate": "expired"}), ORDER)
     client = make_client(requests_per_second=100, trace_configs=[traced.config])
+    since = asyncio.get_running_loop().time()
     await client.hosting_orders.get("1")
     _, first, _, second = traced.started
-    assert second - first > 0.008
+    assert_paced([first, second], since, 0.01)
 
 
 # ---------------------------------------------------------------------- cancellation
@@ -539,7 +546,7 @@ async def mute():
     [
         aiohttp.ClientTimeout(sock_connect=0.01),
         aiohttp.ClientTimeout(connect=0.01),
-        0.1,
+        0.25,
     ],
     ids=["sock_connect", "connect", "seconds"],
 )
@@ -556,7 +563,7 @@ async def test_a_connection_that_takes_too_long_was_never_sent(make_client, mute
 
 
 @pytest.mark.parametrize(
-    "timeout", [aiohttp.ClientTimeout(sock_read=0.02), 0.05], ids=["read", "total"]
+    "timeout", [aiohttp.ClientTimeout(sock_read=0.02), 0.25], ids=["read", "total"]
 )
 async def test_an_answer_that_takes_too_long_may_have_been_sent(service, make_client, timeout):
     """The request went out: `never_sent` is false, and a create is unknown."""
@@ -862,7 +869,7 @@ async def test_a_proxy_of_the_environment_that_is_none_is_an_error(
     service, make_client, monkeypatch, call
 ):
     """Nothing can have been sent through it, so a create is no unknown outcome."""
-    monkeypatch.setenv("http_proxy", "http://me:pass@[::1")
+    monkeypatch.setenv("http_proxy", "nonsense-with-a-pass")
     for variable in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(variable, raising=False)
     client = make_client(trust_env=True, auth="basic", retry=ONCE)
