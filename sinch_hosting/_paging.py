@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from attrs import evolve, field, frozen
 
+from . import _validators as check
 from ._answers import Listed
 from .errors import InvalidRequest, PageTokenRepeated
 from .states import OpenEnum
@@ -64,6 +65,7 @@ class Pages(Generic[T]):
         states: Sequence[OpenEnum | None] = (None,),
         page_token: str | None = None,
     ) -> None:
+        check.optional(page_token, check.check_any_text, "page_token")
         if page_token is not None and len(states) > 1:
             raise InvalidRequest(
                 field="page_token",

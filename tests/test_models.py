@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sinch_hosting import SinchHosting, models
 from sinch_hosting import _requests as requests
 from sinch_hosting import _validators as check
-from sinch_hosting import models
 from sinch_hosting.errors import InvalidRequest, SinchHostingError, UsageError
 from sinch_hosting.models import (
     Address,
@@ -546,6 +546,20 @@ def test_an_absent_argument_is_not_checked() -> None:
     assert check.optional(None, check.check_order, "order_by") is None
     assert check.optional("createdTime", check.check_order, "order_by") == "createdTime"
     assert refusal(check.optional, "", check.check_order, "order_by").value == ""
+
+
+@pytest.mark.parametrize("token", [5, b"abc", "\ud800", ["abc"]])
+async def test_a_page_token_is_text(token: Any, client: SinchHosting) -> None:
+    """Refused where the list is asked for, not where it is walked."""
+    for ask in (
+        lambda: client.imported_numbers.list(
+            service_plan_id="p", campaign_id="c", page_token=token
+        ),
+        lambda: client.qualified_numbers.list(states="ELIGIBLE", page_token=token),
+        lambda: client.hosting_orders.numbers("01abc", page_token=token),
+    ):
+        error = refusal(ask)
+        assert (error.field, error.value) == ("page_token", token)
 
 
 ANYTHING = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary() | (
