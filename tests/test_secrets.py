@@ -257,6 +257,20 @@ async def test_a_lost_connection_shows_nothing(service, make, kind, logged):
     assert found_in(logged(), kind) == []
 
 
+async def test_half_an_answer_shows_nothing(service, make, logged):
+    """An answer whose connection breaks leaves its first half in aiohttp's frames."""
+
+    def cut(_):
+        body = {"hmacSecret": PLAIN["hmac"], "rest": "x" * 50}
+        return service.cut(body, at=60)
+
+    service.on("GET", CONFIGURATION, cut)
+    client = make()
+    with pytest.raises(SinchHostingError) as caught:
+        await client.callback_configuration.get()
+    assert found_in(shown(caught.value) + logged(), "plain") == []
+
+
 async def test_no_connection_shows_nothing(deaf_service, make, kind, logged):
     """The same where none was opened, with HTTP Basic in the headers."""
     client = make(base_url=deaf_service.base_url, auth="basic")

@@ -107,8 +107,9 @@ async def test_a_slash_at_the_end_of_the_address_is_no_matter(service, make_clie
     await make_client(base_url=service.base_url + "/eu/").hosting_orders.get("1")
 
 
-async def test_cookies_are_not_kept(service, client):
+async def test_cookies_are_not_kept(service, make_client):
     """An API has no use for them, and they would tie requests together."""
+    client = make_client(base_url=f"http://localhost:{service.port}")  # no cookie is kept of an IP
     service.on(*GET_ORDER, (200, ORDER, {"Set-Cookie": "a=b"}), ORDER)
     await client.hosting_orders.get("1")
     await client.hosting_orders.get("1")
