@@ -586,7 +586,7 @@ def test_rules_raise_nothing_but_invalid_request(value: object) -> None:
             answer = rule(value, "x")
         except InvalidRequest:
             continue
-        assert answer == value
+        assert answer == value or answer == float(value)
 
 
 # ------------------------------------------------------------ requests
