@@ -115,7 +115,8 @@ class Pages(Generic[T]):
         fresh: list[T] = []
         for item in page.items:
             key = self._key(item)
-            if key not in seen:
+            # What names no identifier is not known to be the same as anything.
+            if not key or key not in seen:
                 seen.add(key)
                 fresh.append(item)
         return evolve(page, items=tuple(fresh))

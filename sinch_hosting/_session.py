@@ -390,10 +390,12 @@ class Session:
         if call.operation.kind is Kind.READ:
             return self._per_request
         if call.operation.loses_answers:
+            # aiohttp would give a request without a body the type of a binary one.
+            bare = {"skip_auto_headers": ("Content-Type",)} if call.data is None else {}
             # A name in the pool's key keeps creates off pooled connections, one of which may
             # be dead already: a create on it would look lost though it never left. The name
             # is the one that TLS would use anyway.
-            return {**self._per_request, "server_hostname": self._host}
+            return {**self._per_request, **bare, "server_hostname": self._host}
         if call.operation.method == "DELETE":
             call.sends = 0
             return {**self._per_request, "middlewares": (*bound.middlewares, call.count_sends)}

@@ -14,7 +14,7 @@ from ._auth import Secret
 from ._polling import PollPolicy
 from ._retry import RetryPolicy
 from ._session import Credentials, HttpSettings, Session, check_finite, timeout_settings
-from ._validators import check_identifier, check_whole
+from ._validators import check_identifier, check_url, check_whole
 from .errors import ConfigurationError, InvalidRequest
 from .resources.callback_configuration import Callbacks
 from .resources.hosting_orders import HostingOrders
@@ -235,10 +235,15 @@ def _credentials(
     except InvalidRequest as error:
         raise ConfigurationError(str(error)) from None
     for name, url in {"base_url": base_url, "auth_url": auth_url}.items():
-        parts = urlsplit(url)
+        try:
+            check_url(url, name)
+            parts = urlsplit(url)
+        except InvalidRequest:
+            shown = "" if "@" in str(url) else f" = {url!r}"  # it may hold a password
+            raise ConfigurationError(f"{name}{shown}: must be a whole http(s) address") from None
         if parts.username is not None or parts.password is not None:
             raise ConfigurationError(f"{name}: must hold no credentials; pass key_id, key_secret")
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if not parts.hostname or (name == "base_url" and (parts.query or parts.fragment)):
             raise ConfigurationError(f"{name} = {url!r}: must be a whole http(s) address")
     return Credentials(
         project_id=project_id,

@@ -13,7 +13,7 @@ from .._answers import ListedImportedNumbers
 from .._paging import Page, Pages
 from .._polling import PollPolicy, Wait
 from .._requests import UNSET, ImportNumber, SmsLink, SmsPatch, Unset, UpdateImportedNumber
-from .._retry import RetryPolicy, growing
+from .._retry import RetryPolicy, growing, leaves_open
 from .._session import Session
 from .._wire import encode
 from ..errors import (
@@ -248,18 +248,34 @@ class ImportedNumbers:
         number = await self.get(phone_number)
         if _is_linked_as(number, link):
             return number
-        if number.is_linked:
-            await self.update(phone_number, service_plan_id="", campaign_id="")
         try:
-            await self._wait(phone_number, _is_free, "to be free", timeout).run()
-            return await self.update(
-                phone_number, service_plan_id=service_plan_id, campaign_id=campaign_id
-            )
-        except SinchHostingError as error:
-            raise RelinkFailed(phone_number, error) from error
+            if number.is_linked:
+                await self._unlink(phone_number)
+            return await self._link(phone_number, link, timeout)
         except asyncio.CancelledError:
             _log.warning("relink was cancelled: %s may be unlinked, without service", phone_number)
             raise
+
+    async def _unlink(self, phone_number: str) -> None:
+        try:
+            await self.update(phone_number, service_plan_id="", campaign_id="")
+        except SinchHostingError as error:
+            if leaves_open(error):
+                error.add_note(f"{phone_number} may be unlinked, without service: relink it again")
+            raise
+
+    async def _link(
+        self, phone_number: str, link: SmsLink, timeout: float | None
+    ) -> ImportedNumber:
+        try:
+            await self._wait(phone_number, _is_free, "to be free", timeout).run()
+            return await self.update(
+                phone_number,
+                service_plan_id=link.service_plan_id,
+                campaign_id=link.campaign_id or "",
+            )
+        except SinchHostingError as error:
+            raise RelinkFailed(phone_number, error) from error
 
     async def wait_until_provisioned(
         self, phone_number: str, *, timeout: float | None = None
