@@ -134,11 +134,8 @@ def _exact(text: str) -> str | None:
     if (scientific := _SCIENTIFIC.fullmatch(text)) is None:
         return text
     leading, decimals, exponent = scientific[1], scientific[2] or "", int(scientific[3])
-    # Excel shows at most five decimals by itself, so fewer than six may be a rounding;
-    # a program that writes every digit leaves out the zeros at the end.
-    if len(decimals) < min(6, exponent) or len(decimals) > exponent:
-        return None
-    return leading + decimals.ljust(exponent, "0")
+    # Zeros left out at the end and digits rounded away look alike: nothing may be put back.
+    return leading + decimals if len(decimals) == exponent else None
 
 
 def _dialled(text: str) -> str:
