@@ -81,6 +81,12 @@ _VANITY = re.compile(
     re.IGNORECASE,
 )
 
+# "202-555-0138 or 0139", "202-555-0138/39": what follows is another number, if a short one.
+_WORD_BETWEEN = re.compile(r"(?<![^\W\d_])(?:or|and|ou|et)(?![^\W\d_])", re.IGNORECASE)
+_SIGN_BETWEEN = re.compile(r"[&/|\\]")
+_EXIT_CODE = re.compile(r"\A\D*011")
+_DIGITS_BEFORE_WORD, _DIGITS_BEFORE_SIGN = 7, 10  # signs separate groups of digits, too
+
 
 @attrs.frozen
 class Cell:
@@ -96,6 +102,7 @@ class Cell:
 
 NOTHING = Cell("no number in this row")
 _SEVERAL = Cell("several numbers in one cell; give each its own row", is_number=True)
+_SEVERAL_AND_WORDS = attrs.evolve(_SEVERAL, is_number=False)
 _LONGEST_CELL = 250  # what phonenumbers reads
 
 
@@ -111,6 +118,8 @@ def understand(raw: str) -> Cell:
     if exact is None:
         return Cell("shortened by the spreadsheet, digits are lost; format the column as text")
     text = _dialled(exact)
+    if _goes_on_with_another(text):
+        return _SEVERAL if _how_many(text) else _SEVERAL_AND_WORDS
     try:
         number = phonenumbers.parse(text, "US")
     except phonenumbers.NumberParseException as error:
@@ -147,6 +156,23 @@ def _dialled(text: str) -> str:
     return _INTERNATIONAL.sub("+", _GROUPS.sub(" ", text))
 
 
+def _goes_on_with_another(text: str) -> bool:
+    """Whether digits follow a whole number and an "or" or a sign that means as much."""
+    number = _EXIT_CODE.sub("", text.partition(";")[0])
+    return any(
+        _digits(number[: between.start()]) >= needed and _digits(number[between.end() :])
+        for pattern, needed in (
+            (_WORD_BETWEEN, _DIGITS_BEFORE_WORD),
+            (_SIGN_BETWEEN, _DIGITS_BEFORE_SIGN),
+        )
+        for between in pattern.finditer(number)
+    )
+
+
+def _digits(text: str) -> int:
+    return sum(sign.isdigit() for sign in text)
+
+
 def _unreadable(text: str, error: phonenumbers.NumberParseException) -> Cell:
     if _how_many(text) > 1:
         return _SEVERAL
@@ -158,7 +184,7 @@ def _unreadable(text: str, error: phonenumbers.NumberParseException) -> Cell:
 
 
 def _how_many(text: str) -> int:
-    if sum(sign.isdigit() for sign in text) < 10:
+    if _digits(text) < 10:
         return 0
     return sum(1 for _ in phonenumbers.PhoneNumberMatcher(text, "US"))
 
@@ -169,7 +195,7 @@ def _judge(text: str, number: phonenumbers.PhoneNumber) -> Cell:
     # After a semicolon stand a URI's parameters.
     letters = any(sign.isalpha() for sign in text.partition(";")[0])
     if letters:
-        if _VANITY.fullmatch(text) is None:
+        if not _spells_a_number(text):
             return Cell("other text beside the number" if _how_many(text) else "not a phone number")
         # A vanity word may be longer than what is dialled: 1-800-CONTACTS.
         phonenumbers.truncate_too_long_number(number)
@@ -177,6 +203,15 @@ def _judge(text: str, number: phonenumbers.PhoneNumber) -> Cell:
     if number.country_code != 1:
         return _abroad(f"country +{number.country_code}", is_number=valid)
     return _classify(number, is_number=not letters) if valid else _misfit(number)
+
+
+def _spells_a_number(text: str) -> bool:
+    """Whether letters are among the ten that are dialled, and nothing but letters is cut off."""
+    if _VANITY.fullmatch(text) is None:
+        return False
+    keys = re.sub(r"[^a-z\d]", "", text.casefold()).removeprefix("1")
+    dialled, cut = keys[:10], keys[10:]
+    return not dialled.isdigit() and not _digits(cut)
 
 
 def _extended(text: str, extension: str) -> Cell:

@@ -172,6 +172,9 @@ def test_letters_that_spell_a_number_are_dialled(cell: str, expected: str) -> No
         ("415-555-0123 415-555-0124", "several numbers in one cell; give each its own row"),
         ("4155550123;4155550124", "several numbers in one cell; give each its own row"),
         ("do not call 415-555-0123", "other text beside the number"),
+        ("415-555-0123 to 0145", "other text beside the number"),
+        ("415-555-0123 Bob", "other text beside the number"),
+        ("1-800-FLOWERS 123", "not a phone number"),
         ("https://wa.me/14155550123", "other text beside the number"),
         (
             "1.41556E+10",
@@ -190,6 +193,36 @@ def test_what_is_no_usable_number_is_rejected_with_its_reason(cell: str, reason:
     assert (record.outcome, record.reason) == (RecordOutcome.REJECTED, reason)
     assert (record.phone_number, record.kind, record.region) == (None, None, None)
     assert record.raw == cell
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "202-555-0138 or 0139",
+        "202-555-0138 and 0139",
+        "202-555-0138 & 0139",
+        "202-555-0138/0139",
+        "202-555-0138 / 9",
+        "202/555/0138/39",
+        "2025550138or0139",
+        "555-0138 or 0139",
+        "514-555-0138 ou 0139",
+        "work 202-555-0138/cell 0139",
+        "202-555-0138 x12 or 13",
+    ],
+)
+def test_a_second_number_that_is_cut_short_is_not_dropped(cell: str) -> None:
+    """The first number is not text-enabled alone, as if the other were not there."""
+    record = only(cell)
+
+    assert record.phone_number is None
+    assert record.reason == "several numbers in one cell; give each its own row"
+
+
+@pytest.mark.parametrize("cell", ["011 1 415/555/0123", "1-800-4-AND-2-GO", "1/415/555/0123"])
+def test_signs_and_words_inside_one_number_are_no_second_one(cell: str) -> None:
+    """A slash between groups of digits, and a spelled "and", belong to the number."""
+    assert only(cell).outcome is RecordOutcome.ACCEPTED
 
 
 @pytest.mark.parametrize(
