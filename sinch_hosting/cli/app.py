@@ -16,11 +16,7 @@ from .sandbox import sandbox
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["BadInput", "app", "run"]
-
-
-class BadInput(SinchHostingError, ValueError):
-    """What the caller gave cannot be worked on; the message says what to do next."""
+__all__ = ["app", "run"]
 
 
 app = App(

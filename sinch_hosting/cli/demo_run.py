@@ -10,7 +10,7 @@ from attrs import evolve
 from .. import Address, AuthorisedPerson, DirectLoa, PollPolicy, SinchHosting
 from ..phone_files import read_phone_file
 from ..sandbox import Sandbox
-from .app import BadInput
+from .bad_input import BadInput
 from .main_job import MainJob
 from .outcomes import Outcome, check_report, count, settle, write_report
 from .progress import printable, shown_on_stdout

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from attrs import define, frozen
 
-from .app import BadInput
+from .bad_input import BadInput
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -44,6 +44,19 @@ def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_what_a_command_does_knows_nothing_of_the_commands() -> None:
+    """Imports run from the commands to their work, and never back."""
+    code = (
+        "import sys\n"
+        "import sinch_hosting.cli.demo_run\n"
+        "sys.exit('a cycle' if 'sinch_hosting.cli.app' in sys.modules else 0)"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

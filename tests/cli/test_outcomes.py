@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sinch_hosting.cli.app import BadInput
+from sinch_hosting.cli.bad_input import BadInput
 from sinch_hosting.cli.outcomes import (
     COLUMNS,
     Fate,
