@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 Subject: TypeAlias = tuple[str, str]
 """What a transition belongs to: its kind (``order``, ``qualified``, ...) and its id."""
 
-# Beyond this a time can no longer be written as a four-digit year.
+LATEST = datetime(9000, 1, 1, tzinfo=UTC).timestamp()
+"""What is asked for must lie before this: lives that begin there need some time to end."""
+FASTEST = 1e7
+"""Virtual seconds that can pass in a real one."""
+
+# Time stands still here: soon after, it can no longer be written as a four-digit year.
 _END_OF_TIME = datetime(9990, 1, 1, tzinfo=UTC).timestamp()
 
 
@@ -67,7 +72,8 @@ class Clock:
         """The virtual time, in seconds since 1970."""
         if self._shown is not None:
             return self._shown
-        return self.start + self._offset + (self._monotonic() - self._origin) * self.speed
+        passed = self._offset + (self._monotonic() - self._origin) * self.speed
+        return min(self.start + passed, _END_OF_TIME)
 
     def plan(
         self, subject: Subject, name: str, due: float | None, action: Callable[[], None]
@@ -125,9 +131,12 @@ class Clock:
         return self._run_until(self.now)
 
     def step(self) -> str | None:
-        """Jump to the next planned transition and do it alone; answers its name, or ``None``."""
-        while self._heap and not self._heap[0][2].live:
-            heapq.heappop(self._heap)
+        """Jump to the next planned transition and do it alone; answers its name, or ``None``.
+
+        Raises `ValueError` where that is beyond the end of time.
+        """
+        if (self.next_due() or 0.0) > _END_OF_TIME:
+            raise ValueError("the next transition is beyond the end of virtual time")
         if not self._heap:
             return None
         due, _, pending = heapq.heappop(self._heap)
@@ -160,7 +169,8 @@ class Clock:
     def _run_until(self, target: float) -> int:
         happened = 0
         self._running = True
-        last = self.now
+        # The clock may have gone on since: what is immediate must still be due by the target.
+        last = min(self.now, target)
         try:
             while self._heap and self._heap[0][0] <= target:
                 due, _, pending = heapq.heappop(self._heap)
@@ -183,7 +193,7 @@ class Clock:
     def _wake(self) -> None:
         """See that the loop comes back when the next transition is due."""
         due = self.next_due() if not self._running else None
-        if due is None:
+        if due is None or due > _END_OF_TIME:
             return
         now = self.now
         if self.speed == 0 and due > now:

@@ -14,6 +14,7 @@ from .checks import (
     check_region,
     parse_time,
 )
+from .clock import LATEST
 from .errors import conflict, failed_precondition, invalid, not_found
 from .numbers_life import TMO_ELSEWHERE
 from .records import UNSPECIFIED, HostingOrder, OrderNumber
@@ -106,7 +107,7 @@ class OrderCreation:
             if is_toll_free(number):
                 raise invalid(f"numbers[{position}]", f"{number} is toll-free")
         if "scheduledOsrUpdateTime" in body:
-            order.scheduled = parse_time(body["scheduledOsrUpdateTime"])
+            order.scheduled = _schedule(body, "scheduledOsrUpdateTime", zone_required=True)
         return order
 
     def _toll_free_order(self, body: Json) -> HostingOrder:
@@ -119,11 +120,9 @@ class OrderCreation:
         for position, number in enumerate(order.numbers):
             if not is_toll_free(number):
                 raise invalid(f"numbers[{position}]", f"{number} is not toll-free")
-        schedule = body.get("scheduledZipwhipProvisioningTime")
-        if schedule is not None:
-            order.scheduled = parse_time(schedule, zone_required=False)
-            if order.scheduled is None:
-                raise invalid("scheduledZipwhipProvisioningTime", "must be a time")
+        if "scheduledZipwhipProvisioningTime" in body:
+            name = "scheduledZipwhipProvisioningTime"
+            order.scheduled = _schedule(body, name, zone_required=False)
         return order
 
     def _refuse_hosted(self, order: HostingOrder) -> None:
@@ -146,6 +145,14 @@ class OrderCreation:
             if qualified.state not in QUALIFIED:
                 raise failed_precondition(f"{number} is not qualified: it is {qualified.state}")
         order.through_qualification = True
+
+
+def _schedule(body: Json, field: str, *, zone_required: bool) -> float:
+    """The time in that *field*; raises `Refusal` for none, or one near the end of time."""
+    found = parse_time(body[field], zone_required=zone_required)
+    if found is None or found >= LATEST:
+        raise invalid(field, "must be a time before the year 9000")
+    return found
 
 
 _LETTER_KINDS = {

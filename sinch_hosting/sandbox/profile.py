@@ -59,7 +59,7 @@ def business_days(low: float, high: float | None = None) -> Timing:
 def timing(spec: TimingSpec) -> Timing:
     """Read a timing: ``"immediate"``, ``"manual"``, seconds, a `timedelta`, or ``(low, high)``.
 
-    Raises `ValueError` for anything else and for negative times.
+    Raises `ValueError` for anything else, for negative times, and for more than a century.
     """
     if isinstance(spec, Timing):
         found = spec
@@ -75,13 +75,16 @@ def timing(spec: TimingSpec) -> Timing:
         found = timed(float(spec))
     else:
         raise ValueError(f"a timing is 'immediate', 'manual' or a time, not {spec!r}")
-    if not 0 <= found.low <= found.high < float("inf"):
-        raise ValueError(f"a timing must not be negative or backwards: {spec!r}")
+    longest = _CENTURY / DAY if found.business else _CENTURY
+    if not 0 <= found.low <= found.high <= longest:
+        raise ValueError(f"a timing must not be negative, backwards or endless: {spec!r}")
     return found
 
 
 MINUTE = 60.0
 HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+_CENTURY = 36525 * DAY
 
 STANDARD: Mapping[str, Timing] = {
     # qualification of a number

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from .callbacks import Callbacks
 from .checks import is_loopback
-from .clock import Clock
+from .clock import FASTEST, Clock
 from .control import PREFIX, Control
 from .credentials import Credentials
 from .faults import Faults
@@ -56,7 +56,8 @@ class Sandbox(People):
     Arguments:
         host, port: where it listens; port 0 takes a free one. Other hosts than loopback ones
             are possible, and warned about: anybody who reaches it may use it.
-        speed: virtual seconds in one real second; 0 stands still but for `advance`.
+        speed: virtual seconds in one real second, at most ten million; 0 stands still but for
+            `advance`.
         seed: makes ids, codes, delays and faults reproducible, and time start at a fixed
             Monday (as does ``speed=0``).
         profile: ``standard``, ``immediate``, ``manual``, ``people``, ``troubled``, or a `Profile`.
@@ -89,10 +90,12 @@ class Sandbox(People):
         callback_hosts: str | Iterable[str] = (),
         request_log: int = 100_000,
     ) -> None:
-        if not 0 <= speed < float("inf"):
-            raise ValueError("speed must be 0 or a positive number")
+        if not 0 <= speed <= FASTEST:
+            raise ValueError(f"speed must lie between 0 and {FASTEST:.0f}")
         if start is None:
             start = MONDAY if speed == 0 or seed is not None else datetime.now(UTC)
+        if not 1970 < start.year < 9000:
+            raise ValueError("start must lie between the years 1971 and 9000")
         if seed is None:
             seed = int.from_bytes(os.urandom(4), "big")
         self.seed = seed

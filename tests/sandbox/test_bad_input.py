@@ -344,6 +344,7 @@ def change(body: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         ("scheduledOsrUpdateTime", "2026-01-01T00:00:00"),
         ("scheduledOsrUpdateTime", "2026-13-01T00:00:00Z"),
         ("scheduledOsrUpdateTime", "0001-01-01T00:00:00+14:00"),
+        ("scheduledOsrUpdateTime", "9999-12-31T23:59:59Z"),
         ("migrateToSinchTmo", "yes"),
         ("projectId", 1),
     ],
@@ -373,6 +374,7 @@ async def test_a_wrong_text_enabling_is_a_400_that_names_the_field(api, enable_b
         ("directLoaInfo", ...),
         ("scheduledZipwhipProvisioningTime", "noon"),
         ("scheduledZipwhipProvisioningTime", 12),
+        ("scheduledZipwhipProvisioningTime", "9999-12-31T23:59:59"),
     ],
 )
 async def test_a_wrong_toll_free_text_enabling_is_a_400(api, enable_body, path, value):

@@ -185,3 +185,48 @@ def test_time_advances_by_deltas_and_units():
     sandbox.advance(timedelta(hours=1))
     sandbox.advance(days=2, minutes=1)
     assert sandbox.now - start == timedelta(days=2, hours=1, minutes=1)
+
+
+@pytest.mark.parametrize("wrong", [{"speed": 1e300}, {"start": datetime(9999, 1, 1, tzinfo=UTC)}])
+def test_time_that_would_end_is_refused(wrong):
+    """No speed that runs through millennia in a moment, no start at the end of time."""
+    with pytest.raises(ValueError, match="must lie between"):
+        Sandbox(**wrong)
+
+
+def test_a_step_beyond_the_end_of_time_is_refused():
+    """Stepping checks as advancing does, and leaves clock and plan as they were."""
+    found = clock()
+    found.plan(("x", "1"), "too late", 3e11, lambda: None)
+    with pytest.raises(ValueError, match="end of virtual time"):
+        found.step()
+    assert found.now == 1000
+    assert found.next_due() == 3e11
+
+
+def test_a_clock_that_runs_stops_at_the_end_of_time():
+    """However long it runs, its time can be written."""
+    real = [0.0]
+    found = Clock(1e7, 0.0, lambda: real[0])
+    real[0] = 1e9
+    assert wire_time(found.now) == "9990-01-01T00:00:00.000Z"
+
+
+def test_what_is_immediate_happens_at_once_on_a_running_clock():
+    """A chain of immediate transitions is over in one go though real time passes meanwhile."""
+    real = [0.0]
+
+    def ticking() -> float:
+        real[0] += 0.001
+        return real[0]
+
+    found, seen = Clock(3600.0, 0.0, ticking), []
+
+    def follow(left: int) -> None:
+        seen.append(left)
+        if left:
+            found.plan(("x", "1"), "next", found.now, lambda: follow(left - 1))
+
+    found.plan(("x", "1"), "first", found.now, lambda: follow(3))
+    found.run_due()
+    assert seen == [3, 2, 1, 0]

@@ -537,6 +537,13 @@ def test_a_profile_refuses_what_it_does_not_know():
             Sandbox(transitions={"submit": wrong})
 
 
+def test_a_timing_has_an_end():
+    """Nothing takes longer than a century, in days of business neither."""
+    for endless in (1e10, business_days(1e6)):
+        with pytest.raises(ValueError, match="endless"):
+            Sandbox(transitions={"review": endless})
+
+
 def test_a_profile_takes_every_way_to_write_a_timing():
     """Words, seconds, deltas, pairs and timings are understood."""
     profile = PROFILES["standard"].with_timings(
