@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from types import TracebackType
@@ -32,6 +33,18 @@ _REQUIRED = {
     "project_id": "SINCH_PROJECT_ID",
     "key_id": "SINCH_KEY_ID",
     "key_secret": "SINCH_KEY_SECRET",
+}
+_UNUSABLE_IN_A_KEY = {
+    re.compile("[\\ud800-\\udfff]"): "holds what is no text; was it read with another encoding?",
+    re.compile(r"\s\Z"): "ends with a blank; is there a newline at its end?",
+    re.compile(r"\A\s"): "begins with a blank",
+    re.compile(r"[\x00-\x1f\x7f-\x9f]"): "holds control characters; is there a newline in it?",
+}
+_UNUSABLE_IN_A_KEY = {
+    re.compile("[\\ud800-\\udfff]"): "holds what is no text; was it read with another encoding?",
+    re.compile(r"\s\Z"): "ends with a blank; is there a newline at its end?",
+    re.compile(r"\A\s"): "begins with a blank",
+    re.compile(r"[\x00-\x1f\x7f-\x9f]"): "holds control characters; is there a newline in it?",
 }
 _OPTIONAL = {"base_url": "SINCH_HOSTING_BASE_URL", "auth_url": "SINCH_HOSTING_AUTH_URL"}
 
@@ -217,6 +230,28 @@ def _check_proxy(proxy: str | None) -> None:
         raise ConfigurationError("proxy: must be a whole http(s) address")
 
 
+def _check_key(value: str, name: str) -> None:
+    """`ConfigurationError` for what cannot be half of a key; it shows nothing of the value."""
+    for unusable, said in _UNUSABLE_IN_A_KEY.items():
+        if unusable.search(value):
+            raise ConfigurationError(f"{name} ({_REQUIRED[name]}): {said}") from None
+    if name == "key_id" and ":" in value:  # HTTP Basic would take the rest for the secret
+        raise ConfigurationError(
+            f"{name} ({_REQUIRED[name]}): holds a colon; is the secret behind it?"
+        ) from None
+
+
+def _check_key(value: str, name: str) -> None:
+    """`ConfigurationError` for what cannot be half of a key; it shows nothing of the value."""
+    for unusable, said in _UNUSABLE_IN_A_KEY.items():
+        if unusable.search(value):
+            raise ConfigurationError(f"{name} ({_REQUIRED[name]}): {said}") from None
+    if name == "key_id" and ":" in value:  # HTTP Basic would take the rest for the secret
+        raise ConfigurationError(
+            f"{name} ({_REQUIRED[name]}): holds a colon; is the secret behind it?"
+        ) from None
+
+
 def _credentials(
     project_id: str, key_id: str, key_secret: str, auth: str, base_url: str, auth_url: str
 ) -> Credentials:
@@ -228,6 +263,10 @@ def _credentials(
         raise ConfigurationError(
             f"no {', '.join(missing)}: pass them, or set {variables} and use from_env()"
         )
+    _check_key(key_id, "key_id")
+    _check_key(key_secret, "key_secret")
+    _check_key(key_id, "key_id")
+    _check_key(key_secret, "key_secret")
     if auth not in ("oauth", "basic"):
         raise ConfigurationError(f"auth = {auth!r}: must be 'oauth' or 'basic'")
     try:
