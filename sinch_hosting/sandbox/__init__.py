@@ -8,8 +8,8 @@
 It keeps state, lives on a virtual clock, mails nobody, and misbehaves on order. It imports
 nothing of the SDK, and the SDK nothing of it: a mistake cannot agree with itself on both ends.
 
-- Time: `Sandbox.speed`, `Sandbox.advance`, `Sandbox.step`. A `Profile` says for each transition
-  (`STANDARD` names them) whether it is immediate, timed or manual.
+- Time: `Sandbox.speed`, `advance`, `pass_time`, `step`, `settle`. A `Profile` says for each
+  transition (`STANDARD` names them) whether it is immediate, timed or manual.
 - People: `Sandbox.sign_letter`, `decline_letter`, `receive_invoices`, `approve`, `refuse`,
   `voice_code`, `reject`, `complete`, `trigger`, `plan`; and `outbox`.
 - Faults: `Sandbox.faults.add`, with the kinds in `sinch_hosting.sandbox.faults.KINDS`.
@@ -73,8 +73,9 @@ Credentials
 Callbacks
     One event for each step of each number, HOSTING_PROCESS with the order's id at its end, and
     DELETE. A receiver gets them one after the other; retries come after 10 seconds, then three
-    times as long each, six times in all, in virtual time. Anything but 2xx within 5 real seconds
-    is a failure, and redirects are not followed. Only loopback addresses are called, unless
+    times as long each, six times in all, in virtual time, but a hundredth of that in real time
+    at least. Anything but 2xx within 5 real seconds is a failure, and redirects are not
+    followed. Only loopback addresses are called, unless
     `Sandbox` is told of others: events for strangers are recorded as ``withheld``.
 """
 

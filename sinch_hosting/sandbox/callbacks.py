@@ -17,15 +17,20 @@ from .clock import wire_time
 from .records import CallbackRecord
 
 if TYPE_CHECKING:
-    from .faults import Faults
+    from .clock import Subject
+    from .faults import Fault, Faults
+    from .records import HostingOrder, ImportedNumber
     from .store import World
 
 RETRY_DELAYS = (10.0, 30.0, 90.0, 270.0, 810.0, 2430.0)
 """Virtual seconds before each further attempt; after the last one the event is given up."""
 ATTEMPT_TIMEOUT = 5.0
 """Seconds of real time that a receiver has to answer."""
-HELD_FOR = 60.0
-"""Virtual seconds after which an event that waits to be overtaken comes anyhow."""
+REAL_SHARE = 0.01
+"""The share of its retry delays that passes in real time at least, however fast time goes.
+
+A receiver that restarts needs real seconds for it.
+"""
 AT_ONCE = 16
 """Receivers that are called at the same time."""
 
@@ -36,6 +41,12 @@ def signature(body: bytes, secret: str) -> str:
     """The value of ``X-Sinch-Signature``: HMAC-SHA1 of the raw body in lowercase hex."""
     key = secret.encode("utf-8", "surrogatepass")
     return hmac.new(key, body, hashlib.sha1).hexdigest()
+
+
+@define
+class _Held:
+    record: CallbackRecord
+    fault: Fault
 
 
 @define(eq=False)
@@ -56,10 +67,13 @@ class Callbacks:
     records: deque[CallbackRecord]
     is_open: bool = False
     _queues: dict[str, deque[CallbackRecord]] = field(init=False, factory=dict)
-    _held: dict[str, CallbackRecord] = field(init=False, factory=dict)
+    _held: dict[str, _Held] = field(init=False, factory=dict)
     _workers: dict[str, asyncio.Task[None]] = field(init=False, factory=dict)
     _session: aiohttp.ClientSession | None = field(init=False, default=None)
     _slots: asyncio.Semaphore = field(init=False, factory=lambda: asyncio.Semaphore(AT_ONCE))
+
+    def __attrs_post_init__(self) -> None:
+        self.world.clock.at_rest = self.release_last
 
     def emit(self, url: str, payload: dict[str, Any]) -> None:
         """Take in one event: complete it, and deliver it as the faults allow."""
@@ -81,6 +95,7 @@ class Callbacks:
 
     async def settle(self) -> None:
         """Wait until every event that is due has been attempted."""
+        self.release_last()
         while self._workers:
             await asyncio.gather(*self._workers.values(), return_exceptions=True)
 
@@ -101,6 +116,27 @@ class Callbacks:
         self._queues.clear()
         self._held.clear()
 
+    def release_last(self) -> None:
+        """Send the events that wait to be overtaken where no other one can come by itself."""
+        if not self._held or not self.is_open:
+            return
+        busy = {self._url_of(subject) for subject in self.world.clock.subjects()}
+        for url in self._held.keys() - busy:
+            held = self._held.pop(url)
+            held.fault.spare()
+            held.record.fault = ""
+            self._enqueue(held.record)
+
+    def _url_of(self, subject: Subject) -> str:
+        """Where the events of *subject* go; ``""`` where it has none."""
+        kind, name = subject
+        owner: HostingOrder | ImportedNumber | None = None
+        if kind == "order":
+            owner = self.world.orders.get(name)
+        elif kind == "imported":
+            owner = self.world.imported.get(name)
+        return owner.callback_url if owner is not None else ""
+
     def _may_call(self, url: str) -> bool:
         host = url_host(url) or ""
         return is_loopback(host) or host in self.allowed or "*" in self.allowed
@@ -119,24 +155,28 @@ class Callbacks:
         if delay is not None:
             record.fault = delay.kind
             due = self.world.now + delay.settings["seconds"]
-            self.world.clock.call_at(due, lambda: self._enqueue(record))
-        elif self._strikes("callback_reorder", record) and record.url not in self._held:
-            self._held[record.url] = record
-            due = self.world.now + HELD_FOR
-            self.world.clock.call_at(due, lambda: self._release(record))
-        else:
+            self.world.clock.call_at(due, delay.kind, lambda: self._enqueue(record))
+        elif not self._hold(record):
             twice = self.faults.first(record.payload["eventType"], "callback_duplicate")
             if twice is not None:
                 record.fault = twice.kind
             for _ in range(twice.settings["copies"] if twice else 1):
                 self._enqueue(record)
             if record.url in self._held:
-                self._release(self._held[record.url])
+                self._enqueue(self._held.pop(record.url).record)
 
-    def _release(self, record: CallbackRecord) -> None:
-        if self._held.get(record.url) is record:
-            del self._held[record.url]
-            self._enqueue(record)
+    def _hold(self, record: CallbackRecord) -> bool:
+        """Keep *record* back for the next one to overtake it, where a fault wants that."""
+        if record.url in self._held or not self.is_open:
+            return False
+        fault = self.faults.first(record.payload["eventType"], "callback_reorder")
+        if fault is None:
+            return False
+        record.fault = fault.kind
+        self._held[record.url] = _Held(record, fault)
+        # What a handle does is not over yet, and need not lead to a next event.
+        asyncio.get_running_loop().call_soon(self.release_last)
+        return True
 
     def _enqueue(self, record: CallbackRecord) -> None:
         if not self.is_open:
@@ -174,8 +214,9 @@ class Callbacks:
             record.state = "given up"
             return
         record.state = "retrying"
-        due = self.world.now + RETRY_DELAYS[tries - 1]
-        self.world.clock.call_at(due, lambda: self._enqueue(record))
+        delay = RETRY_DELAYS[tries - 1]
+        due = self.world.now + max(delay, delay * REAL_SHARE * self.world.clock.speed)
+        self.world.clock.call_at(due, "callback_retry", lambda: self._enqueue(record))
 
     async def _post(self, url: str, body: bytes, signed: str) -> tuple[str, bool]:
         if self._session is None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from attrs import define, field
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 Subject: TypeAlias = tuple[str, str]
 """What a transition belongs to: its kind (``order``, ``qualified``, ...) and its id."""
@@ -49,6 +49,8 @@ class Clock:
     Arguments:
         speed: virtual seconds in one real second; 0 stands still between `advance` calls.
         start: the first instant shown, in seconds since 1970.
+
+    ``at_rest`` is called whenever transitions have happened.
     """
 
     speed: float
@@ -63,6 +65,7 @@ class Clock:
     _timer: asyncio.TimerHandle | None = field(init=False, default=None)
     _timer_due: float = field(init=False, default=float("inf"))
     _running: bool = field(init=False, default=False)
+    at_rest: Callable[[], None] = field(init=False, default=lambda: None)
 
     def __attrs_post_init__(self) -> None:
         self._origin = self._monotonic()
@@ -87,10 +90,10 @@ class Clock:
             heapq.heappush(self._heap, (due, self._count, pending))
             self._wake()
 
-    def call_at(self, due: float, action: Callable[[], None]) -> None:
-        """Let *action* happen at *due*; nothing replaces or triggers it."""
+    def call_at(self, due: float, name: str, action: Callable[[], None]) -> None:
+        """Let *action*, called *name*, happen at *due*; nothing replaces or triggers it."""
         self._count += 1
-        heapq.heappush(self._heap, (due, self._count, Pending("", ("", ""), due, action)))
+        heapq.heappush(self._heap, (due, self._count, Pending(name, ("", ""), due, action)))
         self._wake()
 
     def forget(self, subject: Subject) -> None:
@@ -98,6 +101,10 @@ class Clock:
         pending = self._waiting.pop(subject, None)
         if pending is not None:
             pending.live = False
+
+    def subjects(self) -> Iterable[Subject]:
+        """What something is planned for."""
+        return self._waiting.keys()
 
     def pending(self, subject: Subject) -> Pending | None:
         """What is planned for *subject*, or ``None``."""
@@ -109,16 +116,21 @@ class Clock:
         if pending is None:
             return ""
         self._fire(pending)
-        self._wake()
+        self._rest()
         return pending.name
 
-    def advance(self, seconds: float) -> int:
-        """Move *seconds* ahead; answers how many transitions happened, each at its own time."""
-        if seconds < 0:
+    def check_ahead(self, seconds: float) -> float:
+        """The time in so many *seconds*; raises `ValueError` where it cannot go there."""
+        if not seconds >= 0:
             raise ValueError("time only moves forward: seconds must not be negative")
         target = self.now + seconds
         if target > _END_OF_TIME:
             raise ValueError("that is beyond the end of virtual time")
+        return target
+
+    def advance(self, seconds: float) -> int:
+        """Move *seconds* ahead; answers how many transitions happened, each at its own time."""
+        target = self.check_ahead(seconds)
         happened = self._run_until(target)
         self._offset += seconds
         self._wake()
@@ -147,7 +159,7 @@ class Clock:
         finally:
             self._shown = None
         self._offset += max(0.0, due - now)
-        self._wake()
+        self._rest()
         return pending.name
 
     def next_due(self) -> float | None:
@@ -181,8 +193,12 @@ class Clock:
         finally:
             self._shown = None
             self._running = False
-        self._wake()
+        self._rest()
         return happened
+
+    def _rest(self) -> None:
+        self.at_rest()
+        self._wake()
 
     def _fire(self, pending: Pending) -> None:
         pending.live = False

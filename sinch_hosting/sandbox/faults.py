@@ -69,10 +69,11 @@ token as the next one.
 ``unknown_values``: ``value`` in every enum, and unknown fields. ``forget_display_name``:
 ``displayName`` is missing, or is ``text``. ``lag``: lists as they were ``seconds`` (virtual) ago.
 ``order_moves``: after the list was read, the open orders of its kind (or only ``order``) enter
-their next state. ``callback_duplicate``: ``copies`` of the event. ``callback_reorder``: it comes
-after the next one. ``callback_delay``: it comes so many virtual ``seconds`` later.
-``callback_bad_signature``: one attempt is signed with a wrong key. ``callback_lost``: it is never
-sent.
+their next state.
+``callback_duplicate``: ``copies`` of the event. ``callback_reorder``: it comes after the next one
+for the same URL; where none can follow by itself, it is spared. ``callback_delay``: it comes so
+many virtual ``seconds`` later. ``callback_bad_signature``: one attempt is signed with a wrong key.
+``callback_lost``: it is never sent.
 """
 
 EVENT_TYPES = (
@@ -127,6 +128,10 @@ class Fault:
             return False
         self.hits += 1
         return True
+
+    def spare(self) -> None:
+        """Take back one strike that came to nothing."""
+        self.hits -= 1
 
     def json(self) -> dict[str, Any]:
         """The fault for listings."""

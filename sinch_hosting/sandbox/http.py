@@ -291,7 +291,7 @@ async def _cut_short(request: web.BaseRequest, answer: Json, keep: float) -> web
 
 
 def _limit(fault: Fault, request: web.BaseRequest, record: RequestRecord) -> None:
-    fault.hits -= 1  # it strikes only where it refuses
+    fault.spare()  # it strikes only where it refuses
     basic = request.headers.get("Authorization", "").lower().startswith("basic ")
     if fault.bucket is None or (fault.settings["only_basic"] and not basic):
         return

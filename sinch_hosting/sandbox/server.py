@@ -245,15 +245,43 @@ class Sandbox(People):
 
         What is due on the way happens in order, each at its own time. Answers how many
         transitions happened.
+
+        Callbacks are real requests, and none is sent before the program awaits something: all
+        those due on the way are first attempted afterwards, at the new time, and one that fails
+        is retried counting from there. Call `settle` to wait for them, or `pass_time` instead
+        where retries, delays and transitions shall mix as they would.
         """
-        return self._world.clock.advance((delta or timedelta(**units)).total_seconds())
+        return self._world.clock.advance(_span(delta, units))
+
+    async def pass_time(self, delta: timedelta | None = None, /, **units: float) -> int:
+        """Move time ahead as `advance` does, and `settle` at every instant at which things happen.
+
+        So each callback is attempted at its own virtual time, and so is each retry that falls due.
+        """
+        clock = self._world.clock
+        target, happened = clock.check_ahead(_span(delta, units)), 0
+        await self.settle()
+        while (due := clock.next_due()) is not None and due <= target:
+            happened += clock.advance(max(0.0, due - clock.now))
+            await self.settle()
+        happened += clock.advance(max(0.0, target - clock.now))
+        await self.settle()
+        return happened
 
     def step(self) -> str | None:
-        """Jump to the next transition and let it happen; its name, ``None`` where none is left."""
+        """Jump to the next transition and let it happen; its name, ``None`` where none is left.
+
+        What callbacks wait for counts, too: ``callback_retry`` and ``callback_delay``. Raises
+        `ValueError` where the next transition is beyond the end of virtual time.
+        """
         return self._world.clock.step()
 
     async def settle(self) -> None:
-        """Wait until every callback that is due has been attempted."""
+        """Wait until every callback that is due has been attempted.
+
+        Virtual time need not move for that. A retry is due only later: after `settle`, `advance`
+        to it and settle again.
+        """
         self._world.clock.run_due()
         await self._callbacks.settle()
 
@@ -316,6 +344,23 @@ class Sandbox(People):
     def outbox(self) -> list[Mail]:
         """The mails and voice calls that it pretended to send, oldest first."""
         return list(self._world.outbox)
+
+
+def _span(delta: timedelta | None, units: dict[str, float]) -> float:
+    """The seconds that ``advance`` was told; raises `ValueError` where it was told nonsense."""
+    if (delta is None) == (not units):
+        raise ValueError("say how far: advance(days=2), or advance(timedelta(days=2))")
+    if delta is not None and not isinstance(delta, timedelta):
+        raise ValueError(f"advance takes a timedelta, or units as in days=2, not {delta!r}")
+    for unit, amount in units.items():
+        if isinstance(amount, bool) or not isinstance(amount, (int, float)):
+            raise ValueError(f"{unit} must be a number, not {amount!r}")
+    try:
+        return (timedelta(**units) if delta is None else delta).total_seconds()
+    except TypeError as error:
+        raise ValueError(f"advance knows no {' or '.join(units)}: use days, hours ...") from error
+    except OverflowError as error:
+        raise ValueError("that is beyond the end of virtual time") from error
 
 
 def _newest(records: dict[str, R], count: int | None) -> list[R]:

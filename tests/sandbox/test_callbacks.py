@@ -240,22 +240,80 @@ async def test_a_delayed_callback_comes_later(sandbox, api, receiver):
 
 
 async def test_reordered_callbacks_swap_places(sandbox, api, receiver):
-    """The event comes after the next one; where none follows, it comes by itself in the end."""
+    """The event comes after the next one; where none can follow, it comes, and is not counted."""
     sandbox.faults.add("callback_reorder", count=1)
     # Four numbers pass in slices of two: only those of one slice are told at one time.
     await api.import_numbers(N1, N2, "+12025550137", "+12025550138", callbackUrl=receiver.url)
     sandbox.advance(days=1)
     await sandbox.settle()
     assert [event["resourceId"] for event in receiver.events()][:2] == [N2, N1]
-    sandbox.faults.add("callback_reorder", count=1)
+    fault = sandbox.faults.add("callback_reorder", count=1)
     receiver.got.clear()
     other = await api.import_numbers("+12025550136", callbackUrl=receiver.url)
     sandbox.reject(other)
     await sandbox.settle()
-    assert receiver.got == []
-    sandbox.advance(minutes=2)
-    await sandbox.settle()
     assert len(receiver.got) == 1
+    assert fault.hits == 0
+    assert sandbox.callbacks[-1].fault == ""
+
+
+async def test_events_that_are_far_apart_are_reordered_too(sandbox, api, receiver):
+    """An event waits for the next one to overtake it however long that takes, and pairs swap."""
+    fault = sandbox.faults.add("callback_reorder")
+    await api.import_numbers(N1, callbackUrl=receiver.url)
+    await sandbox.pass_time(days=1)
+    assert [event["eventType"] for event in receiver.events()] == [
+        "PROVISIONING_TO_SMS_PLATFORM",
+        "OSR_UPDATE",
+        "HOSTING_PROCESS",
+        "LINK_TO_10DLC_CAMPAIGN",
+    ]
+    assert fault.hits == 2
+
+
+async def test_an_event_is_not_held_for_what_brings_no_other(sandbox, api, receiver):
+    """The last event of a number comes once nothing is planned for it any more."""
+    linked = {"servicePlanId": "plan", "campaignId": "campaign"}
+    body = {"phoneNumber": N1, "regionCode": "US", "smsConfiguration": linked}
+    await api.ok("POST", "/importedNumbers", {**body, "callbackUrl": receiver.url})
+    fault = sandbox.faults.add("callback_reorder", operation="LINK_TO_10DLC_CAMPAIGN")
+    await sandbox.pass_time(minutes=13)
+    assert len(receiver.got) == 1
+    await sandbox.pass_time(days=1)
+    assert len(receiver.got) == 2
+    assert fault.hits == 0
+
+
+async def test_a_step_names_what_callbacks_wait_for(sandbox, api, receiver):
+    """Delays and retries have names, too: no step answers an empty one."""
+    sandbox.faults.add("callback_delay", seconds=5)
+    receiver.answers = [500]
+    order_id = await api.import_numbers(N1, callbackUrl=receiver.url)
+    sandbox.reject(order_id)
+    assert sandbox.step() == "callback_delay"
+    await sandbox.settle()
+    assert sandbox.step() == "callback_retry"
+    assert sandbox.step() is None
+
+
+async def test_time_passes_with_retries_at_their_own_times(sandbox, api, receiver):
+    """A whole night passes in one call: each attempt is made at its own virtual time."""
+    receiver.answers = [500, 500]
+    start = sandbox.now.timestamp()
+    sandbox.reject(await api.import_numbers(N1, callbackUrl=receiver.url))
+    assert await sandbox.pass_time(hours=8) == 2
+    assert [at - start for at, _ in sandbox.callbacks[0].attempts] == [0, 10, 40]
+    assert sandbox.now.timestamp() - start == 8 * 3600
+
+
+async def test_a_receiver_has_real_time_to_restart(open_api):
+    """However fast virtual time goes, the retries leave a receiver some real seconds."""
+    async with Sandbox(speed=1e6) as sandbox:
+        api = await open_api(sandbox)
+        await rejected(api, sandbox, "http://127.0.0.1:9/hook")
+        record = sandbox.callbacks[0]
+        due = sandbox._world.clock.next_due()
+        assert due - record.attempts[0][0] >= RETRY_DELAYS[0] * 1e6 / 100
 
 
 async def test_a_wrongly_signed_callback_is_signed_right_when_it_comes_again(

@@ -230,3 +230,27 @@ def test_what_is_immediate_happens_at_once_on_a_running_clock():
     found.plan(("x", "1"), "first", found.now, lambda: follow(3))
     found.run_due()
     assert seen == [3, 2, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "units"),
+    [
+        ((), {}),
+        ((5,), {}),
+        ((timedelta(days=1),), {"days": 1}),
+        ((), {"days": True}),
+        ((), {"days": "two"}),
+        ((), {"days": 1e12}),
+        ((), {"fortnights": 1}),
+        ((), {"days": float("nan")}),
+    ],
+)
+async def test_a_wrong_distance_is_a_value_error(arguments, units):
+    """Nothing, two things, no number, no unit or too far: both ways to move time say so."""
+    sandbox = Sandbox(speed=0)
+    before = sandbox.now
+    with pytest.raises(ValueError):
+        sandbox.advance(*arguments, **units)
+    with pytest.raises(ValueError):
+        await sandbox.pass_time(*arguments, **units)
+    assert sandbox.now == before
