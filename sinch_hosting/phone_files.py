@@ -147,13 +147,14 @@ def read_phone_file(path: str | Path, *, column: str | int | None = None) -> Pho
         path: A CSV or text file: UTF-8, UTF-16, UTF-32 or cp1252; `,`, `;`, tab or `|`.
         column: The phone column's header text (case is ignored) or its number counted
             from 1; without it the column is found by its header's name or by its content.
+            It is needed where several columns hold numbers and no header tells which.
 
     Returns:
         The sheet, with one record for every row.
 
     Raises:
         PhoneFileError: The file is missing, a directory, unreadable, empty, not text, or
-            has no phone column.
+            has no phone column, or several that could be it.
     """
     path = Path(path)
     try:
@@ -182,7 +183,8 @@ def read_phone_bytes(
         The sheet, with one record for every row.
 
     Raises:
-        PhoneFileError: The bytes are empty, not text, or have no phone column.
+        PhoneFileError: The bytes are empty, not text, or have no phone column or
+            several that could be it.
     """
     try:
         text, encoding = _decode(data)
@@ -338,6 +340,16 @@ _OTHER_WORDS = frozenset({
     "valid", "email", "id", "date", "time", "status", "note", "notes", "remark", "remarks",
     "model", "count", "plan",
 })
+_OTHER_THINGS = _OTHER_WORDS | {
+    "order", "orders", "orderid", "orderno", "ordernumber", "ids", "customerid", "userid", "uuid",
+    "zip", "zipcode", "postal", "postcode", "plz", "account", "accountid", "accountno",
+    "accountnumber", "acct", "invoice", "invoiceid", "invoiceno", "invoicenumber", "sku", "upc",
+    "ean", "isbn", "serial", "imei", "ssn", "tax", "vat", "ein", "npi", "ref", "reference", "case",
+    "ticket", "tracking", "transaction", "barcode", "product", "item", "part", "po", "purchase",
+    "amount", "price", "total", "quantity", "timestamp", "created", "updated", "birth", "dob",
+    "license", "licence", "policy", "member", "bestellung", "auftrag", "konto", "rechnung",
+    "commande", "facture", "compte", "pedido", "factura", "cuenta",
+}
 # fmt: on
 _NUMBER_NAMES = frozenset({"number", "numbers", "numero", "numeros", "nummer", "no", "nr"})
 _PLACEHOLDERS = frozenset({"", "n a", "na", "tbc", "none", "null", "nil", "unknown", "tbd", "tba"})
@@ -354,10 +366,11 @@ def _find_columns(
     numbers = _count_numbers(table)
     most = max((numbers[named] for _, named in headers), default=0)
     for row, named in headers:
-        if most and numbers[named] * 2 >= most:
+        well_filled = most and numbers[named] * 2 >= most
+        if well_filled and not _PHONE_WORDS.isdisjoint(_words(table[row][named])):
             return row, named
     if numbers:
-        by_content = max(numbers, key=lambda index: (numbers[index], -index))
+        by_content = _by_content(table, numbers, headers[0][0] if headers else 0)
         return _header_over(table, by_content, headers), by_content
     if headers:
         return headers[0]
@@ -365,6 +378,36 @@ def _find_columns(
         "no column holds US or Canadian phone numbers; "
         "head the right one with 'Phone', or check that this is the right file"
     )
+
+
+def _by_content(table: Sequence[Sequence[str]], numbers: Counter[int], header_row: int) -> int:
+    """The one column that holds the numbers, as no header names it; two alike are refused."""
+    head = table[header_row]
+    if any(understand(cell).is_number for cell in head):
+        head = ()
+    likely = [index for index in sorted(numbers) if not _names_another_thing(_cell(head, index))]
+    if not likely:
+        raise PhoneFileError(
+            f"only {_listed(head, sorted(numbers))} could hold phone numbers, and that is headed "
+            "as something else; choose a column with --column, by its header or its number"
+        )
+    most = max(numbers[index] for index in likely)
+    rivals = [index for index in likely if numbers[index] * 2 >= most]
+    if len(rivals) > 1:
+        raise PhoneFileError(
+            f"{_listed(head, rivals)} could each be the phone numbers, and no header names one; "
+            "choose a column with --column, by its header or its number"
+        )
+    return rivals[0]
+
+
+def _listed(head: Sequence[str], columns: Sequence[int]) -> str:
+    """Columns for a person: header and number of each."""
+    names = []
+    for column in columns:
+        title = _cell(head, column).strip()
+        names.append(f"{title!r} (column {column + 1})" if title else f"column {column + 1}")
+    return " and ".join(names)
 
 
 def _asked_column(table: Sequence[Sequence[str]], column: str | int) -> tuple[int | None, int]:
@@ -399,6 +442,13 @@ def _names_phones(cell: str) -> bool:
     if not words or len(words) > 6 or not _OTHER_WORDS.isdisjoint(words):
         return False
     return not _PHONE_WORDS.isdisjoint(words) or words in ([name] for name in _NUMBER_NAMES)
+
+
+def _names_another_thing(cell: str) -> bool:
+    words = _words(cell)
+    return (
+        len(words) <= 4 and _PHONE_WORDS.isdisjoint(words) and not _OTHER_THINGS.isdisjoint(words)
+    )
 
 
 def _words(cell: str) -> list[str]:

@@ -426,6 +426,41 @@ def test_a_named_column_without_numbers_gives_way_to_content() -> None:
     assert (sheet.header, sheet.column) == (("Cell", "Contact"), 1)
 
 
+@pytest.mark.parametrize("other", ["Order", "Account no.", "InvoiceNumber", "zip", "orderid"])
+def test_a_header_that_names_another_thing_gives_way(other: str) -> None:
+    """Ten digits are an order's number, too: the column that could be a contact is read."""
+    sheet = read(
+        f"{other},Zip,Contact\n2125550100,62701,415-555-0123\n2125550101,62702,\n"
+        "2125550102,62703,415-555-0124\n"
+    )
+
+    assert (sheet.column, numbers(sheet)) == (2, ["+14155550123", "+14155550124"])
+
+
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [
+        ("Who,Contact\n2125550100,4155550123\n2125550101,\n", "'Who' (column 1) and 'Contact'"),
+        ("2125550100,A,4155550123\n2125550101,B,4155550124\n", "column 1 and column 3"),
+        ("No,Contact\n2125550100,4155550123\n", "'No' (column 1) and 'Contact' (column 2)"),
+    ],
+)
+def test_columns_that_could_all_be_the_phone_column_are_refused(text: str, columns: str) -> None:
+    """A guess would text-enable what is no phone number, so the caller has to say."""
+    with pytest.raises(PhoneFileError) as caught:
+        read(text)
+
+    assert columns in str(caught.value)
+    assert "choose a column with --column" in str(caught.value)
+    assert read(text, column=2).column == 1
+
+
+def test_numbers_only_under_another_things_name_are_not_taken() -> None:
+    """Orders' numbers are refused even where no other column could be phone numbers."""
+    with pytest.raises(PhoneFileError, match=r"only 'Order' \(column 1\) could hold phone numbers"):
+        read("Order,Name\n2125550100,A\n")
+
+
 def test_lines_above_the_header_are_counted_as_rows() -> None:
     """A title over the table is not dropped: it is a row without a number."""
     sheet = read("Our numbers 2026,\n,\nSite,Phone\nHQ,415-555-0123\n")
