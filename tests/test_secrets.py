@@ -372,39 +372,6 @@ def test_a_key_id_with_the_secret_behind_it_is_refused_unseen():
     assert found_in(str(caught.value) + repr(caught.value), "plain") == []
 
 
-@pytest.mark.parametrize("setting", ["key_id", "key_secret"])
-@pytest.mark.parametrize(
-    ("unusable", "said"),
-    [
-        ("%s\udce9", "no text"),
-        ("%s\n", "ends with a blank; is there a newline at its end"),
-        ("%s ", "ends with a blank"),
-        ("\t%s", "begins with a blank"),
-        ("%s\r\n%s", "control characters"),
-        ("\x00%s", "control characters"),
-    ],
-)
-@pytest.mark.parametrize("auth", ["oauth", "basic"])
-def test_a_key_that_cannot_be_sent_is_refused_unseen(monkeypatch, setting, unusable, said, auth):
-    """What an environment or a file makes of a key is told by its kind, and not shown."""
-    monkeypatch.setenv("SINCH_PROJECT_ID", "p")
-    monkeypatch.setenv("SINCH_KEY_ID", KEY_ID)
-    # As a variable that os.environ would not take: a NUL, for one.
-    overrides = {setting: Secret(unusable.replace("%s", PLAIN["key"]))}
-    with pytest.raises(ConfigurationError, match=rf"^{setting} \(SINCH.*{said}") as caught:
-        SinchHosting.from_env(**{"key_secret": "s", "auth": auth, **overrides})
-    assert found_in(shown(caught.value), "plain") == []
-    assert caught.value.__cause__ is caught.value.__context__ is None
-
-
-def test_a_key_id_with_the_secret_behind_it_is_refused_unseen():
-    """HTTP Basic would take what follows the colon for the secret."""
-    pair = Secret(f"{KEY_ID}:{PLAIN['key']}")
-    with pytest.raises(ConfigurationError, match="key_id .*holds a colon") as caught:
-        SinchHosting("p", pair, "s")
-    assert found_in(str(caught.value) + repr(caught.value), "plain") == []
-
-
 @pytest.mark.parametrize("setting", ["base_url", "auth_url"])
 @pytest.mark.parametrize("user", ["me:%s", ":%s", "%s", "%s:"])
 def test_credentials_in_an_address_are_refused_unseen(setting, user):
