@@ -208,6 +208,7 @@ class Session:
         self._per_request: dict[str, Any] = {
             "timeout": http.timeout,
             "allow_redirects": False,
+            "raise_for_status": False,  # a lender's session may: a refusal would look lost
             **({"proxy": http.proxy} if http.proxy is not None else {}),
             **({"ssl": http.ssl} if http.ssl is not True else {}),
         }
@@ -229,13 +230,21 @@ class Session:
         return self._bound
 
     async def aclose(self) -> None:
-        """Close what the client owns; a borrowed session stays open. Safe to repeat."""
-        self._closed = True
-        bound, self._bound = self._bound, None
+        """Close what the client owns; a borrowed session stays open. Safe to repeat.
+
+        `UsageError` where another loop, which may go on with it, uses the client.
+        """
+        bound = self._bound
+        is_ours = bound is None or bound.loop is asyncio.get_running_loop()
+        if bound is not None and not is_ours and not bound.loop.is_closed():
+            raise errors.UsageError("the client belongs to another event loop; close it there")
+        self._closed, self._bound = True, None
         if bound is None:
             return
         try:
-            await bound.auth.aclose()
+            # A token fetch of a closed loop has ended with it: nobody would wake who waits for it.
+            if is_ours:
+                await bound.auth.aclose()
         finally:
             if bound.owns_http:
                 await bound.http.close()

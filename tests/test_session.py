@@ -13,7 +13,9 @@ import aiohttp
 import pytest
 
 from sinch_hosting import (
+    BadRequest,
     ConfigurationError,
+    NotFound,
     OutcomeUnknown,
     RateLimited,
     RetryPolicy,
@@ -222,6 +224,18 @@ async def test_a_borrowed_session_stays_open(service, make_client, borrowed):
         assert again.status == 200
 
 
+async def test_a_borrowed_session_that_raises_for_a_status_changes_nothing(service, make_client):
+    """What the service refuses stays a refusal; that of a create is no unknown outcome."""
+    service.on(*GET_ORDER, (404, {"message": "no such order"}))
+    service.on(*CREATE, (400, {"message": "no such plan"}))
+    async with aiohttp.ClientSession(raise_for_status=True) as session:
+        client = make_client(session=session)
+        with pytest.raises(NotFound, match="no such order"):
+            await read(client)
+        with pytest.raises(BadRequest, match="no such plan"):
+            await create(client)
+
+
 async def test_a_borrowed_session_that_is_closed_is_named(service, make_client):
     """The error says whose session it is."""
     session = aiohttp.ClientSession()
@@ -285,6 +299,51 @@ def test_a_second_event_loop_is_a_clear_error(unused_settings):
 
     asyncio.run(use())
     asyncio.run(use_elsewhere())
+
+
+async def test_closing_from_another_loop_is_refused_while_its_own_lives(service, make_client):
+    """A clear error at once, token fetch or not, and the client goes on in its own loop."""
+    hold = service.hold({"access_token": "late"})
+    service.on_token(hold)
+    service.on(*GET_ORDER, ORDER)
+    client = make_client()
+    running = asyncio.create_task(read(client))
+    await hold.arrived.wait()
+
+    async def close():
+        async with asyncio.timeout(1):
+            await client.aclose()
+
+    with pytest.raises(UsageError, match="another event loop; close it there"):
+        await asyncio.to_thread(asyncio.run, close())
+    hold.release()
+    assert (await running).state == "DRAFT"
+
+
+def test_closing_when_the_loop_is_gone_waits_for_nothing(unused_settings):
+    """A token fetch that its loop left behind is awaited by nobody, and the session is closed."""
+    client = SinchHosting(**{**unused_settings, "auth": "oauth", "auth_url": "http://127.0.0.1:9"})
+    loop = asyncio.new_event_loop()
+
+    async def never():
+        await asyncio.Event().wait()
+
+    async def use():
+        client._session._fetch_token = never
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await client.hosting_orders.get("1")
+
+    loop.run_until_complete(use())
+    loop.close()
+
+    async def close():
+        async with asyncio.timeout(1):
+            await client.aclose()
+
+    asyncio.run(close())
+    with pytest.raises(UsageError, match="closed"):
+        asyncio.run(client.__aenter__())
 
 
 def test_a_client_can_be_made_and_closed_without_a_loop_of_its_own(unused_settings):
