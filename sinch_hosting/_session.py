@@ -63,6 +63,8 @@ _TOTAL, _CONNECT, _READ = 60.0, 10.0, 30.0
 _CONNECT_SHARE = 0.8
 # What the service documents, for an answer that does not say how long its token lives.
 _TOKEN_LIFE = 3600.0
+# No answer means more than that; what it means, then, is not known.
+_LONGEST_TOKEN_LIFE = 1e9
 _WITHHELD = "(withheld)"
 _CLOSED = "the client is closed; make another SinchHosting"
 _GET_TOKEN = Operation("the token endpoint", "POST", "", Kind.READ)
@@ -456,7 +458,9 @@ def _usable(answer: AccessToken) -> Token:
     token = Secret(answer.access_token)
     try:
         life = _TOKEN_LIFE if answer.expires_in is None else float(answer.expires_in)
-    except ValueError:
+    except (ValueError, OverflowError):
+        life = _TOKEN_LIFE
+    if not 0 <= life <= _LONGEST_TOKEN_LIFE:  # nor is NaN
         life = _TOKEN_LIFE
     if not token or not token.isascii() or not token.isprintable():
         raise errors.DecodeError(

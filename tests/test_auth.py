@@ -496,6 +496,22 @@ async def test_a_renewal_is_logged_without_the_token(service, client, caplog):
     assert "token-1" not in caplog.text
 
 
+@pytest.mark.parametrize(
+    "life", ["9" * 400, "NaN", "Infinity", "-Infinity", "-1", "1e300", '"soon"', '"nan"']
+)
+async def test_a_life_that_makes_no_sense_is_unknown(service, client, clock, life):
+    """The token serves as long as the service documents, and is renewed then."""
+    service.on_token(b'{"access_token": "first", "expires_in": %s}' % life.encode(), 500)
+    service.on("GET", "/hostingOrders/1", ORDER)
+    for _ in range(3):
+        await client.hosting_orders.get("1")
+        clock.now += 1000
+    assert len(service.calls("POST", "/oauth2/token")) == 1
+    clock.now += 1000
+    with pytest.raises(ServerError):
+        await client.hosting_orders.get("1")
+
+
 # ------------------------------------------------------------ missing credentials
 
 NAMES = {
