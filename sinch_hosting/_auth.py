@@ -138,6 +138,7 @@ class TokenCache:
         self._renew_at = 0.0
         self._expires_at = 0.0
         self._fetching: asyncio.Task[Secret] | None = None
+        self._waiting = 0
 
     def current(self) -> Secret | None:
         """The header while it is valid; starts its renewal when its end is near."""
@@ -156,6 +157,7 @@ class TokenCache:
         if header is not None:
             return header
         task = self._start()
+        self._waiting += 1
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
@@ -163,6 +165,8 @@ class TokenCache:
             if task.cancelled() and me is not None and not me.cancelling():
                 raise UsageError("the client was closed while it fetched a token") from None
             raise
+        finally:
+            self._waiting -= 1
 
     def invalidate(self, header: Secret) -> bool:
         """Forget the header if it is still the cached one; asking again can help."""
@@ -183,7 +187,7 @@ class TokenCache:
     def _start(self) -> asyncio.Task[Secret]:
         if self._fetching is None or self._fetching.done():
             self._fetching = asyncio.create_task(self._renew(), name="sinch_hosting token")
-            self._fetching.add_done_callback(_note_failure)
+            self._fetching.add_done_callback(self._note_failure)
         return self._fetching
 
     async def _renew(self) -> Secret:
@@ -202,8 +206,9 @@ class TokenCache:
         _log.info("fetched a token, valid for %.0f s", life)
         return self._header
 
-
-def _note_failure(task: asyncio.Task[Secret]) -> None:
-    """Read the failure of a renewal that nobody waited for, and say it."""
-    if not task.cancelled() and (error := task.exception()) is not None:
-        _log.warning("could not fetch a token: %s", error)
+    def _note_failure(self, task: asyncio.Task[Secret]) -> None:
+        """Read the failure of a fetch, and say it where nobody waits to whom it is raised."""
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        if not self._waiting:
+            _log.warning("could not fetch a token: %s", error)

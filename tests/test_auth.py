@@ -142,8 +142,21 @@ async def test_a_failed_renewal_is_logged_and_not_left_unread(cache, endpoint, c
     assert "could not fetch a token: the endpoint is away" in caplog.text
 
 
-async def test_a_failure_reaches_all_who_wait_and_does_not_stay(cache, endpoint):
-    """Every waiter gets the reason; the next to ask makes a new attempt."""
+async def test_a_failed_fetch_whose_waiters_are_gone_is_logged(cache, endpoint, caplog):
+    """Who asked was cancelled: the reason would be lost."""
+    endpoint.fails = TransportError("the endpoint is away", never_sent=True)
+    endpoint.answers.clear()
+    waiter = asyncio.create_task(cache.fetch())
+    await asyncio.sleep(0)
+    waiter.cancel()
+    await asyncio.sleep(0)
+    endpoint.answers.set()
+    await asyncio.sleep(0.001)
+    assert "could not fetch a token: the endpoint is away" in caplog.text
+
+
+async def test_a_failure_reaches_all_who_wait_and_does_not_stay(cache, endpoint, caplog):
+    """Every waiter gets the reason, which is not logged, too; the next to ask tries anew."""
     endpoint.fails = TransportError("no", never_sent=True)
     endpoint.answers.clear()
     tasks = [asyncio.create_task(cache.fetch()) for _ in range(20)]
@@ -151,6 +164,7 @@ async def test_a_failure_reaches_all_who_wait_and_does_not_stay(cache, endpoint)
     endpoint.answers.set()
     results = await asyncio.gather(*tasks, return_exceptions=True)
     assert {type(result) for result in results} == {TransportError}
+    assert "could not fetch" not in caplog.text
     assert endpoint.asked == 1
     endpoint.fails = None
     assert await cache.fetch() == "Bearer t2"
