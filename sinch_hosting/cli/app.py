@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -43,15 +44,35 @@ def run(arguments: Sequence[str]) -> int:
             stream.reconfigure(errors="backslashreplace")
     try:
         code = app(list(arguments), exit_on_error=False, print_error=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except CycloptsError as error:
         return _complain(f"{str(error).rstrip('.')}; see --help", 2)
     except KeyboardInterrupt:
         return _complain("stopped", 130)
     except SinchHostingError as error:
         return _complain(str(error), 2 if isinstance(error, ValueError) else 1)
+    except OSError as error:
+        what = "standard output cannot be written to: " if _stdout_fails() else ""
+        return _complain(f"{what}{error.strerror or error}", 1)
     return code if isinstance(code, int) else 0
 
 
 def _complain(message: str, code: int) -> int:
-    sys.stderr.write(f"sinch-hosting: {' '.join(message.split())}\n")
+    if sys.stderr is not None:
+        sys.stderr.write(f"sinch-hosting: {' '.join(message.split())}\n")
     return code
+
+
+def _stdout_fails() -> bool:
+    """Whether one more line fails, too; if so what is left to print is thrown away."""
+    try:
+        sys.stdout.write("\n")
+        sys.stdout.flush()
+    except OSError:
+        # Else the interpreter tries once more as it ends, and complains in its own words.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+        return True
+    return False

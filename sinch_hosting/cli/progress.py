@@ -11,6 +11,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from .bad_input import BadInput
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from types import TracebackType
@@ -123,7 +125,13 @@ class Bars:
 
 
 def shown_on_stdout() -> Bars | Lines:
-    """Bars where stdout is a terminal that can move its cursor, lines otherwise."""
+    """Bars where stdout is a terminal that can move its cursor, lines otherwise.
+
+    Raises:
+        BadInput: The command was started with stdout closed.
+    """
+    if sys.stdout is None:
+        raise BadInput("standard output is closed; leave it open, or send it to a file")
     console = Console()
     return Bars() if sys.stdout.isatty() and not console.is_dumb_terminal else Lines()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -120,6 +121,71 @@ def test_a_terminal_that_knows_few_characters_is_no_error(
     assert app.run(["demo"]) == 0
     out.seek(0)
     assert out.read() == r"Zo\xeb"
+
+
+def shell(line: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in a shell, for what only a shell does to its output."""
+    command = f'"{sys.executable}" -c "from sinch_hosting.cli import main; main()" {line}'
+    return subprocess.run(
+        ["sh", "-c", command], stderr=subprocess.PIPE, text=True, check=False, timeout=60
+    )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is Linux's")
+@pytest.mark.parametrize("arguments", ["demo --brief", "--help", "--version"])
+def test_a_stdout_that_cannot_be_written_to_is_one_line(arguments: str) -> None:
+    """A full disk behind `>` ends the command with a sentence, and no traceback at its end."""
+    done = shell(f"{arguments} > /dev/full")
+
+    assert done.returncode == 1
+    assert done.stderr == (
+        "sinch-hosting: standard output cannot be written to: No space left on device\n"
+    )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="closing stdout is a POSIX shell's trick")
+def test_a_closed_stdout_is_one_line() -> None:
+    """Without a stdout the demo says so instead of failing on it."""
+    done = shell("demo --brief >&-")
+
+    assert (done.returncode, done.stderr) == (
+        2,
+        "sinch-hosting: standard output is closed; leave it open, or send it to a file\n",
+    )
+
+
+def test_an_error_of_the_system_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What has nothing to do with stdout does not blame it; with no stderr it is just a code."""
+
+    async def fail(**_: object) -> int:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(demo_run, "run_demo", fail)
+
+    assert app.run(["demo"]) == 1
+    assert capsys.readouterr().err == "sinch-hosting: Too many open files\n"
+    monkeypatch.setattr(sys, "stderr", None)
+    assert app.run(["demo"]) == 1
+
+
+def test_a_full_disk_behind_stdout_is_told_apart(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What stdout still holds is thrown away, so that nothing fails once more at the end."""
+    if not Path("/dev/full").exists():
+        pytest.skip("/dev/full is Linux's")
+
+    async def talk(**_: object) -> int:
+        sys.stdout.write("a line")
+        return 0
+
+    monkeypatch.setattr(demo_run, "run_demo", talk)
+    with Path("/dev/full").open("w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        assert app.run(["demo"]) == 1
+    assert "standard output cannot be written to" in capsys.readouterr().err
 
 
 def test_main_leaves_with_the_commands_code(
