@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 
 from .errors import Refusal
 from .http import json_response
@@ -16,6 +18,11 @@ class Connection(web.RequestHandler):
     """One connection; answers what is no HTTP request with an error body, not a page."""
 
     __slots__ = ()
+
+    def log_exception(self, *args: Any, **kwargs: Any) -> None:
+        """Log what failed, but not that a body cannot be read: its sender was told."""
+        if not isinstance(kwargs.get("exc_info"), (web.RequestPayloadError, HttpProcessingError)):
+            super().log_exception(*args, **kwargs)
 
     def handle_error(
         self,

@@ -146,6 +146,20 @@ async def test_a_body_in_a_broken_encoding_is_a_400(api, encoding):
     assert (await raw(api, "POST", "/qualifiedNumbers:addNumbers", b"abc", **headers))[0] == 400
 
 
+@pytest.mark.parametrize("path", ["v1/projects/{}/qualifiedNumbers:addNumbers", "nowhere/{}"])
+async def test_a_body_in_a_broken_encoding_is_not_logged_as_a_failure(
+    sandbox, api, caplog, capsys, path
+):
+    """Wherever such a body goes, it is the sender's fault: no traceback anywhere."""
+    url = f"{sandbox.base_url}/{path.format(sandbox.project_id)}"
+    headers = {**api.headers, "Content-Encoding": "gzip"}
+    async with api.session.post(url, data=b"no gzip at all", headers=headers) as response:
+        assert response.status in {400, 404}
+    await sandbox.stop()
+    assert caplog.text == ""
+    assert capsys.readouterr().err == ""
+
+
 async def test_a_body_that_waits_to_be_asked_for_is_asked_for(sandbox, api):
     """Expect: 100-continue is answered at once, as curl needs it; the request then works."""
     body = b'{"phoneNumbers": ["+12025550134"]}'
