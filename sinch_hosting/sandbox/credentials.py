@@ -84,9 +84,13 @@ class Credentials:
 
     def expire(self, authorization: str) -> None:
         """The token in that header is expired from now on."""
-        token = authorization.partition(" ")[2].strip()
-        if token in self._tokens:
-            self._tokens[token] = self._now()
+        if self.is_valid_token(authorization):
+            self._tokens[authorization.partition(" ")[2].strip()] = self._now()
+
+    def is_valid_token(self, authorization: str) -> bool:
+        """Whether that header holds a token that has not ended yet."""
+        scheme, _, token = authorization.partition(" ")
+        return scheme.lower() == "bearer" and self._tokens.get(token.strip(), 0.0) > self._now()
 
     def _forget_old(self) -> None:
         """Forget tokens that ended long ago, once there are many."""

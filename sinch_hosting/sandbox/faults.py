@@ -1,11 +1,37 @@
 """Misbehaviour on order: which fault strikes which request or callback, and when.
 
-Everything left to chance is drawn from the sandbox's seed, one stream for each fault.
+Everything left to chance is drawn from the sandbox's seed, one stream for each fault. A fault
+counts as struck only where it made a difference, and only on what it can strike at all.
+
+The kinds
+=========
+
+``latency``: real ``seconds`` before acting. ``drop_before``, ``drop_after``: the connection is
+cut before or after acting, without an answer. ``error_before``, ``error_after``: ``status``
+instead of acting, or although it acted. ``rate_limited``: 429 with ``retry_after`` seconds in the
+``form`` ``seconds``, ``date`` or ``absent``. ``rate_limit``: a real limit of ``per_second``
+requests with a ``burst``; ``only_basic`` spares bearer tokens. ``expire_token``: the token
+presented counts as expired. ``short_token``: on ``token``, it ends after ``lifetime`` real seconds
+whatever it says. ``truncate``: the body ends after the share ``keep`` of it. ``not_json``:
+``text`` of the ``content_type`` instead of it. ``drop_idle``: the answer is given, and the
+connection is dead for the next request on it (or closed ``after`` so many real seconds).
+``empty_page``: no items, but a token that goes on from there. ``repeat_token``: the page's own
+token as the next one.
+``unknown_values``: ``value`` in every enum, and unknown fields. ``forget_display_name``:
+``displayName`` is missing, or is ``text``. ``lag``: lists as they were ``seconds`` (virtual) ago.
+``order_moves``: after the list was read, the open orders of its kind (or only ``order``) enter
+their next state.
+``callback_duplicate``: ``copies`` of the event. ``callback_reorder``: it comes after the next one
+for the same URL; where none can follow by itself, it is spared. ``callback_delay``: it comes so
+many virtual ``seconds`` later. ``callback_bad_signature``: one attempt is signed with a wrong key.
+``callback_lost``: it is never sent.
 """
 
 from __future__ import annotations
 
+import re
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from email.utils import formatdate
 from math import ceil
@@ -18,7 +44,7 @@ from .errors import Refusal
 from .routes import OPERATION_IDS, TABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from .clock import Clock
 
@@ -53,28 +79,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "callback_bad_signature": {},
     "callback_lost": {},
 }
-"""Every kind of fault with its settings and their defaults.
-
-``latency``: real ``seconds`` before acting. ``drop_before``, ``drop_after``: the connection is
-cut before or after acting, without an answer. ``error_before``, ``error_after``: ``status``
-instead of acting, or although it acted. ``rate_limited``: 429 with ``retry_after`` seconds in the
-``form`` ``seconds``, ``date`` or ``absent``. ``rate_limit``: a real limit of ``per_second``
-requests with a ``burst``; ``only_basic`` spares bearer tokens. ``expire_token``: the token
-presented counts as expired. ``short_token``: on ``token``, it ends after ``lifetime`` real seconds
-whatever it says. ``truncate``: the body ends after the share ``keep`` of it. ``not_json``:
-``text`` of the ``content_type`` instead of it. ``drop_idle``: the answer is given, and the
-connection is dead for the next request on it (or closed ``after`` so many real seconds).
-``empty_page``: no items, but a token that goes on from there. ``repeat_token``: the page's own
-token as the next one.
-``unknown_values``: ``value`` in every enum, and unknown fields. ``forget_display_name``:
-``displayName`` is missing, or is ``text``. ``lag``: lists as they were ``seconds`` (virtual) ago.
-``order_moves``: after the list was read, the open orders of its kind (or only ``order``) enter
-their next state.
-``callback_duplicate``: ``copies`` of the event. ``callback_reorder``: it comes after the next one
-for the same URL; where none can follow by itself, it is spared. ``callback_delay``: it comes so
-many virtual ``seconds`` later. ``callback_bad_signature``: one attempt is signed with a wrong key.
-``callback_lost``: it is never sent.
-"""
+"""Every kind of fault with its settings and their defaults; the module says what each does."""
 
 EVENT_TYPES = (
     "PROVISIONING_TO_SMS_PLATFORM",
@@ -95,6 +100,26 @@ GROUPS = {
     "lists": frozenset(op.operation_id for op in _OPERATIONS if op.lists),
 }
 """Names for several operations at once; none of them includes ``token``."""
+
+_NAMED = (
+    "ImportNumber GetImportedNumber ListImportedNumbers UpdateImportedNumber "
+    "GetHostingOrder ListHostingOrders ImportNumbers "
+    "TextEnableHostingOrderNumbers TextEnableTollFreeHostingOrderNumbers"
+)
+_REACH = {
+    "short_token": frozenset({"token"}),
+    "expire_token": GROUPS["*"],
+    "unknown_values": GROUPS["*"],
+    "forget_display_name": frozenset(_NAMED.split()),
+    "empty_page": GROUPS["lists"],
+    "repeat_token": GROUPS["lists"],
+    "lag": GROUPS["lists"],
+    "order_moves": frozenset({"ListHostingOrders"}),
+}
+"""What the kinds can strike that cannot strike everything."""
+
+_LEAST = {"per_second": 1e-6, "burst": 1.0}
+_MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+\Z", re.ASCII)
 
 
 @define(eq=False)
@@ -201,39 +226,44 @@ class Faults:
         """Put a fault in force, and answer it.
 
         Arguments:
-            kind: one of `KINDS`, where its settings are explained.
+            kind: one of `KINDS`; ``help(sinch_hosting.sandbox.faults)`` explains them and their
+                settings.
             operation: the contract's name of one or several operations, or ``reads``, ``writes``,
-                ``lists``, ``token`` or ``*`` (all but ``token``). For callback faults: event types.
+                ``lists``, ``token`` or ``*`` (all but ``token``), as far as the kind can strike
+                them; ``short_token`` needs no ``token``. For callback faults: event types.
             count: how often it strikes at most.
             skip: how many matching requests it spares first.
             probability: the chance, 0 to 1, that it strikes a matching request.
             begins_in, lasts: virtual seconds (or a `timedelta`) until it begins, and for how long.
             settings: what the kind takes.
 
-        Raises `ValueError` for unknown kinds, operations and settings.
+        Raises `ValueError` for unknown kinds, operations and settings, and for what cannot strike.
         """
-        if kind not in KINDS:
+        if not isinstance(kind, str) or kind not in KINDS:
             raise ValueError(f"no fault is called {kind!r}; there are {', '.join(KINDS)}")
         unknown = sorted(set(settings) - set(KINDS[kind]))
         if unknown:
             raise ValueError(f"{kind} takes {sorted(KINDS[kind])}, not {unknown}")
         for name, value in settings.items():
             _check_setting(name, value, KINDS[kind][name])
-        if not 0 <= probability <= 1:
+        if not _is_amount(probability) or probability > 1:
             raise ValueError("probability lies between 0 and 1")
-        if any(value is not None and value < 0 for value in (count, skip)):
-            raise ValueError("count and skip must not be negative")
+        for name, number in (("count", count), ("skip", skip)):
+            if number is not None and not (_is_amount(number) and isinstance(number, int)):
+                raise ValueError(f"{name} must be a whole number that is not negative")
+        operations = _operations(kind, operation)
+        begins = self.clock.now + _seconds("begins_in", begins_in)
+        ends = float("inf") if lasts is None else begins + _seconds("lasts", lasts)
         self._count += 1
-        begins = self.clock.now + _seconds(begins_in)
         fault = Fault(
             self._count,
             kind,
-            _operations(kind, operation),
+            operations,
             count,
             skip,
             probability,
             begins,
-            float("inf") if lasts is None else begins + _seconds(lasts),
+            ends,
             {**KINDS[kind], **settings},
             Random(f"{self.seed}|{self._count}|{kind}"),  # noqa: S311 - reproducible by design
         )
@@ -254,11 +284,25 @@ class Faults:
         """Take all faults out of force."""
         self._faults.clear()
 
-    def striking(self, operation: str, kinds: frozenset[str]) -> Iterator[Fault]:
-        """The faults of these *kinds* that strike *operation* now, oldest first."""
+    def of(self, kinds: frozenset[str], operation: str) -> list[Fault]:
+        """The faults of these *kinds* that are for *operation*, oldest first."""
+        return [
+            fault for fault in self._faults if fault.kind in kinds and operation in fault.operations
+        ]
+
+    def striking(
+        self,
+        operation: str,
+        kinds: frozenset[str],
+        matters: Callable[[Fault], bool] = lambda fault: True,
+    ) -> Iterator[Fault]:
+        """The faults of these *kinds* that strike *operation* now, oldest first.
+
+        Those that do not *matter* there neither strike nor count.
+        """
         now = self.clock.now
         for fault in list(self._faults):
-            if fault.kind in kinds and fault.strikes(operation, now):
+            if fault.kind in kinds and matters(fault) and fault.strikes(operation, now):
                 yield fault
 
     def first(self, operation: str, kind: str) -> Fault | None:
@@ -277,42 +321,64 @@ def retry_later(wait: float, form: str, kind: str) -> Refusal:
 
 
 def _operations(kind: str, operation: str | Iterable[str]) -> frozenset[str]:
-    known = {*EVENT_TYPES} if kind.startswith("callback_") else {*OPERATION_IDS, "token"}
-    names = [operation] if isinstance(operation, str) else list(operation)
+    """What a fault of that *kind* strikes; raises `ValueError` where that is nothing."""
+    if kind.startswith("callback_"):
+        reach = frozenset(EVENT_TYPES)
+        groups = {"*": reach}
+    else:
+        reach = _REACH.get(kind, GROUPS["*"] | {"token"})
+        groups = {**GROUPS, "*": reach & GROUPS["*"] or reach}
+    if not isinstance(operation, (str, list, tuple, set, frozenset)):
+        raise ValueError(f"{operation!r} makes no sense as operation")
     found: set[str] = set()
-    for name in names:
-        if name == "*" and kind.startswith("callback_"):
-            found |= known
-        elif name in GROUPS and not kind.startswith("callback_"):
-            found |= GROUPS[name]
-        elif name in known:
-            found.add(name)
-        else:
-            raise ValueError(f"{kind} cannot be scoped to {name!r}; there are {sorted(known)}")
+    for name in [operation] if isinstance(operation, str) else operation:
+        there = groups.get(name, {name}) & reach if isinstance(name, str) else None
+        if not there:
+            raise ValueError(f"{kind} cannot be scoped to {name!r}; there are {sorted(reach)}")
+        found |= there
+    if not found:
+        raise ValueError("a fault needs an operation to strike")
     return frozenset(found)
 
 
 def _check_setting(name: str, value: Any, default: Any) -> None:
     """Raises `ValueError` for a setting that could only fail later, in the midst of a request."""
-    if name == "status":
-        good = isinstance(value, int) and 400 <= value <= 599
-    elif name == "form":
-        good = value in {"seconds", "date", "absent"}
-    elif name == "text":
-        good = value is None or isinstance(value, str)
-    elif name == "after":
-        good = value is None or _is_amount(value)
+    check = _CHECKS.get(name)
+    if check is not None:
+        good = check(value)
     elif isinstance(default, (bool, str)):
         good = type(value) is type(default)
     else:
-        good = _is_amount(value) and (name != "copies" or isinstance(value, int))
+        good = _is_amount(value) and value >= _LEAST.get(name, 0.0)
     if not good:
         raise ValueError(f"{value!r} makes no sense as {name}")
+
+
+def _is_text(value: Any) -> bool:
+    """Whether *value* is a string that can be sent."""
+    if not isinstance(value, str):
+        return False
+    return not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def _is_amount(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 1e9
 
 
-def _seconds(value: Seconds) -> float:
-    return value.total_seconds() if isinstance(value, timedelta) else float(value)
+_CHECKS: dict[str, Callable[[Any], bool]] = {
+    "status": lambda value: isinstance(value, int) and 400 <= value <= 599,
+    "form": lambda value: value in ("seconds", "date", "absent"),
+    "text": lambda value: value is None or _is_text(value),
+    "content_type": lambda value: isinstance(value, str) and bool(_MEDIA_TYPE.match(value)),
+    "after": lambda value: value is None or _is_amount(value),
+    "copies": lambda value: isinstance(value, int) and 2 <= value <= 1000,
+    "keep": lambda value: _is_amount(value) and value < 1,
+}
+"""What settings must be; those not named here must be of their default's type, or an amount."""
+
+
+def _seconds(name: str, value: Seconds) -> float:
+    seconds = value.total_seconds() if isinstance(value, timedelta) else value
+    if not _is_amount(seconds):
+        raise ValueError(f"{name} must be seconds or a timedelta, and not negative")
+    return float(seconds)

@@ -14,17 +14,18 @@ from attrs import define, field
 from . import checks, routes
 from .errors import Refusal
 from .faults import retry_later
-from .lists import same_place
 from .operations import Call
 from .records import RequestRecord
-from .shaping import display_names, move_orders, unknown_values
+from .shaping import bent_page, display_names, move_orders, orders_to_move, unknown_values
 
 if TYPE_CHECKING:
     from collections import deque
 
+    from .checks import Shape
     from .credentials import Credentials
     from .faults import Fault, Faults
     from .operations import Json, Operations
+    from .records import HostingOrder
     from .routes import Operation
     from .store import World
 
@@ -95,9 +96,11 @@ class Service:
                 request.method, request.rel_url.raw_path, self.world.project_id
             )
             record.operation = operation.operation_id
+            # Read first: the witness shows what was sent, whatever becomes of it.
+            body = await self._body(request, operation, record)
             await self._before(request, record)
             self.credentials.check(request.headers.get("Authorization", ""))
-            body = await self._body(request, operation, record)
+            body = body if operation.shape is None else _checked(body, operation.shape)
             query = checks.read_query(request.rel_url.raw_query_string)
             answer = self._perform(operation, Call(path, query, body), record)
         except Refusal as refusal:
@@ -146,13 +149,17 @@ class Service:
 
     async def _body(
         self, request: web.BaseRequest, operation: Operation, record: RequestRecord
-    ) -> Json:
+    ) -> Any:
+        """The decoded body, which the log keeps, or the `Refusal` that it deserves in its turn."""
         raw = await read_body(request) if request.body_exists else b""
-        if operation.shape is None:
+        if operation.shape is None or (not raw and operation.body_optional):
             return {}
-        body = {} if not raw and operation.body_optional else checks.read_json(raw)
+        try:
+            body = checks.read_json(raw)
+        except Refusal as refusal:
+            return refusal
         record.body = _without_secrets(body)
-        return checks.check_shape(body, operation.shape)
+        return body
 
     def _perform(self, operation: Operation, call: Call, record: RequestRecord) -> Json:
         missing = [name for name in operation.required if name not in call.query]
@@ -170,7 +177,13 @@ class Service:
 
     async def _before(self, request: web.BaseRequest, record: RequestRecord) -> None:
         """Let the faults strike that come before acting; raises `Refusal` or `Dropped`."""
-        for fault in self.faults.striking(record.operation, _BEFORE):
+        if not len(self.faults):
+            return
+        authorization = request.headers.get("Authorization", "")
+        has_token = self.credentials.is_valid_token(authorization)
+        for fault in self.faults.striking(
+            record.operation, _BEFORE, lambda fault: has_token or fault.kind != "expire_token"
+        ):
             settings = fault.settings
             if fault.kind == "rate_limit":
                 _limit(fault, request, record)
@@ -186,26 +199,21 @@ class Service:
             elif fault.kind == "rate_limited":
                 raise retry_later(settings["retry_after"], settings["form"], fault.kind)
             else:
-                self.credentials.expire(request.headers.get("Authorization", ""))
+                self.credentials.expire(authorization)
 
     def _bent(self, operation: Operation, call: Call, answer: Json, record: RequestRecord) -> Json:
         """The answer as the faults bend it."""
-        for fault in self.faults.striking(record.operation, _BENDING):
-            _note(record, fault)
-            settings = fault.settings
-            if fault.kind == "unknown_values":
-                answer = unknown_values(answer, settings["value"])
-            elif fault.kind == "forget_display_name":
-                answer = display_names(answer, settings["text"])
-            elif fault.kind == "order_moves":
-                move_orders(self.world, self.operations.orders_life, fault, call.query)
-            elif operation.lists and fault.kind == "empty_page":
-                token = same_place(call.query, operation.lists, fault.hits)
-                answer = {**answer, operation.lists: [], "nextPageToken": token}
-            elif operation.lists and answer["nextPageToken"]:
-                again = call.query.get("pageToken") or answer["nextPageToken"]
-                answer = {**answer, "nextPageToken": again}
+        for fault in self.faults.of(_BENDING, record.operation):
+            bent = _bend(fault, operation, call, answer)
+            moving = self._moving(fault, call)
+            if (moving or bent != answer) and fault.strikes(record.operation, self.world.now):
+                _note(record, fault)
+                move_orders(self.operations.orders_life, moving)
+                answer = bent
         return answer
+
+    def _moving(self, fault: Fault, call: Call) -> list[HostingOrder]:
+        return orders_to_move(self.world, fault, call.query) if fault.kind == "order_moves" else []
 
     async def _after(
         self, request: web.BaseRequest, answer: Json, record: RequestRecord
@@ -300,6 +308,25 @@ def _limit(fault: Fault, request: web.BaseRequest, record: RequestRecord) -> Non
         fault.hits += 1
         _note(record, fault)
         raise retry_later(wait, fault.settings["form"], fault.kind)
+
+
+def _bend(fault: Fault, operation: Operation, call: Call, answer: Json) -> Json:
+    """The *answer* as one fault bends it; the same where it makes no difference."""
+    bent: Json = answer
+    if fault.kind == "unknown_values":
+        bent = unknown_values(answer, fault.settings["value"])
+    elif fault.kind == "forget_display_name":
+        bent = display_names(answer, fault.settings["text"])
+    elif fault.kind in {"empty_page", "repeat_token"}:
+        bent = bent_page(fault, operation.lists, call.query, answer)
+    return bent
+
+
+def _checked(body: Any, shape: Shape) -> Json:
+    """The *body* as an object of that *shape*; raises `Refusal` for another, or why it is none."""
+    if isinstance(body, Refusal):
+        raise body
+    return checks.check_shape(body, shape)
 
 
 def _note(record: RequestRecord, fault: Fault) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from copy import copy
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from .lists import same_place
 from .store import Bucket, Listed
 
 if TYPE_CHECKING:
@@ -98,15 +99,34 @@ def _state_at(history: list[tuple[float, str]], moment: float) -> str | None:
     return state
 
 
-def move_orders(world: World, life: OrdersLife, fault: Fault, query: dict[str, str]) -> None:
-    """Let the open orders of the list's kind, or the one named, enter their next state."""
+def bent_page(fault: Fault, field: str, query: dict[str, str], answer: Any) -> Any:
+    """The page *answer*, whose items are in *field*, emptied or leading to itself."""
+    if fault.kind == "empty_page":
+        return {**answer, field: [], "nextPageToken": same_place(query, field, fault.hits + 1)}
+    own = query.get("pageToken")
+    return {**answer, "nextPageToken": own} if own and answer["nextPageToken"] else answer
+
+
+def orders_to_move(world: World, fault: Fault, query: dict[str, str]) -> list[HostingOrder]:
+    """The orders of the list's kind, or the one named, that can enter a next state."""
     wanted = str(fault.settings["order"])
     kind = (query.get("type"), query.get("servicePlanId"), query.get("campaignId"))
-    for order in list(world.orders.values()):
-        if wanted and order.hosting_order_id != wanted:
-            continue
-        if wanted or (order.type, order.service_plan_id, order.campaign_id) == kind:
-            _next_state(order, life.hurry)
+    return [
+        order
+        for order in world.orders.values()
+        if (
+            order.hosting_order_id == wanted
+            if wanted
+            else (order.type, order.service_plan_id, order.campaign_id) == kind
+        )
+        and world.clock.pending(("order", order.hosting_order_id)) is not None
+    ]
+
+
+def move_orders(life: OrdersLife, orders: Iterable[HostingOrder]) -> None:
+    """Let *orders* enter their next state."""
+    for order in orders:
+        _next_state(order, life.hurry)
 
 
 def _next_state(order: HostingOrder, hurry: Callable[[HostingOrder], str]) -> None:

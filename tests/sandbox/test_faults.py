@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import inspect
 import time
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from pathlib import Path
 
 import aiohttp
 import pytest
 
-from sinch_hosting.sandbox import Sandbox
+from sinch_hosting.sandbox import Sandbox, faults
 from sinch_hosting.sandbox.faults import KINDS, TokenBucket
 
 N1, N2 = "+12025550134", "+12025550135"
@@ -336,22 +337,128 @@ async def test_the_token_endpoint_can_fail(sandbox, api):
         {"kind": "drop_idle", "after": -1},
         {"kind": "rate_limit", "only_basic": "yes"},
         {"kind": "callback_duplicate", "copies": 1.5},
+        {"kind": "callback_duplicate", "copies": 0},
+        {"kind": ["a"]},
+        {"kind": "latency", "count": "x"},
+        {"kind": "latency", "count": 1.5},
+        {"kind": "latency", "skip": True},
+        {"kind": "latency", "probability": "often"},
+        {"kind": "latency", "begins_in": -1},
+        {"kind": "latency", "lasts": -1},
+        {"kind": "latency", "lasts": "long"},
+        {"kind": "latency", "operation": []},
+        {"kind": "latency", "operation": [["reads"]]},
+        {"kind": "latency", "operation": 5},
+        {"kind": "short_token", "operation": "reads"},
+        {"kind": "expire_token", "operation": "token"},
+        {"kind": "empty_page", "operation": "GetHostingOrder"},
+        {"kind": "empty_page", "operation": "writes"},
+        {"kind": "order_moves", "operation": "ListImportedNumbers"},
+        {"kind": "forget_display_name", "operation": "GetQualifiedNumber"},
+        {"kind": "truncate", "keep": 1},
+        {"kind": "rate_limit", "per_second": 0},
+        {"kind": "rate_limit", "burst": 0},
+        {"kind": "rate_limited", "form": ["seconds"]},
+        {"kind": "not_json", "text": "\ud800"},
+        {"kind": "not_json", "content_type": "x\r\nInjected: 1"},
         {"kind": "callback_lost", "operation": "GetHostingOrder"},
     ],
 )
 def test_a_fault_that_makes_no_sense_is_refused_at_once(wrong):
     """Unknown kinds, scopes and settings are errors when added, not when they would strike."""
+    faults = Sandbox(speed=0).faults
     with pytest.raises(ValueError):
-        Sandbox(speed=0).faults.add(**wrong)
+        faults.add(**wrong)
+    assert len(faults) == 0
+
+
+async def test_a_short_token_needs_no_scope(sandbox, api):
+    """It strikes the token endpoint, the only one that it can."""
+    fault = sandbox.faults.add("short_token")
+    headers = {"Authorization": f"Bearer {await api.token()}"}
+    async with api.session.get(f"{api.root}/callbackConfiguration", headers=headers) as response:
+        assert response.status == 401
+    assert fault.hits == 1
+
+
+@pytest.mark.parametrize("kind", ["empty_page", "repeat_token", "order_moves"])
+async def test_only_what_a_fault_can_bend_uses_it_up(sandbox, api, kind):
+    """Writes, other reads, and lists where it would change nothing, leave the fault in force."""
+    fault = sandbox.faults.add(kind, count=1)
+    first = await api.import_numbers(N1)
+    await api.ok("GET", f"/hostingOrders/{first}")
+    elsewhere = {**ORDERS, "servicePlanId": "other"}
+    if kind != "empty_page":
+        await api.ok("GET", "/hostingOrders", **elsewhere)
+    await api.import_numbers(N2)
+    assert fault.hits == 0
+    assert not any(record.fault for record in sandbox.requests)
+    page = await api.ok("GET", "/hostingOrders", **ORDERS, pageSize="1")
+    token = page["nextPageToken"]
+    if kind == "repeat_token":
+        assert fault.hits == 0
+        await api.import_numbers("+12025550136")
+        page = await api.ok("GET", "/hostingOrders", **ORDERS, pageSize="1", pageToken=token)
+        assert page["nextPageToken"] == token
+    assert fault.hits == 1
+    assert sandbox.requests[-1].fault == kind
+
+
+async def test_a_forgotten_name_must_have_been_there(sandbox, api):
+    """Answers without a displayName do not use the fault up."""
+    fault = sandbox.faults.add("forget_display_name", count=1)
+    await api.ok("GET", "/callbackConfiguration")
+    assert await api.ok("GET", "/hostingOrders", **ORDERS)
+    assert fault.hits == 0
+    order_id = await api.import_numbers(N1)
+    assert fault.hits == 1
+    assert "displayName" in await api.ok("GET", f"/hostingOrders/{order_id}")
+
+
+async def test_only_a_token_can_expire(sandbox, api):
+    """Requests with the key itself do not use the fault up."""
+    fault = sandbox.faults.add("expire_token", count=1)
+    await api.ok("GET", "/callbackConfiguration")
+    assert (fault.hits, sandbox.requests[-1].fault) == (0, "")
+    headers = {"Authorization": f"Bearer {await api.token()}"}
+    async with api.session.get(f"{api.root}/callbackConfiguration", headers=headers) as response:
+        assert response.status == 401
+    assert fault.hits == 1
+
+
+@pytest.mark.parametrize("kind", ["error_before", "drop_before", "rate_limited", "no key"])
+async def test_the_witness_shows_what_was_refused_unread(sandbox, api, kind):
+    """The body of a request that never acted is in the log, too."""
+    body = {"regionCode": "US", "numbers": [N1], "servicePlanId": "plan"}
+    headers = api.headers
+    if kind == "no key":
+        headers = {}
+    else:
+        sandbox.faults.add(kind)
+    with contextlib.suppress(aiohttp.ClientConnectionError):
+        url = f"{api.root}/hostingOrders:importNumbers"
+        async with api.session.post(url, json=body, headers=headers) as response:
+            assert response.status in {401, 429, 503}
+    assert sandbox.requests[-1].body == body
+    assert sandbox.orders_created() == []
+
+
+async def test_the_credentials_are_checked_before_the_body(sandbox, api):
+    """A body that is no JSON is a 401 without a key, and a 503 where that fault strikes."""
+    url = f"{api.root}/hostingOrders:importNumbers"
+    async with api.session.post(url, data=b"{") as response:
+        assert response.status == 401
+    sandbox.faults.add("error_before", count=1)
+    for status in (503, 400):
+        async with api.session.post(url, data=b"{", headers=api.headers) as response:
+            assert response.status == status
+    assert sandbox.requests[-1].body is None
 
 
 def test_every_kind_of_fault_has_a_word_of_explanation():
     """The documentation names every kind and every setting."""
-    from sinch_hosting.sandbox import faults
-
-    source = Path(faults.__file__).read_text(encoding="utf-8")
-    explained = source[source.index('"""Every kind of fault') :]
-    explained = explained[: explained.index('"""', 3)]
+    explained = inspect.getdoc(faults) or ""
+    assert faults.__name__ in (inspect.getdoc(Sandbox(speed=0).faults.add) or "")
     for kind, settings in KINDS.items():
         assert f"``{kind}``" in explained
         for name in settings:
