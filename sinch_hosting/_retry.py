@@ -25,6 +25,8 @@ Sleep = Callable[[float], Awaitable[None]]
 
 _log = logging.getLogger("sinch_hosting")
 _PASSING = frozenset({500, 502, 503, 504})
+# One answer must not shut the client for good: with a wrong clock, a date may lie years ahead.
+_LONGEST_PAUSE = 3600.0
 
 
 @frozen(kw_only=True)
@@ -111,7 +113,8 @@ class Gate:
         while (seconds := self.remaining()) > 0:
             if seconds > policy.maximum:
                 raise errors.RateLimited(
-                    "not sent: the service has asked the client to pause",
+                    "not sent: the service has asked the client to pause, for "
+                    f"{seconds:.0f} s more",
                     operation=operation.name,
                     status_code=429,
                     retry_after=seconds,
@@ -173,7 +176,8 @@ def _pause(
     failure = failure_of(error)
     floor = error.retry_after if isinstance(error, errors.ApiError) else None
     if failure is Failure.TOO_MANY:
-        gate.shut(interval if floor is None else floor)
+        longest = max(_LONGEST_PAUSE, policy.maximum)
+        gate.shut(interval if floor is None else min(floor, longest))
     if failure not in SENT_AGAIN_AFTER[operation.kind] or (floor or 0) > policy.maximum:
         return None
     return (floor or 0) + jittered(interval)

@@ -91,8 +91,9 @@ class SinchHosting:
     double from `retry.initial`, at random below that; a `Retry-After`, in seconds or as a date,
     is a floor, with the random part on top. One longer than `retry.maximum` raises
     `RateLimited` at once, with `retry_after`. A 429 pauses the whole client for as long as it
-    says, not only the task that met it. Creates travel on a connection of their own, so a pooled
-    one that died does not make them look lost.
+    says, not only the task that met it, and for an hour at most (or `retry.maximum`, where that
+    is longer); `RateLimited` tells the seconds that are left. Creates travel on a connection of
+    their own, so a pooled one that died does not make them look lost.
 
     Raises `ConfigurationError` for settings that are missing or make no sense.
     """

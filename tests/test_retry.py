@@ -577,7 +577,7 @@ async def test_a_pause_that_is_too_long_is_raised_to_all(service, clock, client)
     with pytest.raises(RateLimited):
         await client.hosting_orders.get("1")
     clock.now += 100
-    with pytest.raises(RateLimited, match="not sent") as caught:
+    with pytest.raises(RateLimited, match=r"not sent") as caught:
         await client.hosting_orders.import_numbers([NUMBER], **PLAN)
     assert caught.value.retry_after == pytest.approx(500)
     assert len(service.requests) == 2
@@ -777,3 +777,23 @@ async def test_a_request_carries_what_was_asked(service, client):
     await client.imported_numbers.update(NUMBER, display_name="x")
     first, second = service.calls("PATCH", f"/importedNumbers/{NUMBER}")
     assert first.body == second.body == json.dumps({"displayName": "x"}).encode()
+
+
+@pytest.mark.parametrize(
+    ("maximum", "longest"), [(60.0, 3600), (7200.0, 7200)], ids=["an hour", "the maximum"]
+)
+async def test_no_answer_pauses_the_client_for_good(service, clock, make_client, maximum, longest):
+    """A `Retry-After` of centuries shuts it for an hour; who may not send hears how long."""
+    service.on(*GET_ORDER, (429, {}, {"Retry-After": "9999999999"}), ORDER)
+    client = make_client(auth="basic", retry=RetryPolicy(maximum=maximum))
+    with pytest.raises(RateLimited) as told:
+        await client.hosting_orders.get("1")
+    assert told.value.retry_after == 9999999999
+    clock.now += 0.5
+    if maximum < longest:
+        with pytest.raises(RateLimited, match=r"not sent.* for 3600 s more") as refused:
+            await client.hosting_orders.get("1")
+        assert refused.value.retry_after == longest - 0.5
+    clock.now += longest
+    assert (await client.hosting_orders.get("1")).state == "DRAFT"
+    assert len(service.requests) == 2
