@@ -505,6 +505,10 @@ _NEVER_OPENED = (
 )
 
 
+# An answer came, or its first half: a wrong length, chunk, encoding or header.
+_BROKEN_ANSWERS = (aiohttp.ClientPayloadError, aiohttp.ClientResponseError)
+
+
 def _without_frames(error: BaseException) -> BaseException:
     """The error without aiohttp's variables: headers, bodies, and the half of an answer."""
     link: BaseException | None = error
@@ -522,6 +526,8 @@ def _transport_error(operation: str, error: BaseException) -> errors.TransportEr
     # aiohttp shows a proxy's address whole, password and all.
     said = _USERINFO.sub("//***@", str(error)) or type(error).__name__
     what = "could not connect" if never_sent else "the connection failed before an answer came"
+    if isinstance(error, _BROKEN_ANSWERS) and not never_sent:
+        what = "the answer broke off or could not be read"
     if isinstance(error, TimeoutError):
         what = "no connection in time" if never_sent else "no answer in time"
     return errors.TransportError(f"{operation}: {what} ({said})", never_sent=never_sent)

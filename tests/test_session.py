@@ -982,3 +982,38 @@ async def test_server_errors_say_what_the_service_said(service, make_client):
     service.on(*GET_ORDER, (500, b""))
     with pytest.raises(ServerError, match="Internal Server Error"):
         await client.hosting_orders.get("1")
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        b"Content-Length: 9\r\nContent-Encoding: gzip\r\n\r\nnot gzip!",
+        b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"Content-Length: 99\r\n\r\n{",
+        b"Content-Length: many\r\n\r\n{}",
+    ],
+    ids=["gzip", "chunks", "short", "length"],
+)
+@pytest.mark.parametrize(("call", "raised"), [(read, TransportError), (create, OutcomeUnknown)])
+async def test_an_answer_that_breaks_off_is_told_from_none(make_client, how, call, raised):
+    """Something came: who looks for the reason need not look at the connection."""
+
+    async def answer(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n" + how)
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        client = make_client(base_url=f"http://127.0.0.1:{port}", auth="basic", retry=ONCE)
+        with pytest.raises(raised, match="the answer broke off or could not be read"):
+            await call(client)
+        await client.aclose()
+
+
+async def test_no_answer_at_all_is_said_as_such(service, make_client):
+    """The connection ended first."""
+    service.on(*GET_ORDER, service.DROP)
+    with pytest.raises(TransportError, match="failed before an answer came"):
+        await read(make_client(retry=ONCE))
