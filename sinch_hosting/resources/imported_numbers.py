@@ -100,6 +100,9 @@ class ImportedNumbers:
                 # A look-up that fails is not an absence; the cause stays what took the answer.
                 unknown.add_note(f"Looking for the number failed, too: {failed}")
                 break
+            if number.phone_number != request.phone_number:
+                unknown.add_note(f"Looking for it found another number: {number.phone_number!r}")
+                break
             if _is_linked_as(number, request.sms_configuration):
                 return number
             raise _imported_otherwise(number)

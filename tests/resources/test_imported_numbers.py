@@ -72,6 +72,17 @@ async def test_a_lost_import_that_happened_is_found(service, client):
     assert len(service.calls(*IMPORT)) == 1
 
 
+@pytest.mark.parametrize("found", ["+12025550135", "", None])
+async def test_a_lost_import_is_not_settled_by_another_number(service, client, found):
+    """Its plan and campaign may well be the same."""
+    service.on(*IMPORT, 500)
+    service.on(*GET, {**number(), "phoneNumber": found})
+    with pytest.raises(OutcomeUnknown) as caught:
+        await client.imported_numbers.import_number(NUMBER, **PLAN)
+    assert "found another number" in caught.value.__notes__[0]
+    assert len(service.calls(*IMPORT)) == 1
+
+
 async def test_a_lost_import_of_anothers_number_is_a_conflict(service, client):
     """The number is there with another campaign: it is not ours, and the error says whose."""
     service.on(*IMPORT, 503)
