@@ -9,6 +9,8 @@ from . import _wire
 from .errors import InvalidRequest, InvalidSignature
 from .models import CallbackEvent
 
+__all__ = ["SIGNATURE_HEADER", "CallbackEvent", "parse", "sign", "verify"]
+
 SIGNATURE_HEADER = "X-Sinch-Signature"
 _HEX_DIGITS = 40
 
@@ -40,7 +42,8 @@ def verify(body: bytes, signature: str | None, secrets: str | Iterable[str]) -> 
     known = [secrets] if isinstance(secrets, str) else list(secrets or ())
     if not known or not all(isinstance(secret, str) and secret for secret in known):
         raise InvalidRequest(field="secrets", value="***", rule="at least one, none of them empty")
-    if signature is None or len(signature) != _HEX_DIGITS or not signature.isascii():
+    # Some servers hand headers over as bytes: that is no text that fits, whatever it spells.
+    if not isinstance(signature, str) or len(signature) != _HEX_DIGITS or not signature.isascii():
         return False
     claimed = signature.lower().encode()
     matches = [hmac.compare_digest(sign(body, secret).encode(), claimed) for secret in known]

@@ -188,3 +188,19 @@ def test_the_module_is_reached_from_the_package() -> None:
     """`from sinch_hosting import callbacks`, as the documentation writes it."""
     assert sinch_hosting.callbacks is callbacks
     assert SIGNATURE_HEADER == "X-Sinch-Signature"
+
+
+def test_a_signature_that_is_no_text_does_not_fit() -> None:
+    """Headers as bytes, or a number: no foreign error in a handler of webhooks."""
+    raw, signature = signed(EVENT)
+    for wrong in (signature.encode(), bytearray(40), 40 * [0], 5):
+        assert not verify(raw, wrong, SECRET)  # type: ignore[arg-type]
+        with pytest.raises(InvalidSignature, match="does not fit"):
+            parse(raw, wrong, SECRET)  # type: ignore[arg-type]
+
+
+def test_the_module_offers_what_it_answers_with() -> None:
+    """`from sinch_hosting.callbacks import CallbackEvent`, for type checkers, too."""
+    assert callbacks.CallbackEvent is CallbackEvent
+    assert "CallbackEvent" in callbacks.__all__
+    assert all(hasattr(callbacks, name) for name in callbacks.__all__)
