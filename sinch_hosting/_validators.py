@@ -20,6 +20,7 @@ _PATH_SYNTAX = re.compile(r"[\x00-\x20\x7f/\\?#%:]")
 _BLANK = re.compile(r"[\s\x00-\x20\x7f]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 REGIONS = ("US", "CA")
+_IDS = ("service_plan_id", "campaign_id")
 _LONGEST_EMAIL = 254
 
 
@@ -78,9 +79,11 @@ def check_text(value: object, field: str) -> str:
 
 
 def check_any_text(value: object, field: str) -> str:
-    """Text, possibly empty (an empty text unlinks)."""
+    """Text, possibly empty (an empty text unlinks); an id that is not empty has to be readable."""
     if not isinstance(value, str):
         raise InvalidRequest(field=field, value=value, rule="must be text")
+    if value and field in _IDS:
+        return check_text(value, field)
     return _sendable(value, field)
 
 

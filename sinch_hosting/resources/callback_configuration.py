@@ -6,7 +6,7 @@ from .._auth import Secret
 from .._requests import UpdateCallbackConfiguration
 from .._session import Session
 from .._wire import encode
-from ..errors import ApiError
+from ..errors import ApiError, InvalidRequest
 from ..models import CallbackConfiguration
 
 
@@ -27,11 +27,12 @@ class Callbacks:
         """Set the secret with which callbacks are signed (`UpdateCallbackConfiguration`).
 
         Answers the configuration. A retried update that is then refused is settled by reading
-        it. Raises `InvalidRequest` for an empty secret, and what every call raises; no error
-        shows the secret. Safe to repeat.
+        it. Raises `InvalidRequest` for a secret that is empty or holds half a character, and what
+        every call raises; no error shows the secret. Safe to repeat.
         """
         if isinstance(hmac_secret, str):
             hmac_secret = Secret(hmac_secret)  # it shows in no dump of variables from here on
+            _check_encodable(hmac_secret)
         request = UpdateCallbackConfiguration(hmac_secret=hmac_secret)
         try:
             return await self._session.request(
@@ -44,3 +45,11 @@ class Callbacks:
             if found.hmac_secret == hmac_secret:
                 return found
             raise
+
+
+def _check_encodable(secret: Secret) -> None:
+    """`InvalidRequest` for half a character, without the value: signing takes UTF-8."""
+    if any("\ud800" <= character <= "\udfff" for character in secret):
+        raise InvalidRequest(
+            field="hmac_secret", value="***", rule="must not hold half a character"
+        )

@@ -58,3 +58,12 @@ async def test_a_secret_that_is_none_is_refused(service, client, value):
         await client.callback_configuration.update(hmac_secret=value)
     assert caught.value.field == "hmac_secret"
     assert service.requests == []
+
+
+async def test_half_a_character_in_a_secret_is_refused_unseen(service, client):
+    """Neither JSON's reader nor a signature could be sure of it."""
+    with pytest.raises(InvalidRequest) as caught:
+        await client.callback_configuration.update(hmac_secret="hush\ud800")
+    assert caught.value.value == "***"
+    assert "hush" not in str(caught.value)
+    assert service.requests == []

@@ -494,3 +494,22 @@ async def test_a_server_error_that_stays_reaches_the_caller(service, make_client
     service.on(*GET, 503)
     with pytest.raises(ServerError):
         await make_client(retry=RetryPolicy(max_tries=2)).imported_numbers.get(NUMBER)
+
+
+@pytest.mark.parametrize("campaign_id", [" ", "\n", "campaign\n", "cam\x00paign", "\u2003"])
+async def test_a_campaign_that_nobody_can_read_is_refused(service, client, campaign_id):
+    """Blank is not empty, which unlinks; what holds control characters was pasted wrongly."""
+    numbers, orders = client.imported_numbers, client.hosting_orders
+    wrong = {**PLAN, "campaign_id": campaign_id}
+    calls = [
+        lambda: numbers.import_number(NUMBER, **wrong),
+        lambda: numbers.update(NUMBER, campaign_id=campaign_id),
+        lambda: numbers.relink(NUMBER, service_plan_id="plan", campaign_id=campaign_id),
+        lambda: anext(aiter(numbers.list(service_plan_id="plan", campaign_id=campaign_id))),
+        lambda: orders.import_numbers([NUMBER], **wrong),
+    ]
+    for call in calls:
+        with pytest.raises(InvalidRequest) as caught:
+            await call()
+        assert caught.value.field == "campaign_id"
+    assert service.requests == []
