@@ -7,7 +7,7 @@ import html
 import logging
 import re
 from base64 import b64encode
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Protocol
 
 from attrs import field, frozen
@@ -45,14 +45,24 @@ class SecretBytes(bytes):
 
 def mask(text: str, secrets: Iterable[str]) -> str:
     """The text without the secrets, however JSON, a URL or HTML would spell them."""
-    for secret in secrets:
-        text = re.sub("".join(map(_spellings, secret)), "***", text)
-        # In a text that was cut short the last one may be, too.
-        for length in range(len(secret) - 1, _TELLING, -1):
-            if text.endswith(secret[:length]):
-                text = text[:-length] + "***"
-                break
-    return text
+    # All are looked for in the text as it came: one may hold another, or begin with it, and
+    # masking that first would leave the rest.
+    shown, end = "", 0
+    for first, last in sorted(place for secret in secrets for place in _places(text, secret)):
+        if first >= end:
+            shown += text[end:first] + "***"
+        end = max(end, last)
+    return shown + text[end:]
+
+
+def _places(text: str, secret: str) -> Iterator[tuple[int, int]]:
+    """Where the secret stands; at the end of a text that was cut short, a part of it may."""
+    for found in re.finditer("".join(map(_spellings, secret)), text):
+        yield found.span()
+    for length in range(len(secret) - 1, _TELLING, -1):
+        if text.endswith(secret[:length]):
+            yield len(text) - length, len(text)
+            return
 
 
 def _spellings(character: str) -> str:

@@ -16,6 +16,7 @@ import traceback
 import pytest
 
 from sinch_hosting import (
+    BadRequest,
     CallbackConfiguration,
     ConfigurationError,
     InvalidRequest,
@@ -23,7 +24,7 @@ from sinch_hosting import (
     SinchHosting,
     SinchHostingError,
 )
-from sinch_hosting._auth import Secret
+from sinch_hosting._auth import Secret, mask
 
 NUMBER = "+12025550134"
 KEY_ID = "key-id-1"
@@ -410,3 +411,46 @@ def test_the_model_hides_its_secret():
     configuration = CallbackConfiguration(project_id="p", hmac_secret=PLAIN["hmac"])
     assert PLAIN["hmac"] not in repr(configuration)
     assert "'p'" in repr(configuration)
+
+
+VIOLATION = {"field": "callbackConfiguration.hmacSecret", "description": "must be 16 characters"}
+
+
+def refusal(message):
+    """A refusal that names the field."""
+    details = [{"fieldViolations": [VIOLATION]}]
+    return 400, {"error": {"status": "INVALID_ARGUMENT", "message": message, "details": details}}
+
+
+async def test_a_refused_callback_secret_is_explained(service, make, kind):
+    """The secret is known and masked exactly; what is wrong with it is the caller's to read."""
+    service.on(
+        "PATCH",
+        CONFIGURATION,
+        lambda _: refusal(f"The secret {SECRETS[kind]['hmac']} is too short, as hmacSecret goes"),
+    )
+    client = make()
+    with pytest.raises(BadRequest) as caught:
+        await CALLS["secret"][2](client, kind)
+    assert caught.value.message == "The secret *** is too short, as hmacSecret goes"
+    assert caught.value.field_violations == (VIOLATION,)
+    assert found_in(shown(caught.value), kind) == []
+
+
+async def test_the_field_of_a_refusal_is_never_withheld(service, make):
+    """Where the secret is not known, what may hold it is withheld, and not where it stands."""
+    service.on("GET", CONFIGURATION, lambda _: refusal("the secret is plain-hmac-secret"))
+    client = make()
+    with pytest.raises(BadRequest) as caught:
+        await client.callback_configuration.get()
+    assert caught.value.message == "(withheld)"
+    assert caught.value.field_violations == (VIOLATION,)
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_a_secret_that_begins_with_another_is_masked_whole(backwards):
+    """The shorter one, or the beginning of one, must not leave the rest of the longer."""
+    known = ["twelve-chars", "twelve-chars-and-more", "and-more-of-it"]
+    said = "<twelve-chars-and-more> <twelve-chars> twelve-chars-and-m"
+    assert mask(said, known[::-1] if backwards else known) == "<***> <***> ***"
+    assert mask("it is twelve-chars-and-more", ["and-more-of-it", known[1]]) == "it is ***"
