@@ -11,6 +11,7 @@ from cyclopts import App, CycloptsError
 
 from .._version import __version__
 from ..errors import SinchHostingError
+from .bad_input import complain
 from .demo import demo
 from .sandbox import sandbox
 
@@ -59,8 +60,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _complain(message: str, code: int) -> int:
-    if sys.stderr is not None:
-        sys.stderr.write(f"sinch-hosting: {' '.join(message.split())}\n")
+    complain(message)
     return code
 
 

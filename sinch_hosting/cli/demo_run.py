@@ -10,13 +10,13 @@ from attrs import evolve
 from .. import Address, AuthorisedPerson, DirectLoa, PollPolicy, SinchHosting
 from ..phone_files import read_phone_file
 from ..sandbox import Sandbox
-from .bad_input import BadInput
+from .bad_input import BadInput, complain
 from .main_job import MainJob
 from .outcomes import Outcome, check_report, count, settle, write_report
 from .progress import printable, shown_on_stdout
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from ..phone_files import PhoneSheet, Region
@@ -43,14 +43,21 @@ async def run_demo(
 
     Raises:
         PhoneFileError: The file cannot be read as phone numbers.
-        BadInput: The report cannot be written, or the file holds no usable number.
+        BadInput: The report cannot be written, stdout is closed, or the file holds no usable
+            number.
     """
     if report is not None:
         check_report(report, numbers)
     sheet = _read(numbers, column)
+    fates: dict[str, Fate] = {}
     with shown_on_stdout() as show:
-        _introduce(show, sheet)
-        fates = await _run(show, sheet)
+        try:
+            _introduce(show, sheet)
+            await _run(show, sheet, fates)
+        except BaseException:  # Ctrl-C and a closed pipe, too: what was ordered stays ordered
+            if report is not None:
+                _report_half(report, sheet, fates)
+            raise
     outcomes = settle(sheet.records, fates)
     if report is not None:
         write_report(report, outcomes)
@@ -84,10 +91,23 @@ def _introduce(show: Bars | Lines, sheet: PhoneSheet) -> None:
         show.note(f"{name!r} holds phone numbers, too; --column {name!r} would read those")
 
 
-async def _run(show: Bars | Lines, sheet: PhoneSheet) -> dict[str, Fate]:
-    """Take the sheet's numbers through the main job, on a sandbox that ends with it."""
+def _report_half(report: Path, sheet: PhoneSheet, fates: Mapping[str, Fate]) -> None:
+    """Write what is known of every row when the run ends before its end."""
+    try:
+        write_report(report, settle(sheet.records, fates, stopped=True))
+    except BadInput as error:
+        complain(str(error))
+    else:
+        complain(f"stopped half way; what became of every row so far: {report}")
+
+
+async def _run(show: Bars | Lines, sheet: PhoneSheet, fates: dict[str, Fate]) -> None:
+    """Take the sheet's numbers through the main job, on a sandbox that ends with it.
+
+    How far each number has come stands in *fates* at any time.
+    """
     if not sheet.accepted:
-        return {}
+        return
     async with Sandbox(speed=_SPEED, seed=_SEED) as sandbox:
         show.note(f"sandbox: {sandbox.base_url}, a day passes in a second")
         async with SinchHosting(
@@ -106,8 +126,9 @@ async def _run(show: Bars | Lines, sheet: PhoneSheet) -> dict[str, Fate]:
                 service_plan_id="demo-service-plan",
                 campaign_id="demo-campaign",
                 interval=_LOOK,
+                fates=fates,
             )
-            return await job.run(sheet.accepted)
+            await job.run(sheet.accepted)
 
 
 def _letters() -> dict[Region, DirectLoa]:

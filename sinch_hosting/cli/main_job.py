@@ -49,6 +49,7 @@ class MainJob:
         campaign_id: The 10DLC campaign of local numbers.
         patience: Seconds that the review, and then each order, may take.
         interval: Seconds between two looks at the review.
+        fates: How far each number has come, at any time; a run begins with new ones.
     """
 
     sinch: SinchHosting
@@ -59,7 +60,7 @@ class MainJob:
     campaign_id: str
     patience: float = 60.0
     interval: float = 0.25
-    fates: dict[str, Fate] = field(init=False, factory=dict)
+    fates: dict[str, Fate] = field(factory=dict)
 
     async def run(self, records: Sequence[PhoneRecord]) -> dict[str, Fate]:
         """Take the numbers of accepted *records* all the way.
@@ -67,7 +68,8 @@ class MainJob:
         Answers the fate of each number. What fails is a reason in a fate, so one number's
         trouble ends nobody else's way; cancelling ends the run.
         """
-        self.fates = {str(record.phone_number): Fate() for record in records}
+        self.fates.clear()
+        self.fates.update((str(record.phone_number), Fate()) for record in records)
         ready = await self._qualify(list(self.fates))
         orders = await self._text_enable(
             [record for record in records if record.phone_number in ready]
@@ -172,7 +174,6 @@ class MainJob:
             return
         for number in progress.numbers:
             self.fates[number].order_id = outcome.hosting_order_id
-        self._fail(progress.numbers, "ordered, and its order does not list it")
         size, region = len(progress.numbers), outcome.region_code
         self.show.note(f"order {outcome.hosting_order_id}: {size} numbers of {region}")
 
@@ -201,10 +202,17 @@ class MainJob:
             order = await order.wait_until(COMPLETED, timeout=self.patience, on_update=moved)
             async for number in order.numbers():
                 self.fates[number.phone_number].reason = verdict(number)
+            self._unlisted(order)
         except WaitTimeout:
             self._stuck(order, f"its order is still {last.name} after {self.patience:g} s")
         except SinchHostingError as error:
             self._stuck(order, str(error))
+
+    def _unlisted(self, order: Order) -> None:
+        """Fail the numbers of *order* that it was asked for and does not list."""
+        for fate in self.fates.values():
+            if fate.order_id == order.hosting_order_id and not fate.settled:
+                fate.reason = "ordered, and its order does not list it"
 
     def _stuck(self, order: Order, reason: str) -> None:
         """Fail the numbers of *order* but for those that were seen to be done."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import re
+import stat
 from collections import Counter
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -44,13 +44,22 @@ class Outcome(StrEnum):
     FAILED = "failed"
 
 
+_UNSETTLED = "never reached"
+_STOPPED = "stopped before it was done"
+
+
 @define(kw_only=True)
 class Fate:
     """How far a number has come: its order, and what keeps it from being done."""
 
-    reason: str = "never reached"
+    reason: str = _UNSETTLED
     """Why it is not done; `""` where it is."""
     order_id: str = ""
+
+    @property
+    def settled(self) -> bool:
+        """Whether it is known how the number ended."""
+        return self.reason != _UNSETTLED
 
 
 @frozen(kw_only=True)
@@ -65,22 +74,26 @@ class RowOutcome:
     order_id: str
 
 
-def settle(records: Iterable[PhoneRecord], fates: Mapping[str, Fate]) -> list[RowOutcome]:
+def settle(
+    records: Iterable[PhoneRecord], fates: Mapping[str, Fate], *, stopped: bool = False
+) -> list[RowOutcome]:
     """Tell how each row ended; every record gives exactly one outcome.
 
     Args:
         records: All rows of the file.
         fates: How far each accepted number has come.
+        stopped: Whether the work ended half way, which is then the reason of what is not settled.
     """
-    return [_settle(record, fates) for record in records]
+    unsettled = _STOPPED if stopped else _UNSETTLED
+    return [_settle(record, fates, unsettled) for record in records]
 
 
-def _settle(record: PhoneRecord, fates: Mapping[str, Fate]) -> RowOutcome:
+def _settle(record: PhoneRecord, fates: Mapping[str, Fate], unsettled: str) -> RowOutcome:
     reason, order_id = record.reason, ""
     if record.outcome == "accepted":
         fate = fates.get(record.phone_number or "", Fate())
         outcome = Outcome.FAILED if fate.reason else Outcome.DONE
-        reason, order_id = fate.reason, fate.order_id
+        reason, order_id = fate.reason if fate.settled else unsettled, fate.order_id
     elif record.outcome == "duplicate":
         outcome = Outcome.DUPLICATE
     else:
@@ -109,8 +122,8 @@ def check_report(path: Path, numbers: Path | None) -> None:
         numbers: The file that is read, which the report must not overwrite.
 
     Raises:
-        BadInput: The folder is missing or cannot be written to, the path is a folder, or it
-            is the file of numbers itself.
+        BadInput: The file cannot be opened and written to, its folder is missing, the path is
+            a folder, or it is the file of numbers itself.
     """
     if path.is_dir():
         raise BadInput(f"{path}: is a directory; name a file in it for the report")
@@ -118,8 +131,29 @@ def check_report(path: Path, numbers: Path | None) -> None:
         raise BadInput(f"{path}: there is no folder {path.parent}; make it, or name another")
     if numbers is not None and path.exists() and numbers.exists() and path.samefile(numbers):
         raise BadInput(f"{path}: the report would overwrite the numbers; name another file")
-    if not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise BadInput(f"{path}: may not be written to; name another file for the report")
+    try:
+        _try_writing(path)
+    except OSError as error:
+        why = error.strerror or error
+        raise BadInput(
+            f"{path}: the report cannot be written: {why}; name another file for it"
+        ) from error
+
+
+def _try_writing(path: Path) -> None:
+    """Open for writing and, where nothing is lost by it, write; an older report stays whole."""
+    exists = path.exists()
+    mode = path.stat().st_mode if exists else 0
+    if stat.S_ISFIFO(mode):
+        return  # its reader takes the first closing for the end
+    target = path if exists else path.resolve()  # never to take a link for a file of ours
+    try:
+        with target.open("ab") as file:
+            if not exists or stat.S_ISCHR(mode):
+                file.write(b"\n")
+    finally:
+        if not exists:
+            target.unlink(missing_ok=True)
 
 
 def write_report(path: Path, outcomes: Iterable[RowOutcome]) -> None:

@@ -11,12 +11,20 @@ import sys
 from collections import Counter
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from sinch_hosting.cli import app, demo_run
+from sinch_hosting.cli.main_job import MainJob
+from sinch_hosting.errors import TransportError
 from sinch_hosting.phone_files import NumberKind, read_phone_file
 from sinch_hosting.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sinch_hosting import Order
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 FAST = 10_000_000.0
@@ -292,6 +300,91 @@ def test_ctrl_c_stops_the_demo_cleanly() -> None:
     _, errors = process.communicate(timeout=30)
 
     assert (process.returncode, errors) == (130, "sinch-hosting: stopped\n")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for another process")
+def test_ctrl_c_leaves_a_report_of_every_row(numbers: Path, tmp_path: Path) -> None:
+    """What was not done when Ctrl-C came stands as failed in the report, and the code is 130."""
+    report = tmp_path / "report.csv"
+    process = subprocess.Popen(
+        command(0, "--numbers", str(numbers), "--report", str(report)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=plain_environment(),
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("qualification: 0"):
+            process.send_signal(signal.SIGINT)
+            break
+    _, errors = process.communicate(timeout=30)
+
+    with report.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert process.returncode == 130
+    assert errors.splitlines() == [
+        f"sinch-hosting: stopped half way; what became of every row so far: {report}",
+        "sinch-hosting: stopped",
+    ]
+    outcomes = ["failed", "duplicate", "rejected", "failed", "failed", "rejected", "rejected"]
+    assert [row["outcome"] for row in rows] == outcomes
+    assert {row["reason"] for row in rows if row["outcome"] == "failed"} == {
+        "stopped before it was done"
+    }
+
+
+@pytest.mark.usefixtures("_fast")
+def test_a_failure_half_way_leaves_a_report_with_the_orders(
+    numbers: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Numbers whose order exists keep its id, and what was done before stays done."""
+
+    class Failing(MainJob):
+        """A job that ends after the first of its orders."""
+
+        async def _complete(self, orders: Sequence[Order]) -> None:
+            await self._follow(orders[0])
+            raise TransportError("the service is gone", never_sent=False)
+
+    monkeypatch.setattr(demo_run, "MainJob", Failing)
+    report = tmp_path / "report.csv"
+
+    assert app.run(["demo", "--numbers", str(numbers), "--report", str(report)]) == 1
+
+    with report.open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["order_id"]]
+    assert sorted((row["outcome"], row["reason"]) for row in rows) == [
+        ("done", ""),
+        ("failed", "stopped before it was done"),
+        ("failed", "stopped before it was done"),
+    ]
+    assert capsys.readouterr().err.endswith("sinch-hosting: the service is gone\n")
+
+
+def test_a_report_that_fails_half_way_hides_no_failure(
+    numbers: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Both are told: what ended the run, and that there is no report of it."""
+    report = tmp_path / "report.csv"
+
+    async def fail(*_: object) -> None:
+        report.mkdir()
+        raise TransportError("the service is gone", never_sent=False)
+
+    monkeypatch.setattr(demo_run, "_run", fail)
+
+    assert app.run(["demo", "--numbers", str(numbers), "--report", str(report)]) == 1
+    assert capsys.readouterr().err.splitlines() == [
+        f"sinch-hosting: {report}: the report cannot be written: Is a directory",
+        "sinch-hosting: the service is gone",
+    ]
 
 
 @pytest.mark.usefixtures("_fast")

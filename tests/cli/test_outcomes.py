@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import os
-from typing import TYPE_CHECKING
+import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -22,9 +23,6 @@ from sinch_hosting.cli.outcomes import (
     write_report,
 )
 from sinch_hosting.phone_files import read_phone_bytes
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 ROWS = b"Phone\n202-555-0100\n202-555-0101\n(202) 555-0100\nn/a\n\n202-555-0102\n"
 
@@ -62,6 +60,26 @@ def test_every_row_ends_in_one_outcome_and_the_counts_add_up() -> None:
     ]
     assert count(ended) == {"done": 1, "duplicate": 1, "rejected": 2, "failed": 2}
     assert sum(count(ended).values()) == sheet.rows
+
+
+def test_what_is_not_settled_when_the_work_stops_says_so() -> None:
+    """Half way, what is done is done, and the rest failed with its order where it has one."""
+    sheet = read_phone_bytes(ROWS)
+    fates = {
+        "+12025550100": Fate(reason="", order_id="o1"),
+        "+12025550101": Fate(order_id="o2"),
+    }
+
+    ended = settle(sheet.records, fates, stopped=True)
+
+    assert [(row.outcome.value, row.reason, row.order_id) for row in ended] == [
+        ("done", "", "o1"),
+        ("failed", "stopped before it was done", "o2"),
+        ("duplicate", "the same number as row 2", ""),
+        ("rejected", "not a phone number", ""),
+        ("rejected", "no number in this row", ""),
+        ("failed", "stopped before it was done", ""),
+    ]
 
 
 def test_the_report_has_exactly_the_agreed_columns(tmp_path: Path) -> None:
@@ -127,9 +145,39 @@ def test_a_report_that_cannot_be_written_is_refused_before_the_work(
         check_report(tmp_path / "nope" / "report.csv", None)
     with pytest.raises(BadInput, match="would overwrite the numbers"):
         check_report(tmp_path / "." / "numbers.csv", numbers)
-    monkeypatch.setattr(os, "access", lambda path, mode: False)
-    with pytest.raises(BadInput, match="may not be written to"):
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(BadInput, match="cannot be written: Permission denied; name another"):
         check_report(tmp_path / "report.csv", numbers)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is Linux's")
+def test_a_report_onto_a_full_disk_is_refused_before_the_work() -> None:
+    """What opens and then takes nothing is found out by writing."""
+    with pytest.raises(BadInput, match="cannot be written: No space left on device"):
+        check_report(Path("/dev/full"), None)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="named pipes of this kind are POSIX")
+def test_a_pipe_is_left_to_its_reader(tmp_path: Path) -> None:
+    """Opening a pipe to try it would wait for a reader, and end what the reader gets."""
+    os.mkfifo(tmp_path / "pipe")
+
+    check_report(tmp_path / "pipe", None)
+
+
+def test_a_link_that_leads_nowhere_yet_is_kept(tmp_path: Path) -> None:
+    """The check takes its own traces away, and nothing else."""
+    link = tmp_path / "report.csv"
+    link.symlink_to(tmp_path / "target.csv")
+
+    check_report(link, None)
+
+    assert link.is_symlink()
+    assert not link.exists()
 
 
 def test_a_report_that_can_be_written_is_not_refused(tmp_path: Path) -> None:
