@@ -58,6 +58,7 @@ _MISFITS = {
 }
 _MARKS = "'\"`\u00b4\u2018\u2019\u201c\u201d"
 _MIDDLE_DOTS = str.maketrans(dict.fromkeys("\u00b7\u2022\u2219\u2027_", "-"))
+_TERMINAL_ESCAPE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 _FORMULA = re.compile(r'="?([^"]*)"?')
 _WHOLE_FLOAT = re.compile(r"(\+?\d{10,})[.,]0+")
 _SCIENTIFIC = re.compile(r"\+?(\d)(?:[.,](\d*))?e\+?(\d{1,2})", re.IGNORECASE)
@@ -128,8 +129,8 @@ def understand(raw: str) -> Cell:
 
 
 def _plain(raw: str) -> str:
-    """Drop what cannot be seen or means nothing: odd spaces, marks of direction, quotes."""
-    folded = unicodedata.normalize("NFKC", raw)
+    """Drop what cannot be seen or means nothing: odd spaces, direction marks, colours, quotes."""
+    folded = unicodedata.normalize("NFKC", _TERMINAL_ESCAPE.sub("", raw))
     visible = "".join(sign for sign in folded if unicodedata.category(sign) != "Cf")
     text = " ".join(visible.split()).strip(_MARKS + " ")
     formula = _FORMULA.fullmatch(text)

@@ -240,9 +240,22 @@ def _decode(data: bytes) -> tuple[str, str]:
     text = text.lstrip("\ufeff").rstrip("\x1a")  # DOS programs end a file with Ctrl-Z
     if not text.strip():
         raise PhoneFileError("is empty; export the sheet with its numbers again")
-    if "\0" in text or len(_CONTROL.findall(text)) * 100 > len(text):
-        raise PhoneFileError("is binary, not text; open it and save the sheet as CSV")
+    _refuse_controls(text)
     return text, encoding
+
+
+def _refuse_controls(text: str) -> None:
+    controls = Counter(_CONTROL.findall(text))
+    zeros = controls.pop("\0", 0)
+    if zeros and not controls:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise PhoneFileError(
+            f"has a NUL character in line {line}, so it is damaged; save the sheet as CSV again"
+        )
+    if zeros or controls.total() * 100 > len(text):
+        raise PhoneFileError(
+            "is binary, or text full of control characters; open it and save the sheet as CSV"
+        )
 
 
 def _encoding_of(data: bytes) -> str:
@@ -301,11 +314,19 @@ def _split(text: str, delimiter: str) -> list[list[str]]:
     lines = io.StringIO(text, newline="")
     reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=spaced is not None)
     table: list[list[str]] = []
+    lines_read = 0
     try:
-        table.extend(reader)
+        for row in reader:
+            table.append(row)
+            lines_read = reader.line_num
     except csv.Error as error:
-        # Only a cell beyond the csv module's limit gets here; an open quote makes one.
-        raise PhoneFileError(f"{_where_quote_opens(table)} ({error})") from error
+        # Only a cell beyond the csv module's limit gets here; an open quote makes one of lines.
+        if reader.line_num - lines_read > 1:
+            raise PhoneFileError(_where_quote_opens(table)) from error
+        raise PhoneFileError(
+            f"row {len(table) + 1} has a cell of more than {csv.field_size_limit():,} characters; "
+            "shorten it, or leave its column out"
+        ) from error
     return table
 
 

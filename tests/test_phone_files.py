@@ -109,6 +109,7 @@ def numbers(sheet: PhoneSheet) -> list[str | None]:
         "415-555-0123 [home]",
         "415-555-0123 m",
         "415 555 0123 US",
+        "\x1b[31m415-555-\x1b[1;4m0123\x1b[0m",
     ],
 )
 def test_every_notation_is_the_same_number(cell: str) -> None:
@@ -544,8 +545,9 @@ def test_blank_and_short_rows_are_blank_records() -> None:
         (b"\xd0\xcf\x11\xe0rest", "is an old .xls workbook, not text; "),
         (b"%PDF-1.7", "is a PDF, not text; "),
         (b"\x1f\x8b\x08", "is a gzip archive, not text; "),
-        (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "is binary, not text; "),
-        (b"abc\x01\x02\x03", "is binary, not text; "),
+        (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "is binary, or text full of control characters; "),
+        (b"abc\x01\x02\x03", "is binary, or text full of control characters; "),
+        (b"Phone\n415-555-0123\0\n", "has a NUL character in line 2, so it is damaged; save the"),
         (b"415-555-0123 caf\xe9 \x81", "cannot be decoded as cp1252 (byte 18); save it as 'CSV"),
         (b"\xff\xfe4\x001", "cannot be decoded as utf-16 (byte 4); save it as 'CSV"),
         (b"sep=;\r\n", "holds nothing after its 'sep=' line; add the numbers"),
@@ -567,6 +569,13 @@ def test_a_quote_left_open_in_a_large_file_is_named_by_its_row() -> None:
     """The csv module's cell limit ends as the same clear error, not as its own."""
     with pytest.raises(PhoneFileError, match="row 2 opens a quotation mark"):
         read('Phone\n"415-555-0123\n' + "415-555-0124\n" * 20_000)
+
+
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_a_cell_too_long_to_read_is_no_open_quote(quote: str) -> None:
+    """A cell beyond the csv module's limit is told as what it is."""
+    with pytest.raises(PhoneFileError, match=r"row 2 has a cell of more than 131,072 characters"):
+        read(f"Phone,Note\n415-555-0123,{quote}{'x' * 200_000}{quote}\n415-555-0124,\n")
 
 
 def test_files_that_are_not_there_say_so(tmp_path: Path) -> None:
