@@ -8,17 +8,21 @@ Installed with the package (entry point ``pytest11``); nothing is to be configur
         sinch_sandbox.advance(days=2)
         assert (await order.refresh()).state == "COMPLETED"
 
-Both are of one test and its event loop. The marker ``sinch_sandbox`` takes the arguments of
-`sinch_hosting.sandbox.Sandbox`: ``@pytest.mark.sinch_sandbox(speed=0, profile="people")``.
-Without it time runs 3600 times as fast as real time, and the seed is fixed.
+Both are of one test and its event loop, whatever the ``loop_scope`` of its ``asyncio`` marker;
+fixtures of your own that await something of them need the same ``loop_scope``. Tests that take
+them must be ``async``, as a sandbox answers only while its loop runs. The marker
+``sinch_sandbox`` takes the arguments of `sinch_hosting.sandbox.Sandbox`, by name:
+``@pytest.mark.sinch_sandbox(speed=0, profile="people")``. Without it time runs 3600 times as
+fast as real time, and the seed is fixed.
 """
 
 # Nothing of the package is imported before a fixture is used: every run of pytest in the
 # environment loads this module, and most of them have nothing to do with it.
 from __future__ import annotations
 
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from inspect import iscoroutinefunction, signature
+from types import FunctionType, ModuleType
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import pytest
 
@@ -28,8 +32,12 @@ if TYPE_CHECKING:
     from sinch_hosting import SinchHosting
     from sinch_hosting.sandbox import Sandbox
 
+_LoopScope: TypeAlias = Literal["function", "class", "module", "package", "session"]
+
 SEED = 1
 """The seed where the marker names none."""
+
+_LOOP_SCOPES: tuple[_LoopScope, ...] = ("function", "class", "module", "package", "session")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -43,14 +51,71 @@ def pytest_configure(config: pytest.Config) -> None:
     # where it is loaded anyway.
     holder = ModuleType("sinch_hosting_fixtures")
     if config.pluginmanager.hasplugin("asyncio"):
-        from pytest_asyncio import fixture  # noqa: PLC0415
-
-        holder.__dict__["sinch_sandbox"] = fixture(name="sinch_sandbox")(_sandbox)
-        holder.__dict__["sinch"] = fixture(name="sinch")(_client)
+        _add_fixtures(holder)
     else:
         for name in ("sinch_sandbox", "sinch"):
             holder.__dict__[name] = pytest.fixture(name=name)(_unavailable)
     config.pluginmanager.register(holder, holder.__name__)
+
+
+def _add_fixtures(holder: ModuleType) -> None:
+    """Add the two fixtures, and what they choose from: one of each kind for every loop scope."""
+    from pytest_asyncio import fixture  # noqa: PLC0415
+
+    for scope in _LOOP_SCOPES:
+        made = fixture(name=f"_sinch_sandbox_{scope}", loop_scope=scope)
+        holder.__dict__[f"_sinch_sandbox_{scope}"] = made(_copy(_sandbox))
+        made = fixture(name=f"_sinch_{scope}", loop_scope=scope)
+        holder.__dict__[f"_sinch_{scope}"] = made(_copy(_client))
+    holder.__dict__["sinch_sandbox"] = pytest.fixture(name="sinch_sandbox")(_sandbox_of_loop)
+    holder.__dict__["sinch"] = pytest.fixture(name="sinch")(_client_of_loop)
+
+
+def _copy(function: Any) -> Any:
+    # pytest-asyncio notes the scope of the loop on the function itself.
+    return FunctionType(function.__code__, function.__globals__)
+
+
+def _sandbox_of_loop(request: pytest.FixtureRequest) -> Sandbox:
+    """A running `sinch_hosting.sandbox.Sandbox`."""
+    _check_test(request, "sinch_sandbox")
+    sandbox: Sandbox = request.getfixturevalue(f"_sinch_sandbox_{_loop_scope(request)}")
+    return sandbox
+
+
+def _client_of_loop(request: pytest.FixtureRequest) -> SinchHosting:
+    """A `sinch_hosting.SinchHosting` that talks to `sinch_sandbox`, and polls fast."""
+    _check_test(request, "sinch")
+    client: SinchHosting = request.getfixturevalue(f"_sinch_{_loop_scope(request)}")
+    return client
+
+
+def _loop_scope(request: pytest.FixtureRequest) -> str:
+    """The scope of the loop that runs the test, or its fixtures where the test is not async."""
+    marker = request.node.get_closest_marker("asyncio")
+    told = {} if marker is None else marker.kwargs
+    option = f"asyncio_default_{'fixture' if marker is None else 'test'}_loop_scope"
+    found = told.get("loop_scope") or told.get("scope") or request.config.getini(option)
+    return str(found or "function")
+
+
+def _check_test(request: pytest.FixtureRequest, name: str) -> None:
+    """Fail a test that takes the fixture *name* itself, but would find a loop that stands still."""
+    test = getattr(request.node, "obj", None)
+    if test is None or name not in signature(test).parameters:
+        return
+    # Hypothesis hides the test behind a function that is not async.
+    inner = getattr(getattr(test, "hypothesis", None), "inner_test", test)
+    if not iscoroutinefunction(inner):
+        pytest.fail(
+            f"{name} answers only while its event loop runs: make the test `async def`",
+            pytrace=False,
+        )
+    if request.node.get_closest_marker("asyncio") is None:
+        pytest.fail(
+            f"{name} needs a test that pytest-asyncio runs: mark it with `pytest.mark.asyncio`",
+            pytrace=False,
+        )
 
 
 def _unavailable() -> None:
@@ -64,6 +129,11 @@ async def _sandbox(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:
 
     options: dict[str, Any] = {"seed": SEED}
     for marker in reversed(list(request.node.iter_markers("sinch_sandbox"))):
+        if marker.args:
+            pytest.fail(
+                f"the marker sinch_sandbox takes named arguments only, not {marker.args!r}",
+                pytrace=False,
+            )
         options.update(marker.kwargs)
     async with Sandbox(**options) as sandbox:
         yield sandbox

@@ -77,6 +77,89 @@ def test_nothing_needs_to_be_configured(tmp_path):
     assert "3 passed" in ran.stdout, ran.stdout + ran.stderr
 
 
+SCOPED = """
+import pytest
+
+pytestmark = pytest.mark.asyncio(loop_scope="{scope}")
+
+
+class TestScoped:
+    async def test_one(self, sinch, sinch_sandbox):
+        order = await sinch.hosting_orders.import_numbers(
+            ["+12025550134"], region_code="US", service_plan_id="plan", campaign_id="campaign")
+        assert len(sinch_sandbox.orders_created()) == 1
+
+    async def test_two(self, sinch, sinch_sandbox):
+        await sinch.callback_configuration.get()
+        assert sinch_sandbox.orders_created() == []
+"""
+
+
+@pytest.mark.parametrize("scope", ["function", "class", "module", "session"])
+def test_the_fixtures_are_of_the_tests_loop(tmp_path, scope):
+    """Whatever loop a test runs in, client and sandbox live in the same one, and for one test."""
+    (tmp_path / "test_it.py").write_text(SCOPED.format(scope=scope))
+    ran = run(tmp_path)
+    assert "2 passed" in ran.stdout, ran.stdout + ran.stderr
+
+
+def test_a_default_loop_scope_is_followed(tmp_path):
+    """Where the configuration makes tests share a loop, the fixtures live in it."""
+    (tmp_path / "test_it.py").write_text(TESTS)
+    ran = run(tmp_path, "-o", "asyncio_default_test_loop_scope=session")
+    assert "3 passed" in ran.stdout, ran.stdout + ran.stderr
+
+
+WRONG = """
+import pytest
+
+def test_not_async(sinch_sandbox):
+    pass
+
+def test_not_async_either(sinch):
+    pass
+
+async def test_not_run_by_asyncio(sinch_sandbox):
+    pass
+
+@pytest.mark.asyncio
+@pytest.mark.sinch_sandbox("people")
+async def test_positional(sinch_sandbox):
+    pass
+"""
+
+
+def test_what_could_only_hang_or_be_ignored_is_explained(tmp_path):
+    """A test without a running loop, and a marker with positional arguments, fail with a reason."""
+    (tmp_path / "test_it.py").write_text(WRONG)
+    ran = run(tmp_path)
+    assert "sinch_sandbox answers only while its event loop runs" in ran.stdout
+    assert "sinch answers only while its event loop runs" in ran.stdout
+    assert "mark it with `pytest.mark.asyncio`" in ran.stdout
+    assert "named arguments only, not ('people',)" in ran.stdout
+    assert "4 errors" in ran.stdout
+
+
+INDIRECT = """
+import pytest, pytest_asyncio
+
+@pytest_asyncio.fixture
+async def order(sinch):
+    return await sinch.hosting_orders.import_numbers(
+        ["+12025550134"], region_code="US", service_plan_id="plan", campaign_id="campaign")
+
+def test_what_a_fixture_did(order):
+    assert order.state == "SUBMITTED"
+"""
+
+
+def test_a_fixture_may_use_them_for_any_test(tmp_path):
+    """A fixture that is async itself may prepare things for a test that is not."""
+    (tmp_path / "test_it.py").write_text(INDIRECT)
+    ran = run(tmp_path)
+    assert "1 passed" in ran.stdout, ran.stdout + ran.stderr
+
+
 def test_without_pytest_asyncio_the_fixtures_say_so(tmp_path):
     """Where pytest-asyncio is not loaded, a test that asks for them fails with the reason."""
     (tmp_path / "test_it.py").write_text("def test_it(sinch_sandbox):\n    pass\n")
