@@ -9,15 +9,17 @@ import asyncio
 import json
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from functools import lru_cache, partial
+from ssl import SSLContext
+from types import NoneType
 from typing import Any, Generic, TypeVar, cast
 from urllib.parse import urlencode
 
 import aiohttp
 from aiolimiter import AsyncLimiter
-from attrs import define, field, frozen
+from attrs import Attribute, define, field, frozen
 from multidict import CIMultiDictProxy
 from yarl import URL
 
@@ -35,7 +37,7 @@ from ._auth import (
 )
 from ._operations import OPERATIONS, Kind, Operation
 from ._retry import Clock, Gate, RetryPolicy, Sleep, leaves_open, with_retries
-from ._validators import check_positive
+from ._validators import check_positive, check_url
 from ._version import __version__
 from .models import CallbackConfiguration
 
@@ -70,16 +72,53 @@ _CLOSED = "the client is closed; make another SinchHosting"
 _GET_TOKEN = Operation("the token endpoint", "POST", "", Kind.READ)
 
 
+def _an(*kinds: type, said: str) -> Callable[[object, Attribute[Any], object], None]:
+    """A validator: aiohttp would fail over anything else, and only in the first call."""
+
+    def check(_: object, attribute: Attribute[Any], value: object) -> None:
+        if not isinstance(value, kinds):
+            raise errors.InvalidRequest(field=attribute.name, value=value, rule=f"must be {said}")
+
+    return check
+
+
+def check_traces(values: object) -> tuple[aiohttp.TraceConfig, ...]:
+    """Trace configurations, any number of them."""
+    found = list(values) if isinstance(values, Iterable) else [values]
+    traces = tuple(value for value in found if isinstance(value, aiohttp.TraceConfig))
+    if len(traces) < len(found):
+        raise errors.InvalidRequest(
+            field="trace_configs", value=values, rule="must be a list of aiohttp.TraceConfig"
+        )
+    return traces
+
+
+def check_address(value: str, name: str) -> str:
+    """A whole address that aiohttp takes, too."""
+    try:
+        URL(check_url(value, name))
+    except ValueError:
+        rule = "must be a whole http(s) address"
+        raise errors.InvalidRequest(field=name, value=value, rule=rule) from None
+    return value
+
+
 @frozen(kw_only=True)
 class HttpSettings:
     """What reaches aiohttp."""
 
-    session: aiohttp.ClientSession | None
+    session: aiohttp.ClientSession | None = field(
+        validator=_an(aiohttp.ClientSession, NoneType, said="an aiohttp.ClientSession or None")
+    )
     timeout: aiohttp.ClientTimeout
     trace_configs: tuple[aiohttp.TraceConfig, ...]
     trust_env: bool
     proxy: str | None = field(repr=False)  # it may hold a password
-    ssl: Any
+    ssl: Any = field(
+        validator=_an(
+            bool, SSLContext, aiohttp.Fingerprint, said="a bool, an SSLContext or a Fingerprint"
+        )
+    )
     max_concurrency: int
     requests_per_second: float | None
 

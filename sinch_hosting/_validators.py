@@ -128,14 +128,18 @@ def check_url(value: object, field: str) -> str:
     """A whole http or https address, or the empty text, which takes one away."""
     if not isinstance(value, str):
         raise InvalidRequest(field=field, value=value, rule="must be text")
-    if value:
-        try:
-            parts = urlsplit(value)
-        except ValueError:
-            parts = urlsplit("")
-        if parts.scheme not in ("http", "https") or not parts.hostname or _BLANK.search(value):
-            raise InvalidRequest(field=field, value=value, rule="must be a whole http(s) address")
+    if value and not _is_address(value):
+        raise InvalidRequest(field=field, value=value, rule="must be a whole http(s) address")
     return _sendable(value, field)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        has_host = bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is none is told when it is asked for
+        return False
+    return has_host and parts.scheme in ("http", "https") and not _BLANK.search(text)
 
 
 def check_flag(value: object, field: str) -> bool:

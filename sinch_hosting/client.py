@@ -14,8 +14,16 @@ from urllib.parse import urlsplit
 from ._auth import Secret
 from ._polling import PollPolicy
 from ._retry import RetryPolicy
-from ._session import Credentials, HttpSettings, Session, check_finite, timeout_settings
-from ._validators import check_identifier, check_url, check_whole
+from ._session import (
+    Credentials,
+    HttpSettings,
+    Session,
+    check_address,
+    check_finite,
+    check_traces,
+    timeout_settings,
+)
+from ._validators import check_identifier, check_whole
 from .errors import ConfigurationError, InvalidRequest
 from .resources.callback_configuration import Callbacks
 from .resources.hosting_orders import HostingOrders
@@ -129,19 +137,16 @@ class SinchHosting:
     ) -> None:
         if isinstance(key_secret, str):
             key_secret = Secret(key_secret)  # it shows in no dump of variables from here on
-        retry, poll = retry or RetryPolicy(), poll or PollPolicy()
+        retry = RetryPolicy() if retry is None else retry
+        poll = PollPolicy() if poll is None else poll
+        _check_policies(retry, poll)
+        _check_callables(clock=clock, sleep=sleep)
         _check_proxy(proxy)
-        traces = tuple(trace_configs)
-        if session is not None and (traces or trust_env):
-            raise ConfigurationError(
-                "trace_configs and trust_env belong to an aiohttp session: set them on the "
-                "session that you pass, or pass none"
-            )
         try:
             http = HttpSettings(
                 session=session,
                 timeout=timeout_settings(timeout),
-                trace_configs=traces,
+                trace_configs=check_traces(trace_configs),
                 trust_env=trust_env,
                 proxy=proxy,
                 ssl=ssl,
@@ -153,6 +158,11 @@ class SinchHosting:
             check_whole(import_limit, "import_limit")
         except InvalidRequest as error:
             raise ConfigurationError(str(error)) from None
+        if session is not None and (http.trace_configs or trust_env):
+            raise ConfigurationError(
+                "trace_configs and trust_env belong to an aiohttp session: set them on the "
+                "session that you pass, or pass none"
+            )
         credentials = _credentials(project_id, key_id, key_secret, auth, base_url, auth_url)
         self._session = Session(credentials, http, retry, clock, sleep)
         self.imported_numbers = ImportedNumbers(self._session, retry, poll)
@@ -212,6 +222,21 @@ class SinchHosting:
         await self._session.aclose()
 
 
+def _check_policies(retry: object, poll: object) -> None:
+    """`ConfigurationError` for what is no policy: it would fail in the first call only."""
+    if not isinstance(retry, RetryPolicy):
+        raise ConfigurationError(f"retry = {retry!r}: must be a RetryPolicy")
+    if not isinstance(poll, PollPolicy):
+        raise ConfigurationError(f"poll = {poll!r}: must be a PollPolicy")
+
+
+def _check_callables(**given: object) -> None:
+    """`ConfigurationError` for what cannot be called."""
+    for name, value in given.items():
+        if not callable(value):
+            raise ConfigurationError(f"{name} = {value!r}: must be a function")
+
+
 def _check_proxy(proxy: str | None) -> None:
     """`ConfigurationError` for an address that aiohttp would not take; it may hold a password."""
     if proxy is None:
@@ -257,15 +282,16 @@ def _credentials(
         raise ConfigurationError(str(error)) from None
     for name, url in {"base_url": base_url, "auth_url": auth_url}.items():
         try:
-            check_url(url, name)
-            parts = urlsplit(url)
+            parts = urlsplit(check_address(url, name))
         except InvalidRequest:
             shown = "" if "@" in str(url) else f" = {url!r}"  # it may hold a password
             raise ConfigurationError(f"{name}{shown}: must be a whole http(s) address") from None
         if parts.username is not None or parts.password is not None:
             raise ConfigurationError(f"{name}: must hold no credentials; pass key_id, key_secret")
-        if not parts.hostname or (name == "base_url" and (parts.query or parts.fragment)):
-            raise ConfigurationError(f"{name} = {url!r}: must be a whole http(s) address")
+        if not parts.hostname or (name == "base_url" and ("?" in url or "#" in url)):
+            raise ConfigurationError(
+                f"{name} = {url!r}: must be a whole http(s) address, without a query"
+            )
     return Credentials(
         project_id=project_id,
         key_id=key_id,

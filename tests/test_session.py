@@ -883,6 +883,20 @@ async def test_a_wrong_certificate_is_refused_before_anything_is_sent(
 # ------------------------------------------------------------------ settings refused
 
 
+UNUSABLE_ADDRESSES = [
+    "https://example.com:99999",
+    "https://example.com:port",
+    "https://example.com:0",
+    "https://example.com ",
+    "https://example.com\n",
+    "https://example.com\\path",
+    "https://[::1",
+    "https://[zz]",
+    5,
+    None,
+]
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -904,6 +918,23 @@ async def test_a_wrong_certificate_is_refused_before_anything_is_sent(
         {"auth_url": ""},
         {"project_id": "a/b"},
         {"project_id": ".."},
+        *({name: url} for name in ("base_url", "auth_url") for url in UNUSABLE_ADDRESSES),
+        {"base_url": "https://example.com?a=b"},
+        {"base_url": "https://example.com/#part"},
+        {"base_url": "https://example.com?"},
+        {"session": "x"},
+        {"session": aiohttp.ClientSession},
+        {"retry": 5},
+        {"retry": 0},
+        {"poll": 5},
+        {"poll": RetryPolicy()},
+        {"trace_configs": [5]},
+        {"trace_configs": 5},
+        {"trace_configs": None},
+        {"ssl": "x"},
+        {"ssl": None},
+        {"clock": 5},
+        {"sleep": None},
     ],
     ids=str,
 )
