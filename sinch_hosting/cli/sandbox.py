@@ -19,6 +19,9 @@ async def sandbox(
 ) -> int:
     """Serve a stand-in for the service until Ctrl-C, and print how to point programs at it.
 
+    It stays in the foreground: paste the export lines into another terminal. Or keep them in a
+    file, with `sinch-hosting sandbox > sandbox.env &`, and read it with `. ./sandbox.env`.
+
     Parameters
     ----------
     port
@@ -44,8 +47,6 @@ async def sandbox(
         for name, value in service.environ.items():
             _say(f"export {name}={shlex.quote(value)}")
         _say(f"# orders, numbers and requests live: {service.base_url}/_sandbox/")
-        if not service.on_loopback:
-            _say(f"Listening on {host}: whoever reaches it may use it.", error=True)
         await _until_stopped()
     finally:
         await service.stop()

@@ -12,14 +12,14 @@ nothing of the SDK, and the SDK nothing of it: a mistake cannot agree with itsel
   transition (`STANDARD` names them) whether it is immediate, timed or manual.
 - People: `Sandbox.sign_letter`, `decline_letter`, `receive_invoices`, `approve`, `refuse`,
   `voice_code`, `reject`, `complete`, `trigger`, `plan`; and `outbox`.
-- Faults: `Sandbox.faults.add`, with the kinds in `sinch_hosting.sandbox.faults.KINDS`.
+- Faults: `Sandbox.faults.add`, with the kinds that ``help(sinch_hosting.sandbox.faults)`` explains.
 - Witness: `Sandbox.requests`, `orders_created`, `letters_sent`, `callbacks`.
 - All of it over HTTP below ``/_sandbox``, with a page at ``/_sandbox/``: GET ``state``,
   ``orders``, ``orders/ID``, ``requests``, ``callbacks``, ``outbox``, ``letters``, ``faults``,
   ``time``; POST ``advance``, ``step``, ``sign-letter``, ``decline-letter``, ``reject``,
   ``complete``, ``trigger``, ``receive-invoices``, ``approve``, ``refuse``, ``voice-code``,
   ``plan``, ``faults``, ``expire-tokens``, ``reset``, each with the handle's arguments as a JSON
-  object; DELETE ``faults`` and ``faults/ID``.
+  object; DELETE ``faults`` and ``faults/ID``. Lists take ``?limit=`` for their newest records.
 
 Assumptions
 ===========
@@ -46,6 +46,8 @@ Lives
 Qualification
     A wrong voice code is answered 200 with VERIFICATION_FAILED, the third one with
     VERIFICATION_BLOCKED. A failed number may be challenged again, a blocked one may not.
+    The reviewer's approval (`Sandbox.approve`) overrules all of that: it makes NOT_ELIGIBLE,
+    VERIFICATION_FAILED and VERIFICATION_BLOCKED numbers VERIFIED.
     A qualified number's region follows from its area code.
     The ``qualifiedNumbers`` text-enabling calls take only numbers that are VERIFIED, in hosting,
     or HOSTING_FAILED: others are 404 (unknown) or 400 FAILED_PRECONDITION. Those of

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import time
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from attrs import define, field
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
 Subject: TypeAlias = tuple[str, str]
 """What a transition belongs to: its kind (``order``, ``qualified``, ...) and its id."""
@@ -101,6 +102,15 @@ class Clock:
         pending = self._waiting.pop(subject, None)
         if pending is not None:
             pending.live = False
+
+    @contextmanager
+    def still(self) -> Iterator[None]:
+        """Let time stand still meanwhile, so that what happens at once has one time."""
+        shown, self._shown = self._shown, self.now
+        try:
+            yield
+        finally:
+            self._shown = shown
 
     def subjects(self) -> Iterable[Subject]:
         """What something is planned for."""

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 from aiohttp import web
 from attrs import asdict, define
 
-from .checks import is_loopback, read_json
+from .checks import is_loopback, read_json, read_query
 from .clock import wire_time
 from .errors import Refusal, invalid, not_found, shown
 from .http import Dropped, json_response, read_body
@@ -55,7 +55,9 @@ class Control:
             if path in {"", "/"}:
                 return _page(path)
             body = await _read_object(request) if request.method == "POST" else {}
-            return json_response(self._do(request.method, path.removeprefix("/"), body))
+            limit = _limit(request)
+            answer = self._do(request.method, path.removeprefix("/"), body)
+            return json_response(_newest(answer, limit))
         except Refusal as refusal:
             failure = refusal
         except Dropped:
@@ -105,6 +107,26 @@ class Control:
         name = host.rpartition(":")[0] or host
         if self.sandbox.on_loopback and host and not is_loopback(name.strip("[]")):
             raise Refusal(403, "that host name does not belong to this machine")
+
+
+def _limit(request: web.BaseRequest) -> int | None:
+    """How many records of a list are asked for; raises `Refusal` for any other parameter."""
+    query = read_query(request.rel_url.raw_query_string)
+    limit = query.pop("limit", None)
+    if query or (limit is not None and request.method != "GET"):
+        raise invalid(shown(next(iter(query), "limit")), "is no parameter here")
+    if limit is not None and not (limit.isascii() and limit.isdigit() and len(limit) < 10):
+        raise invalid("limit", "must be a whole number that is not negative")
+    return None if limit is None else int(limit)
+
+
+def _newest(answer: Any, limit: int | None) -> Any:
+    """*answer*, of a list only the last *limit* records."""
+    if limit is None:
+        return answer
+    if not isinstance(answer, list):
+        raise invalid("limit", "only lists have one")
+    return answer[max(len(answer) - limit, 0) :]
 
 
 async def _read_object(request: web.BaseRequest) -> Json:

@@ -171,7 +171,8 @@ class Service:
             if lag is not None:
                 _note(record, lag)
                 call.lag = float(lag.settings["seconds"])
-        answer = operation.perform(self.operations)(call)
+        with self.world.clock.still():
+            answer = operation.perform(self.operations)(call)
         record.acted = operation.writes
         return self._bent(operation, call, answer, record) if len(self.faults) else answer
 

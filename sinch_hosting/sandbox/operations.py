@@ -208,7 +208,8 @@ class QualifiedNumbers:
         numbers = check_numbers(call.body["phoneNumbers"], "phoneNumbers", MAX_ADDED)
         there = [number for number in numbers if number in self.world.qualified]
         if there:
-            raise conflict(f"{there[0]} is already there, as are {len(there) - 1} others")
+            others = f", as are {len(there) - 1} more" if len(there) > 1 else ""
+            raise conflict(f"{there[0]} is already there{others}")
         added = [self.life.begin(number) for number in numbers]
         return {"qualifiedNumbers": [self._json(number) for number in added]}
 

@@ -48,11 +48,13 @@ class OrdersLife:
         person = (order.letter_info or {})["authorisedPerson"]
         sent = Letter(order.hosting_order_id, person["email"], tuple(order.numbers), self.world.now)
         self.world.letters.append(sent)
+        count = len(order.numbers)
+        numbers = "1 number" if count == 1 else f"{count} numbers"
         self.world.mail(
             "letter",
             person["email"],
             "Please sign the letter of authorization",
-            f"Order {order.hosting_order_id} with {len(order.numbers)} numbers awaits you.",
+            f"Order {order.hosting_order_id} with {numbers} awaits you.",
             hosting_order_id=order.hosting_order_id,
         )
         self._enter(order, "WAITING_FOR_LOA_SIGNATURE")

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from attrs import evolve
 
+from .checks import check_phone
+from .errors import Refusal
 from .orders_life import FINAL
 from .records import FAILURE_CODES, NO_PLAN, HostingOrder, ImportedNumber, Plan, QualifiedNumber
 
@@ -100,8 +102,13 @@ class People:
         self._operations.orders_life.reject(found, reason)
 
     def complete(self, order: OrderLike) -> None:
-        """Let everything that the order still waits for happen now, one thing after another."""
+        """Let everything that the order still waits for happen now, one thing after another.
+
+        An order that is COMPLETED already stays so.
+        """
         found = self.order(order)
+        if found.state == "REJECTED":
+            _check_open(found)
         while found.state not in FINAL and self._operations.orders_life.hurry(found):
             pass
 
@@ -124,7 +131,11 @@ class People:
 
     def receive_invoices(self, numbers: NumberLike | Iterable[NumberLike]) -> None:
         """Invoices that list *numbers* reach orders@sinch.com: their review can end."""
-        for number in self._qualified(numbers):
+        found = self._qualified(numbers)
+        for number in found:
+            if number.state == "NOT_ELIGIBLE":
+                raise ValueError(f"{number.phone_number} is NOT_ELIGIBLE: invoices do not help")
+        for number in found:
             self._operations.qualification.receive_invoices(number)
 
     def approve(self, numbers: NumberLike | Iterable[NumberLike]) -> None:
@@ -153,7 +164,7 @@ class People:
 
         Several calls add up; ``""`` takes a failure away. Answers the plan as it is now.
         """
-        phone_number = _phone(number)
+        phone_number = check_number(_phone(number))
         if not all(isinstance(value, str) for value in failures.values()):
             raise ValueError("a failure is a code or a reason: a string")
         for name in ("osr", "campaign"):
@@ -198,6 +209,14 @@ class People:
         if is_order:
             return [("order", self.order(wanted).hosting_order_id)]
         return [("qualified", wanted), ("imported", wanted)]
+
+
+def check_number(phone_number: str) -> str:
+    """The number itself; raises `ValueError` where the service could know no such number."""
+    try:
+        return check_phone(phone_number, "number")
+    except Refusal as error:
+        raise ValueError(error.message) from error
 
 
 def _phone(number: NumberLike) -> str:

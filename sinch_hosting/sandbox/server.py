@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections import deque
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -22,6 +23,7 @@ from .listener import Listener
 from .operations import Operations
 from .people import People
 from .profile import profile_named
+from .routes import OPERATION_IDS
 from .store import World
 
 if TYPE_CHECKING:
@@ -44,6 +46,9 @@ KEY_ID = "sandbox-key-id"
 KEY_SECRET = "sandbox-key-secret"  # noqa: S105 - it opens nothing but this stand-in
 MONDAY = datetime(2026, 1, 5, 14, tzinfo=UTC)
 """Where time starts when the clock is stepped by hand or the seed is given."""
+
+_ANY_ADDRESS = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
+"""Hosts that one can listen on and not everywhere connect to, and what to connect to instead."""
 
 R = TypeVar("R")
 
@@ -90,8 +95,15 @@ class Sandbox(People):
         callback_hosts: str | Iterable[str] = (),
         request_log: int = 100_000,
     ) -> None:
-        if not 0 <= speed <= FASTEST:
-            raise ValueError(f"speed must lie between 0 and {FASTEST:.0f}")
+        _check_amount("speed", speed, FASTEST)
+        _check_amount("token_lifetime", token_lifetime, 1e9)
+        for name, count in (("import_limit", import_limit), ("request_log", request_log)):
+            _check_amount(name, count, 1e9, whole=True)
+        _check_texts(project_id=project_id, key_id=key_id, key_secret=key_secret)
+        if not isinstance(hmac_secret, str):
+            raise ValueError(f"hmac_secret must be a string, not {hmac_secret!r}")
+        if not re.fullmatch(r"[\w.~-]+", project_id, re.ASCII):
+            raise ValueError(f"project_id must fit into a path as it is, not {project_id!r}")
         if start is None:
             start = MONDAY if speed == 0 or seed is not None else datetime.now(UTC)
         if not 1970 < start.year < 9000:
@@ -195,8 +207,9 @@ class Sandbox(People):
 
     @property
     def base_url(self) -> str:
-        """The address that stands for the vendor's server."""
-        host = f"[{self._host}]" if ":" in self._host else self._host
+        """The address that stands for the vendor's server, as this machine reaches it."""
+        host = _ANY_ADDRESS.get(self._host, self._host)
+        host = f"[{host}]" if ":" in host else host
         return f"http://{host}:{self._port}"
 
     @property
@@ -303,7 +316,12 @@ class Sandbox(People):
         return list(self._requests)
 
     def calls(self, operation: str) -> list[RequestRecord]:
-        """The requests for one operation, by the contract's name or ``token``."""
+        """The requests for one operation, by the contract's name or ``token``.
+
+        Raises `ValueError` for an operation that there is not.
+        """
+        if operation not in {*OPERATION_IDS, "token"}:
+            raise ValueError(f"no operation is called {operation!r}")
         return [record for record in self._requests if record.operation == operation]
 
     def orders_created(self) -> list[HostingOrder]:
@@ -344,6 +362,21 @@ class Sandbox(People):
     def outbox(self) -> list[Mail]:
         """The mails and voice calls that it pretended to send, oldest first."""
         return list(self._world.outbox)
+
+
+def _check_amount(name: str, value: object, most: float, *, whole: bool = False) -> None:
+    """Raises `ValueError` for what is no number between 0 and *most*."""
+    good = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
+    if not (good and isinstance(value, (int, float)) and 0 <= value <= most):
+        kind = "whole number" if whole else "number"
+        raise ValueError(f"{name} must lie between 0 and {most:.0f}: {value!r} is no such {kind}")
+
+
+def _check_texts(**values: object) -> None:
+    """Raises `ValueError` for what is no text, or empty."""
+    for name, value in values.items():
+        if not isinstance(value, str) or not value:
+            raise ValueError(f"{name} must be a string that is not empty, not {value!r}")
 
 
 def _span(delta: timedelta | None, units: dict[str, float]) -> float:

@@ -35,7 +35,7 @@ def order_json(order: HostingOrder, project_id: str) -> Json:
         body["numberImport"] = "{}"
     else:
         info: Json = {**(order.letter_info or {}), "loaType": order.letter_kind}
-        if order.nnid:
+        if order.nnid and not order.toll_free:
             info["nnid"] = order.nnid
         body["textEnableInfo"] = info
     return body

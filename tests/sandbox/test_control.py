@@ -105,6 +105,14 @@ async def test_the_witness_speaks_http(sandbox, api):
     assert state["profile"] == "standard"
 
 
+async def test_a_list_may_be_asked_for_its_newest_records(sandbox, api):
+    """With a limit, only so many of the last ones come."""
+    ids = [await api.import_numbers(f"+1202555{n:04d}") for n in range(3)]
+    for limit in (0, 2, 3, 5):
+        _, orders = await api.control("GET", f"orders?limit={limit}")
+        assert [order["hostingOrderId"] for order in orders] == ids[max(3 - limit, 0) :]
+
+
 async def test_the_summary_stays_small(sandbox, api, enable_body):
     """A request of hundreds of numbers is shown abridged."""
     await api.text_enable(*[f"+1202{n:07d}" for n in range(500)])
@@ -153,6 +161,15 @@ async def test_time_and_state_are_reset_over_http(sandbox, api):
         ("POST", "plan", {"number": "+12025550134", "platform": 5}, 400),
         ("POST", "faults", {"kind": "nothing"}, 400),
         ("POST", "faults", {"kind": "latency", "count": "x"}, 400),
+        ("POST", "faults", {"kind": ["a"]}, 400),
+        ("POST", "advance", {"days": True}, 400),
+        ("POST", "advance", {}, 400),
+        ("POST", "plan", {"number": "junk", "osr": "INVALID_NNID"}, 400),
+        ("GET", "orders?limit=zz", None, 400),
+        ("GET", "requests?limit=-1", None, 400),
+        ("GET", "requests?most=1", None, 400),
+        ("GET", "state?limit=1", None, 400),
+        ("POST", "step?limit=1", {}, 400),
     ],
 )
 async def test_a_wrong_handle_is_a_4xx_in_shape(api, method, path, body, status):
@@ -324,10 +341,12 @@ async def printed(capsys: pytest.CaptureFixture[str], wanted: str) -> None:
     raise AssertionError(f"{wanted} was never printed")
 
 
-async def test_the_command_says_when_it_is_reachable_from_elsewhere(capsys):
-    """Another address than loopback is told on stderr; cancelling stops it, too."""
+async def test_the_command_says_when_it_is_reachable_from_elsewhere(capsys, caplog):
+    """Another address than loopback is warned of, once; cancelling stops it, too."""
     task = asyncio.create_task(command(port=0, host="0.0.0.0"))
-    await printed(capsys, "whoever reaches it")
+    await printed(capsys, "=http://127.0.0.1:")
+    assert caplog.text.count("whoever reaches it") == 1
+    assert "whoever" not in "".join(capsys.readouterr())
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -340,6 +359,45 @@ async def test_the_command_says_why_it_cannot_start(capsys, wrong):
     """Wrong settings are one line and exit code 2."""
     assert await command(**{"port": 0, **wrong}) == 2
     assert "cannot start" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"speed": "fast"},
+        {"speed": True},
+        {"import_limit": "x"},
+        {"import_limit": 2.5},
+        {"token_lifetime": -1},
+        {"request_log": -1},
+        {"hmac_secret": 5},
+        {"project_id": "a/b"},
+        {"project_id": ""},
+        {"key_id": None},
+    ],
+)
+def test_wrong_settings_are_refused_at_once(wrong):
+    """What could only fail or surprise later is a ValueError that names the argument."""
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        Sandbox(**wrong)
+
+
+def test_handles_refuse_what_cannot_be():
+    """No plan for what is no number, no requests for an operation that there is not."""
+    sandbox = Sandbox(speed=0)
+    with pytest.raises(ValueError, match="junk"):
+        sandbox.plan("junk", osr="INVALID_NNID")
+    with pytest.raises(ValueError, match="Nope"):
+        sandbox.calls("Nope")
+    assert sandbox.calls("token") == []
+
+
+def test_an_address_for_all_is_reached_by_loopback():
+    """What listens everywhere is named to programs by an address that they can connect to."""
+    for host, shown in (("0.0.0.0", "127.0.0.1"), ("::", "[::1]"), ("", "127.0.0.1")):
+        sandbox = Sandbox(host=host, port=8787)
+        assert sandbox.base_url == f"http://{shown}:8787"
+        assert not sandbox.on_loopback
 
 
 async def test_the_command_works_where_signals_cannot_be_handled(capsys, monkeypatch):

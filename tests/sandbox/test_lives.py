@@ -559,3 +559,44 @@ def test_a_profile_takes_every_way_to_write_a_timing():
     assert profile.timings["review"].high == 2
     assert profile.timings["send_letter"].business
     assert isinstance(profile, Profile)
+
+
+async def test_a_fresh_order_was_never_changed(open_api):
+    """However fast time goes, an order is created at one time, and its answer says so."""
+    async with Sandbox(speed=1e6, profile="manual") as sandbox:
+        api = await open_api(sandbox)
+        order_id = await api.import_numbers(N1)
+        order = sandbox.order(order_id)
+        assert order.created == order.updated == order.history[0][0]
+
+
+async def test_a_toll_free_order_has_no_nnid(sandbox, api, direct):
+    """Its request takes none, and its letter shows none."""
+    body = {"regionCode": "US", "numbers": [FREE], "servicePlanId": "p", "directLoaInfo": direct}
+    order = await api.ok("POST", "/hostingOrders:textEnableTollFreeNumbers", body)
+    assert "nnid" not in order["textEnableInfo"]
+
+
+async def test_texts_count_right(sandbox, api):
+    """One number is one number, and no others are none."""
+    sandbox.advance(hours=1)
+    order_id = await api.text_enable(N1)
+    sandbox.sign_letter(order_id)
+    assert "with 1 number awaits" in sandbox.outbox[0].text
+    await api.ok("POST", "/qualifiedNumbers:addNumbers", {"phoneNumbers": [N1, N2]})
+    for numbers, others in (([N1], "there"), ([N1, N2], "there, as are 1 more")):
+        _, answer = await api("POST", "/qualifiedNumbers:addNumbers", {"phoneNumbers": numbers})
+        assert answer["message"] == f"{N1} is already {others}"
+
+
+async def test_what_is_over_cannot_be_helped(sandbox, api):
+    """A rejected order cannot be completed, and no invoice helps a number that is refused."""
+    order_id = await api.import_numbers(N1)
+    sandbox.reject(order_id)
+    with pytest.raises(ValueError, match="REJECTED already"):
+        sandbox.complete(order_id)
+    await api.ok("POST", "/qualifiedNumbers:addNumbers", {"phoneNumbers": [N1, N2]})
+    sandbox.refuse(N2)
+    with pytest.raises(ValueError, match="NOT_ELIGIBLE"):
+        sandbox.receive_invoices([N1, N2])
+    assert not sandbox.qualified_number(N1).invoices_received
