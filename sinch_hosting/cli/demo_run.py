@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from importlib.resources import as_file, files
 from typing import TYPE_CHECKING
 
@@ -16,14 +17,14 @@ from .outcomes import Outcome, check_report, count, settle, write_report
 from .progress import printable, shown_on_stdout
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from ..phone_files import PhoneSheet, Region
     from .outcomes import Fate, RowOutcome
     from .progress import Bars, Lines
 
-__all__ = ["run_demo"]
+__all__ = ["mail_invoices", "run_demo"]
 
 _SPEED = 86_400.0
 """Virtual seconds a second: a day."""
@@ -121,7 +122,7 @@ async def _run(show: Bars | Lines, sheet: PhoneSheet, fates: dict[str, Fate]) ->
             job = MainJob(
                 sinch=sinch,
                 show=show,
-                mail_invoices=sandbox.receive_invoices,
+                mail_invoices=partial(mail_invoices, sandbox),
                 letters=_letters(),
                 service_plan_id="demo-service-plan",
                 campaign_id="demo-campaign",
@@ -129,6 +130,13 @@ async def _run(show: Bars | Lines, sheet: PhoneSheet, fates: dict[str, Fate]) ->
                 fates=fates,
             )
             await job.run(sheet.accepted)
+
+
+def mail_invoices(sandbox: Sandbox, numbers: Iterable[str]) -> None:
+    """Mail invoices of the *numbers* whose review is still open to the sandbox."""
+    sandbox.receive_invoices(
+        [number for number in numbers if sandbox.qualified_number(number).state != "NOT_ELIGIBLE"]
+    )
 
 
 def _letters() -> dict[Region, DirectLoa]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,11 +13,13 @@ from sinch_hosting import (
     Address,
     AuthorisedPerson,
     DirectLoa,
+    Order,
     OrderNumber,
     PollPolicy,
     RetryPolicy,
     SinchHosting,
 )
+from sinch_hosting.cli.demo_run import mail_invoices
 from sinch_hosting.cli.main_job import MainJob, verdict
 from sinch_hosting.models import CampaignProvisioning, CarrierState, OsrUpdate, PlatformProvisioning
 from sinch_hosting.phone_files import NumberKind, PhoneRecord, RecordOutcome, read_phone_bytes
@@ -77,7 +80,7 @@ async def working(sandbox: Sandbox, **changes: Any) -> AsyncIterator[MainJob]:
         settings: dict[str, Any] = {
             "sinch": sinch,
             "show": Told(),
-            "mail_invoices": sandbox.receive_invoices,
+            "mail_invoices": partial(mail_invoices, sandbox),
             "letters": {"US": LETTER, "CA": LETTER},
             "service_plan_id": "plan",
             "campaign_id": "campaign",
@@ -184,6 +187,25 @@ async def test_an_order_that_takes_too_long_is_a_reason() -> None:
     fate = fates["+12025550100"]
     assert fate.order_id == order.hosting_order_id
     assert fate.reason == "its order is still WAITING_FOR_LOA_SIGNATURE after 0.05 s"
+
+
+async def test_a_number_that_its_order_does_not_list_is_not_done(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A completed order that forgot a number has not text-enabled it."""
+
+    async def nothing(_: Order) -> AsyncIterator[OrderNumber]:
+        for number in ():
+            yield number
+
+    monkeypatch.setattr(Order, "numbers", nothing)
+
+    async with working(Sandbox(speed=DAYS, seed=1)) as job:
+        fates = await job.run(records("202-555-0100"))
+
+    fate = fates["+12025550100"]
+    assert fate.order_id
+    assert fate.reason == "ordered, and its order does not list it"
 
 
 async def test_numbers_that_qualification_refuses_fail_with_its_answer() -> None:
