@@ -13,7 +13,6 @@ import aiohttp
 from attrs import define, field
 
 from .checks import is_loopback, url_host
-from .clock import wire_time
 from .records import CallbackRecord
 
 if TYPE_CHECKING:
@@ -67,6 +66,7 @@ class Callbacks:
     records: deque[CallbackRecord]
     is_open: bool = False
     _queues: dict[str, deque[CallbackRecord]] = field(init=False, factory=dict)
+    _abouts: dict[tuple[str, ...], dict[str, Any]] = field(init=False, factory=dict)
     _held: dict[str, _Held] = field(init=False, factory=dict)
     _workers: dict[str, asyncio.Task[None]] = field(init=False, factory=dict)
     _session: aiohttp.ClientSession | None = field(init=False, default=None)
@@ -79,12 +79,9 @@ class Callbacks:
         """Take in one event: complete it, and deliver it as the faults allow."""
         now = self.world.now
         event_id = self.world.identifier()
-        record = CallbackRecord(
-            event_id,
-            url,
-            {**payload, "eventId": event_id, "timestamp": wire_time(now, 6)},
-            now,
-        )
+        about = {name: value for name, value in payload.items() if name != "resourceId"}
+        about = self._abouts.setdefault(tuple(about.values()), about)
+        record = CallbackRecord(event_id, url, about, payload["resourceId"], now)
         self.records.append(record)
         if not self._may_call(url):
             record.state = "withheld"
@@ -145,19 +142,19 @@ class Callbacks:
         """Whether a fault of that *kind* strikes; notes it on the record."""
         if not len(self.faults):
             return False
-        fault = self.faults.first(record.payload["eventType"], kind)
+        fault = self.faults.first(record.about["eventType"], kind)
         if fault is not None:
             record.fault = kind
         return fault is not None
 
     def _dispatch(self, record: CallbackRecord) -> None:
-        delay = self.faults.first(record.payload["eventType"], "callback_delay")
+        delay = self.faults.first(record.about["eventType"], "callback_delay")
         if delay is not None:
             record.fault = delay.kind
             due = self.world.now + delay.settings["seconds"]
             self.world.clock.call_at(due, delay.kind, lambda: self._enqueue(record))
         elif not self._hold(record):
-            twice = self.faults.first(record.payload["eventType"], "callback_duplicate")
+            twice = self.faults.first(record.about["eventType"], "callback_duplicate")
             if twice is not None:
                 record.fault = twice.kind
             for _ in range(twice.settings["copies"] if twice else 1):
@@ -169,7 +166,7 @@ class Callbacks:
         """Keep *record* back for the next one to overtake it, where a fault wants that."""
         if record.url in self._held or not self.is_open:
             return False
-        fault = self.faults.first(record.payload["eventType"], "callback_reorder")
+        fault = self.faults.first(record.about["eventType"], "callback_reorder")
         if fault is None:
             return False
         record.fault = fault.kind

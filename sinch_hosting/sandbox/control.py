@@ -17,6 +17,7 @@ from .clock import wire_time
 from .errors import Refusal, invalid, not_found, shown
 from .http import Dropped, json_response, read_body
 from .orders_life import report
+from .records import CallbackRecord
 from .wire import imported_response_json, order_json, order_number_json, qualified_json
 
 if TYPE_CHECKING:
@@ -212,7 +213,7 @@ def _imported_line(sandbox: Sandbox) -> Callable[[Any], Json]:
 def _records(records: list[Any], most: int = SHOWN) -> list[Json]:
     found = []
     for record in records[-most:]:
-        line = asdict(record)
+        line = record.json() if isinstance(record, CallbackRecord) else asdict(record)
         for name in ("time", "created", "sent"):
             if name in line:
                 line[name] = wire_time(line[name])

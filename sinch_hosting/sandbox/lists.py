@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import zlib
+from heapq import nsmallest
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from .errors import invalid, shown
@@ -120,19 +122,15 @@ def _filed_page(
 def _ordered_page(
     bucket: Bucket[R], query: Mapping[str, str], wanted: Callable[[R], bool] | None, size: int
 ) -> tuple[list[R], str]:
-    created = query["orderBy"] == "createdTime"
-
-    def key(record: R) -> tuple[float, int]:
-        return (record.created if created else record.updated, record.entry)
-
+    key = attrgetter(query["orderBy"].removesuffix("Time"), "entry")
     cursor = read_token(query, 2)
     records = [record for record in bucket.after(0) if wanted is None or wanted(record)]
     if cursor:
         behind = (cursor[0], cursor[1])
         records = [record for record in records if key(record) > behind]
-    records.sort(key=key)
-    token = make_token(query, key(records[size - 1])) if len(records) > size else ""
-    return records[:size], token
+    found = nsmallest(size + 1, records, key=key)
+    token = make_token(query, key(found[size - 1])) if len(found) > size else ""
+    return found[:size], token
 
 
 def sequence_page(items: Sequence[T], query: Mapping[str, str]) -> tuple[Sequence[T], str]:

@@ -6,6 +6,8 @@ from typing import Any
 
 from attrs import define, field, frozen
 
+from .clock import wire_time
+
 UNSPECIFIED = "STATE_UNSPECIFIED"
 WAITING = "WAITING"
 IN_PROGRESS = "IN_PROGRESS"
@@ -264,12 +266,36 @@ class CallbackRecord:
 
     ``state`` is ``waiting``, ``delivered``, ``retrying``, ``given up``, ``withheld`` (the target
     is no loopback address) or ``lost`` (by a fault). ``attempts`` holds ``(time, result)`` pairs.
+    Events by the million must fit: what many have in common, ``about``, they share.
     """
 
     event_id: str
     url: str
-    payload: dict[str, Any]
+    about: dict[str, Any]
+    resource_id: str
     created: float
     state: str = "waiting"
     attempts: list[tuple[float, str]] = field(factory=list)
     fault: str = ""
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """The body that is sent."""
+        return {
+            **self.about,
+            "resourceId": self.resource_id,
+            "eventId": self.event_id,
+            "timestamp": wire_time(self.created, 6),
+        }
+
+    def json(self) -> dict[str, Any]:
+        """The event for listings."""
+        return {
+            "event_id": self.event_id,
+            "url": self.url,
+            "payload": self.payload,
+            "created": self.created,
+            "state": self.state,
+            "attempts": list(self.attempts),
+            "fault": self.fault,
+        }

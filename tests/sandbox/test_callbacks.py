@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import hmac
 import json
+import tracemalloc
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -326,6 +327,18 @@ async def test_a_wrongly_signed_callback_is_signed_right_when_it_comes_again(
     sandbox.advance(minutes=1)
     await sandbox.settle()
     assert good(receiver, sandbox.hmac_secret) == [False, True]
+
+
+def test_a_million_events_fit(sandbox):
+    """An event that waits for its delivery takes little memory."""
+    world = sandbox._world
+    tracemalloc.start()
+    for _ in range(2000):
+        world.event("http://192.0.2.1/", "IMPORTED_NUMBER", "DELETE", N1, None)
+    taken, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(sandbox.callbacks) == 2000
+    assert taken / 2000 < 320
 
 
 async def test_stopping_leaves_no_delivery_behind(open_api):
