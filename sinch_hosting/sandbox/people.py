@@ -130,11 +130,13 @@ class People:
         return next((found.name for found in pending if found), "")
 
     def receive_invoices(self, numbers: NumberLike | Iterable[NumberLike]) -> None:
-        """Invoices that list *numbers* reach orders@sinch.com: their review can end."""
+        """Invoices that list *numbers* reach orders@sinch.com: their review can end.
+
+        They do not help numbers that are NOT_ELIGIBLE; if they help none, that is a `ValueError`.
+        """
         found = self._qualified(numbers)
-        for number in found:
-            if number.state == "NOT_ELIGIBLE":
-                raise ValueError(f"{number.phone_number} is NOT_ELIGIBLE: invoices do not help")
+        if found and all(number.state == "NOT_ELIGIBLE" for number in found):
+            raise ValueError(f"{found[0].phone_number} is NOT_ELIGIBLE: invoices do not help")
         for number in found:
             self._operations.qualification.receive_invoices(number)
 
