@@ -29,19 +29,31 @@ if TYPE_CHECKING:
         BulkResult as BulkResult,
     )
     from ._bulk import (
+        ChunkOutcome as ChunkOutcome,
+    )
+    from ._bulk import (
         FailedChunk as FailedChunk,
     )
     from ._bulk import (
-        SkippedNumber as SkippedNumber,
+        Place as Place,
     )
     from ._bulk import (
         UnknownChunk as UnknownChunk,
+    )
+    from ._chunks import (
+        SkippedNumber as SkippedNumber,
     )
     from ._paging import (
         Page as Page,
     )
     from ._paging import (
         Pages as Pages,
+    )
+    from ._plan import (
+        BulkPlan as BulkPlan,
+    )
+    from ._plan import (
+        PlannedOrder as PlannedOrder,
     )
     from ._polling import (
         PollPolicy as PollPolicy,
@@ -77,6 +89,15 @@ if TYPE_CHECKING:
         InvalidSignature as InvalidSignature,
     )
     from .errors import (
+        JobChanged as JobChanged,
+    )
+    from .errors import (
+        LedgerError as LedgerError,
+    )
+    from .errors import (
+        LedgerLocked as LedgerLocked,
+    )
+    from .errors import (
         NotFound as NotFound,
     )
     from .errors import (
@@ -99,6 +120,9 @@ if TYPE_CHECKING:
     )
     from .errors import (
         RelinkFailed as RelinkFailed,
+    )
+    from .errors import (
+        RunStopped as RunStopped,
     )
     from .errors import (
         ServerError as ServerError,
@@ -237,13 +261,19 @@ _HOMES = {
     "_bulk": (
         "BulkProgress",
         "BulkResult",
+        "ChunkOutcome",
         "FailedChunk",
-        "SkippedNumber",
+        "Place",
         "UnknownChunk",
     ),
+    "_chunks": ("SkippedNumber",),
     "_paging": (
         "Page",
         "Pages",
+    ),
+    "_plan": (
+        "BulkPlan",
+        "PlannedOrder",
     ),
     "_polling": ("PollPolicy",),
     "_retry": ("RetryPolicy",),
@@ -257,6 +287,9 @@ _HOMES = {
         "DecodeError",
         "InvalidRequest",
         "InvalidSignature",
+        "JobChanged",
+        "LedgerError",
+        "LedgerLocked",
         "NotFound",
         "NumberFailed",
         "OrderRejected",
@@ -265,6 +298,7 @@ _HOMES = {
         "PermissionDenied",
         "RateLimited",
         "RelinkFailed",
+        "RunStopped",
         "ServerError",
         "SinchHostingError",
         "TransportError",
@@ -326,6 +360,7 @@ __all__ = [
     "AuthorisedPerson",
     "BadRequest",
     "BlanketLoa",
+    "BulkPlan",
     "BulkProgress",
     "BulkResult",
     "CallbackConfiguration",
@@ -334,6 +369,7 @@ __all__ = [
     "CarrierOperation",
     "CarrierOperationType",
     "CarrierState",
+    "ChunkOutcome",
     "ConfigurationError",
     "Conflict",
     "DecodeError",
@@ -346,6 +382,9 @@ __all__ = [
     "ImportedNumber",
     "InvalidRequest",
     "InvalidSignature",
+    "JobChanged",
+    "LedgerError",
+    "LedgerLocked",
     "Letter",
     "MnoConfiguration",
     "NotFound",
@@ -364,6 +403,8 @@ __all__ = [
     "PageTokenRepeated",
     "Pages",
     "PermissionDenied",
+    "Place",
+    "PlannedOrder",
     "PlatformProvisioning",
     "PollPolicy",
     "Provisioning",
@@ -376,6 +417,7 @@ __all__ = [
     "ResellerLoa",
     "ResourceType",
     "RetryPolicy",
+    "RunStopped",
     "ScheduledProvisioning",
     "ServerError",
     "ServiceType",
