@@ -80,6 +80,8 @@ class BulkProgress:
     """The numbers of the chunk that is done now."""
     outcome: Order | FailedChunk | UnknownChunk | None
     """What became of it; `None` where all its numbers were left out."""
+    skipped: tuple[SkippedNumber, ...] = ()
+    """What was left out of it."""
     chunks_done: int
     chunks: int
     """How many there are in all."""
@@ -133,13 +135,14 @@ async def collected(
     try:
         async for outcome in outcomes:
             chunks.append(outcome)
-            done, numbers = len(chunks), outcome.numbers
-            await tell(
-                on_progress,
-                BulkProgress(
-                    numbers=numbers, outcome=outcome.result, chunks_done=done, chunks=total
-                ),
+            progress = BulkProgress(
+                numbers=outcome.numbers,
+                outcome=outcome.result,
+                skipped=outcome.skipped,
+                chunks_done=len(chunks),
+                chunks=total,
             )
+            await tell(on_progress, progress)
     except BaseException:
         ids = [c.result.hosting_order_id for c in chunks if isinstance(c.result, Order)]
         _log.warning("a bulk call was ended early; these orders were created: %s", ids)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Mapping
+from contextlib import aclosing
 
 from attrs import field, frozen
 
@@ -88,7 +89,9 @@ async def distinct_numbers(numbers: Numbers) -> tuple[list[str], list[SkippedNum
     return kept, skipped
 
 
-async def chunks_of(numbers: Numbers, size: int, *, look_ahead: bool) -> AsyncIterator[Chunk]:
+async def chunks_of(
+    numbers: Numbers, size: int, *, look_ahead: bool
+) -> AsyncGenerator[Chunk, None]:
     """Chunks of `size` numbers, the last one perhaps shorter.
 
     What is no phone number, and what came before, is in `skipped` of the chunk that was being
@@ -100,21 +103,22 @@ async def chunks_of(numbers: Numbers, size: int, *, look_ahead: bool) -> AsyncIt
     skipped: list[SkippedNumber] = []
     full: Chunk | None = None
     index = 0
-    async for number in _each(numbers):
-        reason = _unfit(number) or ("" if seen.add(number) else DUPLICATE)
-        if reason:
-            skipped.append(SkippedNumber(phone_number=str(number), reason=reason))
-            continue
-        if full is not None:
-            yield full
-            full = None
-        chosen.append(number)
-        if len(chosen) == size:
-            full = Chunk(index=index, numbers=tuple(chosen), skipped=tuple(skipped))
-            chosen, skipped, index = [], [], index + 1
-            if not look_ahead:
+    async with aclosing(_each(numbers)) as each:
+        async for number in each:
+            reason = _unfit(number) or ("" if seen.add(number) else DUPLICATE)
+            if reason:
+                skipped.append(SkippedNumber(phone_number=str(number), reason=reason))
+                continue
+            if full is not None:
                 yield full
                 full = None
+            chosen.append(number)
+            if len(chosen) == size:
+                full = Chunk(index=index, numbers=tuple(chosen), skipped=tuple(skipped))
+                chosen, skipped, index = [], [], index + 1
+                if not look_ahead:
+                    yield full
+                    full = None
     if full is not None:
         yield Chunk(
             index=full.index, numbers=full.numbers, skipped=(*full.skipped, *skipped), is_last=True
@@ -159,7 +163,7 @@ def _unfit(number: object) -> str:
     return ""
 
 
-async def _each(numbers: Numbers) -> AsyncIterator[str]:
+async def _each(numbers: Numbers) -> AsyncGenerator[str, None]:
     if isinstance(numbers, AsyncIterable):
         async for number in numbers:
             yield number

@@ -7,7 +7,7 @@ holds every create back until all that was begun has been compared with what is 
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Literal
 
 from attrs import frozen
@@ -324,7 +324,7 @@ class Job:
                 other_letter_is_fine=self.options.retry_rejected,
             )
 
-    async def verified(self, chunks: AsyncIterator[Chunk]) -> AsyncIterator[Chunk]:
+    async def verified(self, chunks: AsyncIterator[Chunk]) -> AsyncGenerator[Chunk, None]:
         """The chunks, those that would create an order only once all known ones were compared.
 
         Raises `JobChanged` where one differs, or where there were more.

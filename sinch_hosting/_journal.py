@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Protocol
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from ._bulk import Place
 from ._chunks import Chunk
@@ -110,12 +110,15 @@ class Journal:
             campaign_id=self._place.campaign_id,
             page_size=_PAGE_SIZE,
         )
+        torn: Order | None = None
         async for order in pages:
             tag = tag_of(order)
             if tag is not None and tag.job == self._job:
                 self.add(Tagged(tag, order))
             elif (order.display_name or "").startswith(f"{self._job}/"):
-                raise _not_a_tag(self._job, order)
+                torn = order
+        if torn is not None:
+            raise _not_a_tag(self._job, torn)
 
     async def read_anew(self) -> None:
         """Wait for a whole walk that begins after this call; those who wait share it."""
@@ -240,8 +243,3 @@ def differing_arguments(order: Order, request: object) -> list[str]:
     if nnid is not None and order.text_enable_info.nnid not in (None, nnid):
         found.append("nnid")
     return found
-
-
-def seen_as(tagged: Tagged, order: Order) -> Tagged:
-    """The same entry with a fresher snapshot of its order."""
-    return evolve(tagged, order=order)

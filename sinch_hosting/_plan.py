@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import AsyncExitStack, aclosing
 from typing import Literal
 
 from attrs import field, frozen
@@ -77,18 +78,18 @@ async def plan_of(
     planned: list[PlannedOrder] = []
     skipped: list[SkippedNumber] = []
     chunks = chunks_of(numbers, work.size, look_ahead=options is not None)
-    job = None if options is None else Job(work, options, orders, sleep)
-    try:
-        if job is not None:
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(aclosing(chunks))
+        job = None
+        if options is not None:
+            job = Job(work, options, orders, sleep)
+            stack.push_async_callback(job.close)
             await job.open(to_send=False)
-            chunks = job.verified(chunks)
+            chunks = await stack.enter_async_context(aclosing(job.verified(chunks)))
         async for chunk in chunks:
             skipped += chunk.skipped
             if chunk.numbers:
                 planned.append(_planned(work, job, chunk))
-    finally:
-        if job is not None:
-            await job.close()
     planned.sort(key=lambda order: order.index)
     return BulkPlan(
         orders=tuple(planned), skipped=tuple(skipped), warnings=_warnings(work, options, planned)

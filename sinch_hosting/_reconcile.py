@@ -66,7 +66,7 @@ def sought_in_ledger(ledger: Ledger, job: str | None) -> list[Sought]:
     found = []
     for name, entries in ledger.jobs.items():
         place = Place(
-            type=OrderType(entries.run.get("type")),
+            type=OrderType(str(entries.run.get("type"))),
             service_plan_id=str(entries.run.get("service_plan_id")),
             campaign_id=str(entries.run.get("campaign_id") or ""),
         )
@@ -127,8 +127,8 @@ async def _outcome(
         entry = Entry(chunk=one.tag.chunk, attempt=one.tag.attempt, tag=str(one.tag))
         await ledger.answered(one.tag.job, one.entry or entry, ADOPTED, order_id=order_id)
     if tagged.is_rejected:
-        error = OrderRejected(tagged.order)
-        failed = FailedChunk(numbers=tuple(held), error=error, tag=str(one.tag))
+        rejected = OrderRejected(tagged.order)
+        failed = FailedChunk(numbers=tuple(held), error=rejected, tag=str(one.tag))
         return _result(one, tuple(held), failed)
     return _result(one, tuple(held), tagged.order)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from typing import Any, Protocol
 
 from attrs import define, evolve, frozen
@@ -122,21 +122,19 @@ class Run:
 
     async def outcomes(self, numbers: Numbers) -> AsyncGenerator[ChunkOutcome, None]:
         """What becomes of each chunk, as it comes."""
-        source = chunks_of(numbers, self._work.size, look_ahead=self._options is not None)
-        if self._options is not None:
-            self._job = Job(self._work, self._options, self._orders, self._sleep)
-        try:
-            if self._job is not None:
+        chunks = chunks_of(numbers, self._work.size, look_ahead=self._options is not None)
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(aclosing(chunks))
+            if self._options is not None:
+                self._job = Job(self._work, self._options, self._orders, self._sleep)
+                stack.push_async_callback(self._job.close)
                 await self._job.open()
                 self._tags_come_back = self._job.tags_come_back
-                source = self._job.verified(source)
-            results = fan_out(source, self._handle, concurrency=self._concurrency)
-            async with aclosing(results):
-                async for outcome in results:
-                    yield outcome
-        finally:
-            if self._job is not None:
-                await self._job.close()
+                chunks = await stack.enter_async_context(aclosing(self._job.verified(chunks)))
+            results = fan_out(chunks, self._handle, concurrency=self._concurrency)
+            await stack.enter_async_context(aclosing(results))
+            async for outcome in results:
+                yield outcome
 
     async def _handle(self, chunk: Chunk) -> ChunkOutcome:
         parcel = Parcel(chunk, chunk.numbers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import aclosing
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from attrs import evolve
 
@@ -237,7 +237,10 @@ async def _stream(run: Run, numbers: Numbers) -> AsyncGenerator[ChunkOutcome, No
             yield outcome
 
 
-def _with_skipped(result: Any, skipped: list[SkippedNumber]) -> Any:
+Result = TypeVar("Result", BulkResult, BulkPlan)
+
+
+def _with_skipped(result: Result, skipped: list[SkippedNumber]) -> Result:
     return evolve(result, skipped=(*skipped, *result.skipped))
 
 
