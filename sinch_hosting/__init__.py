@@ -43,6 +43,12 @@ if TYPE_CHECKING:
     from ._chunks import (
         SkippedNumber as SkippedNumber,
     )
+    from ._many_numbers import (
+        FailedNumber as FailedNumber,
+    )
+    from ._many_numbers import (
+        NumbersResult as NumbersResult,
+    )
     from ._paging import (
         Page as Page,
     )
@@ -217,6 +223,21 @@ if TYPE_CHECKING:
     from .models import (
         TextEnableInfo as TextEnableInfo,
     )
+    from .onboarding.flow import (
+        Onboarding as Onboarding,
+    )
+    from .onboarding.records import (
+        NumberToOnboard as NumberToOnboard,
+    )
+    from .onboarding.records import (
+        OnboardingLine as OnboardingLine,
+    )
+    from .onboarding.records import (
+        OnboardingReport as OnboardingReport,
+    )
+    from .onboarding.records import (
+        OnboardingStep as OnboardingStep,
+    )
     from .states import (
         COMPLETED as COMPLETED,
     )
@@ -267,6 +288,10 @@ _HOMES = {
         "UnknownChunk",
     ),
     "_chunks": ("SkippedNumber",),
+    "_many_numbers": (
+        "FailedNumber",
+        "NumbersResult",
+    ),
     "_paging": (
         "Page",
         "Pages",
@@ -333,6 +358,13 @@ _HOMES = {
         "SmsConfiguration",
         "TextEnableInfo",
     ),
+    "onboarding.flow": ("Onboarding",),
+    "onboarding.records": (
+        "NumberToOnboard",
+        "OnboardingLine",
+        "OnboardingReport",
+        "OnboardingStep",
+    ),
     "states": (
         "COMPLETED",
         "CarrierOperationType",
@@ -377,6 +409,7 @@ __all__ = [
     "EventStatus",
     "EventType",
     "FailedChunk",
+    "FailedNumber",
     "FailureCode",
     "HostedNumber",
     "ImportedNumber",
@@ -389,6 +422,12 @@ __all__ = [
     "MnoConfiguration",
     "NotFound",
     "NumberFailed",
+    "NumberToOnboard",
+    "NumbersResult",
+    "Onboarding",
+    "OnboardingLine",
+    "OnboardingReport",
+    "OnboardingStep",
     "Order",
     "OrderNumber",
     "OrderRejected",

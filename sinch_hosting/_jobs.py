@@ -7,7 +7,7 @@ holds every create back until all that was begun has been compared with what is 
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from typing import Any, Literal
 
 from attrs import frozen
@@ -66,6 +66,8 @@ class Work:
         person = self.loa.authorised_person
         return f"{person.first_name} {person.last_name} <{person.email}>"
 
+    lists_numbers: bool = False
+    """Whether the ledger keeps the numbers themselves: where the input does not tell its chunks."""
     all_or_nothing: bool = False
     """Whether a refusal of some numbers refuses all, instead of leaving those out."""
 
@@ -240,6 +242,14 @@ class Job:
         if to_send and self._ledger is not None:
             await self._begin(self._ledger)
 
+    async def join(self, ledger: Ledger | None, known: Iterable[Tagged]) -> None:
+        """Take over what was read elsewhere, instead of `open`."""
+        self._ledger, self._owns_ledger = ledger, False
+        for tagged in known:
+            self.journal.add(tagged)
+        if ledger is not None:
+            await self._begin(ledger)
+
     async def close(self) -> None:
         """Let go of the ledger, and of walks that are under way."""
         await self.journal.close()
@@ -373,6 +383,7 @@ class Job:
             numbers=numbers_digest(chunk.numbers),
             of=len(chunk.numbers),
             signer=self.work.signer,
+            **({"listed": list(sent)} if self.work.lists_numbers else {}),
         )
 
     async def answered(

@@ -47,6 +47,8 @@ class Entry:
     order_id: str | None = None
     left_out: tuple[tuple[str, str], ...] = ()
     """The numbers of the chunk that were not sent, with reasons."""
+    listed: tuple[str, ...] = ()
+    """The numbers that were sent, where the run noted them."""
 
     @property
     def is_open(self) -> bool:
@@ -267,6 +269,7 @@ def _next_entry(before: Entry | None, record: Mapping[str, Any]) -> Entry:
         sent=str(record["sent"]),
         sends=same.sends + 1 if same is not None and same.is_open else 1,
         left_out=_pairs(record.get("left_out", ())),
+        listed=tuple(record.get("listed", ())),
     )
 
 

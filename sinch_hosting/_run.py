@@ -131,12 +131,18 @@ class Run:
                 await self._job.open()
                 self._tags_come_back = self._job.tags_come_back
                 chunks = await stack.enter_async_context(aclosing(self._job.verified(chunks)))
-            results = fan_out(chunks, self._handle, concurrency=self._concurrency)
+            results = fan_out(chunks, self.handle, concurrency=self._concurrency)
             await stack.enter_async_context(aclosing(results))
             async for outcome in results:
                 yield outcome
 
-    async def _handle(self, chunk: Chunk) -> ChunkOutcome:
+    def join(self, job: Job) -> None:
+        """Belong to a job that was opened elsewhere; for `handle`."""
+        self._job = job
+        self._tags_come_back = job.tags_come_back
+
+    async def handle(self, chunk: Chunk) -> ChunkOutcome:
+        """What becomes of one chunk."""
         parcel = Parcel(chunk, chunk.numbers)
         if not chunk.numbers:
             return parcel.outcome(None)

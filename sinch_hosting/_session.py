@@ -255,6 +255,11 @@ class Session:
         }
 
     @property
+    def max_concurrency(self) -> int:
+        """How many requests may be under way at once."""
+        return self._http.max_concurrency
+
+    @property
     def refusals(self) -> int:
         """How many requests of the client were answered 429 so far."""
         return self._gate.refusals
