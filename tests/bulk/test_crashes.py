@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,74 +11,9 @@ import pytest
 from sinch_hosting import BlanketLoa, BulkResult, DirectLoa
 
 from .rig import Rig, adds_up, letter, numbers, rigged
+from .steps import run_until
 
 LISTED = numbers(12)
-
-
-class Steps:
-    """Counts the awaits of a run's tasks, and stops it at one of them."""
-
-    def __init__(self, stop_at: int | None) -> None:
-        self.count = 0
-        self._stop_at = stop_at
-        self.main: asyncio.Task[Any] | None = None
-
-    def step(self) -> None:
-        """Another await was reached."""
-        self.count += 1
-        if self.count == self._stop_at and self.main is not None:
-            self.main.cancel()
-
-
-class Stepped(Coroutine[Any, Any, Any]):
-    """A coroutine that reports each of its awaits."""
-
-    def __init__(self, inner: Coroutine[Any, Any, Any], steps: Steps) -> None:
-        self._inner = inner
-        self._steps = steps
-
-    def send(self, value: Any) -> Any:
-        """Go on to the next await."""
-        awaited = self._inner.send(value)
-        self._steps.step()
-        return awaited
-
-    def throw(self, *error: Any) -> Any:
-        """Go on with an error."""
-        return self._inner.throw(*error)
-
-    def close(self) -> None:
-        """End it."""
-        self._inner.close()
-
-    def __await__(self) -> Generator[Any, Any, Any]:
-        return self._inner.__await__()
-
-
-async def run_until(
-    rig: Rig, stop_at: int | None, **settings: Any
-) -> tuple[BulkResult | None, int]:
-    """Run the job until its `stop_at`th await; what it answered, if it did, and its awaits."""
-    steps = Steps(stop_at)
-    loop = asyncio.get_running_loop()
-
-    def factory(
-        loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, Any], **more: Any
-    ) -> asyncio.Task[Any]:
-        path = coroutine.cr_code.co_filename  # type: ignore[attr-defined]
-        counted = "sinch_hosting/" in path and "/sandbox/" not in path
-        return asyncio.Task(Stepped(coroutine, steps) if counted else coroutine, loop=loop, **more)
-
-    before = loop.get_task_factory()
-    main = asyncio.Task(Stepped(rig.text_enable(LISTED, **settings), steps), loop=loop)
-    steps.main = main
-    loop.set_task_factory(factory)
-    try:
-        return await main, steps.count
-    except asyncio.CancelledError:
-        return None, steps.count
-    finally:
-        loop.set_task_factory(before)
 
 
 async def check_every_crash_point(
@@ -92,7 +26,7 @@ async def check_every_crash_point(
             stop_at += 1
             rig.sandbox.reset()
             arguments = {"job": "small", "settle": 2.0, "grace": 8.0, **settings()}
-            first, _ = await run_until(rig, stop_at, **arguments)
+            first = await run_until(rig, LISTED, stop_at, **arguments)
             result = await rig.text_enable(LISTED, **arguments)
             adds_up(result, LISTED)
             if result.unknown:
