@@ -6,6 +6,7 @@ import asyncio
 import tempfile
 from collections.abc import Coroutine
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -42,27 +43,35 @@ def add_chaos(sandbox: Sandbox, share: float) -> None:
     ):
         sandbox.faults.add(kind, probability=each, **more)
     sandbox.faults.add("lag", operation="ListHostingOrders", probability=share, seconds=LAG)
-    sandbox.faults.add("order_moves", operation="ListHostingOrders", probability=share)
+    # Not to the end: the numbers of a completed order are protected by a 409.
+    sandbox.faults.add("order_moves", operation="ListHostingOrders", probability=share, count=2)
 
 
-async def survive(rig: Rig, listed: list[str], **arguments: Any) -> BulkResult:
-    """Run the job in chaos until nothing is failed or unknown; the last runs are told to send."""
-    for attempt in range(12):
-        if attempt == 6:
+async def survive(rig: Rig, listed: list[str], seed: int, **arguments: Any) -> BulkResult:
+    """Run the job in chaos until nothing is failed or unknown.
+
+    With odd seeds the first runs are stopped somewhere; the last ones are told to send what is
+    held.
+    """
+    dice = Random(seed)
+    for attempt in range(16):
+        stop_at = dice.randrange(10, 120) if attempt < 4 and seed % 2 else None
+        if attempt == 10:
             arguments["on_unknown"] = "resend"
-        if attempt == 8:
+        if attempt == 12:
             rig.sandbox.faults.clear()
         try:
-            result = await rig.text_enable(listed, **arguments)
+            result = await run_until(rig, listed, stop_at, **arguments)
         except SinchHostingError:
             continue  # the lists could not be read at all: nothing was sent
-        adds_up(result, listed)
-        if len(result.succeeded) == len(result.chunks):
-            return result
+        if result is not None:
+            adds_up(result, listed)
+            if len(result.succeeded) == len(result.chunks):
+                return result
     raise AssertionError("it does not come to an end")
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("with_ledger", [False, True], ids=["no ledger", "ledger"])
 @pytest.mark.parametrize("loa", [letter(), BlanketLoa()], ids=["letter", "blanket"])
 async def test_a_fifth_of_all_requests_fails(
@@ -73,7 +82,7 @@ async def test_a_fifth_of_all_requests_fails(
     ledger = {"ledger": tmp_path / "ledger"} if with_ledger else {}
     async with rigged(seed=seed) as rig:
         add_chaos(rig.sandbox, 0.2)
-        await survive(rig, listed, loa=loa, max_concurrency=4, **JOB, **ledger)
+        await survive(rig, listed, seed, loa=loa, max_concurrency=4, **JOB, **ledger)
         assert rig.held() == dict.fromkeys(listed, 1)
         assert len(rig.sandbox.orders_created()) == 12
 
@@ -122,7 +131,7 @@ class Interleavings(RuleBasedStateMachine):
     @rule()
     def move(self) -> None:
         """Let orders move while lists are read."""
-        self.rig.sandbox.faults.add("order_moves", operation="ListHostingOrders", count=2)
+        self.rig.sandbox.faults.add("order_moves", operation="ListHostingOrders", count=1)
 
     @rule()
     def run(self) -> None:
@@ -176,8 +185,8 @@ class Interleavings(RuleBasedStateMachine):
 
 TestInterleavings = Interleavings.TestCase
 TestInterleavings.settings = settings(
-    max_examples=25,
-    stateful_step_count=8,
+    max_examples=80,
+    stateful_step_count=10,
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
