@@ -49,6 +49,21 @@ if TYPE_CHECKING:
     from ._many_numbers import (
         NumbersResult as NumbersResult,
     )
+    from ._onboarding.flow import (
+        Onboarding as Onboarding,
+    )
+    from ._onboarding.records import (
+        NumberToOnboard as NumberToOnboard,
+    )
+    from ._onboarding.records import (
+        OnboardingLine as OnboardingLine,
+    )
+    from ._onboarding.records import (
+        OnboardingReport as OnboardingReport,
+    )
+    from ._onboarding.records import (
+        OnboardingStep as OnboardingStep,
+    )
     from ._paging import (
         Page as Page,
     )
@@ -223,21 +238,6 @@ if TYPE_CHECKING:
     from .models import (
         TextEnableInfo as TextEnableInfo,
     )
-    from .onboarding.flow import (
-        Onboarding as Onboarding,
-    )
-    from .onboarding.records import (
-        NumberToOnboard as NumberToOnboard,
-    )
-    from .onboarding.records import (
-        OnboardingLine as OnboardingLine,
-    )
-    from .onboarding.records import (
-        OnboardingReport as OnboardingReport,
-    )
-    from .onboarding.records import (
-        OnboardingStep as OnboardingStep,
-    )
     from .states import (
         COMPLETED as COMPLETED,
     )
@@ -358,8 +358,8 @@ _HOMES = {
         "SmsConfiguration",
         "TextEnableInfo",
     ),
-    "onboarding.flow": ("Onboarding",),
-    "onboarding.records": (
+    "_onboarding.flow": ("Onboarding",),
+    "_onboarding.records": (
         "NumberToOnboard",
         "OnboardingLine",
         "OnboardingReport",

@@ -82,7 +82,7 @@ async def distinct_numbers(numbers: Numbers) -> tuple[list[str], list[SkippedNum
         count += 1
     if wrong:
         first = wrong[0]
-        rule = f"{first.rule} ({len(wrong)} of {count} numbers are wrong)"
+        rule = f"{first.rule} ({len(wrong)} of {len(wrong) + len(kept)} numbers are wrong)"
         raise InvalidRequest(field=first.field, value=first.value, rule=rule)
     if not kept:
         raise InvalidRequest(field="numbers", value=[], rule="must hold at least 1 number")

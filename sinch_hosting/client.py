@@ -14,6 +14,10 @@ from urllib.parse import urlsplit
 
 from ._auth import Secret
 from ._jobs import LedgerPath, OnUnknown
+from ._onboarding.begin import Client, LetterFor, OrderArguments, begin
+from ._onboarding.cases import VoiceCode
+from ._onboarding.flow import Onboarding
+from ._onboarding.records import NumberToOnboard
 from ._polling import PollPolicy
 from ._retry import RetryPolicy
 from ._session import (
@@ -27,10 +31,6 @@ from ._session import (
 )
 from ._validators import check_identifier, check_whole
 from .errors import ConfigurationError, InvalidRequest
-from .onboarding.begin import Client, LetterFor, OrderArguments, begin
-from .onboarding.cases import VoiceCode
-from .onboarding.flow import Onboarding
-from .onboarding.records import NumberToOnboard
 from .resources.callback_configuration import Callbacks
 from .resources.hosting_orders import HostingOrders
 from .resources.imported_numbers import ImportedNumbers

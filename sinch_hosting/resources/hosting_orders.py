@@ -80,8 +80,12 @@ class HostingOrders(BulkOrders):
             callback_url: where events about the numbers are posted.
             migrate_to_sinch_tmo: `True` where T-Mobile answered 60135, to take the numbers over
                 from another aggregator.
-            job, ledger, settle, grace, on_unknown, retry_rejected: the care that bulk runs take,
-                for this one order: see `order_streams`.
+            job: the care that bulk runs take, for this one order; see `order_streams`.
+            ledger: the path of the job's ledger.
+            settle: as for `text_enable_many`.
+            grace: as for `text_enable_many`.
+            on_unknown: as for `text_enable_many`.
+            retry_rejected: as for `text_enable_many`.
 
         Answers the order. Raises `InvalidRequest` before anything is sent, `BadRequest`,
         `Conflict`, `OutcomeUnknown` where the answer was lost, and what every call raises. Not
@@ -151,8 +155,12 @@ class HostingOrders(BulkOrders):
                 possible by default.
             display_name: free text.
             callback_url: where events about the numbers are posted.
-            job, ledger, settle, grace, on_unknown, retry_rejected: the care that bulk runs take,
-                for this one order: see `order_streams`.
+            job: the care that bulk runs take, for this one order; see `order_streams`.
+            ledger: the path of the job's ledger.
+            settle: as for `text_enable_many`.
+            grace: as for `text_enable_many`.
+            on_unknown: as for `text_enable_many`.
+            retry_rejected: as for `text_enable_many`.
 
         Answers the order. Raises `InvalidRequest` before anything is sent, `BadRequest`,
         `Conflict`, `OutcomeUnknown` where the answer was lost, and what every call raises.
@@ -220,8 +228,12 @@ class HostingOrders(BulkOrders):
                 letter that is signed later moves it to the next day at the same time.
             display_name: free text.
             callback_url: where events about the numbers are posted.
-            job, ledger, settle, grace, on_unknown, retry_rejected: the care that bulk runs take,
-                for this one order: see `order_streams`.
+            job: the care that bulk runs take, for this one order; see `order_streams`.
+            ledger: the path of the job's ledger.
+            settle: as for `text_enable_many`.
+            grace: as for `text_enable_many`.
+            on_unknown: as for `text_enable_many`.
+            retry_rejected: as for `text_enable_many`.
 
         Answers the order. Raises what `text_enable` raises. Mails a letter: never repeat it
         blindly.

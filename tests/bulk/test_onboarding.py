@@ -26,7 +26,7 @@ from sinch_hosting import (
     RetryPolicy,
 )
 from sinch_hosting._ledger import Ledger
-from sinch_hosting.onboarding.records import Step
+from sinch_hosting._onboarding.records import Step
 from sinch_hosting.sandbox import STANDARD
 
 from .rig import CAMPAIGN, PLAN, Rig, letter, numbers, rigged
