@@ -44,7 +44,7 @@ async def rig() -> AsyncIterator[Rig]:
 
 def onboarding(rig: Rig, listed: list[Any], **settings: Any) -> Onboarding:
     """An onboarding on the common plan and campaign."""
-    client = rig.client(poll=PollPolicy(initial=60, maximum=3600, jitter=0))
+    client = rig.client(poll=PollPolicy(initial=900, maximum=7200, jitter=0))
     arguments: dict[str, Any] = {
         "job": "acme",
         "service_plan_id": PLAN,
@@ -198,7 +198,7 @@ async def test_ready_numbers_wait_for_their_group(rig: Rig) -> None:
 
 async def test_it_can_be_ended_at_any_step_and_run_again(ledger: Path) -> None:
     """Ended after each of its steps in turn, it goes on where it was: no second order."""
-    async with rigged(profile="standard", transitions=dict.fromkeys(STANDARD, 20)) as rig:
+    async with rigged(profile="standard", transitions=dict.fromkeys(STANDARD, 300)) as rig:
         await end_at_every_step(rig, ledger)
 
 
@@ -335,7 +335,7 @@ async def test_states_that_cannot_be_read_for_a_while(rig: Rig) -> None:
     """A failing look does not end it."""
     rig.sandbox.faults.add("error_before", operation="GetQualifiedNumber", skip=6, count=40)
     client = rig.client(
-        poll=PollPolicy(initial=60, maximum=3600, jitter=0), retry=RetryPolicy(max_tries=1)
+        poll=PollPolicy(initial=900, maximum=7200, jitter=0), retry=RetryPolicy(max_tries=1)
     )
     report = await client.onboard(
         numbers(3), job="acme", service_plan_id=PLAN, campaign_id=CAMPAIGN, loa=letter()
