@@ -6,11 +6,20 @@ from typing import Any
 
 import pytest
 
-from sinch_hosting import BadRequest, Conflict, NotFound, RunStopped
+from sinch_hosting import (
+    BadRequest,
+    Conflict,
+    NotFound,
+    OwnershipVerification,
+    QualificationState,
+    QualifiedNumber,
+    RunStopped,
+)
 from sinch_hosting._conflicts import (
     complains_of_numbers,
     kind_of_refusal,
     named_numbers,
+    why_not_qualified,
 )
 
 from .rig import CAMPAIGN, PLAN, Rig, adds_up, letter, numbers
@@ -146,6 +155,31 @@ async def test_a_look_up_that_fails_explains_nothing(rig: Rig) -> None:
     result = await rig.text_enable(listed)
     assert [s.reason for s in result.skipped] == [f"refused: {listed[0]} is already imported"]
     assert letter().mails_a_letter
+
+
+@pytest.mark.parametrize("status", [403, 503])
+async def test_a_look_up_that_is_refused_explains_nothing(rig: Rig, status: int) -> None:
+    """Whatever keeps a look-up from answering, the refusal's own words stand."""
+    listed = numbers(5)
+    await imported(rig, listed[:1])
+    rig.sandbox.faults.add("error_before", operation="GetImportedNumber", status=status)
+    result = await rig.text_enable(listed)
+    assert [s.reason for s in result.skipped] == [f"refused: {listed[0]} is already imported"]
+    assert len(result.succeeded) == 1
+
+
+def test_which_qualified_numbers_go_in_an_order() -> None:
+    """Verified ones and those to be tried again; the others say their state and its reason."""
+    fine = QualifiedNumber(phone_number="+1303", global_process_state=QualificationState.VERIFIED)
+    assert why_not_qualified(fine) is None
+    hosted = QualifiedNumber(
+        phone_number="+1303",
+        global_process_state=QualificationState.VERIFICATION_FAILED,
+        ownership_verification=OwnershipVerification(error="no invoice"),
+    )
+    skipped = why_not_qualified(hosted)
+    assert skipped is not None
+    assert skipped.reason == "is VERIFICATION_FAILED: no invoice"
 
 
 def refusal(cls: Any, message: str, *violations: tuple[str, str]) -> Any:

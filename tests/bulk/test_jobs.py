@@ -198,6 +198,51 @@ async def test_an_order_with_other_numbers_is_not_adopted(rig: Rig) -> None:
     assert rig.creates() == 1
 
 
+async def test_an_order_whose_numbers_cannot_be_read_is_unknown(rig: Rig) -> None:
+    """It is not adopted unseen, and nothing is sent; the next run adopts it."""
+    await rig.blanket(numbers(5), job="unread")
+    rig.sandbox.faults.add("error_before", operation="ListHostingOrderNumbers", status=403)
+    result = await rig.blanket(numbers(5), job="unread")
+    assert len(result.unknown) == 1
+    rig.sandbox.faults.clear()
+    assert (await rig.blanket(numbers(5), job="unread")).chunks[0].adopted
+    assert rig.creates() == 1
+
+
+async def test_numbers_that_are_listed_late_are_waited_for(rig: Rig) -> None:
+    """An order whose report counts more numbers than its list shows is read again."""
+    await rig.blanket(numbers(5), job="slow")
+    rig.sandbox.faults.add("empty_page", operation="ListHostingOrderNumbers", count=1)
+    (order,) = rig.sandbox.orders_created()
+    hidden = order.numbers.pop("+13035550003")
+
+    async def sleep(seconds: float) -> None:
+        order.numbers[hidden.phone_number] = hidden
+        await Rig.sleep(rig, seconds)
+
+    client = rig.client()
+    rig.slept.clear()
+    client._session.sleep = sleep
+    result = await client.hosting_orders.text_enable_many(
+        numbers(5),
+        region_code="US",
+        service_plan_id=PLAN,
+        campaign_id=CAMPAIGN,
+        loa=BlanketLoa(),
+        chunk_size=5,
+        job="slow",
+    )
+    assert result.chunks[0].numbers == tuple(numbers(5))
+
+
+async def test_whether_tags_come_back_stays_open_until_it_is_seen(rig: Rig) -> None:
+    """Where the first order cannot be read, the next create goes alone, too."""
+    rig.sandbox.faults.add("forget_display_name", operation="writes", count=1)
+    rig.sandbox.faults.add("error_before", operation="GetHostingOrder", status=403)
+    result = await rig.blanket(numbers(15), job="echo")
+    assert len(result.succeeded) == 3
+
+
 async def test_an_adopted_order_may_hold_a_subset(rig: Rig) -> None:
     """What an earlier run left out is skipped, not lost."""
     await rig.blanket(numbers(5), job="subset")

@@ -92,6 +92,33 @@ async def test_a_lookup_that_fails_is_no_absence(rig: Rig) -> None:
     assert rig.creates() == 1
 
 
+async def test_a_found_order_with_other_numbers_is_not_adopted(rig: Rig) -> None:
+    """The tag alone is not enough: its numbers are compared first."""
+    rig.sandbox.faults.add("drop_after", operation="writes", count=1)
+
+    async def sleep(seconds: float) -> None:
+        for order in rig.sandbox.orders_created():
+            number = order.numbers.pop("+13035550002", None)
+            if number is not None:
+                number.phone_number = "+13039990000"
+                order.numbers[number.phone_number] = number
+        await rig.sleep(seconds)
+
+    client = rig.client()
+    client._session.sleep = sleep
+    result = await client.hosting_orders.text_enable_many(
+        numbers(5),
+        region_code="US",
+        service_plan_id=PLAN,
+        campaign_id=CAMPAIGN,
+        loa=letter(),
+        job="odd",
+    )
+    (unknown,) = result.unknown
+    assert "+13039990000" in "".join(unknown.error.__notes__)
+    assert rig.creates() == 1
+
+
 async def test_without_a_job_nothing_is_sent_again(rig: Rig) -> None:
     """Without a tag there is nothing to look for: the chunk is unknown at once."""
     rig.sandbox.faults.add("drop_after", operation="writes", count=1)

@@ -287,6 +287,26 @@ async def test_an_order_whose_answer_is_lost(rig: Rig, ledger: Path) -> None:
     assert rig.held() == dict.fromkeys([*listed, *more], 1)
 
 
+async def test_numbers_that_leave_qualification_are_left_out(rig: Rig) -> None:
+    """A number that is gone when its order is sent fails alone; one order goes for the rest."""
+    listed = numbers(3)
+    client = rig.client()
+    await client.qualified_numbers.add(listed)
+    rig.sandbox.approve(listed[1])
+    running = onboarding(rig, listed)
+    async with aclosing(running.steps()) as steps:
+        async for step in steps:
+            if step.step is Step.READY and step.phone_numbers == (listed[1],):
+                await client.qualified_numbers.delete(listed[1])
+    assert outcomes(running.report) == {
+        listed[0]: "done",
+        listed[1]: "failed",
+        listed[2]: "done",
+    }
+    assert running.report.lines[1].reason == "is not in qualification"
+    assert len(rig.sandbox.letters_sent) == 1
+
+
 async def test_somebody_elses_order_is_followed(rig: Rig) -> None:
     """A number that another order hosts is waited for, not ordered."""
     listed = numbers(2)
