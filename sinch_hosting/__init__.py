@@ -29,19 +29,52 @@ if TYPE_CHECKING:
         BulkResult as BulkResult,
     )
     from ._bulk import (
+        ChunkOutcome as ChunkOutcome,
+    )
+    from ._bulk import (
         FailedChunk as FailedChunk,
     )
     from ._bulk import (
-        SkippedNumber as SkippedNumber,
+        Place as Place,
     )
     from ._bulk import (
         UnknownChunk as UnknownChunk,
+    )
+    from ._chunks import (
+        SkippedNumber as SkippedNumber,
+    )
+    from ._many_numbers import (
+        FailedNumber as FailedNumber,
+    )
+    from ._many_numbers import (
+        NumbersResult as NumbersResult,
+    )
+    from ._onboarding.flow import (
+        Onboarding as Onboarding,
+    )
+    from ._onboarding.records import (
+        NumberToOnboard as NumberToOnboard,
+    )
+    from ._onboarding.records import (
+        OnboardingLine as OnboardingLine,
+    )
+    from ._onboarding.records import (
+        OnboardingReport as OnboardingReport,
+    )
+    from ._onboarding.records import (
+        OnboardingStep as OnboardingStep,
     )
     from ._paging import (
         Page as Page,
     )
     from ._paging import (
         Pages as Pages,
+    )
+    from ._plan import (
+        BulkPlan as BulkPlan,
+    )
+    from ._plan import (
+        PlannedOrder as PlannedOrder,
     )
     from ._polling import (
         PollPolicy as PollPolicy,
@@ -77,6 +110,15 @@ if TYPE_CHECKING:
         InvalidSignature as InvalidSignature,
     )
     from .errors import (
+        JobChanged as JobChanged,
+    )
+    from .errors import (
+        LedgerError as LedgerError,
+    )
+    from .errors import (
+        LedgerLocked as LedgerLocked,
+    )
+    from .errors import (
         NotFound as NotFound,
     )
     from .errors import (
@@ -99,6 +141,9 @@ if TYPE_CHECKING:
     )
     from .errors import (
         RelinkFailed as RelinkFailed,
+    )
+    from .errors import (
+        RunStopped as RunStopped,
     )
     from .errors import (
         ServerError as ServerError,
@@ -237,13 +282,23 @@ _HOMES = {
     "_bulk": (
         "BulkProgress",
         "BulkResult",
+        "ChunkOutcome",
         "FailedChunk",
-        "SkippedNumber",
+        "Place",
         "UnknownChunk",
+    ),
+    "_chunks": ("SkippedNumber",),
+    "_many_numbers": (
+        "FailedNumber",
+        "NumbersResult",
     ),
     "_paging": (
         "Page",
         "Pages",
+    ),
+    "_plan": (
+        "BulkPlan",
+        "PlannedOrder",
     ),
     "_polling": ("PollPolicy",),
     "_retry": ("RetryPolicy",),
@@ -257,6 +312,9 @@ _HOMES = {
         "DecodeError",
         "InvalidRequest",
         "InvalidSignature",
+        "JobChanged",
+        "LedgerError",
+        "LedgerLocked",
         "NotFound",
         "NumberFailed",
         "OrderRejected",
@@ -265,6 +323,7 @@ _HOMES = {
         "PermissionDenied",
         "RateLimited",
         "RelinkFailed",
+        "RunStopped",
         "ServerError",
         "SinchHostingError",
         "TransportError",
@@ -299,6 +358,13 @@ _HOMES = {
         "SmsConfiguration",
         "TextEnableInfo",
     ),
+    "_onboarding.flow": ("Onboarding",),
+    "_onboarding.records": (
+        "NumberToOnboard",
+        "OnboardingLine",
+        "OnboardingReport",
+        "OnboardingStep",
+    ),
     "states": (
         "COMPLETED",
         "CarrierOperationType",
@@ -326,6 +392,7 @@ __all__ = [
     "AuthorisedPerson",
     "BadRequest",
     "BlanketLoa",
+    "BulkPlan",
     "BulkProgress",
     "BulkResult",
     "CallbackConfiguration",
@@ -334,6 +401,7 @@ __all__ = [
     "CarrierOperation",
     "CarrierOperationType",
     "CarrierState",
+    "ChunkOutcome",
     "ConfigurationError",
     "Conflict",
     "DecodeError",
@@ -341,15 +409,25 @@ __all__ = [
     "EventStatus",
     "EventType",
     "FailedChunk",
+    "FailedNumber",
     "FailureCode",
     "HostedNumber",
     "ImportedNumber",
     "InvalidRequest",
     "InvalidSignature",
+    "JobChanged",
+    "LedgerError",
+    "LedgerLocked",
     "Letter",
     "MnoConfiguration",
     "NotFound",
     "NumberFailed",
+    "NumberToOnboard",
+    "NumbersResult",
+    "Onboarding",
+    "OnboardingLine",
+    "OnboardingReport",
+    "OnboardingStep",
     "Order",
     "OrderNumber",
     "OrderRejected",
@@ -364,6 +442,8 @@ __all__ = [
     "PageTokenRepeated",
     "Pages",
     "PermissionDenied",
+    "Place",
+    "PlannedOrder",
     "PlatformProvisioning",
     "PollPolicy",
     "Provisioning",
@@ -376,6 +456,7 @@ __all__ = [
     "ResellerLoa",
     "ResourceType",
     "RetryPolicy",
+    "RunStopped",
     "ScheduledProvisioning",
     "ServerError",
     "ServiceType",

@@ -1,30 +1,44 @@
-"""Many numbers: chunks, the fan-out that sends them, and what became of each."""
+"""Many numbers: what became of every chunk, and of all of them."""
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from itertools import islice
-from typing import TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 from attrs import field, frozen
 
-from ._validators import check_phone_number
-from .errors import InvalidRequest, OutcomeUnknown
+from ._chunks import SkippedNumber
+from .errors import OutcomeUnknown
 from .models import Order
+from .states import OrderType
 
-T = TypeVar("T")
 _log = logging.getLogger("sinch_hosting")
+LEFT_OUT = "left out of the order by an earlier run"
+
+
+@frozen(kw_only=True)
+class Place:
+    """Where the service lists an order: its type, service plan and campaign (`""` is none)."""
+
+    type: OrderType
+    service_plan_id: str
+    campaign_id: str = ""
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether all its orders are listed; without a campaign the contract promises nothing."""
+        return bool(self.campaign_id)
 
 
 @frozen(kw_only=True)
 class FailedChunk:
-    """Numbers for which there is no order, and why."""
+    """Numbers for which there is no order, or a REJECTED one, and why."""
 
     numbers: tuple[str, ...]
     error: Exception
+    tag: str | None = None
+    """What its order's `display_name` would start with, where the run belonged to a job."""
 
 
 @frozen(kw_only=True)
@@ -35,14 +49,27 @@ class UnknownChunk:
     error: OutcomeUnknown
     tag: str | None = None
     """What the order's `display_name` starts with, where the run belonged to a job."""
+    place: Place | None = None
+    """Where `hosting_orders.reconcile` looks for it."""
 
 
 @frozen(kw_only=True)
-class SkippedNumber:
-    """A number that was left out, and why."""
+class ChunkOutcome:
+    """What became of one chunk of a bulk run."""
 
-    phone_number: str
-    reason: str
+    index: int
+    """Its place in the input, from 0; a job's tag holds it."""
+    numbers: tuple[str, ...] = field(repr=lambda numbers: f"<{len(numbers)} numbers>")
+    """Its numbers but for those in `skipped`."""
+    result: Order | FailedChunk | UnknownChunk | None
+    """The order, or why there is none; `None` where all its numbers were skipped."""
+    skipped: tuple[SkippedNumber, ...] = ()
+    """What was left out: duplicates and no phone numbers that were read with it, too."""
+    tag: str | None = None
+    adopted: bool = False
+    """Whether the order was there already and nothing was sent."""
+    duplicates: tuple[str, ...] = ()
+    """Ids of further orders with the same tag, which should not be there."""
 
 
 @frozen(kw_only=True)
@@ -51,8 +78,10 @@ class BulkProgress:
 
     numbers: tuple[str, ...]
     """The numbers of the chunk that is done now."""
-    outcome: Order | FailedChunk | UnknownChunk
-    """What became of it."""
+    outcome: Order | FailedChunk | UnknownChunk | None
+    """What became of it; `None` where all its numbers were left out."""
+    skipped: tuple[SkippedNumber, ...] = ()
+    """What was left out of it."""
     chunks_done: int
     chunks: int
     """How many there are in all."""
@@ -67,6 +96,22 @@ class BulkResult:
     failed: tuple[FailedChunk, ...] = ()
     unknown: tuple[UnknownChunk, ...] = ()
     skipped: tuple[SkippedNumber, ...] = field(default=(), repr=lambda s: f"<{len(s)} numbers>")
+    chunks: tuple[ChunkOutcome, ...] = field(default=(), repr=False)
+    """All of them in the order of the input, with their numbers."""
+
+    @property
+    def can_migrate(self) -> tuple[str, ...]:
+        """Skipped numbers that T-Mobile refused with 60135.
+
+        Offer them to `import_many(..., migrate_to_sinch_tmo=True)` to take them over from the
+        other aggregator.
+        """
+        return tuple(skipped.phone_number for skipped in self.skipped if skipped.can_migrate)
+
+    @property
+    def duplicates(self) -> tuple[str, ...]:
+        """Ids of orders that hold the numbers of another one; a person has to look at them."""
+        return tuple(order_id for chunk in self.chunks for order_id in chunk.duplicates)
 
     def raise_for_failures(self) -> None:
         """Raise an `ExceptionGroup` of what failed and what is unknown; else do nothing."""
@@ -76,102 +121,50 @@ class BulkResult:
             raise ExceptionGroup(f"{len(problems)} of {chunks} chunks did not succeed", problems)
 
 
-def chunked(items: Iterable[T], size: int) -> Iterator[tuple[T, ...]]:
-    """Tuples of `size` items, the last one perhaps shorter; reads no further than asked."""
-    source = iter(items)
-    while chunk := tuple(islice(source, size)):
-        yield chunk
+OnProgress = Callable[[BulkProgress], Awaitable[None] | None]
 
 
-def distinct_numbers(numbers: Iterable[str]) -> tuple[list[str], list[SkippedNumber]]:
-    """The numbers once each, and those that came again.
-
-    Raises `InvalidRequest` for the first that is no phone number, telling how many are not:
-    nothing has been sent then.
-    """
-    if isinstance(numbers, (str, bytes, Mapping)) or not isinstance(numbers, Iterable):
-        raise InvalidRequest(
-            field="numbers", value=numbers, rule="must be numbers, not a single value"
-        )
-    kept: dict[str, None] = {}
-    skipped: list[SkippedNumber] = []
-    wrong: list[InvalidRequest] = []
-    for index, number in enumerate(numbers):
-        try:
-            check_phone_number(number, f"numbers[{index}]")
-        except InvalidRequest as error:
-            wrong.append(error)
-            continue
-        if number in kept:
-            skipped.append(SkippedNumber(phone_number=number, reason="duplicate"))
-        kept[number] = None
-    if wrong:
-        first = wrong[0]
-        rule = f"{first.rule} ({len(wrong)} of {len(wrong) + len(kept)} numbers are wrong)"
-        raise InvalidRequest(field=first.field, value=first.value, rule=rule)
-    if not kept:
-        raise InvalidRequest(field="numbers", value=[], rule="must hold at least 1 number")
-    return list(kept), skipped
-
-
-async def fan_out(
-    chunks: Iterable[tuple[str, ...]],
-    total: int,
-    send: Callable[[tuple[str, ...]], Awaitable[Order]],
-    *,
-    max_concurrency: int,
-    on_progress: Callable[[BulkProgress], Awaitable[None] | None] | None,
+async def collected(
+    outcomes: AsyncIterator[ChunkOutcome], total: int, on_progress: OnProgress | None
 ) -> BulkResult:
-    """Send the chunks, at most `max_concurrency` at once, and answer what became of each.
+    """All the outcomes in one `BulkResult`, `on_progress` told of each.
 
-    One chunk's failure touches no other. Cancelling it cancels what is in flight; what had
-    succeeded by then was told to `on_progress`, and is logged.
+    Ended early, by cancelling for instance, it logs the orders that were created by then.
     """
-    outcomes: dict[int, Order | FailedChunk | UnknownChunk] = {}
-    source = enumerate(chunks)
-
-    async def work() -> None:
-        for index, numbers in source:
-            outcomes[index] = await _outcome(send, numbers)
-            await _tell(
-                on_progress,
-                BulkProgress(
-                    numbers=numbers,
-                    outcome=outcomes[index],
-                    chunks_done=len(outcomes),
-                    chunks=total,
-                ),
-            )
-
+    chunks: list[ChunkOutcome] = []
     try:
-        await asyncio.gather(*(work() for _ in range(min(max_concurrency, total))))
+        async for outcome in outcomes:
+            chunks.append(outcome)
+            progress = BulkProgress(
+                numbers=outcome.numbers,
+                outcome=outcome.result,
+                skipped=outcome.skipped,
+                chunks_done=len(chunks),
+                chunks=total,
+            )
+            await tell(on_progress, progress)
     except BaseException:
-        ids = [o.hosting_order_id for o in outcomes.values() if isinstance(o, Order)]
+        ids = [c.result.hosting_order_id for c in chunks if isinstance(c.result, Order)]
         _log.warning("a bulk call was ended early; these orders were created: %s", ids)
         raise
-    ordered = [outcomes[index] for index in sorted(outcomes)]
+    return result_of(chunks)
+
+
+def result_of(outcomes: list[ChunkOutcome]) -> BulkResult:
+    """The outcomes by what became of them, each kind in the order of the input."""
+    chunks = sorted(outcomes, key=lambda outcome: outcome.index)
+    results = [chunk.result for chunk in chunks]
     return BulkResult(
-        succeeded=tuple(o for o in ordered if isinstance(o, Order)),
-        failed=tuple(o for o in ordered if isinstance(o, FailedChunk)),
-        unknown=tuple(o for o in ordered if isinstance(o, UnknownChunk)),
+        succeeded=tuple(r for r in results if isinstance(r, Order)),
+        failed=tuple(r for r in results if isinstance(r, FailedChunk)),
+        unknown=tuple(r for r in results if isinstance(r, UnknownChunk)),
+        skipped=tuple(skipped for chunk in chunks for skipped in chunk.skipped),
+        chunks=tuple(chunks),
     )
 
 
-async def _outcome(
-    send: Callable[[tuple[str, ...]], Awaitable[Order]], numbers: tuple[str, ...]
-) -> Order | FailedChunk | UnknownChunk:
-    try:
-        return await send(numbers)
-    except OutcomeUnknown as error:
-        return UnknownChunk(numbers=numbers, error=error, tag=error.tag)
-    except Exception as error:
-        error.add_note(f"{len(numbers)} numbers, {numbers[0]} to {numbers[-1]}")
-        return FailedChunk(numbers=numbers, error=error)
-
-
-async def _tell(
-    on_progress: Callable[[BulkProgress], Awaitable[None] | None] | None, progress: BulkProgress
-) -> None:
+async def tell(on_progress: OnProgress | None, progress: BulkProgress) -> None:
+    """Call `on_progress`, and await it where it answers an awaitable."""
     if on_progress is None:
         return
     try:

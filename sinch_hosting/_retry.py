@@ -95,9 +95,12 @@ class Gate:
         self._opens = float("-inf")
         self.is_shut = False
         """Whether `passage` has anything to look at: most calls need not ask the clock."""
+        self.refusals = 0
+        """How many requests were answered 429, each try counted."""
 
     def shut(self, seconds: float) -> None:
         """Keep everybody out for at least this long from now."""
+        self.refusals += 1
         if seconds <= self.remaining() + 0.001:
             return  # requests that were under way say it again
         self._opens = self._clock() + seconds

@@ -254,6 +254,16 @@ class Session:
             **({"ssl": http.ssl} if http.ssl is not True else {}),
         }
 
+    @property
+    def max_concurrency(self) -> int:
+        """How many requests may be under way at once."""
+        return self._http.max_concurrency
+
+    @property
+    def refusals(self) -> int:
+        """How many requests of the client were answered 429 so far."""
+        return self._gate.refusals
+
     # ------------------------------------------------------------- life
 
     def bind(self) -> _Bound:

@@ -7,11 +7,17 @@ import os
 import re
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from ._auth import Secret
+from ._jobs import LedgerPath, OnUnknown
+from ._onboarding.begin import Client, LetterFor, OrderArguments, begin
+from ._onboarding.cases import VoiceCode
+from ._onboarding.flow import Onboarding
+from ._onboarding.records import NumberToOnboard
 from ._polling import PollPolicy
 from ._retry import RetryPolicy
 from ._session import (
@@ -164,6 +170,7 @@ class SinchHosting:
                 "session that you pass, or pass none"
             )
         credentials = _credentials(project_id, key_id, key_secret, auth, base_url, auth_url)
+        self._poll = poll
         self._session = Session(credentials, http, retry, clock, sleep)
         self.imported_numbers = ImportedNumbers(self._session, retry, poll)
         self.hosting_orders = HostingOrders(
@@ -197,6 +204,105 @@ class SinchHosting:
                 f"{', '.join(name for name in _REQUIRED if settings.get(name) == '')}"
             )
         return cls(**{name: value for name, value in settings.items() if value}, **overrides)
+
+    def onboard(
+        self,
+        numbers: Iterable[str | NumberToOnboard],
+        *,
+        job: str,
+        service_plan_id: str,
+        loa: LetterFor | None = None,
+        campaign_id: str | None = None,
+        region_code: str | None = None,
+        nnid: str | None = None,
+        scheduled_osr_update_time: datetime | None = None,
+        scheduled_zipwhip_provisioning_time: datetime | None = None,
+        display_name: str | None = None,
+        callback_url: str | None = None,
+        chunk_size: int = 500,
+        readiness_window: float = 86_400.0,
+        voice_code: VoiceCode | None = None,
+        relink: bool = False,
+        timeout: float | None = None,
+        ledger: LedgerPath | None = None,
+        settle: float | None = None,
+        grace: float | None = None,
+        on_unknown: OnUnknown | None = None,
+        retry_rejected: bool = False,
+    ) -> Onboarding:
+        """Take numbers from wherever they are to text-enabled on a plan and campaign.
+
+        Reads each one's state, puts the unknown into qualification (and says once which invoices
+        have to be mailed), waits until they are verified, text-enables local and toll-free ones
+        their own ways (`TextEnableQualifiedNumbers`, `TextEnableTollFreeQualifiedNumbers`), waits
+        for completion and verifies each. Done is a number whose routing (OSR) is updated and
+        that is on the SMS platform, and on the campaign where one was given; one that is imported
+        already is done once it is provisioned there. Local and toll-free numbers, regions and
+        letters are grouped before they are chunked.
+
+        Args:
+            numbers: in E.164, or `NumberToOnboard` with a letter or region of its own.
+            job: 1 to 27 letters; the same job run again goes on where it was.
+            service_plan_id: where the numbers shall be.
+            loa: the letter, or what answers one for a number; every order mails its own.
+            campaign_id: the 10DLC campaign, for local numbers.
+            region_code: `US` or `CA`; by default what the service says of each number.
+            nnid: as for `text_enable`.
+            scheduled_osr_update_time: as for `text_enable`.
+            scheduled_zipwhip_provisioning_time: as for `text_enable_toll_free`.
+            display_name: as for `text_enable`; the job's tag comes before it.
+            callback_url: as for `text_enable`.
+            chunk_size: numbers an order, at most 500.
+            readiness_window: seconds that numbers wait for others of their group, a day by
+                default: since every order is a letter, fewer orders are fewer letters.
+            voice_code: awaited with a number that was rung, answers the code that was told, or
+                `None`; without it ownership is proven by invoices.
+            relink: move numbers that are imported elsewhere; each is without service meanwhile.
+            timeout: seconds after which it ends with what is done; by default without end.
+            ledger: the path of the job's ledger; needed without a campaign and for toll-free
+                numbers, and to be recommended wherever letters are mailed.
+            settle: seconds between the two readings of the lists, 10 by default.
+            grace: seconds to look for an order whose answer was lost, 60 by default.
+            on_unknown: `hold` or `resend`; by default `hold` where a letter is mailed.
+            retry_rejected: order again what is in REJECTED orders, or failed to be hosted.
+
+        Answers an `Onboarding`: iterate over it for its steps, or `await .run()` for the report.
+        Raises `InvalidRequest` at once. May be ended at any point and run again.
+        """
+        arguments = OrderArguments(
+            service_plan_id=service_plan_id,
+            campaign_id=campaign_id,
+            nnid=nnid,
+            scheduled_osr_update_time=scheduled_osr_update_time,
+            scheduled_zipwhip_provisioning_time=scheduled_zipwhip_provisioning_time,
+            display_name=display_name,
+            callback_url=callback_url,
+            chunk_size=chunk_size,
+        )
+        client = Client(
+            session=self._session,
+            imported=self.imported_numbers,
+            qualified=self.qualified_numbers,
+            orders=self.hosting_orders,
+            poll=self._poll,
+        )
+        return begin(
+            client,
+            numbers,
+            arguments=arguments,
+            loa=loa,
+            region_code=region_code,
+            relink=relink,
+            voice_code=voice_code,
+            readiness_window=readiness_window,
+            timeout=timeout,
+            job=job,
+            ledger=ledger,
+            settle=settle,
+            grace=grace,
+            on_unknown=on_unknown,
+            retry_rejected=retry_rejected,
+        )
 
     def __repr__(self) -> str:
         return self._shown

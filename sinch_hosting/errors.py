@@ -5,8 +5,12 @@ SinchHostingError
 ├── ConfigurationError      settings missing or contradictory; no request was made
 ├── UsageError              a closed client, or a client of another event loop (RuntimeError)
 ├── InvalidRequest          the caller's arguments; nothing was sent (ValueError)
+│   └── JobChanged              a job that was begun with other numbers or arguments
 ├── TransportError          no answer came
 ├── OutcomeUnknown          a create whose answer was lost and could not be settled
+├── RunStopped              a chunk of a bulk run that was not sent, because the run stopped
+├── LedgerError             a ledger that cannot be read or written
+│   └── LedgerLocked            another run holds the ledger
 ├── ApiError                the service answered with an error
 │   ├── BadRequest              400
 │   ├── AuthenticationFailed    401
@@ -43,6 +47,9 @@ __all__ = [
     "DecodeError",
     "InvalidRequest",
     "InvalidSignature",
+    "JobChanged",
+    "LedgerError",
+    "LedgerLocked",
     "NotFound",
     "NumberFailed",
     "OrderRejected",
@@ -51,6 +58,7 @@ __all__ = [
     "PermissionDenied",
     "RateLimited",
     "RelinkFailed",
+    "RunStopped",
     "ServerError",
     "SinchHostingError",
     "TransportError",
@@ -107,6 +115,18 @@ class InvalidRequest(SinchHostingError, ValueError):
         """The rule that it breaks."""
 
 
+class JobChanged(InvalidRequest):
+    """A job was begun with other numbers or arguments than it is run with now; nothing was sent."""
+
+
+class LedgerError(SinchHostingError):
+    """A ledger cannot be read or written; without it nothing more is sent."""
+
+
+class LedgerLocked(LedgerError):
+    """Another run holds the ledger."""
+
+
 class TransportError(SinchHostingError):
     """No answer came: no connection, a time-out, or a connection that broke."""
 
@@ -132,6 +152,19 @@ class OutcomeUnknown(SinchHostingError):
         """The name of the operation in the contract."""
         self.tag = tag
         """What the order's `display_name` starts with, where the create belonged to a job."""
+        self.__cause__ = cause
+
+
+class RunStopped(SinchHostingError):
+    """A chunk of a bulk run was not sent, because the run had been stopped before its turn.
+
+    `__cause__` is what stopped it, where that was an error.
+    """
+
+    def __init__(self, reason: str, cause: BaseException | None = None) -> None:
+        super().__init__(f"not sent, the run was stopped: {reason}")
+        self.reason = reason
+        """Why the run was stopped."""
         self.__cause__ = cause
 
 

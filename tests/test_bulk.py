@@ -6,8 +6,6 @@ import asyncio
 import logging
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from sinch_hosting import (
     Address,
@@ -23,7 +21,6 @@ from sinch_hosting import (
     OutcomeUnknown,
     UnknownChunk,
 )
-from sinch_hosting._bulk import chunked, distinct_numbers, fan_out
 
 IMPORT = ("POST", "/hostingOrders:importNumbers")
 ENABLE = ("POST", "/hostingOrders:textEnableNumbers")
@@ -51,39 +48,6 @@ def numbers(count):
 def orders(seen):
     """A reply that names the order after its first number."""
     return {"hostingOrderId": f"order-{seen.json['numbers'][0]}", "state": "SUBMITTED"}
-
-
-# ------------------------------------------------------------------------ chunks
-
-
-@given(st.lists(st.integers()), st.integers(min_value=1, max_value=7))
-def test_chunks_are_the_whole_in_pieces(items, size):
-    """Nothing lost, nothing twice, in order; all but the last one full."""
-    chunks = list(chunked(iter(items), size))
-    assert [item for chunk in chunks for item in chunk] == items
-    assert all(len(chunk) == size for chunk in chunks[:-1])
-    assert all(chunks)
-
-
-def test_chunks_read_no_further_than_asked():
-    """A source that is long is not read ahead."""
-    source = iter(range(100))
-    assert next(chunked(source, 5)) == (0, 1, 2, 3, 4)
-    assert next(source) == 5
-
-
-@given(st.lists(st.integers(0, 20)))
-def test_each_number_is_kept_once_or_skipped(picks):
-    """What is kept and what is skipped is what came, the first of each kept."""
-    given_numbers = [numbers(21)[pick] for pick in picks]
-    if not given_numbers:
-        with pytest.raises(InvalidRequest):
-            distinct_numbers(given_numbers)
-        return
-    kept, skipped = distinct_numbers(iter(given_numbers))
-    assert kept == list(dict.fromkeys(given_numbers))
-    assert sorted(kept + [skip.phone_number for skip in skipped]) == sorted(given_numbers)
-    assert {skip.reason for skip in skipped} <= {"duplicate"}
 
 
 # ------------------------------------------------------------------- through a client
@@ -303,6 +267,24 @@ async def test_a_listener_that_breaks_stops_no_order(service, client, caplog, as
     assert caplog.text.count("on_progress failed") == 3
 
 
+async def test_orders_come_in_the_order_of_the_chunks(service, client):
+    """Whichever is done first."""
+    gates = {number: asyncio.Event() for number in numbers(15)[::5]}
+
+    async def answer(seen):
+        await gates[seen.json["numbers"][0]].wait()
+        return orders(seen)
+
+    service.on(*IMPORT, answer)
+    task = asyncio.create_task(client.hosting_orders.import_many(numbers(15), **PLAN))
+    for gate in reversed(gates.values()):
+        gate.set()
+        await asyncio.sleep(0.005)
+    assert [order.hosting_order_id for order in (await task).succeeded] == [
+        f"order-{number}" for number in numbers(15)[::5]
+    ]
+
+
 async def test_cancelling_names_what_was_created(service, client, caplog, other_tasks):
     """Orders that exist are told before, and logged; what is in flight ends, no task stays."""
     caplog.set_level(logging.WARNING)
@@ -322,48 +304,6 @@ async def test_cancelling_names_what_was_created(service, client, caplog, other_
     assert "these orders were created: ['early']" in caplog.text
     await client.aclose()
     assert other_tasks() == set()
-
-
-# ------------------------------------------------------------------------ the fan-out
-
-
-async def test_orders_come_in_the_order_of_the_chunks():
-    """Whichever is done first."""
-    gates = [asyncio.Event() for _ in range(3)]
-
-    async def send(chunk):
-        await gates[int(chunk[0])].wait()
-        return Order(hosting_order_id=chunk[0])
-
-    task = asyncio.create_task(
-        fan_out([("0",), ("1",), ("2",)], 3, send, max_concurrency=3, on_progress=None)
-    )
-    for gate in reversed(gates):
-        gate.set()
-        await asyncio.sleep(0)
-    assert [order.hosting_order_id for order in (await task).succeeded] == ["0", "1", "2"]
-
-
-async def test_chunks_are_taken_one_at_a_time():
-    """A source of many chunks is not read ahead of what is being sent."""
-    taken = []
-
-    def source():
-        for name in "abcdef":
-            taken.append(name)
-            yield (name,)
-
-    stop = asyncio.Event()
-
-    async def send(chunk):
-        await stop.wait()
-        return Order(hosting_order_id=chunk[0])
-
-    task = asyncio.create_task(fan_out(source(), 6, send, max_concurrency=2, on_progress=None))
-    await asyncio.sleep(0.001)
-    assert taken == ["a", "b"]
-    stop.set()
-    assert len((await task).succeeded) == 6
 
 
 def test_a_result_without_problems_raises_nothing():

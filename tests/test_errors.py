@@ -20,6 +20,9 @@ from sinch_hosting.errors import (
     DecodeError,
     InvalidRequest,
     InvalidSignature,
+    JobChanged,
+    LedgerError,
+    LedgerLocked,
     NotFound,
     NumberFailed,
     OrderRejected,
@@ -28,6 +31,7 @@ from sinch_hosting.errors import (
     PermissionDenied,
     RateLimited,
     RelinkFailed,
+    RunStopped,
     ServerError,
     SinchHostingError,
     TransportError,
@@ -52,6 +56,13 @@ SAYS: list[tuple[SinchHostingError, str]] = [
     (
         InvalidRequest(field="numbers", value="x" * 500, rule="too long"),
         f"numbers = '{'x' * 119}…: too long",
+    ),
+    (JobChanged(field="job", value="j", rule="other numbers"), "job = 'j': other numbers"),
+    (LedgerError("the ledger cannot be read"), "the ledger cannot be read"),
+    (LedgerLocked("the ledger is held"), "the ledger is held"),
+    (
+        RunStopped("tags do not come back", ValueError("x")),
+        "not sent, the run was stopped: tags do not come back",
     ),
     (TransportError("Op: no answer", never_sent=False), "Op: no answer"),
     (

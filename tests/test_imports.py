@@ -22,7 +22,10 @@ LAYERS: list[set[str]] = [
     {
         *("_wire", "_operations", "_retry", "_paging", "_polling", "_bulk"),
         *("_requests", "_answers", "callbacks"),
+        *("_chunks", "_window", "_tags", "_ledger", "_journal", "_settling", "_conflicts"),
+        *("_jobs", "_run", "_plan", "_reconcile", "_many_numbers"),
     },
+    {"_onboarding"},
     {"_auth"},
     {"_session"},
     {"resources"},

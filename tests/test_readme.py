@@ -47,8 +47,9 @@ def blocks() -> list[Example]:
 
 
 @pytest.fixture
-def runner(monkeypatch: pytest.MonkeyPatch) -> Iterator[asyncio.Runner]:
+def runner(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[asyncio.Runner]:
     """A runner on whose loop a sandbox lives, with the environment pointing at it."""
+    monkeypatch.chdir(tmp_path)  # ledgers and reports are written where the reader is
     with asyncio.Runner(debug=True) as runner:
         sandbox = Sandbox(profile="immediate")
         runner.run(sandbox.start())
@@ -69,6 +70,8 @@ def test_every_block_runs(runner: asyncio.Runner, capsys: pytest.CaptureFixture[
     assert "+12025550134 DONE" in said
     assert "3 orders, 0 numbers left out" in said
     assert "COMPLETED" in said
+    assert "3 orders adopted, 0 unknown" in said
+    assert "Counter({'done': 3})" in said
 
 
 def test_the_commands_are_the_ones_that_ci_runs() -> None:

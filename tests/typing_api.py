@@ -257,7 +257,7 @@ async def bulk(sinch: SinchHosting, letter: DirectLoa) -> None:
     """Many numbers."""
 
     def progress(done: BulkProgress) -> None:
-        assert_type(done.outcome, Order | FailedChunk | UnknownChunk)
+        assert_type(done.outcome, Order | FailedChunk | UnknownChunk | None)
         assert_type(done.chunks_done, int)
 
     orders = sinch.hosting_orders

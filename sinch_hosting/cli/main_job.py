@@ -169,6 +169,10 @@ class MainJob:
 
     def _ordered(self, progress: BulkProgress) -> None:
         outcome = progress.outcome
+        for skipped in progress.skipped:
+            self._fail([skipped.phone_number], f"not ordered: {skipped.reason}")
+        if outcome is None:
+            return
         if not isinstance(outcome, Order):
             self._fail(progress.numbers, f"not ordered: {outcome.error}")
             return

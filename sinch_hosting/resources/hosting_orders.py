@@ -10,17 +10,15 @@ from datetime import datetime
 from functools import partial
 from typing import Literal, overload
 
-from attrs import evolve
-
 from .. import _validators as check
 from .._answers import ListedOrderNumbers, ListedOrders
-from .._bulk import BulkProgress, BulkResult, chunked, distinct_numbers, fan_out
+from .._jobs import LedgerPath, OnUnknown
 from .._paging import Page, Pages
 from .._polling import PollPolicy, Wait
-from .._requests import TEXT_ENABLE_LIMIT, ImportNumbers, TextEnable, TextEnableTollFree
+from .._requests import ImportNumbers, TextEnable, TextEnableTollFree
 from .._session import Session
 from .._wire import encode
-from ..errors import DecodeError, InvalidRequest, OrderRejected, OutcomeUnknown, SinchHostingError
+from ..errors import DecodeError, OrderRejected, OutcomeUnknown, SinchHostingError
 from ..models import DirectLoa, Letter, Order, OrderNumber, OrderReport, ResellerLoa, bind
 from ..states import (
     REJECTED,
@@ -32,22 +30,25 @@ from ..states import (
     parse_state,
     parse_states,
 )
+from .bulk_orders import BulkOrders
+from .order_runs import OrderRuns
 
 _log = logging.getLogger("sinch_hosting")
 OnUpdate = Callable[[Order], Awaitable[None] | None]
-OnProgress = Callable[[BulkProgress], Awaitable[None] | None]
 
 
-class HostingOrders:
+class HostingOrders(BulkOrders):
     """Create orders, follow them, and wait for them."""
 
     def __init__(
         self, session: Session, poll: PollPolicy, *, import_limit: int, max_concurrency: int
     ) -> None:
+        super().__init__(
+            OrderRuns(session, self, import_limit=import_limit, max_concurrency=max_concurrency)
+        )
         self._session = session
         self._poll = poll
         self._import_limit = import_limit
-        self._max_concurrency = max_concurrency
 
     # ---------------------------------------------------------- creating
 
@@ -61,6 +62,12 @@ class HostingOrders:
         display_name: str | None = None,
         callback_url: str | None = None,
         migrate_to_sinch_tmo: bool | None = None,
+        job: str | None = None,
+        ledger: LedgerPath | None = None,
+        settle: float | None = None,
+        grace: float | None = None,
+        on_unknown: OnUnknown | None = None,
+        retry_rejected: bool = False,
     ) -> Order:
         """Import 1 to 5 numbers in one order (`ImportNumbers`); no letter is mailed.
 
@@ -73,11 +80,36 @@ class HostingOrders:
             callback_url: where events about the numbers are posted.
             migrate_to_sinch_tmo: `True` where T-Mobile answered 60135, to take the numbers over
                 from another aggregator.
+            job: the care that bulk runs take, for this one order; see `order_streams`.
+            ledger: the path of the job's ledger.
+            settle: as for `text_enable_many`.
+            grace: as for `text_enable_many`.
+            on_unknown: as for `text_enable_many`.
+            retry_rejected: as for `text_enable_many`.
 
         Answers the order. Raises `InvalidRequest` before anything is sent, `BadRequest`,
         `Conflict`, `OutcomeUnknown` where the answer was lost, and what every call raises. Not
         to be repeated blindly.
         """
+        care = {
+            "job": job,
+            "ledger": ledger,
+            "settle": settle,
+            "grace": grace,
+            "on_unknown": on_unknown,
+            "retry_rejected": retry_rejected,
+        }
+        if any(care.values()):
+            work = self._runs.importing(
+                None,
+                region_code=region_code,
+                service_plan_id=service_plan_id,
+                campaign_id=campaign_id,
+                display_name=display_name,
+                callback_url=callback_url,
+                migrate_to_sinch_tmo=migrate_to_sinch_tmo,
+            )
+            return await self._runs.one(work, numbers, **care)
         numbers = check.check_phone_numbers(numbers, "numbers", at_most=self._import_limit)
         request = ImportNumbers(
             region_code=region_code,
@@ -102,6 +134,12 @@ class HostingOrders:
         scheduled_osr_update_time: datetime | None = None,
         display_name: str | None = None,
         callback_url: str | None = None,
+        job: str | None = None,
+        ledger: LedgerPath | None = None,
+        settle: float | None = None,
+        grace: float | None = None,
+        on_unknown: OnUnknown | None = None,
+        retry_rejected: bool = False,
     ) -> Order:
         """Text-enable 1 to 500 local numbers in one order (`TextEnableHostingOrderNumbers`).
 
@@ -117,11 +155,38 @@ class HostingOrders:
                 possible by default.
             display_name: free text.
             callback_url: where events about the numbers are posted.
+            job: the care that bulk runs take, for this one order; see `order_streams`.
+            ledger: the path of the job's ledger.
+            settle: as for `text_enable_many`.
+            grace: as for `text_enable_many`.
+            on_unknown: as for `text_enable_many`.
+            retry_rejected: as for `text_enable_many`.
 
         Answers the order. Raises `InvalidRequest` before anything is sent, `BadRequest`,
         `Conflict`, `OutcomeUnknown` where the answer was lost, and what every call raises.
         Mails a letter: never repeat it blindly.
         """
+        care = {
+            "job": job,
+            "ledger": ledger,
+            "settle": settle,
+            "grace": grace,
+            "on_unknown": on_unknown,
+            "retry_rejected": retry_rejected,
+        }
+        if any(care.values()):
+            work = self._runs.text_enabling(
+                None,
+                region_code=region_code,
+                service_plan_id=service_plan_id,
+                loa=loa,
+                campaign_id=campaign_id,
+                nnid=nnid,
+                scheduled_osr_update_time=scheduled_osr_update_time,
+                display_name=display_name,
+                callback_url=callback_url,
+            )
+            return await self._runs.one(work, numbers, **care)
         request = TextEnable(
             region_code=region_code,
             numbers=numbers,  # type: ignore[arg-type]
@@ -145,6 +210,12 @@ class HostingOrders:
         scheduled_zipwhip_provisioning_time: datetime | None = None,
         display_name: str | None = None,
         callback_url: str | None = None,
+        job: str | None = None,
+        ledger: LedgerPath | None = None,
+        settle: float | None = None,
+        grace: float | None = None,
+        on_unknown: OnUnknown | None = None,
+        retry_rejected: bool = False,
     ) -> Order:
         """Text-enable 1 to 500 toll-free numbers (`TextEnableTollFreeHostingOrderNumbers`).
 
@@ -157,10 +228,35 @@ class HostingOrders:
                 letter that is signed later moves it to the next day at the same time.
             display_name: free text.
             callback_url: where events about the numbers are posted.
+            job: the care that bulk runs take, for this one order; see `order_streams`.
+            ledger: the path of the job's ledger.
+            settle: as for `text_enable_many`.
+            grace: as for `text_enable_many`.
+            on_unknown: as for `text_enable_many`.
+            retry_rejected: as for `text_enable_many`.
 
         Answers the order. Raises what `text_enable` raises. Mails a letter: never repeat it
         blindly.
         """
+        care = {
+            "job": job,
+            "ledger": ledger,
+            "settle": settle,
+            "grace": grace,
+            "on_unknown": on_unknown,
+            "retry_rejected": retry_rejected,
+        }
+        if any(care.values()):
+            work = self._runs.text_enabling_toll_free(
+                None,
+                region_code=region_code,
+                service_plan_id=service_plan_id,
+                loa=loa,
+                scheduled_zipwhip_provisioning_time=scheduled_zipwhip_provisioning_time,
+                display_name=display_name,
+                callback_url=callback_url,
+            )
+            return await self._runs.one(work, numbers, **care)
         request = TextEnableTollFree(
             region_code=region_code,
             numbers=numbers,  # type: ignore[arg-type]
@@ -416,190 +512,6 @@ class HostingOrders:
         if failed and not return_exceptions:
             raise BaseExceptionGroup(f"{len(failed)} of {len(results)} orders", failed)
         return results  # type: ignore[return-value]
-
-    # -------------------------------------------------------------- bulk
-
-    async def import_many(
-        self,
-        numbers: Iterable[str],
-        *,
-        region_code: str,
-        service_plan_id: str,
-        campaign_id: str | None = None,
-        display_name: str | None = None,
-        callback_url: str | None = None,
-        migrate_to_sinch_tmo: bool | None = None,
-        chunk_size: int | None = None,
-        max_concurrency: int | None = None,
-        on_progress: OnProgress | None = None,
-    ) -> BulkResult:
-        """Import any number of numbers, 5 an order, orders concurrently (`ImportNumbers`).
-
-        Args:
-            numbers: from any iterable; a number that comes again is in `skipped`.
-            region_code: to `migrate_to_sinch_tmo`, as for `import_numbers`.
-            service_plan_id: as for `import_numbers`.
-            campaign_id: as for `import_numbers`.
-            display_name: as for `import_numbers`.
-            callback_url: as for `import_numbers`.
-            migrate_to_sinch_tmo: as for `import_numbers`.
-            chunk_size: numbers an order, by default and at most the client's `import_limit`.
-            max_concurrency: requests at once, by default the client's.
-            on_progress: called, and awaited where it answers an awaitable, after each chunk.
-
-        Answers a `BulkResult`: one chunk's failure neither hides nor stops another's success.
-        Raises `InvalidRequest` before anything is sent. Not to be repeated blindly.
-        """
-        template = partial(
-            ImportNumbers,
-            region_code=region_code,
-            service_plan_id=service_plan_id,
-            campaign_id=campaign_id,
-            display_name=display_name,
-            callback_url=callback_url,
-            migrate_to_sinch_tmo=migrate_to_sinch_tmo,
-        )
-        size = _chunk_size(chunk_size, self._import_limit)
-        return await self._many(
-            "ImportNumbers", template, numbers, size, max_concurrency, on_progress
-        )
-
-    async def text_enable_many(
-        self,
-        numbers: Iterable[str],
-        *,
-        region_code: str,
-        service_plan_id: str,
-        loa: Letter,
-        campaign_id: str | None = None,
-        nnid: str | None = None,
-        scheduled_osr_update_time: datetime | None = None,
-        display_name: str | None = None,
-        callback_url: str | None = None,
-        chunk_size: int | None = None,
-        max_concurrency: int | None = None,
-        on_progress: OnProgress | None = None,
-    ) -> BulkResult:
-        """Text-enable any number of local numbers, 500 an order (`TextEnableHostingOrderNumbers`).
-
-        Every order mails its own letter, so larger chunks are fewer letters to sign.
-
-        Args:
-            numbers: of one region, from any iterable; one that comes again is in `skipped`.
-            region_code: as for `text_enable`.
-            service_plan_id: as for `text_enable`.
-            loa: as for `text_enable`.
-            campaign_id: as for `text_enable`.
-            nnid: as for `text_enable`.
-            scheduled_osr_update_time: as for `text_enable`.
-            display_name: as for `text_enable`.
-            callback_url: as for `text_enable`.
-            chunk_size: numbers an order, by default and at most 500.
-            max_concurrency: requests at once, by default the client's.
-            on_progress: called, and awaited where it answers an awaitable, after each chunk.
-
-        Answers a `BulkResult`: one chunk's failure neither hides nor stops another's success.
-        Raises `InvalidRequest` before anything is sent. Never repeat it blindly: what is in
-        `unknown` may have mailed its letter.
-        """
-        template = partial(
-            TextEnable,
-            region_code=region_code,
-            service_plan_id=service_plan_id,
-            loa=loa,
-            campaign_id=campaign_id,
-            nnid=nnid,
-            scheduled_osr_update_time=scheduled_osr_update_time,
-            display_name=display_name,
-            callback_url=callback_url,
-        )
-        size = _chunk_size(chunk_size, TEXT_ENABLE_LIMIT)
-        return await self._many(
-            "TextEnableHostingOrderNumbers", template, numbers, size, max_concurrency, on_progress
-        )
-
-    async def text_enable_toll_free_many(
-        self,
-        numbers: Iterable[str],
-        *,
-        region_code: str,
-        service_plan_id: str,
-        loa: DirectLoa | ResellerLoa,
-        scheduled_zipwhip_provisioning_time: datetime | None = None,
-        display_name: str | None = None,
-        callback_url: str | None = None,
-        chunk_size: int | None = None,
-        max_concurrency: int | None = None,
-        on_progress: OnProgress | None = None,
-    ) -> BulkResult:
-        """Text-enable toll-free numbers, 500 an order (`TextEnableTollFreeHostingOrderNumbers`).
-
-        Args:
-            numbers: of one region, from any iterable; one that comes again is in `skipped`.
-            region_code: as for `text_enable_toll_free`.
-            service_plan_id: as for `text_enable_toll_free`.
-            loa: as for `text_enable_toll_free`.
-            scheduled_zipwhip_provisioning_time: as for `text_enable_toll_free`.
-            display_name: as for `text_enable_toll_free`.
-            callback_url: as for `text_enable_toll_free`.
-            chunk_size: numbers an order, by default and at most 500.
-            max_concurrency: requests at once, by default the client's.
-            on_progress: called, and awaited where it answers an awaitable, after each chunk.
-
-        Answers and raises what `text_enable_many` does. Never repeat it blindly.
-        """
-        template = partial(
-            TextEnableTollFree,
-            region_code=region_code,
-            service_plan_id=service_plan_id,
-            loa=loa,
-            scheduled_zipwhip_provisioning_time=scheduled_zipwhip_provisioning_time,
-            display_name=display_name,
-            callback_url=callback_url,
-        )
-        return await self._many(
-            "TextEnableTollFreeHostingOrderNumbers",
-            template,
-            numbers,
-            _chunk_size(chunk_size, TEXT_ENABLE_LIMIT),
-            max_concurrency,
-            on_progress,
-        )
-
-    async def _many(
-        self,
-        operation: str,
-        template: Callable[..., ImportNumbers | TextEnable | TextEnableTollFree],
-        numbers: Iterable[str],
-        size: int,
-        max_concurrency: int | None,
-        on_progress: OnProgress | None,
-    ) -> BulkResult:
-        kept, skipped = distinct_numbers(numbers)
-        limit = self._max_concurrency
-        if max_concurrency is not None:
-            limit = check.check_whole(max_concurrency, "max_concurrency")
-        template(numbers=kept[:size])  # what all chunks share is checked before any is sent
-
-        async def send(chunk: tuple[str, ...]) -> Order:
-            return await self.create(operation, template(numbers=chunk))
-
-        result = await fan_out(
-            chunked(kept, size),
-            -(-len(kept) // size),
-            send,
-            max_concurrency=limit,
-            on_progress=on_progress,
-        )
-        return evolve(result, skipped=tuple(skipped))
-
-
-def _chunk_size(given: int | None, limit: int) -> int:
-    if given is None:
-        return limit
-    if check.check_whole(given, "chunk_size") > limit:
-        raise InvalidRequest(field="chunk_size", value=given, rule=f"must be 1 to {limit}")
-    return given
 
 
 def _no_id(operation: str) -> DecodeError:

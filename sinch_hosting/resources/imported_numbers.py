@@ -10,6 +10,8 @@ from typing import Literal
 
 from .. import _validators as check
 from .._answers import ListedImportedNumbers
+from .._chunks import Numbers, SkippedNumber
+from .._many_numbers import NumbersResult, one_by_one
 from .._paging import Page, Pages
 from .._polling import PollPolicy, Wait
 from .._requests import UNSET, ImportNumber, SmsLink, SmsPatch, Unset, UpdateImportedNumber
@@ -279,6 +281,62 @@ class ImportedNumbers:
             )
         except SinchHostingError as error:
             raise RelinkFailed(phone_number, error) from error
+
+    async def relink_many(
+        self,
+        phone_numbers: Numbers,
+        *,
+        service_plan_id: str,
+        campaign_id: str = "",
+        timeout: float | None = 600.0,
+        max_concurrency: int = 10,
+    ) -> NumbersResult[ImportedNumber]:
+        """Unlink numbers, wait until each is free, and link it anew (`UpdateImportedNumber`).
+
+        A number that is being relinked is without service in between: by default ten are at
+        once, so that a run that is ended leaves few of them so. Run again, it goes on with those.
+
+        Args:
+            phone_numbers: from any iterable or async iterable.
+            service_plan_id: as for `relink`.
+            campaign_id: as for `relink`.
+            timeout: seconds to wait for a number to become free; `None` is without end.
+            max_concurrency: numbers at once, and so without service at once.
+
+        Answers what became of each; `RelinkFailed` in `failed` marks those that are unlinked now.
+        Raises `InvalidRequest` before anything is sent. Safe to repeat.
+        """
+        SmsLink(service_plan_id=service_plan_id, campaign_id=campaign_id)
+        _log.warning("relinking: each number is without service until it is linked anew")
+
+        async def relink(number: str) -> ImportedNumber:
+            return await self.relink(
+                number, service_plan_id=service_plan_id, campaign_id=campaign_id, timeout=timeout
+            )
+
+        concurrency = check.check_whole(max_concurrency, "max_concurrency")
+        return await one_by_one(phone_numbers, relink, concurrency=concurrency)
+
+    async def delete_many(
+        self, phone_numbers: Numbers, *, max_concurrency: int | None = None
+    ) -> NumbersResult[str]:
+        """Take any number of numbers out of Sinch (`DeleteImportedNumber`).
+
+        Answers what became of each; those that are not there are in `skipped`. Raises
+        `InvalidRequest` before anything is sent. Safe to repeat.
+        """
+
+        async def delete(number: str) -> str | SkippedNumber:
+            try:
+                await self.delete(number)
+            except NotFound:
+                return SkippedNumber(phone_number=number, reason="is not imported")
+            return number
+
+        concurrency = max_concurrency or self._session.max_concurrency
+        return await one_by_one(
+            phone_numbers, delete, concurrency=check.check_whole(concurrency, "max_concurrency")
+        )
 
     async def wait_until_provisioned(
         self, phone_number: str, *, timeout: float | None = None

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Literal
 
 from .. import _validators as check
 from .._answers import AddedNumbers, ListedQualifiedNumbers, OrderId
+from .._chunks import Numbers, SkippedNumber
+from .._many_numbers import NumbersResult, added, one_by_one
 from .._paging import Page, Pages
 from .._polling import PollPolicy, Wait
 from .._requests import AddNumbers, TextEnable, TextEnableTollFree, VerifyVoiceChallenge
 from .._session import Session
 from .._wire import encode
-from ..errors import InvalidRequest, NumberFailed, OutcomeUnknown, SinchHostingError
+from ..errors import InvalidRequest, NotFound, NumberFailed, OutcomeUnknown, SinchHostingError
 from ..models import DirectLoa, Letter, Order, QualifiedNumber, ResellerLoa
 from ..states import OpenEnum, QualificationState, has_reached, parse_state, parse_states
 
@@ -58,6 +60,57 @@ class QualifiedNumbers:
                 unknown.add_note(f"Looking for the numbers failed, too: {failed}")
                 raise unknown from unknown.__cause__
         return answer.qualified_numbers
+
+    async def add_many(
+        self,
+        phone_numbers: Numbers,
+        *,
+        chunk_size: int = 500,
+        max_concurrency: int | None = None,
+    ) -> NumbersResult[QualifiedNumber]:
+        """Start the review of any number of numbers (`AddQualifiedNumbers`).
+
+        Args:
+            phone_numbers: from any iterable or async iterable.
+            chunk_size: numbers a request.
+            max_concurrency: requests at once, by default the client's.
+
+        Answers what became of each: those that were there already are in `skipped` with their
+        state, as are duplicates. Where an answer is lost, its numbers are looked up and those
+        that are missing are sent again. Raises `InvalidRequest` before anything is sent. Safe to
+        repeat.
+        """
+        return await added(
+            phone_numbers,
+            self.add,
+            self.get,
+            self._session.sleep,
+            size=check.check_whole(chunk_size, "chunk_size"),
+            concurrency=check.check_whole(
+                max_concurrency or self._session.max_concurrency, "max_concurrency"
+            ),
+        )
+
+    async def delete_many(
+        self, phone_numbers: Numbers, *, max_concurrency: int | None = None
+    ) -> NumbersResult[str]:
+        """Take any number of numbers out of qualification (`DeleteQualifiedNumber`).
+
+        Answers what became of each; those that are not there are in `skipped`. Raises
+        `InvalidRequest` before anything is sent. Safe to repeat.
+        """
+
+        async def delete(number: str) -> str | SkippedNumber:
+            try:
+                await self.delete(number)
+            except NotFound:
+                return SkippedNumber(phone_number=number, reason="is not in qualification")
+            return number
+
+        concurrency = max_concurrency or self._session.max_concurrency
+        return await one_by_one(
+            phone_numbers, delete, concurrency=check.check_whole(concurrency, "max_concurrency")
+        )
 
     async def get(self, phone_number: str) -> QualifiedNumber:
         """Read a number's way through qualification (`GetQualifiedNumber`).
@@ -153,6 +206,10 @@ class QualifiedNumbers:
             display_name=display_name,
             callback_url=callback_url,
         )
+        return await self.create(request)
+
+    async def create(self, request: TextEnable) -> Order:
+        """Send a checked request that creates an order; for bulk work, not for callers."""
         name = "TextEnableQualifiedNumbers"
         answer = await self._session.request(name, OrderId, body=encode(request))
         return await self._orders.read_created(name, answer.hosting_order_id)
@@ -182,6 +239,10 @@ class QualifiedNumbers:
             display_name=display_name,
             callback_url=callback_url,
         )
+        return await self.create_toll_free(request)
+
+    async def create_toll_free(self, request: TextEnableTollFree) -> Order:
+        """Send a checked request that creates an order; for bulk work, not for callers."""
         return await self._orders.create("TextEnableTollFreeQualifiedNumbers", request)
 
     async def send_voice_challenge(self, phone_number: str) -> QualifiedNumber:

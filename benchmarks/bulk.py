@@ -1,0 +1,147 @@
+"""Whether a bulk run is as fast as its window allows, and whether its memory grows.
+
+100,000 numbers are 200 orders of 500. Every create takes a second, or where there are few at once
+a quarter of that, which is the harder test: the run's own work counts for more. Ideal is
+ceil(200 / concurrency) times that. The session is stood in for, so that no server's CPU is in it.
+A million numbers are streamed in a process of their own, whose
+peak of resident memory is compared with that of a process that has only imported the package.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from benchmarks._table import Table
+from sinch_hosting import BlanketLoa, SinchHosting
+
+NUMBERS, CHUNK = 100_000, 500
+CONCURRENCY = (1, 2, 4, 8, 16, 32, 64)
+WANTED, LIMIT_MIB = 1.05, 100
+_LONG, _SHORT = 1.0, 0.25
+
+
+def run(*, short: bool) -> Table:
+    """Measure the time for each concurrency, then memory and CPU in processes of their own."""
+    rows = [_timed(at_once, short=short) for at_once in (CONCURRENCY if not short else (16, 64))]
+    rows.append(_timed(64, short=short, job="bench"))
+    bare = _child(0)
+    for count in (100_000, 1_000_000) if not short else (100_000,):
+        used = _child(count)
+        grown = (used["peak"] - bare["peak"]) / 2**20
+        cpu = used["cpu"] - bare["cpu"]
+        shown = f"{cpu / count * 1e6:.2f} us CPU a number"
+        rows.append((f"{count:,} streamed", f"{grown:.0f} MiB over import", shown, ""))
+    return Table(
+        f"{NUMBERS:,} numbers, {CHUNK} an order, each a while; and a stream's memory and CPU",
+        ("run", "took as long as", "ideal", "ratio"),
+        rows,
+        notes=(
+            f"Wanted: at most {WANTED} without a job, and less than {LIMIT_MIB} MiB.",
+            "A job's first order goes alone, to see whether its tag comes back: one more second.",
+        ),
+    )
+
+
+def _timed(concurrency: int, *, short: bool, job: str | None = None) -> tuple[str, ...]:
+    latency = 0.05 if short else _LONG if concurrency > 8 else _SHORT
+    took = asyncio.run(_bulk(concurrency, latency, job)) / latency
+    ideal = math.ceil(NUMBERS / CHUNK / concurrency)
+    name = f"{concurrency} at once" + (", as a job" if job else "")
+    return name, f"{took:.2f} requests", f"{ideal} requests", f"{took / ideal:.3f}"
+
+
+def _numbers(count: int) -> Iterator[str]:
+    return (f"+1{2_000_000_000 + number}" for number in range(count))
+
+
+async def _bulk(concurrency: int, latency: float, job: str | None) -> float:
+    """The seconds that a run takes whose every create takes `latency`."""
+    async with _Client(latency) as sinch:
+        started = time.perf_counter()
+        result = await sinch.hosting_orders.text_enable_many(
+            _numbers(NUMBERS),
+            **_ARGUMENTS,
+            max_concurrency=concurrency,
+            job=job,
+            settle=0 if job else None,
+        )
+        took = time.perf_counter() - started
+    assert len(result.succeeded) == NUMBERS // CHUNK
+    return took
+
+
+_ARGUMENTS: dict[str, Any] = {
+    "region_code": "US",
+    "service_plan_id": "plan",
+    "campaign_id": "campaign",
+    "loa": BlanketLoa(),
+}
+
+
+class _Client(SinchHosting):
+    """A client whose service is far away and does nothing: no socket, no server's CPU."""
+
+    def __init__(self, latency: float) -> None:
+        super().__init__("project", "key", "secret", base_url="http://127.0.0.1:1")
+        self._session.request = partial(_answer, latency)  # type: ignore[method-assign]
+
+
+async def _answer(latency: float, name: str, answer_type: Any, **request: Any) -> Any:
+    if name == "ListHostingOrders":
+        return answer_type()
+    await asyncio.sleep(latency)
+    body = request["body"]
+    return answer_type(
+        hosting_order_id=body["numbers"][0],
+        display_name=body.get("displayName"),
+        service_plan_id=body["servicePlanId"],
+    )
+
+
+# ------------------------------------------------------------ memory, in a child
+
+
+def _child(count: int) -> dict[str, float]:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.bulk", str(count)],
+        cwd=Path(__file__).parent.parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    answer: dict[str, float] = json.loads(done.stdout)
+    return answer
+
+
+async def _stream(count: int) -> None:
+    async with _Client(0) as sinch:
+        stream = sinch.hosting_orders.text_enable_stream(
+            _numbers(count), **_ARGUMENTS, max_concurrency=8
+        )
+        chunks = 0
+        async for outcome in stream:
+            assert outcome.result is not None
+            chunks += 1
+    assert chunks == -(-count // CHUNK)
+
+
+def main(count: int) -> None:
+    """Stream so many numbers; print the peak of resident memory in bytes, and the CPU seconds."""
+    if count:
+        asyncio.run(_stream(count))
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    print(json.dumps({"peak": used.ru_maxrss * 1024, "cpu": time.process_time()}))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,1 @@
+"""Onboarding: numbers from wherever they are to text-enabled on a plan and campaign."""

@@ -1,0 +1,183 @@
+"""Checks what an onboarding is asked for, and puts it together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from attrs import evolve, frozen
+
+from .. import _validators as check
+from .._jobs import JobOptions, Work, job_options
+from .._polling import PollPolicy
+from ..errors import InvalidRequest
+from ..models import BlanketLoa, DirectLoa, Letter, ResellerLoa
+from .cases import Case, Settings, VoiceCode
+from .flow import Onboarding
+from .ordering import Group, Ordering, places
+from .records import NumberToOnboard, is_toll_free
+
+if TYPE_CHECKING:
+    from .._session import Session
+    from ..resources.hosting_orders import HostingOrders
+    from ..resources.imported_numbers import ImportedNumbers
+    from ..resources.qualified_numbers import QualifiedNumbers
+
+LetterFor = Letter | Callable[[str], Letter]
+
+
+@frozen(kw_only=True)
+class Client:
+    """What of a client an onboarding works with."""
+
+    session: Session
+    imported: ImportedNumbers
+    qualified: QualifiedNumbers
+    orders: HostingOrders
+    poll: PollPolicy
+
+
+@frozen(kw_only=True)
+class OrderArguments:
+    """What all orders of an onboarding share."""
+
+    service_plan_id: str
+    campaign_id: str | None
+    nnid: str | None
+    scheduled_osr_update_time: datetime | None
+    scheduled_zipwhip_provisioning_time: datetime | None
+    display_name: str | None
+    callback_url: str | None
+    chunk_size: int
+
+
+def begin(
+    client: Client,
+    numbers: Iterable[str | NumberToOnboard],
+    *,
+    arguments: OrderArguments,
+    loa: LetterFor | None,
+    region_code: str | None,
+    relink: bool,
+    voice_code: VoiceCode | None,
+    readiness_window: float,
+    timeout: float | None,
+    **job: Any,
+) -> Onboarding:
+    """The onboarding, not begun; raises `InvalidRequest` for what cannot be asked for."""
+    settings = Settings(
+        service_plan_id=arguments.service_plan_id,
+        campaign_id=arguments.campaign_id,
+        region_code=check.optional(region_code, check.check_region, "region_code"),
+        relink=check.check_flag(relink, "relink"),
+        retry_rejected=check.check_flag(job["retry_rejected"], "retry_rejected"),
+        chunk_size=arguments.chunk_size,
+        window=check.check_seconds(readiness_window, "readiness_window"),
+        timeout=check.optional(timeout, check.check_seconds, "timeout"),
+        voice_code=voice_code,
+    )
+    cases = _cases(numbers, loa, settings)
+
+    def makes_work(group: Group) -> Work:
+        return _work(client, arguments, group)
+
+    groups = {case.group.key: case.group for case in cases}
+    works = [makes_work(group) for group in groups.values()]
+    options = [job_options(work, **job) for work in works]
+    chosen = next((o for o in options if o is not None), None)
+    if chosen is None:
+        raise InvalidRequest(field="job", value=None, rule="an onboarding needs a name to resume")
+    toll_free = any(group.is_toll_free for group in groups.values())
+    where = places(arguments.service_plan_id, arguments.campaign_id, toll_free=toll_free)
+    ordering = Ordering(_short(chosen), makes_work, client.orders, client.session, where)
+    return Onboarding(
+        cases,
+        settings,
+        ordering,
+        client.imported,
+        client.qualified,
+        client.orders,
+        client.session,
+        client.poll,
+        client.session.max_concurrency,
+    )
+
+
+def _short(options: JobOptions) -> JobOptions:
+    if len(options.job) > 27:
+        raise InvalidRequest(
+            field="job", value=options.job, rule="must be 1 to 27 letters for an onboarding"
+        )
+    return options
+
+
+def _cases(
+    numbers: Iterable[str | NumberToOnboard], loa: LetterFor | None, settings: Settings
+) -> list[Case]:
+    """A case for each number, once each; raises `InvalidRequest`."""
+    if isinstance(numbers, (str, bytes, Mapping)) or not isinstance(numbers, Iterable):
+        raise InvalidRequest(
+            field="numbers", value=numbers, rule="must be numbers, not a single value"
+        )
+    found: dict[str, Case] = {}
+    for index, given in enumerate(numbers):
+        field = f"numbers[{index}]"
+        number = given
+        if not isinstance(number, NumberToOnboard):
+            number = NumberToOnboard(phone_number=check.check_phone_number(given, field))
+        letter = number.loa or _letter(loa, number.phone_number)
+        region = number.region_code or settings.region_code or "US"
+        case = Case(wanted=number, loa=_checked(letter, number.phone_number), region_code=region)
+        found.setdefault(number.phone_number, case)
+    if not found:
+        raise InvalidRequest(field="numbers", value=[], rule="must hold at least 1 number")
+    return list(found.values())
+
+
+def _letter(loa: LetterFor | None, number: str) -> Letter | None:
+    return loa(number) if callable(loa) else loa
+
+
+def _checked(letter: object, number: str) -> Letter:
+    allowed = (DirectLoa, ResellerLoa)
+    if isinstance(letter, allowed):
+        return letter
+    if isinstance(letter, BlanketLoa) and not is_toll_free(number):
+        return letter
+    raise InvalidRequest(
+        field="loa",
+        value=letter,
+        rule=f"{number} needs a letter: a DirectLoa or a ResellerLoa"
+        + ("" if is_toll_free(number) else ", or a BlanketLoa"),
+    )
+
+
+def _work(client: Client, arguments: OrderArguments, group: Group) -> Work:
+    """How the orders of a group are created: among the qualified numbers."""
+    shared: dict[str, Any] = {
+        "region_code": group.region_code,
+        "service_plan_id": arguments.service_plan_id,
+        "loa": group.loa,
+        "display_name": arguments.display_name,
+        "callback_url": arguments.callback_url,
+    }
+    runs, qualified = client.orders.runs, client.qualified
+    if group.is_toll_free:
+        when = arguments.scheduled_zipwhip_provisioning_time
+        work = runs.text_enabling_toll_free(
+            arguments.chunk_size,
+            create=qualified.create_toll_free,
+            scheduled_zipwhip_provisioning_time=when,
+            **shared,
+        )
+    else:
+        work = runs.text_enabling(
+            arguments.chunk_size,
+            create=qualified.create,
+            campaign_id=arguments.campaign_id,
+            nnid=arguments.nnid,
+            scheduled_osr_update_time=arguments.scheduled_osr_update_time,
+            **shared,
+        )
+    return evolve(work, lists_numbers=True)

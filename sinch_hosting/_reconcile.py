@@ -1,0 +1,154 @@
+"""Reconciling: looking later for the orders behind answers that were lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from attrs import frozen
+
+from ._bulk import (
+    LEFT_OUT,
+    BulkResult,
+    ChunkOutcome,
+    FailedChunk,
+    Place,
+    UnknownChunk,
+    result_of,
+)
+from ._chunks import SkippedNumber
+from ._journal import Journal, OrdersAtService, Tagged
+from ._ledger import ADOPTED, Entry, Ledger
+from ._retry import Sleep
+from ._tags import Tag, numbers_digest, parse_tag
+from .errors import InvalidRequest, OrderRejected, OutcomeUnknown, SinchHostingError
+from .models import Order
+from .states import OrderType
+
+
+@frozen
+class Sought:
+    """An order that may exist: its tag, where it would be listed, and what it would hold."""
+
+    tag: Tag
+    place: Place
+    operation: str
+    numbers: tuple[str, ...] = ()
+    digest: str = ""
+    """Of the numbers that were sent, where they themselves are not known."""
+    entry: Entry | None = None
+
+    def fits(self, held: Sequence[str]) -> bool:
+        """Whether an order with these numbers is the one."""
+        if self.numbers:
+            return bool(held) and set(held) <= set(self.numbers)
+        return numbers_digest(held) == self.digest
+
+
+def sought_in(unknown: Iterable[UnknownChunk]) -> list[Sought]:
+    """What to look for, given chunks of a result; raises `InvalidRequest` for one without a tag."""
+    found = []
+    for chunk in unknown:
+        tag = parse_tag(chunk.tag or "")
+        if tag is None or chunk.place is None:
+            raise InvalidRequest(
+                field="unknown",
+                value=chunk,
+                rule="has no tag to look for: only runs with job= can be reconciled",
+            )
+        found.append(Sought(tag, chunk.place, chunk.error.operation, chunk.numbers))
+    return found
+
+
+def sought_in_ledger(ledger: Ledger, job: str | None) -> list[Sought]:
+    """What a ledger has in flight, of one job or of all."""
+    if job is not None and job not in ledger.jobs:
+        raise InvalidRequest(field="job", value=job, rule=f"is not in {ledger.path}")
+    found = []
+    for name, entries in ledger.jobs.items():
+        place = Place(
+            type=OrderType(str(entries.run.get("type"))),
+            service_plan_id=str(entries.run.get("service_plan_id")),
+            campaign_id=str(entries.run.get("campaign_id") or ""),
+        )
+        for entry in entries.chunks.values():
+            tag = parse_tag(entry.tag)
+            if entry.is_open and tag is not None and job in (None, name):
+                operation = str(entries.run.get("operation"))
+                found.append(Sought(tag, place, operation, digest=entry.sent, entry=entry))
+    return found
+
+
+async def reconcile(
+    sought: Sequence[Sought],
+    orders: OrdersAtService,
+    ledger: Ledger | None,
+    *,
+    settle: float,
+    sleep: Sleep,
+) -> BulkResult:
+    """Look for the orders in two whole walks, `settle` seconds apart, and note what is found."""
+    journals: dict[tuple[Place, str], Journal] = {}
+    for one in sought:
+        journals.setdefault((one.place, one.tag.job), Journal(orders, one.place, one.tag.job))
+    for walk in range(2):
+        if all(_tagged(journals[one.place, one.tag.job], one) for one in sought):
+            break
+        if walk:
+            await sleep(settle)
+        for journal in journals.values():
+            await journal.read()
+    outcomes = []
+    for one in sought:
+        tagged = _tagged(journals[one.place, one.tag.job], one)
+        outcomes.append(await _outcome(one, tagged, orders, ledger))
+    return result_of(outcomes)
+
+
+def _tagged(journal: Journal, one: Sought) -> Tagged | None:
+    found = journal.of_chunk(one.tag.chunk)
+    return next((tagged for tagged in found if tagged.tag == one.tag), None)
+
+
+async def _outcome(
+    one: Sought, tagged: Tagged | None, orders: OrdersAtService, ledger: Ledger | None
+) -> ChunkOutcome:
+    if tagged is None:
+        return _unknown(one, SinchHostingError("it is not listed"))
+    order_id = tagged.order.hosting_order_id
+    try:
+        held = [n.phone_number async for n in orders.numbers(order_id, page_size=1000)]
+    except SinchHostingError as error:
+        return _unknown(one, error)
+    if not one.fits(held):
+        return _unknown(
+            one, SinchHostingError(f"order {order_id} has its tag, and holds other numbers")
+        )
+    if ledger is not None:
+        entry = Entry(chunk=one.tag.chunk, attempt=one.tag.attempt, tag=str(one.tag))
+        await ledger.answered(one.tag.job, one.entry or entry, ADOPTED, order_id=order_id)
+    if tagged.is_rejected:
+        rejected = OrderRejected(tagged.order)
+        failed = FailedChunk(numbers=tuple(held), error=rejected, tag=str(one.tag))
+        return _result(one, tuple(held), failed)
+    return _result(one, tuple(held), tagged.order)
+
+
+def _result(
+    one: Sought, numbers: tuple[str, ...], result: Order | FailedChunk | UnknownChunk
+) -> ChunkOutcome:
+    gone = [number for number in one.numbers if number not in numbers]
+    return ChunkOutcome(
+        index=one.tag.chunk,
+        numbers=numbers,
+        result=result,
+        skipped=tuple(SkippedNumber(phone_number=n, reason=LEFT_OUT) for n in gone),
+        tag=str(one.tag),
+        adopted=not isinstance(result, UnknownChunk),
+    )
+
+
+def _unknown(one: Sought, cause: SinchHostingError) -> ChunkOutcome:
+    tag = str(one.tag)
+    error = OutcomeUnknown(one.operation, cause, tag=tag)
+    chunk = UnknownChunk(numbers=one.numbers, error=error, tag=tag, place=one.place)
+    return _result(one, one.numbers, chunk)

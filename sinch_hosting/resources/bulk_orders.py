@@ -1,0 +1,409 @@
+"""The bulk half of `sinch.hosting_orders`, collected: what became of all numbers in one result."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Literal, overload
+
+from .._bulk import BulkResult, OnProgress, UnknownChunk
+from .._chunks import Numbers
+from .._jobs import LedgerPath, OnUnknown
+from .._plan import BulkPlan
+from ..models import DirectLoa, Letter, ResellerLoa
+from .order_streams import OrderStreams
+
+
+class BulkOrders(OrderStreams):
+    """Any number of numbers, collected; `order_streams` says what jobs promise."""
+
+    @overload
+    async def import_many(
+        self,
+        numbers: Numbers,
+        *,
+        region_code: str,
+        service_plan_id: str,
+        campaign_id: str | None = None,
+        display_name: str | None = None,
+        callback_url: str | None = None,
+        migrate_to_sinch_tmo: bool | None = None,
+        chunk_size: int | None = None,
+        max_concurrency: int | None = None,
+        on_progress: OnProgress | None = None,
+        job: str | None = None,
+        ledger: LedgerPath | None = None,
+        settle: float | None = None,
+        grace: float | None = None,
+        on_unknown: OnUnknown | None = None,
+        retry_rejected: bool = False,
+        plan: Literal[False] = False,
+    ) -> BulkResult: ...
+
+    @overload
+    async def import_many(
+        self,
+        numbers: Numbers,
+        *,
+        region_code: str,
+        service_plan_id: str,
+        campaign_id: str | None = None,
+        display_name: str | None = None,
+        callback_url: str | None = None,
+        migrate_to_sinch_tmo: bool | None = None,
+        chunk_size: int | None = None,
+        max_concurrency: int | None = None,
+        on_progress: OnProgress | None = None,
+        job: str | None = None,
+        ledger: LedgerPath | None = None,
+        settle: float | None = None,
+        grace: float | None = None,
+        on_unknown: OnUnknown | None = None,
+        retry_rejected: bool = False,
+        plan: Literal[True],
+    ) -> BulkPlan: ...
+
+    async def import_many(
+        self,
+        numbers: Numbers,
+        *,
+        region_code: str,
+        service_plan_id: str,
+        campaign_id: str | None = None,
+        display_name: str | None = None,
+        callback_url: str | None = None,
+        migrate_to_sinch_tmo: bool | None = None,
+        chunk_size: int | None = None,
+        max_concurrency: int | None = None,
+        on_progress: OnProgress | None = None,
+        job: str | None = None,
+        ledger: LedgerPath | None = None,
+        settle: float | None = None,
+        grace: float | None = None,
+        on_unknown: OnUnknown | None = None,
+        retry_rejected: bool = False,
+        plan: bool = False,
+    ) -> BulkResult | BulkPlan:
+        """Import any number of numbers, 5 an order, orders concurrently (`ImportNumbers`).
+
+        Args:
+            numbers: of one region, from any iterable or async iterable.
+            region_code: as for `import_numbers`.
+            service_plan_id: as for `import_numbers`.
+            campaign_id: as for `import_numbers`.
+            display_name: as for `import_numbers`; a job's tag comes before it.
+            callback_url: as for `import_numbers`.
+            migrate_to_sinch_tmo: as for `import_numbers`.
+            chunk_size: numbers an order, by default and at most the client's `import_limit`.
+            max_concurrency: chunks at once, by default the client's.
+            on_progress: called, and awaited where it answers an awaitable, after each chunk.
+            job: a name that makes the run one that can be run again; see `order_streams`.
+            ledger: the path of the job's ledger.
+            settle: seconds between the two readings of the lists, 10 by default.
+            grace: seconds to look for an order whose answer was lost, 60 by default.
+            on_unknown: `hold` or `resend` what cannot be found then; by default `hold` where a
+                letter is mailed.
+            retry_rejected: open REJECTED orders anew, with another letter if one is given.
+            plan: answer a `BulkPlan` of what would be done, and create nothing.
+
+        Answers a `BulkResult`: one chunk's failure neither hides nor stops another's success.
+        Numbers that come again, and those that the service refuses singly, are in `skipped`, and
+        the rest of their chunk goes in one order. Raises `InvalidRequest`, `JobChanged` and
+        `LedgerLocked` before anything is sent. Not to be repeated blindly without `job`.
+        """
+        work = self._runs.importing(
+            chunk_size,
+            region_code=region_code,
+            service_plan_id=service_plan_id,
+            campaign_id=campaign_id,
+            display_name=display_name,
+            callback_url=callback_url,
+            migrate_to_sinch_tmo=migrate_to_sinch_tmo,
+        )
+        return await self._runs.many(
+            work,
+            numbers,
+            max_concurrency,
+            on_progress,
+            plan=plan,
+            job=job,
+            ledger=ledger,
+            settle=settle,
+            grace=grace,
+            on_unknown=on_unknown,
+            retry_rejected=retry_rejected,
+        )
+
+    @overload
+    async def text_enable_many(
+        self,
+        numbers: Numbers,
+        *,
+        region_code: str,
+        service_plan_id: str,
+        loa: Letter,
+        campaign_id: str | None = None,
+        nnid: str | None = None,
+        scheduled_osr_update_time: datetime | None = None,
+        display_name: str | None = None,
+        callback_url: str | None = None,
+        chunk_size: int | None = None,
+        max_concurrency: int | None = None,
+        on_progress: OnProgress | None = None,
+        job: str | None = None,
+        ledger: LedgerPath | None = None,
+        settle: float | None = None,
+        grace: float | None = None,
+        on_unknown: OnUnknown | None = None,
+        retry_rejected: bool = False,
+        plan: Literal[False] = False,
+    ) -> BulkResult: ...
+
+    @overload
+    async def text_enable_many(
+        self,
+        numbers: Numbers,
+        *,
+        region_code: str,
+        service_plan_id: str,
+        loa: Letter,
+        campaign_id: str | None = None,
+        nnid: str | None = None,
+        scheduled_osr_update_time: datetime | None = None,
+        display_name: str | None = None,
+        callback_url: str | None = None,
+        chunk_size: int | None = None,
+        max_concurrency: int | None = None,
+        on_progress: OnProgress | None = None,
+        job: str | None = None,
+        ledger: LedgerPath | None = None,
+        settle: float | None = None,
+        grace: float | None = None,
+        on_unknown: OnUnknown | None = None,
+        retry_rejected: bool = False,
+        plan: Literal[True],
+    ) -> BulkPlan: ...
+
+    async def text_enable_many(
+        self,
+        numbers: Numbers,
+        *,
+        region_code: str,
+        service_plan_id: str,
+        loa: Letter,
+        campaign_id: str | None = None,
+        nnid: str | None = None,
+        scheduled_osr_update_time: datetime | None = None,
+        display_name: str | None = None,
+        callback_url: str | None = None,
+        chunk_size: int | None = None,
+        max_concurrency: int | None = None,
+        on_progress: OnProgress | None = None,
+        job: str | None = None,
+        ledger: LedgerPath | None = None,
+        settle: float | None = None,
+        grace: float | None = None,
+        on_unknown: OnUnknown | None = None,
+        retry_rejected: bool = False,
+        plan: bool = False,
+    ) -> BulkResult | BulkPlan:
+        """Text-enable any number of local numbers, 500 an order (`TextEnableHostingOrderNumbers`).
+
+        Every order mails its own letter, so larger chunks are fewer letters to sign.
+
+        Args:
+            numbers: of one region, from any iterable or async iterable.
+            region_code: as for `text_enable`.
+            service_plan_id: as for `text_enable`.
+            loa: as for `text_enable`.
+            campaign_id: as for `text_enable`.
+            nnid: as for `text_enable`.
+            scheduled_osr_update_time: as for `text_enable`.
+            display_name: as for `text_enable`; a job's tag comes before it.
+            callback_url: as for `text_enable`.
+            chunk_size: numbers an order, by default and at most 500.
+            max_concurrency: chunks at once, by default the client's.
+            on_progress: called, and awaited where it answers an awaitable, after each chunk.
+            job: a name that makes the run one that can be run again; see `order_streams`.
+            ledger: the path of the job's ledger.
+            settle: seconds between the two readings of the lists, 10 by default.
+            grace: seconds to look for an order whose answer was lost, 60 by default.
+            on_unknown: `hold` or `resend` what cannot be found then; by default `hold` where a
+                letter is mailed.
+            retry_rejected: open REJECTED orders anew, with another letter if one is given.
+            plan: answer a `BulkPlan` of what would be done, and create nothing.
+
+        Answers a `BulkResult`: one chunk's failure neither hides nor stops another's success.
+        Numbers that come again, and those that the service refuses singly, are in `skipped`, and
+        the rest of their chunk goes in one order. Raises `InvalidRequest`, `JobChanged` and
+        `LedgerLocked` before anything is sent. Never repeat it blindly without `job`: what is in
+        `unknown` may have mailed its letter.
+        """
+        work = self._runs.text_enabling(
+            chunk_size,
+            region_code=region_code,
+            service_plan_id=service_plan_id,
+            loa=loa,
+            campaign_id=campaign_id,
+            nnid=nnid,
+            scheduled_osr_update_time=scheduled_osr_update_time,
+            display_name=display_name,
+            callback_url=callback_url,
+        )
+        return await self._runs.many(
+            work,
+            numbers,
+            max_concurrency,
+            on_progress,
+            plan=plan,
+            job=job,
+            ledger=ledger,
+            settle=settle,
+            grace=grace,
+            on_unknown=on_unknown,
+            retry_rejected=retry_rejected,
+        )
+
+    @overload
+    async def text_enable_toll_free_many(
+        self,
+        numbers: Numbers,
+        *,
+        region_code: str,
+        service_plan_id: str,
+        loa: DirectLoa | ResellerLoa,
+        scheduled_zipwhip_provisioning_time: datetime | None = None,
+        display_name: str | None = None,
+        callback_url: str | None = None,
+        chunk_size: int | None = None,
+        max_concurrency: int | None = None,
+        on_progress: OnProgress | None = None,
+        job: str | None = None,
+        ledger: LedgerPath | None = None,
+        settle: float | None = None,
+        grace: float | None = None,
+        on_unknown: OnUnknown | None = None,
+        retry_rejected: bool = False,
+        plan: Literal[False] = False,
+    ) -> BulkResult: ...
+
+    @overload
+    async def text_enable_toll_free_many(
+        self,
+        numbers: Numbers,
+        *,
+        region_code: str,
+        service_plan_id: str,
+        loa: DirectLoa | ResellerLoa,
+        scheduled_zipwhip_provisioning_time: datetime | None = None,
+        display_name: str | None = None,
+        callback_url: str | None = None,
+        chunk_size: int | None = None,
+        max_concurrency: int | None = None,
+        on_progress: OnProgress | None = None,
+        job: str | None = None,
+        ledger: LedgerPath | None = None,
+        settle: float | None = None,
+        grace: float | None = None,
+        on_unknown: OnUnknown | None = None,
+        retry_rejected: bool = False,
+        plan: Literal[True],
+    ) -> BulkPlan: ...
+
+    async def text_enable_toll_free_many(
+        self,
+        numbers: Numbers,
+        *,
+        region_code: str,
+        service_plan_id: str,
+        loa: DirectLoa | ResellerLoa,
+        scheduled_zipwhip_provisioning_time: datetime | None = None,
+        display_name: str | None = None,
+        callback_url: str | None = None,
+        chunk_size: int | None = None,
+        max_concurrency: int | None = None,
+        on_progress: OnProgress | None = None,
+        job: str | None = None,
+        ledger: LedgerPath | None = None,
+        settle: float | None = None,
+        grace: float | None = None,
+        on_unknown: OnUnknown | None = None,
+        retry_rejected: bool = False,
+        plan: bool = False,
+    ) -> BulkResult | BulkPlan:
+        """Text-enable toll-free numbers, 500 an order (`TextEnableTollFreeHostingOrderNumbers`).
+
+        Every order mails its own letter, so larger chunks are fewer letters to sign.
+
+        Args:
+            numbers: of one region, from any iterable or async iterable.
+            region_code: as for `text_enable_toll_free`.
+            service_plan_id: as for `text_enable_toll_free`.
+            loa: as for `text_enable_toll_free`.
+            scheduled_zipwhip_provisioning_time: as for `text_enable_toll_free`.
+            display_name: as for `text_enable_toll_free`; a job's tag comes before it.
+            callback_url: as for `text_enable_toll_free`.
+            chunk_size: numbers an order, by default and at most 500.
+            max_concurrency: chunks at once, by default the client's.
+            on_progress: called, and awaited where it answers an awaitable, after each chunk.
+            job: a name that makes the run one that can be run again; see `order_streams`.
+            ledger: the path of the job's ledger.
+            settle: seconds between the two readings of the lists, 10 by default.
+            grace: seconds to look for an order whose answer was lost, 60 by default.
+            on_unknown: `hold` or `resend` what cannot be found then; by default `hold` where a
+                letter is mailed.
+            retry_rejected: open REJECTED orders anew, with another letter if one is given.
+            plan: answer a `BulkPlan` of what would be done, and create nothing.
+
+        Answers a `BulkResult`: one chunk's failure neither hides nor stops another's success.
+        Numbers that come again, and those that the service refuses singly, are in `skipped`, and
+        the rest of their chunk goes in one order. Raises `InvalidRequest`, `JobChanged` and
+        `LedgerLocked` before anything is sent. Never repeat it blindly without `job`: what is in
+        `unknown` may have mailed its letter.
+        """
+        work = self._runs.text_enabling_toll_free(
+            chunk_size,
+            region_code=region_code,
+            service_plan_id=service_plan_id,
+            loa=loa,
+            scheduled_zipwhip_provisioning_time=scheduled_zipwhip_provisioning_time,
+            display_name=display_name,
+            callback_url=callback_url,
+        )
+        return await self._runs.many(
+            work,
+            numbers,
+            max_concurrency,
+            on_progress,
+            plan=plan,
+            job=job,
+            ledger=ledger,
+            settle=settle,
+            grace=grace,
+            on_unknown=on_unknown,
+            retry_rejected=retry_rejected,
+        )
+
+    async def reconcile(
+        self,
+        unknown: BulkResult | UnknownChunk | Iterable[UnknownChunk] | None = None,
+        *,
+        ledger: LedgerPath | None = None,
+        job: str | None = None,
+        settle: float | None = None,
+    ) -> BulkResult:
+        """Look for the orders behind lost answers (`ListHostingOrders`); sends nothing.
+
+        Args:
+            unknown: a result, or chunks of `result.unknown`; by default what `ledger` has in
+                flight.
+            ledger: the path of the job's ledger, in which what is found is noted.
+            job: only this job of the ledger.
+            settle: seconds between the two readings of the lists, 10 by default.
+
+        Answers a `BulkResult`: found orders are in `succeeded` (REJECTED ones in `failed`), the
+        others stay in `unknown`; run the job with `on_unknown="resend"` to send those. Raises
+        `InvalidRequest` for chunks without a tag, `LedgerLocked`, `LedgerError`, and what `list`
+        raises. Safe to repeat.
+        """
+        return await self._runs.reconcile(unknown, ledger=ledger, job=job, settle=settle)

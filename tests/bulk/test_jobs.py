@@ -1,0 +1,345 @@
+"""Jobs: tags, resuming, adoption, refusal of what changed, and rejected orders opened anew."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sinch_hosting import (
+    BlanketLoa,
+    FailedChunk,
+    InvalidRequest,
+    JobChanged,
+    Order,
+    OrderRejected,
+    RunStopped,
+)
+
+from .rig import CAMPAIGN, PLAN, Rig, adds_up, letter, numbers
+
+
+async def test_the_tag_comes_first_and_the_name_behind_it(rig: Rig) -> None:
+    """A job's orders begin with a short tag; the caller's display name stays readable."""
+    await rig.blanket(numbers(7), job="acme-2026-11", display_name="Acme, second floor")
+    names = sorted(order.display_name for order in rig.sandbox.orders_created())
+    assert [name.split("/")[:2] for name in names] == [
+        ["acme-2026-11", "0.1"],
+        ["acme-2026-11", "1.1"],
+    ]
+    assert all(name.endswith(" Acme, second floor") for name in names)
+    assert all(len(name.split(" ")[0]) <= 60 for name in names)
+
+
+async def test_running_it_again_sends_nothing(rig: Rig) -> None:
+    """The second run adopts all orders of the first."""
+    listed = numbers(12)
+    first = await rig.text_enable(listed, job="again")
+    created = rig.creates()
+    second = await rig.text_enable(listed, job="again")
+    assert rig.creates() == created == 3
+    assert [o.hosting_order_id for o in second.succeeded] == [
+        o.hosting_order_id for o in first.succeeded
+    ]
+    assert all(chunk.adopted for chunk in second.chunks)
+    adds_up(second, listed)
+
+
+async def test_the_first_reading_is_two_whole_walks_a_settle_pause_apart(rig: Rig) -> None:
+    """Absence counts only after two walks over all states, in the order of life."""
+    await rig.blanket(numbers(3), job="walks", settle=17)
+    states = [
+        record.query.split("states=")[1].split("&")[0]
+        for record in rig.sandbox.calls("ListHostingOrders")
+    ]
+    life = [
+        "DRAFT",
+        "SUBMITTED",
+        "WAITING_FOR_LOA_SIGNATURE",
+        "IN_PROGRESS",
+        "COMPLETED",
+        "REJECTED",
+    ]
+    assert states == life * 2
+    assert 17 in rig.slept
+
+
+async def test_a_killed_run_whose_last_create_is_listed_late(rig: Rig) -> None:
+    """An order that the first walk does not show and the second does is adopted."""
+    listed = numbers(5)
+    await rig.text_enable(listed, job="late")
+    rig.sandbox.faults.add("lag", operation="ListHostingOrders", seconds=8)
+    result = await rig.text_enable(listed, job="late", settle=9)
+    assert result.chunks[0].adopted
+    assert rig.creates() == 1
+
+
+CHANGES: list[tuple[str, dict[str, Any]]] = [
+    ("region_code", {"region_code": "CA"}),
+    ("nnid", {"nnid": "104030"}),
+    ("callback_url", {"callback_url": "http://127.0.0.1:9/x"}),
+]
+
+
+@pytest.mark.parametrize(("name", "change"), CHANGES)
+async def test_other_arguments_are_refused_by_name(
+    rig: Rig, name: str, change: dict[str, Any]
+) -> None:
+    """The same job with another argument sends nothing and says which one differs."""
+    await rig.text_enable(numbers(5), job="changed")
+    with pytest.raises(JobChanged, match=rf"the arguments \(.*{name}"):
+        await rig.text_enable(numbers(5), job="changed", **change)
+    assert rig.creates() == 1
+
+
+async def test_another_letter_is_refused(rig: Rig) -> None:
+    """Another signer is another job."""
+    await rig.text_enable(numbers(5), job="signer")
+    with pytest.raises(JobChanged, match=r"the letter \(loa\)"):
+        await rig.text_enable(numbers(5), job="signer", loa=letter("john@example.com"))
+    assert rig.creates() == 1
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [numbers(12)[1:], [*numbers(12), "+13035559999"], numbers(10), numbers(5), ["+13035559999"]],
+    ids=["first gone", "one more", "last chunk gone", "two chunks gone", "another"],
+)
+async def test_other_numbers_are_refused_before_anything_is_sent(
+    rig: Rig, listed: list[str]
+) -> None:
+    """Numbers that were added, taken away or shifted are noticed before the first create."""
+    await rig.blanket(numbers(12), job="numbers")
+    created = rig.creates()
+    with pytest.raises(JobChanged, match="the numbers"):
+        await rig.blanket(listed, job="numbers")
+    assert rig.creates() == created
+
+
+async def test_a_gap_is_not_filled_before_all_that_was_begun_is_compared(rig: Rig) -> None:
+    """A missing first chunk is held back until a later one has turned out to be unchanged."""
+    listed = numbers(12)
+    rig.sandbox.faults.add("error_before", operation="writes", count=1, status=413)
+    first = await rig.blanket(listed, job="gap")
+    assert len(first.failed) == 1
+    with pytest.raises(JobChanged):
+        await rig.blanket(listed[1:], job="gap")
+    assert rig.creates() == 3
+    second = await rig.blanket(listed, job="gap")
+    assert len(second.succeeded) == 3
+    assert rig.held() == dict.fromkeys(listed, 1)
+    adds_up(second, listed)
+
+
+async def test_a_rejected_order_is_a_failure_until_it_is_retried(rig: Rig) -> None:
+    """`retry_rejected` opens a rejected chunk as attempt 2, with a corrected letter if given."""
+    listed = numbers(10)
+    first = await rig.text_enable(listed, job="rejected")
+    rig.sandbox.reject(first.succeeded[1].hosting_order_id)
+    second = await rig.text_enable(listed, job="rejected")
+    (failed,) = second.failed
+    assert isinstance(failed.error, OrderRejected)
+    assert failed.numbers == tuple(listed[5:])
+    third = await rig.text_enable(
+        listed, job="rejected", retry_rejected=True, loa=letter("john@example.com")
+    )
+    assert len(third.succeeded) == 2
+    assert not third.failed
+    assert (third.chunks[1].tag or "").startswith("rejected/1.2/")
+    assert rig.held() == dict.fromkeys(listed, 1)
+    again = await rig.text_enable(
+        listed, job="rejected", retry_rejected=True, loa=letter("john@example.com")
+    )
+    assert all(chunk.adopted for chunk in again.chunks)
+
+
+async def test_an_order_that_forgets_its_tag_stops_the_run(rig: Rig) -> None:
+    """The first order does not give its tag back: nothing else is sent, and the run says so."""
+    rig.sandbox.faults.add("forget_display_name")
+    listed = numbers(15)
+    result = await rig.text_enable(listed, job="echo")
+    assert rig.creates() == 1
+    assert len(result.succeeded) == 1
+    assert [type(chunk.error) for chunk in result.failed] == [RunStopped, RunStopped]
+    assert "without its tags" in str(result.failed[0].error)
+    adds_up(result, listed)
+
+
+async def test_a_create_whose_answer_shows_another_name_is_read_anew(rig: Rig) -> None:
+    """One documented example echoes another text: the order itself decides."""
+    rig.sandbox.faults.add("forget_display_name", operation="writes", text="an example")
+    result = await rig.text_enable(numbers(15), job="echo")
+    assert len(result.succeeded) == 3
+
+
+async def test_a_cut_tag_refuses_the_job(rig: Rig) -> None:
+    """An order whose name begins as the job's tags and is none cannot be placed."""
+    await rig.blanket(numbers(5), job="cut")
+    (order,) = rig.sandbox.orders_created()
+    order.display_name = order.display_name[:12]
+    with pytest.raises(JobChanged, match="edited or cut"):
+        await rig.blanket(numbers(5), job="cut")
+    assert rig.creates() == 1
+
+
+async def test_an_order_with_other_numbers_is_not_adopted(rig: Rig) -> None:
+    """A tag on foreign numbers is refused for its chunk, and nothing is sent for it."""
+    await rig.blanket(numbers(5), job="foreign")
+    (order,) = rig.sandbox.orders_created()
+    moved = order.numbers.pop("+13035550002")
+    moved.phone_number = "+13039990000"
+    order.numbers[moved.phone_number] = moved
+    result = await rig.blanket(numbers(5), job="foreign")
+    (failed,) = result.failed
+    assert isinstance(failed.error, JobChanged)
+    assert "+13039990000" in str(failed.error)
+    assert rig.creates() == 1
+
+
+async def test_an_order_whose_numbers_cannot_be_read_is_unknown(rig: Rig) -> None:
+    """It is not adopted unseen, and nothing is sent; the next run adopts it."""
+    await rig.blanket(numbers(5), job="unread")
+    rig.sandbox.faults.add("error_before", operation="ListHostingOrderNumbers", status=403)
+    result = await rig.blanket(numbers(5), job="unread")
+    assert len(result.unknown) == 1
+    rig.sandbox.faults.clear()
+    assert (await rig.blanket(numbers(5), job="unread")).chunks[0].adopted
+    assert rig.creates() == 1
+
+
+async def test_numbers_that_are_listed_late_are_waited_for(rig: Rig) -> None:
+    """An order whose report counts more numbers than its list shows is read again."""
+    await rig.blanket(numbers(5), job="slow")
+    rig.sandbox.faults.add("empty_page", operation="ListHostingOrderNumbers", count=1)
+    (order,) = rig.sandbox.orders_created()
+    hidden = order.numbers.pop("+13035550003")
+
+    async def sleep(seconds: float) -> None:
+        order.numbers[hidden.phone_number] = hidden
+        await Rig.sleep(rig, seconds)
+
+    client = rig.client()
+    rig.slept.clear()
+    client._session.sleep = sleep
+    result = await client.hosting_orders.text_enable_many(
+        numbers(5),
+        region_code="US",
+        service_plan_id=PLAN,
+        campaign_id=CAMPAIGN,
+        loa=BlanketLoa(),
+        chunk_size=5,
+        job="slow",
+    )
+    assert result.chunks[0].numbers == tuple(numbers(5))
+
+
+async def test_whether_tags_come_back_stays_open_until_it_is_seen(rig: Rig) -> None:
+    """Where the first order cannot be read, the next create goes alone, too."""
+    rig.sandbox.faults.add("forget_display_name", operation="writes", count=1)
+    rig.sandbox.faults.add("error_before", operation="GetHostingOrder", status=403)
+    result = await rig.blanket(numbers(15), job="echo")
+    assert len(result.succeeded) == 3
+
+
+async def test_an_adopted_order_may_hold_a_subset(rig: Rig) -> None:
+    """What an earlier run left out is skipped, not lost."""
+    await rig.blanket(numbers(5), job="subset")
+    (order,) = rig.sandbox.orders_created()
+    del order.numbers["+13035550002"]
+    result = await rig.blanket(numbers(5), job="subset")
+    assert [s.phone_number for s in result.skipped] == ["+13035550002"]
+    adds_up(result, numbers(5))
+
+
+async def test_an_order_that_leaves_a_state_while_it_is_paged_is_found(rig: Rig) -> None:
+    """Orders that move between two list calls shift the pages; two walks see them all."""
+    listed = numbers(40)
+    await rig.blanket(listed, job="moving")
+    rig.sandbox.faults.add("order_moves", operation="ListHostingOrders", probability=0.5)
+    result = await rig.blanket(listed, job="moving")
+    assert rig.creates() == 8
+    assert len(result.succeeded) == 8
+
+
+async def test_two_orders_with_one_tag_are_told(rig: Rig) -> None:
+    """Where a tag is there twice, one is adopted and the other one reported."""
+    await rig.blanket(numbers(5), job="twice")
+    rig.sandbox.faults.add("lag", operation="ListHostingOrders", seconds=10_000)
+    await rig.blanket(numbers(5), job="twice", settle=1)
+    rig.sandbox.faults.clear()
+    result = await rig.blanket(numbers(5), job="twice")
+    assert rig.creates() == 2
+    assert len(result.duplicates) == 1
+    assert len(result.succeeded) == 1
+
+
+async def test_single_creates_get_the_same_care(rig: Rig) -> None:
+    """`text_enable(..., job=)` run twice makes one order; a refusal raises as ever."""
+    client = rig.client()
+    arguments: dict[str, Any] = {
+        "region_code": "US",
+        "service_plan_id": PLAN,
+        "campaign_id": CAMPAIGN,
+        "job": "single",
+    }
+    orders = client.hosting_orders
+    first = await orders.text_enable(numbers(3), loa=letter(), **arguments)
+    second = await orders.text_enable(numbers(3), loa=letter(), **arguments)
+    assert first.hosting_order_id == second.hosting_order_id
+    imported = await orders.import_numbers(numbers(2, 100), **arguments)
+    assert isinstance(imported, Order)
+    assert rig.creates() == 2
+    with pytest.raises(JobChanged):
+        await orders.text_enable(numbers(4), loa=letter(), **arguments)
+
+
+@pytest.mark.parametrize(
+    ("settings", "field"),
+    [
+        ({"job": "has spaces"}, "job"),
+        ({"job": "x" * 33}, "job"),
+        ({"ledger": "x"}, "ledger"),
+        ({"retry_rejected": True}, "retry_rejected"),
+        ({"on_unknown": "hold"}, "on_unknown"),
+        ({"job": "j", "on_unknown": "perhaps"}, "on_unknown"),
+        ({"job": "j", "settle": -1}, "settle"),
+        ({"job": "j", "campaign_id": None}, "ledger"),
+    ],
+)
+async def test_what_clashes_is_refused(rig: Rig, settings: dict[str, Any], field: str) -> None:
+    """Options that make no sense together name the field; nothing is sent."""
+    with pytest.raises(InvalidRequest) as caught:
+        await rig.text_enable(numbers(3), **settings)
+    assert caught.value.field == field
+    assert not rig.sandbox.requests
+
+
+async def test_first_runs_at_the_same_moment_are_not_excluded(rig: Rig) -> None:
+    """What happens: without a shared ledger both send, and the next run reports the duplicates."""
+    listed = numbers(5)
+    await asyncio.gather(*(rig.blanket(listed, job="race") for _ in range(2)))
+    assert rig.creates() == 2
+    after = await rig.blanket(listed, job="race")
+    assert len(after.duplicates) == 1
+    assert rig.creates() == 2
+
+
+async def test_orders_dropped_from_the_lists_are_not_excluded(rig: Rig, ledger: Path) -> None:
+    """What happens: without a ledger they are sent again, with one they are read by their id."""
+    listed = numbers(5)
+    await rig.blanket(listed, job="old", ledger=ledger)
+    rig.sandbox.faults.add("lag", operation="ListHostingOrders", seconds=1e8)
+    kept = await rig.blanket(listed, job="old", ledger=ledger)
+    assert kept.chunks[0].adopted
+    assert rig.creates() == 1
+    await rig.blanket(listed, job="old")
+    assert rig.creates() == 2
+
+
+def test_failed_chunks_are_records() -> None:
+    """A failed chunk is made of its numbers and its error."""
+    error = RuntimeError("x")
+    assert FailedChunk(numbers=("+1",), error=error).error is error
+    assert not BlanketLoa().mails_a_letter

@@ -1,0 +1,329 @@
+"""The ledger: what it holds, what it survives, whom it refuses."""
+
+# ruff: noqa: ASYNC240 - small files, read between two steps of a test
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sinch_hosting import InvalidRequest, JobChanged, LedgerError, LedgerLocked, RunStopped
+from sinch_hosting._ledger import Entry, Ledger
+
+from .rig import Rig, adds_up, letter, numbers
+
+
+def records(path: Path) -> list[dict[str, Any]]:
+    """The lines of a ledger."""
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+async def test_it_is_the_audit_log(rig: Rig, ledger: Path) -> None:
+    """When, job, tag, digest and count of the numbers, signer, order id, outcome; no secrets."""
+    result = await rig.text_enable(numbers(7), job="audit", ledger=ledger)
+    run, *lines = records(ledger)
+    assert run["event"] == "run"
+    sending = [line for line in lines if line["event"] == "sending"]
+    answered = [line for line in lines if line["event"] == "answered"]
+    assert sorted(line["count"] for line in sending) == [2, 5]
+    assert all(line["signer"] == "Jane Roe <jane.roe@example.com>" for line in sending)
+    assert all(len(line["numbers"]) == 32 and line["at"] for line in sending)
+    assert {line["order_id"] for line in answered} == {
+        order.hosting_order_id for order in result.succeeded
+    }
+    assert {line["outcome"] for line in answered} == {"created"}
+    assert rig.sandbox.key_secret not in ledger.read_text()
+    assert oct(ledger.stat().st_mode & 0o777) == "0o600"
+
+
+async def test_every_create_is_synced_before_it_is_sent(
+    rig: Rig, ledger: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When a create arrives, its line is on the disk."""
+    synced: list[int] = []
+    real = os.fsync
+
+    def fsync(fd: int) -> None:
+        real(fd)
+        if ledger.exists():
+            synced.append(ledger.read_text().count('"sending"'))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    seen: list[tuple[int, int]] = []
+    real_add = rig.sandbox._requests.append
+
+    class Watching:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(rig.sandbox._requests, name)
+
+        def append(self, record: Any) -> None:
+            if "textEnable" in record.path:
+                seen.append((len(seen) + 1, max(synced, default=0)))
+            real_add(record)
+
+    rig.sandbox._service.requests = Watching()  # type: ignore[assignment]
+    await rig.text_enable(numbers(12), job="sync", ledger=ledger)
+    assert len(seen) == 3
+    assert all(durable >= nth for nth, durable in seen)
+
+
+async def test_a_run_with_nothing_in_flight_needs_no_settle_pause(rig: Rig, ledger: Path) -> None:
+    """A ledger that knows the job and has nothing open spares the second walk."""
+    await rig.text_enable(numbers(10), job="quick", ledger=ledger, settle=99)
+    assert rig.slept.count(99) == 1
+    rig.slept.clear()
+    result = await rig.text_enable(numbers(10), job="quick", ledger=ledger, settle=99)
+    assert not rig.slept
+    assert all(chunk.adopted for chunk in result.chunks)
+
+
+async def test_only_what_was_in_flight_is_looked_up(rig: Rig, ledger: Path) -> None:
+    """A killed run's open create is settled; without a letter it is sent again when absent."""
+    listed = numbers(10)
+    await rig.blanket(listed, job="open", ledger=ledger)
+    rig.sandbox.reset()
+    lines = ledger.read_text().splitlines()
+    kept = [line for line in lines if '"answered"' not in line]
+    ledger.write_text("\n".join(kept) + "\n")
+    result = await rig.blanket(listed, job="open", ledger=ledger)
+    assert len(result.succeeded) == 2
+    assert rig.creates() == 2
+    adds_up(result, listed)
+
+
+async def test_with_a_letter_what_was_in_flight_is_held(rig: Rig, ledger: Path) -> None:
+    """Absent after the settle pause it stays unknown, run after run, until the caller says."""
+    listed = numbers(5)
+    rig.sandbox.faults.add("drop_before", operation="writes", count=1)
+    for _ in range(3):
+        result = await rig.text_enable(listed, job="held", ledger=ledger)
+        assert len(result.unknown) == 1
+    assert rig.creates() == 1
+    sent = await rig.text_enable(listed, job="held", ledger=ledger, on_unknown="resend")
+    assert len(sent.succeeded) == 1
+    assert rig.held() == dict.fromkeys(listed, 1)
+
+
+async def test_at_most_one_duplicate_across_runs(rig: Rig, ledger: Path) -> None:
+    """The ledger counts the sends of an attempt, so that darkness makes two orders at most."""
+    rig.sandbox.faults.add("drop_after", operation="writes")
+    rig.sandbox.faults.add("lag", operation="ListHostingOrders", seconds=1e8)
+    for _ in range(3):
+        await rig.blanket(numbers(5), job="dark", ledger=ledger)
+    assert rig.creates() == 2
+
+
+async def test_a_job_without_a_campaign(rig: Rig, ledger: Path) -> None:
+    """With a ledger it resumes; what was in flight and is not listed is held, letter or none."""
+    listed = numbers(10)
+    settings: dict[str, Any] = {"job": "bare", "ledger": ledger, "campaign_id": None}
+    first = await rig.blanket(listed, **settings)
+    assert len(first.succeeded) == 2
+    assert not rig.sandbox.calls("ListHostingOrders")
+    second = await rig.blanket(listed, **settings)
+    assert all(chunk.adopted for chunk in second.chunks)
+    assert rig.creates() == 2
+    rig.sandbox.faults.add("drop_before", operation="writes", count=1)
+    third = await rig.blanket(numbers(5, 50), **{**settings, "job": "bare2"})
+    assert len(third.unknown) == 1
+    fourth = await rig.blanket(numbers(5, 50), **{**settings, "job": "bare2"})
+    assert len(fourth.unknown) == 1
+    assert rig.creates() == 3
+
+
+async def test_a_job_without_a_campaign_takes_what_it_finds(rig: Rig, ledger: Path) -> None:
+    """An order that is listed is there, though absence proves nothing without a campaign."""
+    rig.sandbox.faults.add("drop_after", operation="writes", count=1)
+    result = await rig.text_enable(numbers(5), job="bare", ledger=ledger, campaign_id=None)
+    assert len(result.succeeded) == 1
+
+
+async def test_two_runs_on_one_ledger(rig: Rig, ledger: Path) -> None:
+    """The second is refused by the lock, in this process and in another one."""
+    held = await Ledger.open(ledger)
+    try:
+        with pytest.raises(LedgerLocked, match="held by another run"):
+            await rig.text_enable(numbers(3), job="lock", ledger=ledger)
+        script = (
+            "import asyncio, sys\n"
+            "from sinch_hosting._ledger import Ledger\n"
+            "from sinch_hosting import LedgerLocked\n"
+            "try:\n    asyncio.run(Ledger.open(sys.argv[1]))\n"
+            "except LedgerLocked:\n    sys.exit(3)\n"
+        )
+        done = await asyncio.to_thread(
+            subprocess.run, [sys.executable, "-c", script, str(ledger)], check=False
+        )
+        assert done.returncode == 3
+    finally:
+        await held.close()
+        await held.close()
+    assert not rig.creates()
+    assert len((await rig.text_enable(numbers(3), job="lock", ledger=ledger)).succeeded) == 1
+
+
+async def test_a_torn_last_line_is_survived(rig: Rig, ledger: Path) -> None:
+    """A line that a dying process cut counts as never written, and the next one is whole."""
+    listed = numbers(10)
+    await rig.text_enable(listed, job="torn", ledger=ledger)
+    whole = ledger.read_bytes()
+    for cut in (1, 20, 60):
+        ledger.write_bytes(whole[:-cut])
+        result = await rig.text_enable(listed, job="torn", ledger=ledger)
+        assert len(result.succeeded) == 2
+        assert rig.creates() == 2
+    torn = [line for line in ledger.read_bytes().splitlines() if not line.endswith(b"}")]
+    assert len(torn) <= 1
+
+
+@pytest.mark.parametrize("cut", [b'{"at":"2026', b'{"event":"run"}\n', b"not JSON"])
+async def test_a_torn_first_line(rig: Rig, ledger: Path, cut: bytes) -> None:
+    """A ledger whose only line is torn is as good as new."""
+    ledger.write_bytes(cut.removesuffix(b"\n"))
+    for _ in range(2):
+        result = await rig.text_enable(numbers(3), job="first", ledger=ledger)
+        assert len(result.succeeded) == 1
+    assert rig.creates() == 1
+
+
+async def test_moved_to_another_machine_it_goes_on(rig: Rig, ledger: Path, tmp_path: Path) -> None:
+    """A copy of the ledger is as good as the ledger."""
+    await rig.text_enable(numbers(10), job="moved", ledger=ledger)
+    other = tmp_path / "other" / "ledger"
+    other.parent.mkdir()
+    shutil.copy(ledger, other)
+    result = await rig.text_enable(numbers(10), job="moved", ledger=other)
+    assert all(chunk.adopted for chunk in result.chunks)
+    assert rig.creates() == 2
+
+
+async def test_a_new_ledger_does_not_hide_what_is_there(rig: Rig, ledger: Path) -> None:
+    """A ledger that has never seen the job proves nothing: the lists are read as without one."""
+    await rig.text_enable(numbers(10), job="new")
+    result = await rig.text_enable(numbers(10), job="new", ledger=ledger)
+    assert all(chunk.adopted for chunk in result.chunks)
+    assert rig.creates() == 2
+
+
+async def test_it_names_the_arguments_that_differ(rig: Rig, ledger: Path) -> None:
+    """Where the tags tell only that something differs, the ledger tells what."""
+    await rig.text_enable(numbers(5), job="args", ledger=ledger)
+    with pytest.raises(JobChanged, match=r"the arguments \(campaignId, chunk_size, loa\)"):
+        await rig.text_enable(
+            numbers(5),
+            job="args",
+            ledger=ledger,
+            campaign_id="OTHER",
+            chunk_size=4,
+            loa=letter("john@example.com"),
+        )
+    again = await rig.text_enable(
+        numbers(5), job="args", ledger=ledger, loa=letter("j@example.com"), retry_rejected=True
+    )
+    assert again.chunks[0].adopted
+    assert rig.creates() == 1
+
+
+async def test_a_rejected_order_that_only_the_ledger_knows(rig: Rig, ledger: Path) -> None:
+    """`retry_rejected` opens it anew without a list, too; one that cannot be read is unknown."""
+    settings: dict[str, Any] = {"job": "bare", "ledger": ledger, "campaign_id": None}
+    first = await rig.text_enable(numbers(5), **settings)
+    rig.sandbox.reject(first.succeeded[0].hosting_order_id)
+    assert len((await rig.text_enable(numbers(5), **settings)).failed) == 1
+    again = await rig.text_enable(numbers(5), retry_rejected=True, **settings)
+    assert (again.chunks[0].tag or "").startswith("bare/0.2/")
+    rig.sandbox.faults.add("error_before", operation="GetHostingOrder", status=404)
+    dark = await rig.text_enable(numbers(5), **settings)
+    assert len(dark.unknown) == 1
+    assert rig.creates() == 2
+
+
+@pytest.mark.parametrize("content", [b"hello\nworld\n", b"[1]\n{}\n"])
+async def test_what_is_no_ledger_is_refused(rig: Rig, ledger: Path, content: bytes) -> None:
+    """Another file is not written to."""
+    ledger.write_bytes(content)
+    with pytest.raises(LedgerError, match="no ledger"):
+        await rig.text_enable(numbers(3), job="file", ledger=ledger)
+    assert ledger.read_bytes() == content
+
+
+async def test_a_ledger_that_cannot_be_opened(rig: Rig, tmp_path: Path) -> None:
+    """A folder that is not there is said, and nothing is sent."""
+    with pytest.raises(LedgerError, match="cannot be opened"):
+        await rig.text_enable(numbers(3), job="none", ledger=tmp_path / "no" / "ledger")
+    assert not rig.creates()
+
+
+async def test_lines_of_a_wrong_kind(ledger: Path) -> None:
+    """A record without its fields is said, not met with a KeyError later."""
+    ledger.write_text('{"event":"run","job":"j"}\n{"event":"sending","job":"j","chunk":"x"}\n')
+    with pytest.raises(LedgerError, match="cannot be read"):
+        await Ledger.open(ledger)
+
+
+async def test_a_disk_that_fills_up_stops_the_run(
+    rig: Rig, ledger: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is sent that the ledger could not note before; what was created is told."""
+    real, calls = os.write, 0
+
+    def write(fd: int, line: bytes) -> int:
+        nonlocal calls
+        calls += b'"event"' in line
+        if calls > 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(fd, line)
+
+    monkeypatch.setattr(os, "write", write)
+    result = await rig.text_enable(numbers(15), job="full", ledger=ledger, max_concurrency=1)
+    assert rig.creates() == 1
+    assert len(result.succeeded) == 1
+    assert {type(chunk.error) for chunk in result.failed} <= {RunStopped, LedgerError}
+    adds_up(result, numbers(15))
+
+
+async def test_a_line_that_is_cut_by_the_disk(
+    ledger: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half a line is an error, and the next line begins on its own."""
+    real = os.write
+    book = await Ledger.open(ledger)
+    await book.begin("j")
+    monkeypatch.setattr(os, "write", lambda fd, line: real(fd, line[:7]))
+    with pytest.raises(LedgerError, match="no room"):
+        await book.begin("j")
+    monkeypatch.setattr(os, "write", real)
+    await book.sending("j", Entry(chunk=0, attempt=1, tag="j/0.1/x"))
+    await book.close()
+    again = await Ledger.open(ledger)
+    assert again.jobs["j"].chunks[0].is_open
+    await again.close()
+
+
+async def test_a_sync_that_fails(ledger: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is not durable is an error."""
+    book = await Ledger.open(ledger)
+
+    def fsync(_: int) -> None:
+        raise OSError(errno.EIO, "I/O error")
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(LedgerError, match="cannot be synced"):
+        await book.begin("j")
+    await book.close()
+
+
+async def test_a_ledger_without_a_job_is_refused(rig: Rig, ledger: Path) -> None:
+    """`ledger=` goes with `job=`."""
+    with pytest.raises(InvalidRequest, match="goes with job"):
+        await rig.text_enable(numbers(3), ledger=ledger)
+    assert not ledger.exists()

@@ -1,0 +1,135 @@
+"""Numbers that are dealt with one by one: added, relinked, deleted."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+
+from sinch_hosting import (
+    InvalidRequest,
+    PollPolicy,
+    QualifiedNumber,
+    RelinkFailed,
+    RetryPolicy,
+    TransportError,
+)
+from sinch_hosting._many_numbers import NumbersResult
+
+from .rig import CAMPAIGN, PLAN, Rig, numbers, rigged
+
+
+def everywhere(result: NumbersResult[Any]) -> list[str]:
+    """All numbers of a result."""
+    found = [n if isinstance(n, str) else n.phone_number for n in result.succeeded]
+    found += [failed.phone_number for failed in result.failed]
+    return sorted(found + [skipped.phone_number for skipped in result.skipped])
+
+
+async def test_any_number_of_numbers_is_added(rig: Rig) -> None:
+    """Chunk by chunk; those that are there already are skipped with their state."""
+    listed = numbers(12)
+    client = rig.client()
+    await client.qualified_numbers.add(listed[2:4])
+    result = await client.qualified_numbers.add_many([*listed, listed[0]], chunk_size=5)
+    assert [n.phone_number for n in result.succeeded] == [*listed[:2], *listed[4:]]
+    reasons = {s.phone_number: s.reason for s in result.skipped}
+    assert reasons[listed[2]] == "already in qualification: is ELIGIBLE_CHECK_PENDING"
+    assert reasons[listed[0]] == "duplicate"
+    assert everywhere(result) == sorted([*listed, listed[0]])
+    result.raise_for_failures()
+    again = await client.qualified_numbers.add_many(listed)
+    assert not again.succeeded
+    assert len(rig.sandbox.qualified_numbers()) == 12
+
+
+@pytest.mark.parametrize("kind", ["drop_after", "drop_before", "error_after"])
+async def test_a_lost_answer_is_settled(rig: Rig, kind: str) -> None:
+    """Whether or not it was carried out, every number is in qualification in the end."""
+    rig.sandbox.faults.add(kind, operation="AddQualifiedNumbers", count=1)
+    result = await rig.client().qualified_numbers.add_many(numbers(4))
+    assert len(result.succeeded) == 4
+    assert all(isinstance(number, QualifiedNumber) for number in result.succeeded)
+    assert len(rig.sandbox.qualified_numbers()) == 4
+
+
+async def test_what_cannot_be_added_says_why(rig: Rig) -> None:
+    """A refusal, and look-ups that fail after a conflict, are failures of their numbers."""
+    listed = numbers(3)
+    client = rig.client(retry=RetryPolicy(max_tries=1))
+    rig.sandbox.faults.add("error_before", operation="AddQualifiedNumbers", status=403, count=1)
+    refused = await client.qualified_numbers.add_many(listed)
+    assert len(refused.failed) == 3
+    with pytest.raises(ExceptionGroup, match="3 numbers"):
+        refused.raise_for_failures()
+    await client.qualified_numbers.add(listed[:1])
+    rig.sandbox.faults.add("error_before", operation="GetQualifiedNumber", status=503)
+    dark = await client.qualified_numbers.add_many(listed)
+    assert everywhere(dark) == listed
+    assert len(dark.failed) == 3
+
+
+async def test_an_add_that_is_never_carried_out_ends(rig: Rig) -> None:
+    """After a few rounds the numbers fail."""
+    rig.sandbox.faults.add("drop_before", operation="AddQualifiedNumbers")
+    result = await rig.client().qualified_numbers.add_many(numbers(2))
+    assert len(result.failed) == 2
+    assert len(rig.sandbox.calls("AddQualifiedNumbers")) == 3
+
+
+async def test_many_are_deleted(rig: Rig) -> None:
+    """What is not there is skipped; both resources."""
+    listed = numbers(4)
+    client = rig.client()
+    await client.qualified_numbers.add(listed[:3])
+    gone = await client.qualified_numbers.delete_many(listed)
+    assert gone.succeeded == tuple(listed[:3])
+    assert [s.reason for s in gone.skipped] == ["is not in qualification"]
+    await client.imported_numbers.import_number(
+        listed[0], region_code="US", service_plan_id=PLAN, campaign_id=CAMPAIGN
+    )
+    deleted = await client.imported_numbers.delete_many(listed, max_concurrency=2)
+    assert deleted.succeeded == (listed[0],)
+    assert len(deleted.skipped) == 3
+    assert not rig.sandbox.imported_numbers()
+    for many in (client.imported_numbers.delete_many, client.qualified_numbers.delete_many):
+        with pytest.raises(InvalidRequest):
+            await many([*listed, "x"])
+
+
+async def test_many_are_relinked_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    """Each is unlinked, waited for and linked; that it is without service meanwhile is said."""
+    listed = numbers(5)
+    async with rigged(profile="standard") as rig:
+        client = rig.client(poll=PollPolicy(initial=30, jitter=0))
+        for number in listed[:4]:
+            await client.imported_numbers.import_number(
+                number, region_code="US", service_plan_id="old"
+            )
+        await rig.sleep(3600)
+        with caplog.at_level(logging.WARNING, "sinch_hosting"):
+            result = await client.imported_numbers.relink_many(
+                listed, service_plan_id=PLAN, campaign_id=CAMPAIGN
+            )
+        assert "without service until" in caplog.text
+        assert [n.phone_number for n in result.succeeded] == listed[:4]
+        assert [failed.phone_number for failed in result.failed] == listed[4:]
+        assert {n.service_plan_id for n in rig.sandbox.imported_numbers()} == {PLAN}
+
+
+async def test_a_relink_that_fails_half_way_is_marked(rig: Rig) -> None:
+    """`RelinkFailed` says which numbers are unlinked now."""
+    client = rig.client()
+    (number,) = numbers(1)
+    await client.imported_numbers.import_number(number, region_code="US", service_plan_id="old")
+    result = await client.imported_numbers.relink_many([number], service_plan_id=PLAN, timeout=1)
+    assert isinstance(result.failed[0].error, RelinkFailed)
+
+
+async def test_a_service_that_is_away(rig: Rig) -> None:
+    """Transport errors are each number's own."""
+    client = rig.client(retry=RetryPolicy(max_tries=1))
+    rig.sandbox.faults.add("drop_before", operation="DeleteImportedNumber")
+    result = await client.imported_numbers.delete_many(numbers(3))
+    assert {type(failed.error) for failed in result.failed} == {TransportError}
