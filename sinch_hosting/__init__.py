@@ -22,6 +22,12 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
+    from ._advice import (
+        Failure as Failure,
+    )
+    from ._advice import (
+        WaitingOn as WaitingOn,
+    )
     from ._bulk import (
         BulkProgress as BulkProgress,
     )
@@ -48,6 +54,21 @@ if TYPE_CHECKING:
     )
     from ._retry import (
         RetryPolicy as RetryPolicy,
+    )
+    from ._waiting import (
+        OrderUpdate as OrderUpdate,
+    )
+    from .callbacks import (
+        CallbackReceiver as CallbackReceiver,
+    )
+    from .callbacks import (
+        CallbackResponse as CallbackResponse,
+    )
+    from .callbacks import (
+        RecentEvents as RecentEvents,
+    )
+    from .callbacks import (
+        SeenEvents as SeenEvents,
     )
     from .client import (
         SinchHosting as SinchHosting,
@@ -247,6 +268,17 @@ _HOMES = {
     ),
     "_polling": ("PollPolicy",),
     "_retry": ("RetryPolicy",),
+    "_waiting": ("OrderUpdate",),
+    "_advice": (
+        "Failure",
+        "WaitingOn",
+    ),
+    "callbacks": (
+        "CallbackReceiver",
+        "CallbackResponse",
+        "RecentEvents",
+        "SeenEvents",
+    ),
     "client": ("SinchHosting",),
     "errors": (
         "ApiError",
@@ -330,6 +362,8 @@ __all__ = [
     "BulkResult",
     "CallbackConfiguration",
     "CallbackEvent",
+    "CallbackReceiver",
+    "CallbackResponse",
     "CampaignProvisioning",
     "CarrierOperation",
     "CarrierOperationType",
@@ -341,6 +375,7 @@ __all__ = [
     "EventStatus",
     "EventType",
     "FailedChunk",
+    "Failure",
     "FailureCode",
     "HostedNumber",
     "ImportedNumber",
@@ -356,6 +391,7 @@ __all__ = [
     "OrderReport",
     "OrderState",
     "OrderType",
+    "OrderUpdate",
     "OsrEligibility",
     "OsrUpdate",
     "OutcomeUnknown",
@@ -372,11 +408,13 @@ __all__ = [
     "QualificationState",
     "QualifiedNumber",
     "RateLimited",
+    "RecentEvents",
     "RelinkFailed",
     "ResellerLoa",
     "ResourceType",
     "RetryPolicy",
     "ScheduledProvisioning",
+    "SeenEvents",
     "ServerError",
     "ServiceType",
     "SinchHosting",
@@ -388,6 +426,7 @@ __all__ = [
     "UnknownChunk",
     "UsageError",
     "WaitTimeout",
+    "WaitingOn",
     "__version__",
 ]
 
