@@ -25,6 +25,7 @@ def _benchmarks_importable(monkeypatch: pytest.MonkeyPatch) -> None:
         ("decode", "pydantic: validate_python"),
         ("startup", "import aiohttp, attrs, cattrs"),
         ("call_path", "HostingOrders.text_enable"),
+        ("waiting", "20 orders in 1 group, a day, 1,000 a page"),
     ],
 )
 def test_a_benchmark_prints_its_table(name: str, said: str) -> None:

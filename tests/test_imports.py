@@ -17,14 +17,15 @@ PACKAGE = "sinch_hosting"
 # From the bottom up. A module may import its own row and the rows before it.
 LAYERS: list[set[str]] = [
     {"_version", "errors"},
-    {"states", "_validators", "models"},
+    {"states", "_validators", "_advice", "_tokens", "models"},
     {"_phone_cells", "phone_files"},
     {
         *("_wire", "_operations", "_retry", "_paging", "_polling", "_bulk"),
-        *("_requests", "_answers", "callbacks"),
+        *("_requests", "_answers", "callbacks", "_slots", "_bells", "_cadence", "_groups"),
     },
     {"_auth"},
     {"_session"},
+    {"_rounds", "_followers", "_watching", "_waiting"},
     {"resources"},
     {"client"},
     {""},  # the package itself, whose names resolve lazily
@@ -34,7 +35,7 @@ LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 # Third parties that are imported in one place only; the sandbox is a program of its own.
 ONLY_IN = {
     "backoff": {"_retry"},
-    "aiohttp": {"_session"},
+    "aiohttp": {"_session", "callbacks"},  # the receiver's aiohttp.web, when it is used
     "aiolimiter": {"_session"},
     "cattrs": {"_wire"},
     "phonenumbers": {"_phone_cells"},
