@@ -22,6 +22,12 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
+    from ._advice import (
+        Failure as Failure,
+    )
+    from ._advice import (
+        WaitingOn as WaitingOn,
+    )
     from ._bulk import (
         BulkProgress as BulkProgress,
     )
@@ -81,6 +87,21 @@ if TYPE_CHECKING:
     )
     from ._retry import (
         RetryPolicy as RetryPolicy,
+    )
+    from ._waiting import (
+        OrderUpdate as OrderUpdate,
+    )
+    from .callbacks import (
+        CallbackReceiver as CallbackReceiver,
+    )
+    from .callbacks import (
+        CallbackResponse as CallbackResponse,
+    )
+    from .callbacks import (
+        RecentEvents as RecentEvents,
+    )
+    from .callbacks import (
+        SeenEvents as SeenEvents,
     )
     from .client import (
         SinchHosting as SinchHosting,
@@ -302,6 +323,17 @@ _HOMES = {
     ),
     "_polling": ("PollPolicy",),
     "_retry": ("RetryPolicy",),
+    "_waiting": ("OrderUpdate",),
+    "_advice": (
+        "Failure",
+        "WaitingOn",
+    ),
+    "callbacks": (
+        "CallbackReceiver",
+        "CallbackResponse",
+        "RecentEvents",
+        "SeenEvents",
+    ),
     "client": ("SinchHosting",),
     "errors": (
         "ApiError",
@@ -397,6 +429,8 @@ __all__ = [
     "BulkResult",
     "CallbackConfiguration",
     "CallbackEvent",
+    "CallbackReceiver",
+    "CallbackResponse",
     "CampaignProvisioning",
     "CarrierOperation",
     "CarrierOperationType",
@@ -410,6 +444,7 @@ __all__ = [
     "EventType",
     "FailedChunk",
     "FailedNumber",
+    "Failure",
     "FailureCode",
     "HostedNumber",
     "ImportedNumber",
@@ -434,6 +469,7 @@ __all__ = [
     "OrderReport",
     "OrderState",
     "OrderType",
+    "OrderUpdate",
     "OsrEligibility",
     "OsrUpdate",
     "OutcomeUnknown",
@@ -452,12 +488,14 @@ __all__ = [
     "QualificationState",
     "QualifiedNumber",
     "RateLimited",
+    "RecentEvents",
     "RelinkFailed",
     "ResellerLoa",
     "ResourceType",
     "RetryPolicy",
     "RunStopped",
     "ScheduledProvisioning",
+    "SeenEvents",
     "ServerError",
     "ServiceType",
     "SinchHosting",
@@ -469,6 +507,7 @@ __all__ = [
     "UnknownChunk",
     "UsageError",
     "WaitTimeout",
+    "WaitingOn",
     "__version__",
 ]
 

@@ -29,6 +29,10 @@ class PollPolicy:
         factor: each interval is this much longer than the one before; 1 or more.
         maximum: seconds that an interval is at most.
         jitter: the share of an interval that is drawn at random, 0 to 1.
+        requests_per_minute: requests that looking after orders may take in any minute, however
+            many are watched; orders then wait their turn, the longest due first. A callback's
+            look is taken at once, and counts. With the client's `requests_per_second`, at most
+            half of that.
 
     A `Retry-After` wins over an interval. Raises `InvalidRequest` for values that make no
     sense.
@@ -38,6 +42,9 @@ class PollPolicy:
     factor: float = field(default=1.5, validator=lambda _, a, v: check_at_least_one(v, a.name))
     maximum: float = field(default=60.0, validator=lambda _, a, v: check_positive(v, a.name))
     jitter: float = field(default=0.2, validator=lambda _, a, v: check_share(v, a.name))
+    requests_per_minute: float = field(
+        default=600.0, validator=lambda _, a, v: check_positive(v, a.name)
+    )
 
     def interval(self, seconds: float) -> float:
         """A time between `seconds` less the jittered share, and `seconds`."""

@@ -19,7 +19,7 @@ from urllib.parse import urlencode
 
 import aiohttp
 from aiolimiter import AsyncLimiter
-from attrs import Attribute, define, field, frozen
+from attrs import Attribute, define, evolve, field, frozen
 from multidict import CIMultiDictProxy
 from yarl import URL
 
@@ -35,8 +35,10 @@ from ._auth import (
     basic_header,
     mask,
 )
+from ._bells import Bells
 from ._operations import OPERATIONS, Kind, Operation
 from ._retry import Clock, Gate, RetryPolicy, Sleep, leaves_open, with_retries
+from ._slots import Slots
 from ._validators import check_positive, check_url
 from ._version import __version__
 from .models import CallbackConfiguration
@@ -157,6 +159,17 @@ def timeout_settings(timeout: aiohttp.ClientTimeout | float | None) -> aiohttp.C
     )
 
 
+def polls_at_once(max_concurrency: int, requests_per_second: float | None) -> int:
+    """How many requests may be polls at the same time: half of all, and few where all are paced.
+
+    Paced requests leave one by one, so every poll that is under way holds up the next call.
+    """
+    half = max(1, max_concurrency // 2)
+    if requests_per_second is None:
+        return half
+    return min(half, max(1, int(requests_per_second / 4)))
+
+
 class _NoToken(Exception):
     """The token endpoint's failure, which is not the operation's: that was never sent."""
 
@@ -175,6 +188,7 @@ class _Call(Generic[T]):
     data: bytes | None
     headers: Mapping[str, str]
     secret: str | None
+    is_poll: bool = False
     sends: int = 0
 
     async def count_sends(
@@ -191,8 +205,8 @@ class _Bound:
     def __init__(self, http: HttpSettings, auth: Authorization) -> None:
         self.loop = asyncio.get_running_loop()
         self.auth = auth
-        self.slots = asyncio.Semaphore(http.max_concurrency)
         rate = http.requests_per_second
+        self.slots = Slots(http.max_concurrency, polls_at_once(http.max_concurrency, rate))
         # A bucket of one: a larger one lets almost twice the rate pass in the first second.
         self.pace = AsyncLimiter(1, 1 / rate) if rate else None
         self.owns_http = http.session is None
@@ -238,8 +252,10 @@ class Session:
         self._credentials = credentials
         self._http = http
         self._retry = retry
+        self._once = evolve(retry, max_tries=1)
         self.clock = clock
         self.sleep = sleep
+        self.bells = Bells(sleep)
         self._gate = Gate(clock, sleep)
         self._auth_gate = Gate(clock, sleep)
         self._root = f"{credentials.base_url}/v1/projects/{credentials.project_id}"
@@ -263,6 +279,16 @@ class Session:
     def refusals(self) -> int:
         """How many requests of the client were answered 429 so far."""
         return self._gate.refusals
+
+    @property
+    def project_id(self) -> str:
+        """The project of the account."""
+        return self._credentials.project_id
+
+    @property
+    def requests_per_second(self) -> float | None:
+        """The pace of all requests together, where there is one."""
+        return self._http.requests_per_second
 
     # ------------------------------------------------------------- life
 
@@ -316,9 +342,11 @@ class Session:
         identifiers: Mapping[str, str] | None = None,
         query: Query | None = None,
         body: Mapping[str, Any] | None = None,
+        is_poll: bool = False,
     ) -> T:
         """Send an operation and answer what the service answers, as an `answer_type`.
 
+        A poll lets every other call go first, and is tried once: its next round tries again.
         Raises `OutcomeUnknown` where the answer to a create was lost, else the error of the
         last try; see `RetryPolicy` for how many there are.
         """
@@ -330,12 +358,13 @@ class Session:
             None if body is None else _encoded(body),
             _HEADERS[operation.loses_answers, body is not None],
             None if body is None else body.get("hmacSecret"),
+            is_poll,
         )
         try:
             return await with_retries(
                 partial(self._attempt, call),
                 operation,
-                self._retry,
+                self._once if is_poll else self._retry,
                 self._gate,
                 self.clock,
                 self.sleep,
@@ -364,7 +393,8 @@ class Session:
     async def _attempt(self, call: _Call[T], tries: int) -> T:
         """One try, and a second send of it where the token turns out to have expired."""
         bound = self.bind()
-        await bound.slots.acquire()
+        turns = bound.slots.polls if call.is_poll else bound.slots.calls
+        await turns.acquire()
         try:
             header = bound.auth.current() or await _authorize(bound.auth)
             if bound.pace is not None or self._gate.is_shut:
@@ -378,7 +408,7 @@ class Session:
                 await self._turn(bound, call.operation)
                 status, headers, raw = await self._send(bound, call, header, tries)
         finally:
-            bound.slots.release()
+            turns.release()
         hide = partial(self._hide, header, call.secret)
         if call.answer_type is CallbackConfiguration and call.secret is None:
             hide = partial(_withhold_unless_masked, hide)

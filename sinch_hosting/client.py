@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
     import aiohttp
 
+    from .models import CallbackEvent
+
 BASE_URL = "https://imported.numbers.api.sinch.com"
 AUTH_URL = "https://auth.sinch.com/oauth2/token"
 _REQUIRED = {
@@ -319,13 +321,31 @@ class SinchHosting:
     ) -> None:
         await self.aclose()
 
+    def notify(self, event: CallbackEvent) -> None:
+        """Look now at what a callback is about, rather than when it falls due.
+
+        Args:
+            event: what `callbacks.parse` answered; a `CallbackReceiver` calls this by itself.
+
+        Wakes the waits for that order or number. The first event about an order is acted on at
+        once, those of the next half second become one further request; one that names only a
+        number of no known order wakes all orders whose numbers are not known. Call it on the
+        client's event loop; where nothing is waited for, it does nothing.
+        """
+        if event.resource_id:
+            self._session.bells.ring(event.resource_id)
+            self.hosting_orders.watcher.notify(event.resource_id)
+
     async def aclose(self) -> None:
         """Close the client and the session that it owns; a borrowed one stays open.
 
-        Calls that are under way fail. Safe to repeat; a client that was closed cannot be used
-        again (`UsageError`).
+        Waits end with `UsageError`, and calls that are under way fail. Safe to repeat; a client
+        that was closed cannot be used again (`UsageError`).
         """
-        await self._session.aclose()
+        try:
+            await self.hosting_orders.watcher.aclose()
+        finally:
+            await self._session.aclose()
 
 
 def _check_policies(retry: object, poll: object) -> None:

@@ -86,6 +86,13 @@ class SinchHostingError(Exception):
     last: Any = None
     """Where the error ended a wait: the last snapshot of what was awaited, else `None`."""
 
+    @property
+    def token(self) -> str | None:
+        """What `hosting_orders.from_token` goes on with, where it ended a wait for an order."""
+        write = getattr(self.last, "to_token", None)
+        token: str | None = None if write is None else write()
+        return token
+
     def __reduce__(self) -> tuple[Any, ...]:
         # The default would call __init__ with `args`, which is the message alone.
         return _rebuild, (type(self), self.args, self.__dict__)

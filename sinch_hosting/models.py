@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 import attrs
 from attrs import field, frozen
 
+from . import _advice
 from . import _validators as check
+from ._tokens import write_token
 from .errors import InvalidRequest, UsageError
 from .states import (
     CarrierOperationType,
@@ -35,6 +37,7 @@ from .states import (
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
+    from ._cadence import NumberDigest
     from ._paging import Pages
 
 __all__ = [
@@ -423,15 +426,39 @@ class Order(Answered):
     )
     callback_url: str | None = None
     _orders: OrderCalls | None = field(default=None, alias="orders", repr=False, eq=False)
+    # Which numbers it was created with, for callbacks that name only one of them.
+    _digest: Any = field(default=None, init=False, repr=False, eq=False)
 
     def __getstate__(self) -> tuple[Any, ...]:
         # A copy or a pickle is the record alone: a client crosses no process and no loop.
-        names = attrs.fields_dict(Order)
-        return tuple(None if name == "_orders" else getattr(self, name) for name in names)
+        names, ours = attrs.fields_dict(Order), ("_orders", "_digest")
+        return tuple(None if name in ours else getattr(self, name) for name in names)
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         for name, value in zip(attrs.fields_dict(Order), state, strict=True):
             object.__setattr__(self, name, value)
+
+    @property
+    def waiting_on(self) -> _advice.WaitingOn | None:
+        """Whom the order waits for since its last change, and what can be done about it.
+
+        `None` where it has ended. See `WaitingOn`.
+        """
+        return _advice.waiting_on(self)
+
+    @property
+    def digest(self) -> NumberDigest | None:
+        """Which numbers it was created with, where this client created it; for the watcher."""
+        digest: NumberDigest | None = self._digest
+        return digest
+
+    def to_token(self) -> str:
+        """A small JSON text to go on waiting with, in another process or on another machine.
+
+        It holds a version and the order's ids, no state and no secret. See
+        `hosting_orders.from_token`.
+        """
+        return write_token(self)
 
     @property
     def _calls(self) -> OrderCalls:
@@ -467,7 +494,8 @@ class Order(Answered):
         Answers the order as it was then. Raises `OrderRejected` on REJECTED unless that is
         what was waited for, `WaitTimeout`, and what `hosting_orders.get` raises but for
         passing failures, which do not end a wait. Whatever ends it, cancelling included, the
-        order goes on at the service; safe to repeat (`GetHostingOrder`).
+        order goes on at the service, and `to_token()`, or the error's `token`, goes on waiting
+        for it; safe to repeat (`GetHostingOrder`). Many waits share lists instead.
         """
         return await self._calls.wait_for(self, state, timeout=timeout, on_update=on_update)
 
@@ -478,6 +506,12 @@ class Order(Answered):
     def numbers(self) -> Pages[OrderNumber]:
         """List the order's numbers and how far each is (`ListHostingOrderNumbers`)."""
         return self._calls.numbers(self.hosting_order_id)
+
+
+def digested(order: Order, digest: NumberDigest) -> Order:
+    """Let a fresh order know which numbers it was created with."""
+    object.__setattr__(order, "_digest", digest)
+    return order
 
 
 def bind(order: Order, orders: OrderCalls, order_id: str = "") -> Order:
@@ -510,3 +544,11 @@ class CallbackEvent(Answered):
     """A phone number or a hosting order's id."""
     status: EventStatus | None = None
     failure_code: FailureCode | None = None
+
+    @property
+    def failure(self) -> _advice.Failure | None:
+        """What went wrong, whether a retry can help, who has to act and what to do next.
+
+        `None` where the event reports no failure. See `Failure`.
+        """
+        return _advice.failure_of(self)

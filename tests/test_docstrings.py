@@ -20,6 +20,7 @@ from sinch_hosting.resources.qualified_numbers import QualifiedNumbers
 RESOURCES = (ImportedNumbers, QualifiedNumbers, HostingOrders, Callbacks)
 # Steps of other methods, which the resources call among themselves.
 BETWEEN_RESOURCES = {"create", "create_toll_free", "read_created", "wait_for", "wait_all"}
+SENDING_NOTHING = {"from_token", "to_token"}
 METHODS = {
     f"{cls.__name__}.{name}": method
     for cls in (*RESOURCES, Order)
@@ -29,7 +30,7 @@ METHODS = {
 CALLING = {
     name: method
     for name, method in METHODS.items()
-    if name.partition(".")[2] not in BETWEEN_RESOURCES
+    if name.partition(".")[2] not in BETWEEN_RESOURCES | SENDING_NOTHING
 }
 
 

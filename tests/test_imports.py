@@ -17,17 +17,19 @@ PACKAGE = "sinch_hosting"
 # From the bottom up. A module may import its own row and the rows before it.
 LAYERS: list[set[str]] = [
     {"_version", "errors"},
-    {"states", "_validators", "models"},
+    {"states", "_validators", "_advice", "_tokens", "models"},
     {"_phone_cells", "phone_files"},
     {
         *("_wire", "_operations", "_retry", "_paging", "_polling", "_bulk"),
         *("_requests", "_answers", "callbacks"),
         *("_chunks", "_window", "_tags", "_ledger", "_journal", "_settling", "_conflicts"),
         *("_jobs", "_run", "_plan", "_reconcile", "_many_numbers"),
+        *("_slots", "_bells", "_cadence", "_groups"),
     },
     {"_onboarding"},
     {"_auth"},
     {"_session"},
+    {"_rounds", "_followers", "_watching", "_waiting"},
     {"resources"},
     {"client"},
     {""},  # the package itself, whose names resolve lazily
@@ -37,7 +39,7 @@ LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 # Third parties that are imported in one place only; the sandbox is a program of its own.
 ONLY_IN = {
     "backoff": {"_retry"},
-    "aiohttp": {"_session"},
+    "aiohttp": {"_session", "callbacks"},  # the receiver's aiohttp.web, when it is used
     "aiolimiter": {"_session"},
     "cattrs": {"_wire"},
     "phonenumbers": {"_phone_cells"},

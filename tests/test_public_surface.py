@@ -197,7 +197,7 @@ def test_functions_for_callbacks_are_as_designed(function: Callable[..., Any]) -
 @pytest.mark.parametrize(
     ("policy", "keywords"),
     [
-        ("PollPolicy", {"initial", "factor", "maximum", "jitter"}),
+        ("PollPolicy", {"initial", "factor", "maximum", "jitter", "requests_per_minute"}),
         ("RetryPolicy", {"max_tries", "max_time", "initial", "maximum"}),
     ],
 )

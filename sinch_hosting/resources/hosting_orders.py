@@ -5,28 +5,39 @@ from __future__ import annotations
 import asyncio
 import builtins
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
-from functools import partial
 from typing import Literal, overload
 
 from .. import _validators as check
+from .. import _waiting
 from .._answers import ListedOrderNumbers, ListedOrders
+from .._cadence import NumberDigest
 from .._jobs import LedgerPath, OnUnknown
 from .._paging import Page, Pages
-from .._polling import PollPolicy, Wait
+from .._polling import PollPolicy
 from .._requests import ImportNumbers, TextEnable, TextEnableTollFree
 from .._session import Session
+from .._tokens import read_token
+from .._waiting import OrderUpdate
+from .._watching import Watcher
 from .._wire import encode
-from ..errors import DecodeError, OrderRejected, OutcomeUnknown, SinchHostingError
-from ..models import DirectLoa, Letter, Order, OrderNumber, OrderReport, ResellerLoa, bind
+from ..errors import DecodeError, OutcomeUnknown, SinchHostingError
+from ..models import (
+    DirectLoa,
+    Letter,
+    Order,
+    OrderNumber,
+    OrderReport,
+    ResellerLoa,
+    bind,
+    digested,
+)
 from ..states import (
-    REJECTED,
     OpenEnum,
     OrderState,
     OrderType,
     ProvisioningState,
-    has_reached,
     parse_state,
     parse_states,
 )
@@ -49,6 +60,7 @@ class HostingOrders(BulkOrders):
         self._session = session
         self._poll = poll
         self._import_limit = import_limit
+        self.watcher = Watcher(session, poll, self)
 
     # ---------------------------------------------------------- creating
 
@@ -275,7 +287,7 @@ class HostingOrders(BulkOrders):
         order = await self._session.request(operation, Order, body=encode(request))
         if not order.hosting_order_id:
             raise OutcomeUnknown(operation, _no_id(operation))
-        return bind(order, self)
+        return digested(bind(order, self), NumberDigest.of(request.numbers))
 
     async def read_created(self, operation: str, order_id: str) -> Order:
         """The order behind a fresh id, or as much of it as is known; for the resources."""
@@ -451,16 +463,9 @@ class HostingOrders(BulkOrders):
     ) -> Order:
         """What `order.wait_until(state)` does; see there."""
         wanted = parse_state(OrderState, state, "state")
-        return await Wait(
-            fetch=partial(self.get, order.hosting_order_id),
-            is_over=partial(_is_over, wanted),
-            what=f"order {order.hosting_order_id} in {wanted}",
-            policy=self._poll,
-            clock=self._session.clock,
-            sleep=self._session.sleep,
-            timeout=timeout,
-            on_update=on_update,
-        ).run(order)
+        return await _waiting.wait_until(
+            self.watcher, order, wanted, timeout=timeout, on_update=on_update
+        )
 
     @overload
     async def wait_all(
@@ -503,22 +508,41 @@ class HostingOrders(BulkOrders):
         to repeat.
         """
         wanted = parse_state(OrderState, state, "state")
-        check.optional(timeout, check.check_seconds, "timeout")
-        results = await asyncio.gather(
-            *(self.wait_for(order, wanted, timeout=timeout) for order in orders),
-            return_exceptions=True,
-        )
-        failed = [result for result in results if isinstance(result, BaseException)]
+        results = await _waiting.wait_all(self.watcher, [*orders], wanted, timeout=timeout)
+        failed = [result for result in results if isinstance(result, Exception)]
         if failed and not return_exceptions:
-            raise BaseExceptionGroup(f"{len(failed)} of {len(results)} orders", failed)
-        return results  # type: ignore[return-value]
+            raise ExceptionGroup(f"{len(failed)} of {len(results)} orders", failed)
+        return results
+
+    def watch(self, orders: Iterable[Order]) -> AsyncIterator[OrderUpdate]:
+        """Follow orders: `async for update in hosting_orders.watch(orders)`.
+
+        Args:
+            orders: the orders; changes are counted from these snapshots on.
+
+        Gives an `OrderUpdate` for every change of every order as it happens, and ends when all
+        are COMPLETED or REJECTED. An order that cannot be read any more, since it was deleted
+        for instance, gives an update with its `error`, and the others go on. Raises
+        `InvalidRequest` for an order without an id and `UsageError` on a closed client. Safe to
+        repeat (`ListHostingOrders`); where single orders take fewer requests, they are read so.
+        """
+        return _waiting.watch(self.watcher, [*orders])
+
+    def from_token(self, text: str) -> Order:
+        """The order that `order.to_token()` was made of, to go on waiting for it.
+
+        Args:
+            text: the token, from whatever process or machine.
+
+        Answers the order as far as the token knows it: its ids, in the state `UNSPECIFIED`;
+        `refresh()` and `wait_until()` read it. Raises `InvalidRequest` for a text that is no
+        token, has a version that this one cannot read, or belongs to another project. Sends
+        nothing.
+        """
+        ids = read_token(text, self._session.project_id)
+        kind = OrderType(ids.pop("type", OrderType.UNSPECIFIED))
+        return bind(Order(type=kind, **ids), self)  # type: ignore[arg-type]
 
 
 def _no_id(operation: str) -> DecodeError:
     return DecodeError(operation, path="hostingOrderId", reason="expected text, got none", body="")
-
-
-def _is_over(wanted: OrderState, order: Order) -> bool:
-    if order.state == REJECTED and wanted != REJECTED:
-        raise OrderRejected(order)
-    return has_reached(order.state, wanted)

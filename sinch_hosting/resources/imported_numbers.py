@@ -273,7 +273,7 @@ class ImportedNumbers:
         self, phone_number: str, link: SmsLink, timeout: float | None
     ) -> ImportedNumber:
         try:
-            await self._wait(phone_number, _is_free, "to be free", timeout).run()
+            await self._wait(phone_number, _is_free, "to be free", timeout)
             return await self.update(
                 phone_number,
                 service_plan_id=link.service_plan_id,
@@ -350,29 +350,30 @@ class ImportedNumbers:
         Answers the number. Raises `NumberFailed` where a provisioning failed, `WaitTimeout`,
         and what `get` raises but for passing failures. Safe to repeat (`GetImportedNumber`).
         """
-        return await self._wait(phone_number, _is_provisioned, "to be provisioned", timeout).run()
+        return await self._wait(phone_number, _is_provisioned, "to be provisioned", timeout)
 
-    def _wait(
+    async def _wait(
         self,
         phone_number: str,
         is_over: Callable[[ImportedNumber], bool],
         what: str,
         timeout: float | None,
-    ) -> Wait[ImportedNumber]:
+    ) -> ImportedNumber:
         check.check_phone_number(phone_number)
 
         def fetch() -> Awaitable[ImportedNumber]:
             return self.get(phone_number)
 
-        return Wait(
-            fetch=fetch,
-            is_over=is_over,
-            what=f"{phone_number} {what}",
-            policy=self._poll,
-            clock=self._session.clock,
-            sleep=self._session.sleep,
-            timeout=timeout,
-        )
+        with self._session.bells.bell(phone_number) as bell:
+            return await Wait(
+                fetch=fetch,
+                is_over=is_over,
+                what=f"{phone_number} {what}",
+                policy=self._poll,
+                clock=self._session.clock,
+                sleep=bell.rest,
+                timeout=timeout,
+            ).run()
 
 
 def _identify(phone_number: str) -> dict[str, str]:

@@ -300,15 +300,16 @@ class QualifiedNumbers:
         def is_over(number: QualifiedNumber) -> bool:
             return _is_over(number, wanted)
 
-        return await Wait(
-            fetch=fetch,
-            is_over=is_over,
-            what=f"{phone_number} in {' or '.join(state.name for state in wanted)}",
-            policy=self._poll,
-            clock=self._session.clock,
-            sleep=self._session.sleep,
-            timeout=timeout,
-        ).run()
+        with self._session.bells.bell(phone_number) as bell:
+            return await Wait(
+                fetch=fetch,
+                is_over=is_over,
+                what=f"{phone_number} in {' or '.join(state.name for state in wanted)}",
+                policy=self._poll,
+                clock=self._session.clock,
+                sleep=bell.rest,
+                timeout=timeout,
+            ).run()
 
 
 def _identify(phone_number: str) -> dict[str, str]:

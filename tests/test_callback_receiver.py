@@ -1,0 +1,327 @@
+"""The receiver: what it answers, what it drops, and whom it tells."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Awaitable
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from sinch_hosting import (
+    CallbackEvent,
+    CallbackReceiver,
+    ConfigurationError,
+    InvalidRequest,
+    RecentEvents,
+    UsageError,
+)
+from sinch_hosting.callbacks import SIGNATURE_HEADER, sign
+
+SECRET = "the-secret-not-to-be-seen"
+
+
+def body(event_id: str | None = "e1", **fields: Any) -> bytes:
+    """A callback's body."""
+    payload = {"eventId": event_id, "resourceId": "+12025550134", "status": "SUCCEEDED", **fields}
+    return json.dumps({k: v for k, v in payload.items() if v is not None}).encode()
+
+
+class Client:
+    """Stands in for a client that is told of events."""
+
+    def __init__(self) -> None:
+        self.events: list[CallbackEvent] = []
+
+    def notify(self, event: CallbackEvent) -> None:
+        """Note the event."""
+        self.events.append(event)
+
+
+@pytest.fixture
+def told() -> Client:
+    """The client that is told."""
+    return Client()
+
+
+@pytest.fixture
+async def receiver(told: Client) -> AsyncIterator[CallbackReceiver]:
+    """A receiver with one secret and a small limit."""
+    async with CallbackReceiver(SECRET, sinch=told, max_body=2000) as made:
+        yield made
+
+
+@pytest.fixture
+async def served(receiver: CallbackReceiver) -> AsyncIterator[str]:
+    """The receiver's sub-application and its handler on a real server."""
+    app = web.Application()
+    app.router.add_post("/plain", receiver.handle)
+    app.add_subapp("/sub", receiver.app())
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    await runner.cleanup()
+
+
+@pytest.mark.parametrize("path", ["/plain", "/sub", "/sub/", "/sub/below"])
+async def test_a_signed_event_is_answered_and_told(served: str, told: Client, path: str) -> None:
+    """Wherever it is mounted."""
+    raw = body()
+    headers = {SIGNATURE_HEADER: sign(raw, SECRET).upper()}
+    async with (
+        aiohttp.ClientSession() as http,
+        http.post(served + path, data=raw, headers=headers) as answer,
+    ):
+        assert (answer.status, await answer.text()) == (200, "ok")
+
+    assert [event.resource_id for event in told.events] == ["+12025550134"]
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "OPTIONS"])
+async def test_another_method_is_405(served: str, method: str) -> None:
+    """With the one that is allowed."""
+    async with (
+        aiohttp.ClientSession() as http,
+        http.request(method, served + "/sub/") as answer,
+    ):
+        assert (answer.status, answer.headers["Allow"]) == (405, "POST")
+
+
+async def test_a_body_too_large_is_413_announced_or_not(served: str, told: Client) -> None:
+    """It is not read to its end."""
+
+    async def endless() -> AsyncIterator[bytes]:
+        for _ in range(100):
+            yield b"x" * 1000
+
+    async with aiohttp.ClientSession() as http:
+        for data in (b"x" * 2001, endless()):
+            async with http.post(served + "/plain", data=data) as answer:
+                assert answer.status == 413
+    assert told.events == []
+
+
+async def test_a_body_that_cannot_be_read_is_400(served: str) -> None:
+    """Such as one that says it is compressed and is not."""
+    headers = {"Content-Encoding": "gzip", SIGNATURE_HEADER: "0" * 40}
+    async with (
+        aiohttp.ClientSession() as http,
+        http.post(served + "/plain", data=b"not gzip", headers=headers) as answer,
+    ):
+        assert answer.status == 400
+
+
+async def _first_line(served: str, sent: bytes) -> bytes:
+    """The status line that raw bytes are answered with."""
+    host, _, port = served.removeprefix("http://").partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(sent)
+    line = await reader.readline()
+    writer.close()
+    await writer.wait_closed()
+    return line
+
+
+async def test_a_body_that_does_not_come_is_408(
+    served: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody holds a connection for ever."""
+    monkeypatch.setattr("sinch_hosting.callbacks._BODY_TIMEOUT", 0.01)
+    head = b"POST /plain HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n"
+
+    assert b" 408 " in await _first_line(served, head + b"{")
+
+
+@pytest.mark.parametrize(
+    "signature",
+    [None, "", "0" * 40, "0" * 39, "g" * 40, "é" * 40, "\udce9" * 40, sign(body(), "other")],
+    ids=["missing", "empty", "wrong", "short", "no hex", "non-ascii", "raw bytes", "other secret"],
+)
+async def test_what_is_not_signed_is_401(
+    receiver: CallbackReceiver, told: Client, signature: str | None
+) -> None:
+    """Whatever the header holds."""
+    answer = await receiver.receive(body(), signature)
+
+    assert answer.status == 401
+    assert told.events == []
+
+
+async def test_a_header_of_raw_bytes_is_401_over_the_wire(served: str) -> None:
+    """aiohttp hands it on with surrogates."""
+    head = b"POST /plain HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nX-Sinch-Signature: "
+
+    status = await _first_line(served, head + b"\xe9" * 40 + b"\r\n\r\n{}")
+
+    assert status.split()[1] in (b"401", b"400")
+
+
+@pytest.mark.parametrize(
+    "raw", [b"", b"no json", b"[]", b"null", b"\xff\xfe", b"[" * 1900, b'{"timestamp": "soon"}']
+)
+async def test_what_is_signed_and_no_event_is_400(
+    receiver: CallbackReceiver, told: Client, raw: bytes
+) -> None:
+    """It is refused, not raised."""
+    answer = await receiver.receive(raw, sign(raw, SECRET))
+
+    assert answer.status == 400
+    assert told.events == []
+
+
+async def test_a_body_too_large_is_413_in_any_framework(receiver: CallbackReceiver) -> None:
+    """Before it is even verified."""
+    assert (await receiver.receive(b"x" * 2001, None)).status == 413
+
+
+async def test_an_event_that_came_before_is_answered_and_dropped(
+    receiver: CallbackReceiver, told: Client
+) -> None:
+    """By the signed id; an event without one cannot be told from another."""
+    for event_id in ("e1", "e1", "e2", None, None):
+        raw = body(event_id)
+        assert (await receiver.receive(raw, sign(raw, SECRET))).status == 200
+
+    assert [event.event_id for event in told.events] == ["e1", "e2", None, None]
+
+
+def test_the_memory_of_events_is_bounded() -> None:
+    """The oldest are forgotten first."""
+    seen = RecentEvents(limit=3)
+    fresh = [seen.add(event_id) for event_id in ("a", "b", "a", "c", "d", "a")]
+
+    assert fresh == [True, True, False, True, True, True]
+    assert len(seen) == 3
+    with pytest.raises(InvalidRequest):
+        RecentEvents(limit=0)
+
+
+async def test_a_store_may_be_asynchronous_and_may_fail(
+    told: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An event that nobody can look up counts as new: twice is better than never."""
+
+    class Store:
+        answers = iter([True, False, None])
+
+        def add(self, event_id: str) -> Awaitable[bool]:
+            async def look_up() -> bool:
+                answer = next(self.answers)
+                if answer is None:
+                    raise OSError("the database is away")
+                return answer
+
+            return look_up()
+
+    async with CallbackReceiver(SECRET, sinch=told, seen=Store()) as receiver:
+        for _ in range(3):
+            assert (await receiver.receive(body(), sign(body(), SECRET))).status == 200
+
+    assert len(told.events) == 2
+    assert "the store of events failed" in caplog.text
+
+
+async def test_handlers_work_outside_the_request(caplog: pytest.LogCaptureFixture) -> None:
+    """The answer does not wait for them, closing does; one that fails stops no other."""
+    done: list[str | None] = []
+    go = asyncio.Event()
+
+    async def slow(event: CallbackEvent) -> None:
+        await go.wait()
+        done.append(event.event_id)
+
+    receiver = CallbackReceiver([SECRET], handlers=[slow])
+
+    @receiver.handler
+    async def broken(event: CallbackEvent) -> None:
+        raise ZeroDivisionError
+
+    assert (await receiver.receive(body(), sign(body(), SECRET))).status == 200
+    assert done == []
+    go.set()
+    await receiver.aclose()
+
+    assert done == ["e1"]
+    assert "a handler failed for event e1" in caplog.text
+    assert (await receiver.receive(body("e2"), sign(body("e2"), SECRET))).status == 503
+
+
+async def test_too_many_that_wait_for_the_handlers_are_put_off_and_not_remembered(
+    told: Client,
+) -> None:
+    """The service delivers them again later."""
+    go = asyncio.Event()
+
+    async def slow(event: CallbackEvent) -> None:
+        await go.wait()
+
+    receiver = CallbackReceiver(
+        SECRET, handlers=[slow], sinch=told, max_pending=1, max_concurrency=1
+    )
+    first, second = body("e1"), body("e2")
+    assert (await receiver.receive(first, sign(first, SECRET))).status == 200
+    put_off = await receiver.receive(second, sign(second, SECRET))
+    assert (put_off.status, put_off.headers) == (503, {"Retry-After": "30"})
+    go.set()
+    while receiver._tasks:  # noqa: ASYNC110 - the handler's end
+        await asyncio.sleep(0)
+
+    assert (await receiver.receive(second, sign(second, SECRET))).text == "ok"
+    await receiver.aclose()
+
+
+async def test_secrets_rotate_while_it_runs(receiver: CallbackReceiver) -> None:
+    """Both are accepted for a while, then only the new one."""
+    old, new = sign(body(), SECRET), sign(body("e2"), "new")
+    receiver.secrets = ["new", SECRET]
+    assert (await receiver.receive(body(), old)).status == 200
+    assert (await receiver.receive(body("e2"), new)).status == 200
+    receiver.secrets = "new"
+    assert (await receiver.receive(body(), old)).status == 401
+    assert receiver.secrets == ("new",)
+
+
+@pytest.mark.parametrize("secrets", ["", [], ["", "x"], [None], None])
+def test_a_receiver_without_a_secret_is_refused(secrets: Any) -> None:
+    """An empty key would let anybody sign."""
+    with pytest.raises(ConfigurationError):
+        CallbackReceiver(secrets)
+
+
+async def test_a_client_that_is_closed_costs_no_event(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The handlers still get it."""
+    done: list[CallbackEvent] = []
+
+    class Closed:
+        def notify(self, event: CallbackEvent) -> None:
+            raise UsageError("closed")
+
+    async def note(event: CallbackEvent) -> None:
+        done.append(event)
+
+    async with CallbackReceiver(SECRET, sinch=Closed(), handlers=[note]) as receiver:
+        assert (await receiver.receive(body(), sign(body(), SECRET))).status == 200
+
+    assert len(done) == 1
+    assert "woke no wait" in caplog.text
+
+
+async def test_secrets_are_in_no_log_and_no_answer(
+    receiver: CallbackReceiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Refusals are logged, without the key and without the signature that would have fitted."""
+    raw = body()
+    with caplog.at_level(logging.DEBUG):
+        answers = [await receiver.receive(raw, "0" * 40), await receiver.receive(b"{", None)]
+
+    said = caplog.text + repr(answers) + repr(receiver)
+    assert "refused with 401" in said
+    assert SECRET not in said
+    assert sign(raw, SECRET) not in said
