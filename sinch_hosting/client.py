@@ -13,11 +13,6 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from ._auth import Secret
-from ._jobs import LedgerPath, OnUnknown
-from ._onboarding.begin import Client, LetterFor, OrderArguments, begin
-from ._onboarding.cases import VoiceCode
-from ._onboarding.flow import Onboarding
-from ._onboarding.records import NumberToOnboard
 from ._polling import PollPolicy
 from ._retry import RetryPolicy
 from ._session import (
@@ -41,6 +36,11 @@ if TYPE_CHECKING:
 
     import aiohttp
 
+    from ._jobs import LedgerPath, OnUnknown
+    from ._onboarding.begin import LetterFor
+    from ._onboarding.cases import VoiceCode
+    from ._onboarding.flow import Onboarding
+    from ._onboarding.records import NumberToOnboard
     from .models import CallbackEvent
 
 BASE_URL = "https://imported.numbers.api.sinch.com"
@@ -271,6 +271,9 @@ class SinchHosting:
         Answers an `Onboarding`: iterate over it for its steps, or `await .run()` for the report.
         Raises `InvalidRequest` at once. May be ended at any point and run again.
         """
+        # Few programs onboard, and all of them start.
+        from ._onboarding.begin import Client, OrderArguments, begin  # noqa: PLC0415
+
         arguments = OrderArguments(
             service_plan_id=service_plan_id,
             campaign_id=campaign_id,
