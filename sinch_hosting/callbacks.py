@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
-from attrs import field, frozen
+from attrs import field, fields, frozen
 
 from . import _wire
 from ._validators import check_whole
@@ -22,7 +22,6 @@ from .errors import (
     DecodeError,
     InvalidRequest,
     InvalidSignature,
-    SinchHostingError,
 )
 from .models import CallbackEvent
 
@@ -98,7 +97,26 @@ def parse(body: bytes, signature: str | None, secrets: str | Iterable[str]) -> C
     if not verify(body, signature, secrets):
         what = "is missing" if not signature else "does not fit the body"
         raise InvalidSignature(f"the {SIGNATURE_HEADER} header {what}")
-    return _wire.decode("EventsCallback", body, CallbackEvent, lambda text: text)
+    event = _wire.decode("EventsCallback", body, CallbackEvent, lambda text: text)
+    for attribute in fields(CallbackEvent):
+        value = getattr(event, attribute.name)
+        if isinstance(value, str) and not _is_whole(value):
+            raise DecodeError(
+                "EventsCallback",
+                path=attribute.name,
+                reason="expected text, got half a character",
+                body=body.decode("utf-8", "replace"),
+            )
+    return event
+
+
+def _is_whole(text: str) -> bool:
+    r"""Whether UTF-8 can hold it: JSON can spell half a character, such as `\ud800`."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 class SeenEvents(Protocol):
@@ -278,8 +296,9 @@ class CallbackReceiver:
         if self._sinch is not None:
             try:
                 self._sinch.notify(event)
-            except SinchHostingError as error:
-                _log.warning("a callback woke no wait: %s", error)
+            except Exception:
+                # The event is remembered by now: a 500 would only lose it to the handlers.
+                _log.exception("a callback woke no wait")
         for handler in self._handlers:
             task = asyncio.create_task(self._handle(handler, event))
             self._tasks.add(task)

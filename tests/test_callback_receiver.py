@@ -313,6 +313,35 @@ async def test_a_client_that_is_closed_costs_no_event(
     assert "woke no wait" in caplog.text
 
 
+async def test_a_client_that_breaks_costs_no_event(caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever it raises is logged: the answer is 200 and the handlers get the event."""
+    done: list[CallbackEvent] = []
+
+    class Broken:
+        def notify(self, event: CallbackEvent) -> None:
+            raise ZeroDivisionError
+
+    async def note(event: CallbackEvent) -> None:
+        done.append(event)
+
+    async with CallbackReceiver(SECRET, sinch=Broken(), handlers=[note]) as receiver:
+        assert (await receiver.receive(body(), sign(body(), SECRET))).status == 200
+
+    assert len(done) == 1
+    assert "ZeroDivisionError" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "name", ["eventId", "resourceId", "projectId", "resourceType", "eventType", "status"]
+)
+async def test_half_a_character_is_400(receiver: CallbackReceiver, told: Client, name: str) -> None:
+    """JSON can spell what UTF-8 cannot hold; no store and no handler sees it."""
+    raw = json.dumps({"eventId": "e1", "resourceId": "+12025550134", name: "+\ud800"}).encode()
+
+    assert (await receiver.receive(raw, sign(raw, SECRET))).status == 400
+    assert told.events == []
+
+
 async def test_secrets_are_in_no_log_and_no_answer(
     receiver: CallbackReceiver, caplog: pytest.LogCaptureFixture
 ) -> None:
