@@ -80,7 +80,7 @@ class NumberDigest:
         return cls(array("I", sorted(crc32(number.encode()) for number in numbers)))
 
     def __contains__(self, phone_number: str) -> bool:
-        wanted = crc32(phone_number.encode())
+        wanted = crc32(phone_number.encode("utf-8", "surrogatepass"))
         at = bisect_left(self._sums, wanted)
         return at < len(self._sums) and self._sums[at] == wanted
 
@@ -137,8 +137,12 @@ class Watched:
     def is_stale(self, seen: Order, from_list: bool) -> bool:
         """Whether this is how the order was before what is known already: lists lag."""
         known = self.order
+        if seen.state.is_terminal:
+            return False
         if known.updated_time and seen.updated_time and known.updated_time != seen.updated_time:
-            return seen.updated_time < known.updated_time
+            # Clocks of replicas differ: later in life is later, whatever time it bears.
+            is_later = known.state != seen.state and has_reached(seen.state, known.state)
+            return seen.updated_time < known.updated_time and not is_later
         return from_list and known.state != seen.state and has_reached(known.state, seen.state)
 
     def _rest(self, now: float, policy: PollPolicy) -> None:

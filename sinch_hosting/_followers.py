@@ -61,6 +61,11 @@ class Follower:
         if member is not None:
             self._watcher.drop(member, self)
 
+    @property
+    def has_more(self) -> bool:
+        """Whether there is something to hear yet, or may be."""
+        return bool(self.orders or self._news)
+
     async def news(self) -> list[News]:
         """What there is to hear, as soon as there is something; nothing once time is up."""
         while not self._news and not self.is_expired:

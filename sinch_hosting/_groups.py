@@ -180,6 +180,7 @@ class Walk:
     total: int | None = None
     is_given_up: bool = False
     _full_pages: int = 0
+    _empty_pages: int = 0
 
     def __attrs_post_init__(self) -> None:
         self.expected = self.group.length(self.state, self.now)
@@ -189,6 +190,7 @@ class Walk:
         self.total = total or self.total
         self.is_whole = is_last
         self._full_pages += not is_last
+        self._empty_pages += not items
         before = self.items if is_last else self.items + items
         self.group.learn_page_size(self._full_pages, before, items)
         self.items += items
@@ -202,7 +204,8 @@ class Walk:
         if left <= 0:
             # Longer than thought. As much again is the guess that costs at most twice the best.
             left = self.items + 1
-        self.is_given_up = self.group.pages(left) >= unfound
+        # Empty pages may go on for ever; each is a request that found nothing.
+        self.is_given_up = self.group.pages(left) + self._empty_pages >= unfound
         return not self.is_given_up
 
     def learn(self) -> None:

@@ -26,7 +26,7 @@ Sleep = Callable[[float], Awaitable[None]]
 _log = logging.getLogger("sinch_hosting")
 _PASSING = frozenset({500, 502, 503, 504})
 # One answer must not shut the client for good: with a wrong clock, a date may lie years ahead.
-_LONGEST_PAUSE = 3600.0
+LONGEST_PAUSE = 3600.0
 
 
 @frozen(kw_only=True)
@@ -179,7 +179,7 @@ def _pause(
     failure = failure_of(error)
     floor = error.retry_after if isinstance(error, errors.ApiError) else None
     if failure is Failure.TOO_MANY:
-        longest = max(_LONGEST_PAUSE, policy.maximum)
+        longest = max(LONGEST_PAUSE, policy.maximum)
         gate.shut(interval if floor is None else min(floor, longest))
     if failure not in SENT_AGAIN_AFTER[operation.kind] or (floor or 0) > policy.maximum:
         return None

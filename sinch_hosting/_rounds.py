@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Protocol
 
-from attrs import define
+from attrs import define, evolve
 
 from . import errors
 from ._answers import ListedOrders
@@ -16,6 +16,7 @@ from ._cadence import Budget, Watched
 from ._groups import Group, Walk
 from ._paging import Page
 from ._polling import PollPolicy, passes
+from ._retry import LONGEST_PAUSE
 from ._session import Session
 from .models import Order, OrderCalls, bind
 from .states import OrderState
@@ -64,6 +65,10 @@ class Asker:
                 return
             _log.info("orders are asked for singly, their list is refused: %s", error)
             group.refuse(now, maybe_size=isinstance(error, errors.BadRequest))
+        except Exception:
+            # One group's list that cannot even be asked for must not end the waits of others.
+            _log.exception("orders are asked for singly, their list cannot be read")
+            group.refuse(now, maybe_size=False)
         alone = [
             m for m in wanted.values() if m.order_id in missed or m.is_ripe(now, for_list=False)
         ]
@@ -178,10 +183,24 @@ class Asker:
                 self._put_off([member], error)
             else:
                 self._audience.ended(member, error)
+        except Exception as error:
+            _log.exception("order %r cannot be asked for", order_id)
+            broken = errors.SinchHostingError(f"order {order_id!r} cannot be asked for: {error!r}")
+            broken.__cause__ = error
+            self._audience.ended(member, broken)
         else:
-            self._take(member, bind(order, self._orders, order_id), from_list=False)
+            self._take_asked(member, order, order_id)
         finally:
             member.is_asked = False
+
+    def _take_asked(self, member: Watched, order: Order, order_id: str) -> None:
+        if order.state == OrderState.UNSPECIFIED != member.order.state:
+            self._put_off([member], _tells_nothing())
+            return
+        if order.hosting_order_id != order_id:
+            # It is known by the id that was asked for, however the service spells it.
+            order = evolve(order, hosting_order_id=order_id)
+        self._take(member, order, from_list=False)
 
     # --------------------------------------------------------------- outcomes
 
@@ -195,6 +214,7 @@ class Asker:
         """Go on later after an error that passes."""
         now, late = self._session.clock(), list(members)
         floor = (error.retry_after or 0.0) if isinstance(error, errors.ApiError) else 0.0
+        floor = min(floor, LONGEST_PAUSE)
         if isinstance(error, errors.RateLimited):
             self.not_before = max(self.not_before, now + floor)
         what = f"order {late[0].order_id}" if len(late) == 1 else f"{len(late)} orders"
@@ -202,3 +222,9 @@ class Asker:
         for member in late:
             member.fail(now, self._policy, floor)
             self._audience.looked(member, None)
+
+
+def _tells_nothing() -> errors.DecodeError:
+    return errors.DecodeError(
+        "GetHostingOrder", path="state", reason="expected a state, got none", body=""
+    )

@@ -18,6 +18,7 @@ from .models import Order
 from .states import REJECTED, OrderState, has_reached
 
 _log = logging.getLogger("sinch_hosting")
+_TOKENS_NOTED = 20
 OnUpdate = Callable[[Order], Awaitable[None] | None]
 
 
@@ -95,10 +96,30 @@ async def wait_all(
     """Wait for many orders; what became of each, in the order given."""
     latest = {order.hosting_order_id: order for order in orders}
     failed: dict[str, Exception] = {}
+    try:
+        await _wait_for_each(watcher, latest, failed, wanted, timeout)
+    except asyncio.CancelledError as cancelled:
+        going_on = [o.to_token() for o in latest.values() if not o.state.is_terminal]
+        for token in going_on[:_TOKENS_NOTED]:
+            cancelled.add_note(f"Go on with hosting_orders.from_token({token!r})")
+        _log.info("a wait for %d orders was cancelled; they go on", len(going_on))
+        raise
+    ids = [order.hosting_order_id for order in orders]
+    return [failed.get(order_id) or latest[order_id] for order_id in ids]
+
+
+async def _wait_for_each(
+    watcher: Watcher,
+    latest: dict[str, Order],
+    failed: dict[str, Exception],
+    wanted: OrderState,
+    timeout: float | None,
+) -> None:
+    orders = list(latest.values())
     async with watcher.follow(orders, timeout) as follower:
-        for order in latest.values():
+        for order in orders:
             _settle(order, wanted, failed, follower.leave)
-        while follower.orders and not follower.is_expired:
+        while follower.has_more and not follower.is_expired:
             for news in await _news(follower, latest):
                 order_id = news.order.hosting_order_id
                 latest[order_id] = news.order
@@ -109,8 +130,6 @@ async def wait_all(
                     _settle(news.order, wanted, failed, follower.leave)
         for order_id in follower.orders:
             failed[order_id] = _timed_out(latest[order_id], wanted, timeout)
-    ids = [order.hosting_order_id for order in orders]
-    return [failed.get(order_id) or latest[order_id] for order_id in ids]
 
 
 def _settle(
@@ -146,7 +165,7 @@ async def watch(watcher: Watcher, orders: Sequence[Order]) -> AsyncIterator[Orde
         for order in orders:
             if order.state.is_terminal:
                 follower.leave(order.hosting_order_id)
-        while follower.orders:
+        while follower.has_more:
             for news in await follower.news():
                 if news.order.state.is_terminal:
                     follower.leave(news.order.hosting_order_id)

@@ -28,6 +28,7 @@ from .states import OrderState
 _GRACE = 1.0
 """Seconds that the last look of a wait may take once the time of the wait has run out."""
 _LONGEST_REST = 3600.0
+_DEADLINES_KEPT = 64
 
 
 @define(eq=False)
@@ -75,10 +76,17 @@ class Watcher:
         follower = Follower(self, {}, ends)
         for order in wanted:
             self._add(order, follower, now)
-        if ends is not None:
+        if ends is not None and wanted:
+            self._forget_deadlines()
             heapq.heappush(self._deadlines, (ends, next(self._count), follower))
         self._start()
         return follower
+
+    def _forget_deadlines(self) -> None:
+        """Drop the deadlines of waits that are over, once they are most of those kept."""
+        if len(self._deadlines) > 2 * len(self._members) + _DEADLINES_KEPT:
+            self._deadlines = [entry for entry in self._deadlines if entry[2].orders]
+            heapq.heapify(self._deadlines)
 
     def _add(self, order: Order, follower: Follower, now: float) -> None:
         order_id = order.hosting_order_id

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import itertools
 import logging
 import weakref
 from collections import Counter
@@ -33,6 +34,7 @@ from sinch_hosting import (
     UsageError,
     WaitTimeout,
 )
+from sinch_hosting.models import bind
 from sinch_hosting.sandbox import PROFILES, Sandbox
 
 LISTS, GETS = "ListHostingOrders", "GetHostingOrder"
@@ -924,3 +926,146 @@ async def test_what_goes_wrong_is_logged_once_a_round(
     said = [r.getMessage() for r in caplog.records if "goes on" in r.getMessage()]
     assert len(said) == 1
     assert "order o0" in said[0]
+
+
+# ------------------------------------------------------------ hostile answers
+
+
+async def test_a_later_state_is_believed_whatever_time_it_bears(service: Any, client: Any) -> None:
+    """Clocks of replicas differ: COMPLETED ends a wait though it claims to be older."""
+    service.on("GET", "/hostingOrders", {})
+    times = {"IN_PROGRESS": "2026-01-05T10:00:01Z", "COMPLETED": "2026-01-05T10:00:00.999Z"}
+    answers = [{**_order("o0", state), "updatedTime": time} for state, time in times.items()]
+    service.on("GET", "/hostingOrders/o0", *answers)
+
+    done = await client.hosting_orders.from_token(_orders(1)[0].to_token()).wait_until(COMPLETED)
+
+    assert done.state == COMPLETED
+    assert watchers() == []
+
+
+async def test_an_order_is_known_by_the_id_that_was_asked_for(service: Any, client: Any) -> None:
+    """A service that spells an id otherwise neither hangs a wait nor leaves it behind."""
+    service.on("GET", "/hostingOrders", {})
+    service.on("GET", "/hostingOrders/o0", _order("O0", "COMPLETED"))
+    order = client.hosting_orders.from_token(_orders(1)[0].to_token())
+
+    (done,) = await client.hosting_orders.wait_all([order], COMPLETED)
+
+    assert (done.hosting_order_id, done.state) == ("o0", COMPLETED)
+    assert watchers() == []
+    assert client.hosting_orders.watcher._members == {}
+
+
+async def test_what_cannot_be_asked_for_ends_its_own_wait_alone(service: Any, client: Any) -> None:
+    """A list that cannot be written into an address is no other order's matter."""
+    service.on("GET", "/hostingOrders", {})
+    service.on("GET", "/hostingOrders/o0", _order("o0"), _order("o0", "COMPLETED"))
+    for name in ("a", "b"):
+        service.on("GET", f"/hostingOrders/{name}", _order(name), _order(name, "COMPLETED"))
+    orders = client.hosting_orders
+    strange = [
+        bind(
+            Order(
+                hosting_order_id=name,
+                type=OrderType.IMPORT,
+                service_plan_id="\ud800",
+                campaign_id="c",
+            ),
+            orders,
+        )
+        for name in ("a", "b")
+    ]
+    plain = orders.from_token(_orders(1)[0].to_token())
+
+    done = await asyncio.gather(orders.wait_all(strange, COMPLETED), plain.wait_until(COMPLETED))
+
+    assert done[1].state == COMPLETED
+    assert [o.state for o in done[0]] == [COMPLETED, COMPLETED]
+
+
+async def test_endless_empty_pages_starve_nobody(service: Any, client: Any) -> None:
+    """A list that finds nothing page after page is left for single orders."""
+    tokens = itertools.count()
+    service.on(
+        "GET",
+        "/hostingOrders",
+        lambda _: {"hostingOrders": [], "nextPageToken": f"t{next(tokens)}"},
+    )
+    for n in range(2):
+        service.on("GET", f"/hostingOrders/o{n}", _order(f"o{n}", "COMPLETED"))
+
+    done = await client.hosting_orders.wait_all(
+        [client.hosting_orders.from_token(o.to_token()) for o in _orders(2)], COMPLETED
+    )
+
+    assert [o.state for o in done] == [COMPLETED, COMPLETED]
+    assert next(tokens) < 50
+
+
+async def test_watch_tells_the_last_news_to_a_slow_reader(service: Any, client: Any) -> None:
+    """What happened while the reader was busy is told, the end of the last order included."""
+    service.on("GET", "/hostingOrders", {})
+    service.on("GET", "/hostingOrders/o0", _order("o0", "COMPLETED"))
+    service.on("GET", "/hostingOrders/o1", _order("o1"), 404)
+    orders = [client.hosting_orders.from_token(o.to_token()) for o in _orders(2)]
+    heard: list[Any] = []
+
+    async for update in client.hosting_orders.watch(orders):
+        heard.append(update)
+        for _ in range(200):
+            await asyncio.sleep(0)
+
+    assert isinstance(heard[-1].error, NotFound)
+    assert any(update.order.state == COMPLETED for update in heard)
+
+
+async def test_no_retry_after_silences_the_watcher_for_years(service: Any, client: Any) -> None:
+    """A pause is an hour at most, in the watcher as in every call."""
+    service.on("GET", "/hostingOrders", {})
+    refused = (429, {}, {"Retry-After": "99999999999"})
+    service.on("GET", "/hostingOrders/o0", refused, _order("o0", "COMPLETED"))
+    clock = client.hosting_orders.watcher._session.clock
+    began = clock()
+
+    await client.hosting_orders.from_token(_orders(1)[0].to_token()).wait_until(COMPLETED)
+
+    assert 3600 <= clock() - began < 8000
+
+
+async def test_an_answer_without_a_state_erases_nothing(service: Any, client: Any) -> None:
+    """It tells nothing: the order stays as it was known, and is looked at again."""
+    service.on("GET", "/hostingOrders", {})
+    service.on("GET", "/hostingOrders/o0", _order("o0"), {}, _order("o0", "COMPLETED"))
+    seen: list[str] = []
+    order = client.hosting_orders.from_token(_orders(1)[0].to_token())
+
+    await order.wait_until(COMPLETED, on_update=lambda update: seen.append(update.state))
+
+    assert seen == ["IN_PROGRESS", "COMPLETED"]
+
+
+async def test_cancelling_a_wait_for_many_leaves_their_tokens(make_world: Any) -> None:
+    """Whoever is cancelled can go on elsewhere, with each order that goes on."""
+    world = await make_world("manual")
+    orders = await world.orders(3)
+    wait = asyncio.create_task(world.sinch.hosting_orders.wait_all(orders, COMPLETED))
+    await world.until(lambda: world.polls().total() > 0)
+
+    wait.cancel()
+    with pytest.raises(asyncio.CancelledError) as cancelled:
+        await wait
+
+    assert len(cancelled.value.__notes__) == 3
+
+
+async def test_deadlines_of_waits_that_are_over_are_not_kept(make_world: Any) -> None:
+    """A thousand short waits with long time-outs beside a long one leave no heap behind."""
+    world = await make_world("immediate")
+    orders = await world.orders(1)
+    held = asyncio.create_task(world.sinch.hosting_orders.wait_all(orders, "IN_PROGRESS"))
+    for _ in range(300):
+        await world.sinch.hosting_orders.wait_all([], COMPLETED, timeout=9)
+    await held
+
+    assert len(world.sinch.hosting_orders.watcher._deadlines) < 100
