@@ -11,12 +11,12 @@ import inspect
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from attrs import field, fields, frozen
 
 from . import _wire
-from ._validators import check_whole
+from ._validators import check_seconds, check_whole
 from .errors import (
     ConfigurationError,
     DecodeError,
@@ -43,6 +43,8 @@ __all__ = [
 SIGNATURE_HEADER = "X-Sinch-Signature"
 _HEX_DIGITS = 40
 _BODY_TIMEOUT = 10.0
+_STORE_TIMEOUT = 2.0
+_CANCEL_TIMEOUT = 1.0
 _log = logging.getLogger("sinch_hosting")
 
 Handler = Callable[[CallbackEvent], Awaitable[None]]
@@ -182,8 +184,8 @@ class CallbackReceiver:
         handlers: async functions that take a `CallbackEvent`; `handler` adds further ones.
         seen: what remembers the events that came before; the last 10,000 by default.
         max_body: bytes that a body may have.
-        max_pending: events that may wait for the handlers; beyond it the answer is 503, and the
-            service delivers the event again later.
+        max_pending: events that may wait for the store or the handlers, however many handlers
+            each has; beyond it the answer is 503, and the service delivers the event again later.
         max_concurrency: handlers at work at once.
 
     Raises `ConfigurationError` where there is no secret, or an empty one.
@@ -208,7 +210,12 @@ class CallbackReceiver:
         self._max_pending = check_whole(max_pending, "max_pending")
         self._slots = asyncio.Semaphore(check_whole(max_concurrency, "max_concurrency"))
         self._tasks: set[asyncio.Task[None]] = set()
+        self._closers: set[asyncio.Task[Any]] = set()
+        self._receiving = 0
+        self._handling = 0
+        self._moved = asyncio.Event()
         self._is_closed = False
+        self._is_over = False
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -236,11 +243,48 @@ class CallbackReceiver:
     ) -> None:
         await self.aclose()
 
-    async def aclose(self) -> None:
-        """Let the handlers finish what came, and take nothing any more (503). Safe to repeat."""
+    async def aclose(self, timeout: float = 10.0) -> None:
+        """Let the handlers finish what came, and take nothing any more (503). Safe to repeat.
+
+        Args:
+            timeout: seconds that the handlers have; those still at work then are cancelled.
+
+        No handler starts after it. A handler may call it: then it waits for the others only.
+        """
+        limit = check_seconds(timeout, "timeout")
         self._is_closed = True
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+        me = asyncio.current_task()
+        if me in self._tasks:
+            self._closers.add(me)
+            self._move()  # another handler that closes waits for this one no more
+        try:
+            async with asyncio.timeout(limit):
+                while self._receiving or self._others(me):
+                    await self._moved.wait()
+        except TimeoutError:
+            self._is_over = True
+            await self._cancel(self._others(me))
+        finally:
+            if me is not None:
+                self._closers.discard(me)
+
+    def _others(self, me: asyncio.Task[Any] | None) -> set[asyncio.Task[None]]:
+        """The handlers to wait for: two of them that close do not wait for each other."""
+        return self._tasks - self._closers if me in self._closers else {*self._tasks}
+
+    async def _cancel(self, tasks: set[asyncio.Task[None]]) -> None:
+        _log.warning("closing cancels %d handlers that did not end in time", len(tasks))
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            _, stubborn = await asyncio.wait(tasks, timeout=_CANCEL_TIMEOUT)
+            if stubborn:
+                _log.error("%d handlers did not end when they were cancelled", len(stubborn))
+
+    def _move(self) -> None:
+        """Wake those that close, to look again at what is under way."""
+        self._moved.set()
+        self._moved.clear()
 
     def handler(self, handler: Handler) -> Handler:
         """Add a handler; usable as a decorator.
@@ -271,13 +315,27 @@ class CallbackReceiver:
             return self._refuse(401, str(error))
         except DecodeError:
             return self._refuse(400, "the body is no event")
-        if self._is_closed or len(self._tasks) >= self._max_pending:
-            _log.warning("a callback is put off: too many wait for the handlers, or it is closed")
-            return CallbackResponse(503, "try again later", {"Retry-After": "30"})
-        if event.event_id and not await self._is_new(event.event_id):
-            return CallbackResponse(200, "came before")
-        self._pass_on(event)
+        return await self._take(event)
+
+    async def _take(self, event: CallbackEvent) -> CallbackResponse:
+        # What is with the store has its place already: once remembered, it cannot be put off.
+        if self._is_closed or self._receiving + self._handling >= self._max_pending:
+            return self._put_off()
+        self._receiving += 1
+        try:
+            if event.event_id and not await self._is_new(event.event_id):
+                return CallbackResponse(200, "came before")
+            if self._is_over:
+                return self._put_off()
+            self._pass_on(event)
+        finally:
+            self._receiving -= 1
+            self._move()
         return CallbackResponse(200, "ok")
+
+    def _put_off(self) -> CallbackResponse:
+        _log.warning("a callback is put off: too many wait for the handlers, or it is closed")
+        return CallbackResponse(503, "try again later", {"Retry-After": "30"})
 
     def _refuse(self, status: int, why: str) -> CallbackResponse:
         _log.warning("a callback is refused with %d: %s", status, why)
@@ -299,10 +357,20 @@ class CallbackReceiver:
             except Exception:
                 # The event is remembered by now: a 500 would only lose it to the handlers.
                 _log.exception("a callback woke no wait")
-        for handler in self._handlers:
-            task = asyncio.create_task(self._handle(handler, event))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        tasks = {asyncio.create_task(self._handle(handler, event)) for handler in self._handlers}
+        if not tasks:
+            return
+        self._handling += 1
+        self._tasks |= tasks
+
+        def end(task: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            tasks.discard(task)
+            self._handling -= not tasks
+            self._move()
+
+        for task in [*tasks]:
+            task.add_done_callback(end)
 
     async def _handle(self, handler: Handler, event: CallbackEvent) -> None:
         async with self._slots:

@@ -251,6 +251,94 @@ async def test_handlers_work_outside_the_request(caplog: pytest.LogCaptureFixtur
     assert (await receiver.receive(body("e2"), sign(body("e2"), SECRET))).status == 503
 
 
+async def test_handlers_may_close_the_receiver() -> None:
+    """Neither waits for itself nor for another that closes; closing from outside waits for all."""
+    done: list[str | None] = []
+
+    async def close(event: CallbackEvent) -> None:
+        await receiver.aclose()
+        done.append(event.event_id)
+
+    receiver = CallbackReceiver(SECRET, handlers=[close, close])
+    async with asyncio.timeout(2):
+        await receiver.receive(body(), sign(body(), SECRET))
+        await receiver.aclose()
+
+    assert done == ["e1", "e1"]
+
+
+async def test_a_handler_that_never_ends_is_cancelled_at_closing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Closing awaits its end, though not for ever: one may refuse to be cancelled."""
+    monkeypatch.setattr("sinch_hosting.callbacks._CANCEL_TIMEOUT", 0.01)
+    ended: list[str] = []
+    go = asyncio.Event()
+
+    async def endless(event: CallbackEvent) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            ended.append("endless")
+
+    async def stubborn(event: CallbackEvent) -> None:
+        while not go.is_set():
+            try:
+                await go.wait()
+            except asyncio.CancelledError:
+                continue
+
+    receiver = CallbackReceiver(SECRET, handlers=[endless, stubborn])
+    await receiver.receive(body(), sign(body(), SECRET))
+    await receiver.aclose(timeout=0.01)
+
+    assert ended == ["endless"]
+    assert "cancels 2 handlers" in caplog.text
+    assert "1 handlers did not end" in caplog.text
+    go.set()
+    await receiver.aclose()
+    with pytest.raises(InvalidRequest, match="timeout"):
+        await receiver.aclose(timeout=-1)
+
+
+class SlowStore:
+    """A store that answers when it is let go."""
+
+    def __init__(self) -> None:
+        self.go = asyncio.Event()
+
+    async def add(self, event_id: str) -> bool:
+        """Every event is new, later."""
+        await self.go.wait()
+        return True
+
+
+async def test_closing_awaits_what_is_with_the_store() -> None:
+    """Its handlers are through when `aclose` returns; after its time limit none starts."""
+    done: list[str | None] = []
+
+    async def note(event: CallbackEvent) -> None:
+        await asyncio.sleep(0)
+        done.append(event.event_id)
+
+    for timeout, status, through in ((5.0, 200, ["e1"]), (0.01, 503, [])):
+        done.clear()
+        store = SlowStore()
+        receiver = CallbackReceiver(SECRET, handlers=[note], seen=store)
+        taken = asyncio.create_task(receiver.receive(body(), sign(body(), SECRET)))
+        await asyncio.sleep(0)
+        closing = asyncio.create_task(receiver.aclose(timeout))
+        await asyncio.sleep(0.03)
+        assert closing.done() == (timeout < 1)
+        store.go.set()
+        await closing
+        assert done == through
+        assert (await taken).status == status
+        await asyncio.sleep(0.01)
+        assert done == through
+
+
 async def test_too_many_that_wait_for_the_handlers_are_put_off_and_not_remembered(
     told: Client,
 ) -> None:
