@@ -125,7 +125,10 @@ class SeenEvents(Protocol):
     """Remembers which events came before; write one over a database to share it."""
 
     def add(self, event_id: str) -> bool | Awaitable[bool]:
-        """Remember an event in one step; whether it is new. It may answer an awaitable."""
+        """Remember an event in one step; whether it is new. It may answer an awaitable.
+
+        One that fails, or takes longer than two seconds, makes the event count as new.
+        """
         ...
 
 
@@ -297,7 +300,9 @@ class CallbackReceiver:
 
     # ------------------------------------------------------------ receiving
 
-    async def receive(self, body: bytes, signature: str | None) -> CallbackResponse:
+    async def receive(
+        self, body: bytes | bytearray | memoryview, signature: str | None
+    ) -> CallbackResponse:
         """Take in a callback from any web framework.
 
         Args:
@@ -307,10 +312,14 @@ class CallbackReceiver:
         Answers what to respond with; raises nothing because of what came. Safe to repeat: an
         event that came before is answered 200 and passed on to nobody.
         """
-        if len(body) > self._max_body:
+        try:
+            raw = body if isinstance(body, bytes) else memoryview(body).tobytes()
+        except (TypeError, ValueError):  # text or nothing at all, a view that was released
+            return self._refuse(400, "the body is no bytes")
+        if len(raw) > self._max_body:
             return self._refuse(413, "the body is too large")
         try:
-            event = parse(body, signature, self._secrets)
+            event = parse(raw, signature, self._secrets)
         except InvalidSignature as error:
             return self._refuse(401, str(error))
         except DecodeError:
@@ -343,8 +352,9 @@ class CallbackReceiver:
 
     async def _is_new(self, event_id: str) -> bool:
         try:
-            answer = self._seen.add(event_id)
-            return await answer if inspect.isawaitable(answer) else answer
+            async with asyncio.timeout(_STORE_TIMEOUT):
+                answer = self._seen.add(event_id)
+                return await answer if inspect.isawaitable(answer) else answer
         except Exception:
             # Twice is better than never: the service promises at least once, too.
             _log.exception("the store of events failed; the event counts as new")

@@ -339,6 +339,53 @@ async def test_closing_awaits_what_is_with_the_store() -> None:
         assert done == through
 
 
+async def test_a_store_that_never_answers_makes_events_new(
+    told: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """After its time limit; what is with it counts for `max_pending`, before it is remembered."""
+    monkeypatch.setattr("sinch_hosting.callbacks._STORE_TIMEOUT", 0.02)
+    async with CallbackReceiver(SECRET, sinch=told, seen=SlowStore(), max_pending=2) as receiver:
+        raws = [body(f"e{number}") for number in range(3)]
+        answers = await asyncio.gather(*(receiver.receive(raw, sign(raw, SECRET)) for raw in raws))
+        again = await receiver.receive(raws[2], sign(raws[2], SECRET))
+
+    assert [answer.status for answer in (*answers, again)] == [200, 200, 503, 200]
+    assert [event.event_id for event in told.events] == ["e0", "e1", "e2"]
+    assert "the store of events failed" in caplog.text
+
+
+async def test_any_bytes_are_a_body_and_nothing_else_is(receiver: CallbackReceiver) -> None:
+    """Frameworks hand over views and arrays, too; text has lost what was signed."""
+    released = memoryview(b"")
+    released.release()
+    raw = body()
+    signature = sign(raw, SECRET)
+    bodies: list[Any] = [bytearray(raw), memoryview(raw), raw.decode(), None, 7, released]
+    statuses = [(await receiver.receive(given, signature)).status for given in bodies]
+
+    assert statuses == [200, 200, 400, 400, 400, 400]
+
+
+async def test_events_wait_not_handlers() -> None:
+    """`max_pending` counts an event once, however many handlers it has, till all are through."""
+    go = asyncio.Event()
+
+    async def slow(event: CallbackEvent) -> None:
+        await go.wait()
+
+    async def fast(event: CallbackEvent) -> None:
+        pass
+
+    async with CallbackReceiver(SECRET, handlers=[slow, slow, fast], max_pending=2) as receiver:
+        statuses = []
+        for raw in (body("e1"), body("e2"), body("e3")):
+            statuses.append((await receiver.receive(raw, sign(raw, SECRET))).status)
+            await asyncio.sleep(0)
+        go.set()
+
+    assert statuses == [200, 200, 503]
+
+
 async def test_too_many_that_wait_for_the_handlers_are_put_off_and_not_remembered(
     told: Client,
 ) -> None:
