@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ._validators import check_identifier
+from ._validators import check_any_text, check_identifier, check_text
 from .errors import InvalidRequest
 from .states import OrderType
 
@@ -34,12 +34,17 @@ def read_token(text: str, project_id: str) -> dict[str, str]:
     if unfit:
         raise _refused(text, f"must be a token: its {unfit[0]} is no text")
     check_identifier(ids.get("hosting_order_id"), "hosting_order_id")
+    for name in ("project_id", "type"):
+        if name in ids:  # a type that only a later version knows is fine: orders have such, too
+            check_text(ids[name], name)
+    for name in ("service_plan_id", "campaign_id"):
+        check_any_text(ids.get(name, ""), name)  # an order may be linked to none
     if ids.get("project_id", project_id) != project_id:
         raise _refused(text, f"belongs to project {ids['project_id']}, not to the client's")
     return {name: ids[name] for name in _FIELDS if name in ids}
 
 
-def _parse(text: object) -> dict[str, str]:
+def _parse(text: object) -> dict[str, Any]:
     if not isinstance(text, str) or len(text) > _LONGEST:
         raise _refused(text, f"must be a token's text, at most {_LONGEST} characters")
     try:
@@ -48,7 +53,8 @@ def _parse(text: object) -> dict[str, str]:
         ids = None
     if not isinstance(ids, dict) or ids.get("kind") != _KIND:
         raise _refused(text, "must be what order.to_token() gave")
-    if ids.get("version") != VERSION:
+    version = ids.get("version")
+    if type(version) is not int or version != VERSION:  # True and 1.0 equal 1
         raise _refused(text, f"has a version that this one ({VERSION}) cannot read")
     return ids
 

@@ -59,6 +59,9 @@ def _but(**changes: object) -> str:
         (_but(kind="number"), "to_token"),
         (_but(version=2), "version"),
         (_but(version="1"), "version"),
+        (_but(version=True), "version"),
+        (_but(version=1.0), "version"),
+        (_but(version=None), "version"),
         (_but(project_id="project-2"), "project-2"),
         (_but(hosting_order_id=""), "not empty"),
         (_but(hosting_order_id="../../token"), "path"),
@@ -70,6 +73,29 @@ def test_what_is_no_token_of_this_project_is_refused(text: str, says: str) -> No
     """With the rule that it breaks, before anything could be asked with it."""
     with pytest.raises(InvalidRequest, match=says):
         read_token(text, "project-1")
+
+
+@pytest.mark.parametrize(
+    "name", ["project_id", "hosting_order_id", "type", "service_plan_id", "campaign_id"]
+)
+@pytest.mark.parametrize("value", ["a\ud800", "a\nb", "a\x00", "\x7f", " ", None, 1, True, [], {}])
+def test_every_field_is_checked(name: str, value: object) -> None:
+    """Nothing gets in that could not be sent, or that is no text."""
+    with pytest.raises(InvalidRequest, match=name) as caught:
+        read_token(_but(**{name: value}), "project-1")
+    str(caught.value).encode()
+
+
+def test_a_type_has_a_name() -> None:
+    """It may be one that only a later version knows; a token without one is fine."""
+    with pytest.raises(InvalidRequest, match="type"):
+        read_token(_but(type=""), "project-1")
+    order = Order(hosting_order_id="o1", type=OrderType("PORT"), campaign_id="")
+    assert read_token(write_token(order), "project-1") == {
+        "hosting_order_id": "o1",
+        "type": "PORT",
+        "campaign_id": "",
+    }
 
 
 @given(st.text(max_size=200))
