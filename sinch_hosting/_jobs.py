@@ -190,7 +190,7 @@ def decide(
         return Send()
     if entry.outcome in (CREATED, ADOPTED) and entry.order_id:
         return Recall(entry)
-    if entry.outcome == FAILED:
+    if entry.outcome == FAILED and not entry.is_open:
         return Send(attempt)
     return Send(attempt, again=True) if options.may_resend(work, entry.sends) else Hold(entry)
 

@@ -44,6 +44,8 @@ class Entry:
     """How often the attempt was sent without learning what became of it."""
     outcome: str | None = None
     """`None` while it is in flight."""
+    is_resent: bool = False
+    """Whether it was sent before, and what became of that was never learnt."""
     order_id: str | None = None
     left_out: tuple[tuple[str, str], ...] = ()
     """The numbers of the chunk that were not sent, with reasons."""
@@ -53,7 +55,8 @@ class Entry:
     @property
     def is_open(self) -> bool:
         """Whether there may be an order that nobody has seen."""
-        return self.outcome in (None, UNKNOWN)
+        # A refusal of the second send tells nothing of the first.
+        return self.outcome in (None, UNKNOWN) or (self.outcome == FAILED and self.is_resent)
 
 
 @define
@@ -213,7 +216,12 @@ class Ledger:
         if record["event"] == "run":
             known = self.jobs.get(job)
             self.jobs[job] = JobEntries(record, {} if known is None else known.chunks)
-        elif job in self.jobs and record["event"] in ("sending", "answered"):
+        elif record["event"] in ("sending", "answered"):
+            if job not in self.jobs:
+                raise LedgerError(
+                    f"{self.path} is damaged: it tells of job {job!r} before its beginning. What "
+                    "was in flight cannot be told; restore the file from a copy"
+                )
             chunks = self.jobs[job].chunks
             chunk = int(record["chunk"])
             chunks[chunk] = _next_entry(chunks.get(chunk), record)
@@ -261,13 +269,15 @@ def _next_entry(before: Entry | None, record: Mapping[str, Any]) -> Entry:
             )
         order_id = record.get("order_id", same.order_id)
         return evolve(same, outcome=str(record["outcome"]), order_id=order_id)
+    is_resent = same is not None and same.is_open
     return Entry(
         chunk=int(record["chunk"]),
         attempt=int(record["attempt"]),
         tag=str(record["tag"]),
+        is_resent=is_resent,
         count=int(record["count"]),
         sent=str(record["sent"]),
-        sends=same.sends + 1 if same is not None and same.is_open else 1,
+        sends=same.sends + 1 if same is not None and is_resent else 1,
         left_out=_pairs(record.get("left_out", ())),
         listed=tuple(record.get("listed", ())),
     )

@@ -222,7 +222,9 @@ class Run:
         """The outcome for an order that was there already; a REJECTED one is a failure."""
         if duplicates:
             _log.error("tag %s is on further orders, too: %s", parcel.tag, duplicates)
-        self._succeeded = self._tags_come_back = True
+        self._succeeded = True
+        # An order that the ledger knows by its id proves nothing of tags.
+        self._tags_come_back = self._tags_come_back or tag_of(order) is not None
         if order.state != OrderState.REJECTED:
             return parcel.outcome(order, adopted=True, duplicates=duplicates)
         rejected = OrderRejected(order)

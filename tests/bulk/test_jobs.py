@@ -343,3 +343,16 @@ def test_failed_chunks_are_records() -> None:
     error = RuntimeError("x")
     assert FailedChunk(numbers=("+1",), error=error).error is error
     assert not BlanketLoa().mails_a_letter
+
+
+async def test_a_rerun_stops_as_well_where_tags_do_not_come_back(rig: Rig, tmp_path: Path) -> None:
+    """An order that the ledger knows by its id proves nothing of tags."""
+    rig.sandbox.faults.add("forget_display_name")
+    listed, ledger = numbers(15), tmp_path / "ledger"
+    await rig.text_enable(listed, job="mute", ledger=ledger)
+    assert rig.creates() == 1
+
+    again = await rig.text_enable(listed, job="mute", ledger=ledger)
+
+    assert any(isinstance(chunk.error, RunStopped) for chunk in again.failed)
+    assert rig.creates() <= 2

@@ -327,3 +327,16 @@ async def test_a_ledger_without_a_job_is_refused(rig: Rig, ledger: Path) -> None
     with pytest.raises(InvalidRequest, match="goes with job"):
         await rig.text_enable(numbers(3), ledger=ledger)
     assert not ledger.exists()
+
+
+async def test_a_ledger_without_its_beginning_is_refused(rig: Rig, ledger: Path) -> None:
+    """What was in flight cannot be told from it, so nothing is sent."""
+    rig.sandbox.faults.add("drop_before", operation="writes", count=1)
+    await rig.text_enable(numbers(5), job="cut", ledger=ledger)
+    ledger.write_text("".join(ledger.read_text().splitlines(keepends=True)[1:]))
+    before = rig.creates()
+
+    with pytest.raises(LedgerError, match="before its beginning"):
+        await rig.text_enable(numbers(5), job="cut", ledger=ledger)
+
+    assert rig.creates() == before

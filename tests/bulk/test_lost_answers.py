@@ -214,3 +214,20 @@ async def test_a_create_committed_long_after_its_sender_died(rig: Rig) -> None:
     assert first.display_name == late.display_name
     assert len(result.duplicates) == 1
     assert rig.creates() == 2
+
+
+async def test_a_refused_second_send_tells_nothing_of_the_first(rig: Rig, ledger: Path) -> None:
+    """What was held stays held when a resend was refused: the first letter may be out."""
+    listed = numbers(5)
+    rig.sandbox.faults.add("drop_after", operation="writes", count=1)
+    rig.sandbox.faults.add("lag", operation="ListHostingOrders", seconds=1_000_000)
+    first = await rig.text_enable(listed, job="once", ledger=ledger)
+    assert len(first.unknown) == 1
+    rig.sandbox.faults.add("error_before", operation="writes", status=403, count=1)
+    second = await rig.text_enable(listed, job="once", ledger=ledger, on_unknown="resend")
+    assert len(second.failed) == 1
+
+    third = await rig.text_enable(listed, job="once", ledger=ledger)
+
+    assert len(third.unknown) == 1
+    assert rig.held() == dict.fromkeys(listed, 1)
