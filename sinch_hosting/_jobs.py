@@ -15,15 +15,18 @@ from attrs import frozen
 from . import _validators as check
 from ._bulk import Place
 from ._chunks import Chunk, HeldChunks, SkippedNumber
+from ._entries import ADOPTED, CREATED, FAILED, Entry
 from ._journal import (
     Journal,
     OrdersAtService,
     Tagged,
-    check_unchanged,
+    check_arguments,
+    check_numbers,
     differing_arguments,
     job_changed,
 )
-from ._ledger import ADOPTED, CREATED, FAILED, Entry, Ledger
+from ._ledger import Ledger
+from ._retry import Witness
 from ._tags import Meaning, Tag, check_job, numbers_digest, parse_tag
 from ._wire import encode
 from .errors import InvalidRequest
@@ -44,7 +47,7 @@ class Work:
     """The contract's name of it."""
     request: Callable[..., Any]
     """Builds and checks a request from `numbers` and `display_name`."""
-    create: Callable[[Any], Awaitable[Order]]
+    create: Callable[[Any, Witness | None], Awaitable[Order]]
     place: Place
     size: int
     """Numbers in a chunk."""
@@ -221,6 +224,8 @@ class Job:
         self._ledger: Ledger | None = None
         self._owns_ledger = not isinstance(options.ledger, Ledger)
         self._highest = -1
+        self.requests_to_read = 0
+        """How many requests a run needs to read the lists."""
 
     @property
     def tags_come_back(self) -> bool:
@@ -235,9 +240,10 @@ class Job:
         if isinstance(self.options.ledger, Ledger):
             self._ledger = self.options.ledger
         elif self.options.ledger is not None:
-            self._ledger = await Ledger.open(self.options.ledger)
+            self._ledger = await Ledger.open(self.options.ledger, read_only=not to_send)
         knows_job = self._compare_run()
         await self._read_journal(settle=to_send, knows_job=knows_job)
+        self._compare_tags()
         self._highest = max([*self.journal.chunks(), *self._entries()], default=-1)
         if to_send and self._ledger is not None:
             await self._begin(self._ledger)
@@ -264,6 +270,11 @@ class Job:
         """What the ledger says of a chunk."""
         return self._entries().get(index)
 
+    def knows(self, chunk: Chunk, tagged: Tagged) -> bool:
+        """Whether the ledger knows the order of a chunk, its numbers compared."""
+        entry = self.entry(chunk.index)
+        return entry is not None and entry.order_id == tagged.order.hosting_order_id
+
     def _compare_run(self) -> bool:
         """Whether the ledger knows the job; raises `JobChanged` where it knows another."""
         known = self._ledger.jobs.get(self.options.job) if self._ledger is not None else None
@@ -273,21 +284,37 @@ class Job:
             arguments=dict(known.run.get("arguments") or {}), letter=str(known.run.get("letter"))
         )
         differing = before.differs_from(self.meaning)
-        if self.options.retry_rejected and "loa" in differing:
+        letter_is_fine = self.options.retry_rejected or self.meaning.letter in known.letters
+        if letter_is_fine and "loa" in differing:
             differing.remove("loa")
         if differing:
             raise job_changed(self.options.job, f"the arguments ({', '.join(differing)})")
         return True
+
+    def _compare_tags(self) -> None:
+        """Raise `JobChanged` where the orders that are there were made with other arguments."""
+        ours = self.tag(Chunk(index=0, numbers=()), 1)
+        sample = self.work.sample()
+        tagged = [one for index in self.journal.chunks() for one in self.journal.of_chunk(index)]
+        for one in tagged:
+            check_arguments(one.tag, ours, differing_arguments(one.order, sample))
+        # Rejected orders may have been opened anew with another letter: each of them is known.
+        letters = {one.tag.letter for one in tagged}
+        if letters and ours.letter not in letters and not self.options.retry_rejected:
+            raise job_changed(self.options.job, "the letter (loa)")
 
     async def _read_journal(self, *, settle: bool, knows_job: bool) -> None:
         in_flight = any(entry.is_open for entry in self._entries().values())
         if not self.work.place.is_certain and not in_flight:
             return  # the lists would prove nothing, and the ledger knows all
         await self.journal.read()
+        self.requests_to_read = self.journal.requests
         # A ledger that knows the job tells what was in flight; one that does not tells nothing.
-        if settle and (in_flight or not knows_job):
-            await self._sleep(self.options.settle)
-            await self.journal.read()
+        if in_flight or not knows_job:
+            self.requests_to_read *= 2
+            if settle:
+                await self._sleep(self.options.settle)
+                await self.journal.read()
 
     async def _begin(self, ledger: Ledger) -> None:
         place = self.work.place
@@ -316,23 +343,11 @@ class Job:
 
     def _check(self, chunk: Chunk) -> None:
         for tagged in self.journal.of_chunk(chunk.index):
-            check_unchanged(
-                tagged.tag,
-                chunk,
-                self.meaning,
-                differing=differing_arguments(tagged.order, self.work.sample()),
-                other_letter_is_fine=self.options.retry_rejected,
-            )
+            check_numbers(tagged.tag, self.tag(chunk, tagged.tag.attempt))
         entry = self.entry(chunk.index)
         tag = parse_tag(entry.tag) if entry is not None else None
         if tag is not None:
-            check_unchanged(
-                tag,
-                chunk,
-                self.meaning,
-                differing=(),
-                other_letter_is_fine=self.options.retry_rejected,
-            )
+            check_numbers(tag, self.tag(chunk, tag.attempt))
 
     async def verified(self, chunks: AsyncIterator[Chunk]) -> AsyncGenerator[Chunk, None]:
         """The chunks, those that would create an order only once all known ones were compared.

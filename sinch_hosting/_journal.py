@@ -11,7 +11,7 @@ from attrs import frozen
 from ._bulk import Place
 from ._chunks import Chunk
 from ._paging import Pages
-from ._tags import Meaning, Tag, tag_of
+from ._tags import Tag, tag_of
 from .errors import JobChanged
 from .models import Order, OrderNumber, OrderReport
 from .states import OrderState, OrderType
@@ -24,7 +24,7 @@ LIFE = (
     OrderState.COMPLETED,
     OrderState.REJECTED,
 )
-_PAGE_SIZE = 1000
+PAGE_SIZE = 1000
 
 
 class OrdersAtService(Protocol):
@@ -80,6 +80,8 @@ class Journal:
         self._place = place
         self._job = job
         self._by_chunk: dict[int, dict[str, Tagged]] = {}
+        self.requests = 0
+        """How many pages of lists were asked for so far."""
         self._running: asyncio.Task[None] | None = None
         self._next: asyncio.Task[None] | None = None
 
@@ -108,15 +110,17 @@ class Journal:
             type=self._place.type,
             service_plan_id=self._place.service_plan_id,
             campaign_id=self._place.campaign_id,
-            page_size=_PAGE_SIZE,
+            page_size=PAGE_SIZE,
         )
         torn: Order | None = None
-        async for order in pages:
-            tag = tag_of(order)
-            if tag is not None and tag.job == self._job:
-                self.add(Tagged(tag, order))
-            elif (order.display_name or "").startswith(f"{self._job}/"):
-                torn = order
+        async for page in pages.pages():
+            self.requests += 1
+            for order in page.items:
+                tag = tag_of(order)
+                if tag is not None and tag.job == self._job:
+                    self.add(Tagged(tag, order))
+                elif (order.display_name or "").startswith(f"{self._job}/"):
+                    torn = order
         if torn is not None:
             raise _not_a_tag(self._job, torn)
 
@@ -176,7 +180,7 @@ async def missing_numbers(
     """
     asked = set(chunk.numbers)
     while True:
-        held = {n.phone_number async for n in orders.numbers(order_id, page_size=_PAGE_SIZE)}
+        held = {n.phone_number async for n in orders.numbers(order_id, page_size=PAGE_SIZE)}
         if foreign := sorted(held - asked):
             raise NumbersDiffer(f"{len(foreign)} numbers such as {foreign[0]}")
         if held == asked:
@@ -188,29 +192,21 @@ async def missing_numbers(
             return [number for number in chunk.numbers if number not in held] if held else []
 
 
-def check_unchanged(
-    tag: Tag,
-    chunk: Chunk,
-    meaning: Meaning,
-    *,
-    differing: Sequence[str],
-    other_letter_is_fine: bool,
-) -> None:
-    """Raise `JobChanged` where an earlier run had other numbers or arguments for this chunk.
+def check_numbers(tag: Tag, ours: Tag) -> None:
+    """Raise `JobChanged` where an earlier run had other numbers for a chunk."""
+    if tag.numbers != ours.numbers:
+        what = f"the numbers of chunk {tag.chunk} (or how many come after it); tag {tag}"
+        raise job_changed(tag.job, what)
+
+
+def check_arguments(tag: Tag, ours: Tag, differing: Sequence[str]) -> None:
+    """Raise `JobChanged` where an earlier run had other arguments, the letter apart.
 
     `differing` names arguments that are known to differ, for the message.
     """
-    ours = meaning.tag(tag.job, chunk.index, tag.attempt, chunk.numbers, is_last=chunk.is_last)
-    what: list[str] = []
-    if tag.numbers != ours.numbers:
-        what.append(f"the numbers of chunk {chunk.index} (or how many come after it)")
     if tag.arguments != ours.arguments:
-        named = [name for name in differing if name != "loa"]
-        what.append(f"the arguments ({', '.join(named) or 'which, the tags do not tell'})")
-    if tag.letter != ours.letter and not other_letter_is_fine:
-        what.append("the letter (loa)")
-    if what:
-        raise job_changed(tag.job, f"{' and '.join(what)}; tag {tag}")
+        named = ", ".join(differing) or "which, the tags do not tell"
+        raise job_changed(tag.job, f"the arguments ({named}); tag {tag}")
 
 
 def job_changed(job: str, what: str) -> JobChanged:

@@ -11,13 +11,14 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
+from weakref import WeakSet
 
-from attrs import define, evolve, field, frozen
-
+from ._entries import FAILED, Damaged, Entry, JobEntries, record_of, take_in
 from .errors import LedgerError, LedgerLocked
 
 if sys.platform == "win32":  # pragma: no cover
@@ -26,46 +27,9 @@ else:
     import fcntl
 
 _log = logging.getLogger("sinch_hosting")
-CREATED, ADOPTED, FAILED, UNKNOWN = "created", "adopted", "failed", "unknown"
-
-
-@frozen(kw_only=True)
-class Entry:
-    """What the ledger says of a chunk's last attempt."""
-
-    chunk: int
-    attempt: int
-    tag: str
-    count: int = 0
-    """How many numbers were sent."""
-    sent: str = ""
-    """A digest of them."""
-    sends: int = 1
-    """How often the attempt was sent without learning what became of it."""
-    outcome: str | None = None
-    """`None` while it is in flight."""
-    is_resent: bool = False
-    """Whether it was sent before, and what became of that was never learnt."""
-    order_id: str | None = None
-    left_out: tuple[tuple[str, str], ...] = ()
-    """The numbers of the chunk that were not sent, with reasons."""
-    listed: tuple[str, ...] = ()
-    """The numbers that were sent, where the run noted them."""
-
-    @property
-    def is_open(self) -> bool:
-        """Whether there may be an order that nobody has seen."""
-        # A refusal of the second send tells nothing of the first.
-        return self.outcome in (None, UNKNOWN) or (self.outcome == FAILED and self.is_resent)
-
-
-@define
-class JobEntries:
-    """What the ledger says of one job."""
-
-    run: Mapping[str, Any]
-    """The record with which its last run began."""
-    chunks: dict[int, Entry] = field(factory=dict)
+_BEGINNING = b'{"at":'
+# In so many turns of its loop a run that was broken off has begun to close its ledger.
+_TURNS = 200
 
 
 class Ledger:
@@ -73,6 +37,8 @@ class Ledger:
 
     Use `await Ledger.open(path)`. Several jobs may share a ledger, one process at a time.
     """
+
+    _open: ClassVar[WeakSet[Ledger]] = WeakSet()
 
     def __init__(self, path: Path, now: Callable[[], datetime]) -> None:
         self.path = path
@@ -82,6 +48,9 @@ class Ledger:
         self._torn = False
         self._written = self._durable = 0
         self._syncing: asyncio.Task[None] | None = None
+        self._loop = asyncio.get_running_loop()
+        self._is_closing = False
+        self._closed = asyncio.Event()
 
     @classmethod
     async def open(
@@ -89,15 +58,18 @@ class Ledger:
         path: str | os.PathLike[str],
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        read_only: bool = False,
     ) -> Ledger:
         """Open or create the ledger, lock it, and read what it holds.
 
-        Raises `LedgerLocked` where another run holds it, `LedgerError` where it cannot be read
-        or written, or is something else.
+        With `read_only` it is neither created nor locked; one that is not there is empty. Raises
+        `LedgerLocked` where another run holds it, `LedgerError` where it cannot be read or
+        written, is damaged, or is something else.
         """
         ledger = cls(Path(path), now)
         try:
-            ledger._acquire()
+            if not read_only:
+                await ledger._acquire()
             await asyncio.to_thread(ledger._replay)
         except BaseException:
             ledger._release()
@@ -106,29 +78,33 @@ class Ledger:
 
     async def close(self) -> None:
         """Let go of the lock. Safe to repeat."""
+        self._is_closing = True
         if self._syncing is not None:
             await asyncio.wait([self._syncing])
         self._release()
 
     async def begin(self, job: str, **about: Any) -> None:
         """Note that a run of a job begins."""
-        await self._write({"event": "run", "job": job, **about})
+        self._append({"event": "run", "job": job, **about})
+        await self._synced(self._written)
 
     async def sending(self, job: str, entry: Entry, **about: Any) -> None:
-        """Note that a create is about to be sent; durable when this returns."""
-        await self._write(
-            {
-                "event": "sending",
-                "job": job,
-                "chunk": entry.chunk,
-                "attempt": entry.attempt,
-                "tag": entry.tag,
-                "count": entry.count,
-                "sent": entry.sent,
-                "left_out": [list(pair) for pair in entry.left_out],
-                **about,
-            }
-        )
+        """Note that a create is about to be sent; durable when this returns.
+
+        Where this raises, for instance because it is cancelled, the create must not be sent,
+        and the ledger says so as far as it can still be written.
+        """
+        self._check_place()
+        left_out = [list(pair) for pair in entry.left_out]
+        about = {"count": entry.count, "sent": entry.sent, "left_out": left_out, **about}
+        self._append({**_about("sending", job, entry), **about})
+        try:
+            await self._synced(self._written)
+        except BaseException as error:
+            unsent = {"outcome": FAILED, "error": f"not sent: {type(error).__name__}"}
+            with suppress(LedgerError):
+                self._append({**_about("answered", job, entry), **unsent})
+            raise
 
     async def answered(
         self,
@@ -140,24 +116,20 @@ class Ledger:
         error: BaseException | None = None,
     ) -> None:
         """Note what became of a create; durable when this returns."""
-        record = {
-            "event": "answered",
-            "job": job,
-            "chunk": entry.chunk,
-            "attempt": entry.attempt,
-            "tag": entry.tag,
-            "outcome": outcome,
-        }
+        record = {**_about("answered", job, entry), "outcome": outcome}
         if order_id:
             record["order_id"] = order_id
         if error is not None:
             record["error"] = f"{type(error).__name__}: {error}"
-        await self._write(record)
+        self._append(record)
+        await self._synced(self._written)
 
     # ------------------------------------------------------------- writing
 
-    async def _write(self, record: dict[str, Any]) -> None:
+    def _append(self, record: dict[str, Any]) -> None:
         record = {"at": self._now().isoformat(timespec="milliseconds"), **record}
+        if self._torn:
+            record["after_torn"] = True
         line = json.dumps(record, separators=(",", ":")).encode() + b"\n"
         if self._torn:
             line = b"\n" + line
@@ -168,9 +140,8 @@ class Ledger:
         self._torn = written < len(line)
         if self._torn:
             raise LedgerError(f"{self.path} cannot be written: no room for a whole line")
-        self._note(record)
+        take_in(self.jobs, record)
         self._written += 1
-        await self._synced(self._written)
 
     async def _synced(self, line: int) -> None:
         """Wait until a line is on the disk; lines that are written meanwhile share one sync."""
@@ -189,102 +160,122 @@ class Ledger:
         finally:
             self._syncing = None
 
+    def _check_place(self) -> None:
+        """Refuse to go on with a file that is at its path no more: another run may hold that."""
+        try:
+            is_there = os.path.samestat(os.stat(self.path), os.fstat(self._fd))
+        except OSError:
+            is_there = False
+        if not is_there:
+            raise LedgerError(
+                f"{self.path} was moved, deleted or replaced while this run held it; nothing "
+                "more is sent. Put it back and run the job again"
+            )
+
     # ------------------------------------------------------------- reading
 
     def _replay(self) -> None:
-        """Read the lines; those that are torn are passed over."""
-        records = torn = 0
+        """Read the lines; one that a dying process cut is passed over."""
         try:
             with self.path.open("rb") as file:
-                for number, line in enumerate(file, 1):
-                    self._torn = not line.endswith(b"\n")
-                    record = _record(line)
-                    if record is None:
-                        torn += 1
-                        _log.warning("%s: line %d is torn and passed over", self.path, number)
-                    else:
-                        records += 1
-                        self._note(record)
-        except (OSError, KeyError, TypeError, ValueError) as error:
-            raise LedgerError(f"{self.path} cannot be read: {error!r}") from error
-        if torn and not records and not (torn == 1 and self._torn):
-            raise LedgerError(f"{self.path} is no ledger: not one of its lines is a record")
+                self._take_in(file)
+        except FileNotFoundError:
+            return  # only where it is not to be created
+        except OSError as error:
+            raise LedgerError(f"{self.path} cannot be read: {error}") from error
 
-    def _note(self, record: Mapping[str, Any]) -> None:
-        """Take a record into what is known; one of a later version may hold other events."""
-        job = str(record["job"])
-        if record["event"] == "run":
-            known = self.jobs.get(job)
-            self.jobs[job] = JobEntries(record, {} if known is None else known.chunks)
-        elif record["event"] in ("sending", "answered"):
-            if job not in self.jobs:
-                raise LedgerError(
-                    f"{self.path} is damaged: it tells of job {job!r} before its beginning. What "
-                    "was in flight cannot be told; restore the file from a copy"
-                )
-            chunks = self.jobs[job].chunks
-            chunk = int(record["chunk"])
-            chunks[chunk] = _next_entry(chunks.get(chunk), record)
+    def _take_in(self, lines: Iterable[bytes]) -> None:
+        torn: int | None = None
+        line = b"\n"
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            record = record_of(line)
+            if record is None:
+                torn = torn or number
+                if not _begins_as_ours(line):
+                    raise self._damaged(number, "it is no record")
+                _log.warning("%s: line %d is torn and passed over", self.path, number)
+                continue
+            if torn is not None and not record.get("after_torn"):
+                raise self._damaged(torn, "it is no whole record")
+            torn = None
+            try:
+                take_in(self.jobs, record)
+            except Damaged as reason:
+                raise self._damaged(number, str(reason)) from None
+        self._torn = torn is not None or not line.endswith(b"\n")
+
+    def _damaged(self, number: int, reason: str) -> LedgerError:
+        what = "is damaged" if self.jobs else "is no ledger, or a damaged one"
+        return LedgerError(
+            f"{self.path} {what}: line {number}: {reason}. What was in flight cannot be told from "
+            "it; restore the file from a copy"
+        )
 
     # ---------------------------------------------------------------- lock
 
-    def _acquire(self) -> None:
+    async def _acquire(self) -> None:
+        """Open the file and lock it; a run in this loop that is just ending is waited for."""
         is_new = not self.path.exists()
-        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT
         try:
-            self._fd = os.open(self.path, flags, 0o600)
+            self._fd = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
             if is_new:
                 _sync_folder(self.path.parent)
         except OSError as error:
             raise LedgerError(f"{self.path} cannot be opened: {error}") from error
+        while not self._try_lock():
+            await self._until_closed()
+        self._open.add(self)
+
+    def _try_lock(self) -> bool:
         try:
             _lock(self._fd)
-        except OSError as error:
-            raise LedgerLocked(
-                f"{self.path} is held by another run; wait for it, or end it, before this one"
-            ) from error
+        except OSError:
+            return False
+        return True
+
+    async def _until_closed(self) -> None:
+        """Wait for whoever holds the lock, if it is about to let go; else `LedgerLocked`."""
+        mine = os.fstat(self._fd)
+        for turn in range(_TURNS):
+            holder = next((one for one in self._open if one.holds(mine)), None)
+            if holder is None and turn:
+                return
+            if holder is None or holder._loop is not self._loop:
+                break
+            if holder._is_closing:
+                await holder._closed.wait()
+                return
+            await asyncio.sleep(0)
+        raise LedgerLocked(
+            f"{self.path} is held by another run; wait for it, or end it, before this one"
+        )
+
+    def holds(self, file: os.stat_result) -> bool:
+        """Whether this ledger has that file open."""
+        return self._fd >= 0 and os.path.samestat(file, os.fstat(self._fd))
 
     def _release(self) -> None:
         fd, self._fd = self._fd, -1
         if fd >= 0:
             os.close(fd)
+        self._open.discard(self)
+        self._closed.set()
 
 
-def _record(line: bytes) -> dict[str, Any] | None:
-    try:
-        record = json.loads(line)
-    except ValueError:
-        return None
-    is_record = isinstance(record, dict) and {"event", "job"} <= record.keys()
-    return record if is_record else None
+def _about(event: str, job: str, entry: Entry) -> dict[str, Any]:
+    return {
+        "event": event,
+        "job": job,
+        "chunk": entry.chunk,
+        "attempt": entry.attempt,
+        "tag": entry.tag,
+    }
 
 
-def _next_entry(before: Entry | None, record: Mapping[str, Any]) -> Entry:
-    """The entry of a chunk after a further record."""
-    same = before if before is not None and before.tag == record["tag"] else None
-    if record["event"] == "answered":
-        if same is None:  # adopted without having been sent from here
-            same = Entry(
-                chunk=int(record["chunk"]), attempt=int(record["attempt"]), tag=str(record["tag"])
-            )
-        order_id = record.get("order_id", same.order_id)
-        return evolve(same, outcome=str(record["outcome"]), order_id=order_id)
-    is_resent = same is not None and same.is_open
-    return Entry(
-        chunk=int(record["chunk"]),
-        attempt=int(record["attempt"]),
-        tag=str(record["tag"]),
-        is_resent=is_resent,
-        count=int(record["count"]),
-        sent=str(record["sent"]),
-        sends=same.sends + 1 if same is not None and is_resent else 1,
-        left_out=_pairs(record.get("left_out", ())),
-        listed=tuple(record.get("listed", ())),
-    )
-
-
-def _pairs(listed: Iterable[Iterable[str]]) -> tuple[tuple[str, str], ...]:
-    return tuple((number, reason) for number, reason in listed)
+def _begins_as_ours(line: bytes) -> bool:
+    return line.startswith(_BEGINNING) or _BEGINNING.startswith(line.strip())
 
 
 def _sync_folder(folder: Path) -> None:

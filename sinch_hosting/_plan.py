@@ -11,7 +11,7 @@ from attrs import field, frozen
 
 from ._chunks import Chunk, Numbers, SkippedNumber, chunks_of
 from ._jobs import Adopt, Decision, Hold, Job, JobOptions, Recall, Send, Work
-from ._journal import OrdersAtService
+from ._journal import PAGE_SIZE, OrdersAtService
 from ._retry import Sleep
 
 TMO_LIMIT = 49
@@ -45,16 +45,13 @@ class BulkPlan:
     orders: tuple[PlannedOrder, ...]
     skipped: tuple[SkippedNumber, ...] = field(repr=lambda s: f"<{len(s)} numbers>")
     warnings: tuple[str, ...] = ()
+    requests: int = 0
+    """Requests at least: the lists that a job reads first, and what each order takes."""
 
     @property
     def creates(self) -> int:
         """Orders that would be created."""
         return sum(order.creates for order in self.orders)
-
-    @property
-    def requests(self) -> int:
-        """Requests at least: one a create, one a look at an order that is there."""
-        return sum(order.action != "hold" for order in self.orders)
 
     @property
     def letters(self) -> Mapping[str, int]:
@@ -77,6 +74,7 @@ async def plan_of(
     """
     planned: list[PlannedOrder] = []
     skipped: list[SkippedNumber] = []
+    requests = 0
     chunks = chunks_of(numbers, work.size, look_ahead=options is not None)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(aclosing(chunks))
@@ -85,19 +83,33 @@ async def plan_of(
             job = Job(work, options, orders, sleep)
             stack.push_async_callback(job.close)
             await job.open(to_send=False)
+            requests = job.requests_to_read
             chunks = await stack.enter_async_context(aclosing(job.verified(chunks)))
         async for chunk in chunks:
             skipped += chunk.skipped
             if chunk.numbers:
-                planned.append(_planned(work, job, chunk))
+                decision: Decision = Send() if job is None else job.decision(chunk)
+                planned.append(_planned(work, job, chunk, decision))
+                requests += _requests(job, chunk, decision)
     planned.sort(key=lambda order: order.index)
     return BulkPlan(
-        orders=tuple(planned), skipped=tuple(skipped), warnings=_warnings(work, options, planned)
+        orders=tuple(planned),
+        skipped=tuple(skipped),
+        warnings=_warnings(work, options, planned),
+        requests=requests,
     )
 
 
-def _planned(work: Work, job: Job | None, chunk: Chunk) -> PlannedOrder:
-    decision: Decision = Send() if job is None else job.decision(chunk)
+def _requests(job: Job | None, chunk: Chunk, decision: Decision) -> int:
+    """How many requests a run makes at least for a chunk."""
+    if isinstance(decision, Hold):
+        return 0
+    if job is None or not isinstance(decision, Adopt):
+        return 1
+    return 0 if job.knows(chunk, decision.tagged) else -(-len(chunk.numbers) // PAGE_SIZE)
+
+
+def _planned(work: Work, job: Job | None, chunk: Chunk, decision: Decision) -> PlannedOrder:
     action: Literal["create", "create again", "adopt", "hold"] = "adopt"
     tag = order_id = None
     if isinstance(decision, Send):

@@ -16,8 +16,9 @@ from ._bulk import (
     result_of,
 )
 from ._chunks import SkippedNumber
+from ._entries import ADOPTED, Entry
 from ._journal import Journal, OrdersAtService, Tagged
-from ._ledger import ADOPTED, Entry, Ledger
+from ._ledger import Ledger
 from ._retry import Sleep
 from ._tags import Tag, numbers_digest, parse_tag
 from .errors import InvalidRequest, OrderRejected, OutcomeUnknown, SinchHostingError

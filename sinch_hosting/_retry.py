@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Iterator
 from itertools import count
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import backoff
 from attrs import field, frozen
@@ -84,6 +84,21 @@ def leaves_open(error: BaseException) -> bool:
         case errors.ServerError() | errors.DecodeError():
             return True
     return False
+
+
+class Witness(Protocol):
+    """Told when a request leaves for the service, and when that is known to have changed nothing.
+
+    Between the two nobody knows: that is what a ledger has to hold.
+    """
+
+    async def leaves(self) -> None:
+        """It is about to be sent; where this raises, it is not."""
+        ...
+
+    async def came_to_nothing(self, error: errors.SinchHostingError) -> None:
+        """It was refused, or never arrived; it may yet be sent again."""
+        ...
 
 
 class Gate:

@@ -8,14 +8,15 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from typing import Any, Protocol
 
-from attrs import define, evolve, frozen
+from attrs import define, evolve
 
-from ._bulk import LEFT_OUT, ChunkOutcome, FailedChunk, UnknownChunk
+from ._bulk import LEFT_OUT, ChunkOutcome, UnknownChunk
 from ._chunks import Chunk, Numbers, SkippedNumber, chunks_of
 from ._conflicts import kind_of_refusal, to_leave_out
+from ._entries import ADOPTED, CREATED, UNKNOWN, Entry
 from ._jobs import Adopt, Hold, Job, JobOptions, Recall, Send, Work
 from ._journal import NumbersDiffer, OrdersAtService, Tagged, missing_numbers
-from ._ledger import ADOPTED, CREATED, FAILED, UNKNOWN, Entry
+from ._parcels import Flight, Parcel
 from ._retry import Clock, Sleep, growing
 from ._settling import look_for
 from ._tags import Tag, tag_of
@@ -24,6 +25,7 @@ from .errors import (
     ApiError,
     AuthenticationFailed,
     JobChanged,
+    LedgerError,
     OrderRejected,
     OutcomeUnknown,
     PermissionDenied,
@@ -51,40 +53,6 @@ class SessionLike(Protocol):
     def refusals(self) -> int:
         """How many requests were answered 429 so far."""
         ...
-
-
-@frozen
-class Parcel:
-    """A chunk on its way: what of it is to be sent, and under which tag."""
-
-    chunk: Chunk
-    numbers: tuple[str, ...]
-    tag: Tag | None = None
-    left_out: tuple[SkippedNumber, ...] = ()
-
-    def without(self, left_out: list[SkippedNumber]) -> Parcel:
-        """The parcel without some of its numbers."""
-        gone = {skipped.phone_number for skipped in left_out}
-        numbers = tuple(number for number in self.numbers if number not in gone)
-        return evolve(self, numbers=numbers, left_out=(*self.left_out, *left_out))
-
-    def outcome(self, result: Any, **more: Any) -> ChunkOutcome:
-        """What became of it."""
-        return ChunkOutcome(
-            index=self.chunk.index,
-            numbers=self.numbers,
-            result=result,
-            skipped=(*self.chunk.skipped, *self.left_out),
-            tag=None if self.tag is None else str(self.tag),
-            **more,
-        )
-
-    def failed(self, error: Exception) -> ChunkOutcome:
-        """There is no order."""
-        if self.numbers:
-            error.add_note(f"{len(self.numbers)} numbers, {self.numbers[0]} to {self.numbers[-1]}")
-        tag = None if self.tag is None else str(self.tag)
-        return self.outcome(FailedChunk(numbers=self.numbers, error=error, tag=tag))
 
 
 @define
@@ -180,8 +148,9 @@ class Run:
         """Take an order that carries the tag, its numbers compared first."""
         tagged = adopt.tagged
         parcel = evolve(parcel, tag=tagged.tag)
-        entry = self._its_job.entry(parcel.chunk.index)
-        if entry is not None and entry.order_id == tagged.order.hosting_order_id:
+        job = self._its_job
+        entry = job.entry(parcel.chunk.index)
+        if entry is not None and job.knows(parcel.chunk, tagged):
             left_out = [SkippedNumber(phone_number=n, reason=r) for n, r in entry.left_out]
             return self._there(parcel.without(left_out), tagged.order, adopt.duplicates)
         try:
@@ -264,9 +233,12 @@ class Run:
                 return await self._slowed(parcel, error, tries.refused)
             case RunStopped():
                 return parcel.failed(error)
+            case LedgerError():
+                self._stop(f"the ledger failed: {error}", error)
+                return parcel.failed(error)
             case ApiError():
                 return await self._corrected(parcel, error)
-        return await self._refused(parcel, error)
+        return self._refused(parcel, error)
 
     async def _slowed(
         self, parcel: Parcel, limited: RateLimited, refusals: int
@@ -274,8 +246,7 @@ class Run:
         """Wait and send again: the window is narrower by then."""
         pause = limited.retry_after or 2.0 ** min(refusals, 6)
         if refusals >= _REFUSALS_FOR_RATE or pause > _LONGEST_PAUSE:
-            return await self._refused(parcel, limited)
-        await self._answered(parcel, FAILED, error=limited)
+            return self._refused(parcel, limited)
         await self._sleep(pause)
         return parcel
 
@@ -283,8 +254,7 @@ class Run:
         """Send the rest of a chunk of which some numbers were refused."""
         left_out = await self._to_leave_out(parcel, refused)
         if not left_out:
-            return await self._refused(parcel, refused)
-        await self._answered(parcel, FAILED, error=refused)
+            return self._refused(parcel, refused)
         parcel = parcel.without(left_out)
         return parcel if parcel.numbers else parcel.outcome(None)
 
@@ -300,9 +270,7 @@ class Run:
             display_name = self._work.display_name
             name = display_name if parcel.tag is None else parcel.tag.name(display_name)
             request = self._work.request(numbers=parcel.numbers, display_name=name)
-            if self._job is not None and parcel.tag is not None:
-                await self._job.sending(parcel.chunk, parcel.tag, parcel.numbers, parcel.left_out)
-            order = await self._work.create(request)
+            order = await self._work.create(request, self._flight(parcel))
             await self._answered(parcel, CREATED, order_id=order.hosting_order_id)
             if parcel.tag is not None and not self._tags_come_back:
                 await self._look_for_tag(parcel.tag, order)
@@ -374,9 +342,8 @@ class Run:
             UnknownChunk(numbers=parcel.numbers, error=unknown, tag=tag, place=self._work.place)
         )
 
-    async def _refused(self, parcel: Parcel, error: Exception) -> ChunkOutcome:
+    def _refused(self, parcel: Parcel, error: Exception) -> ChunkOutcome:
         """There is no order; the same refusal for the first chunks stops the run."""
-        await self._answered(parcel, FAILED, error=error)
         kind = kind_of_refusal(error)
         if kind is not None and not self._succeeded:
             self._refusals.append(kind)
@@ -397,6 +364,11 @@ class Run:
         if self._stopped is None:
             _log.error("the run stops: %s", reason)
             self._stopped = RunStopped(reason, cause)
+
+    def _flight(self, parcel: Parcel) -> Flight | None:
+        if self._job is None or parcel.tag is None:
+            return None
+        return Flight(self._job, parcel.tag, parcel, self._answered)
 
     async def _answered(self, parcel: Parcel, outcome: str, **more: Any) -> None:
         """Note an answer in the ledger; a ledger that fails stops the run, and loses no order."""

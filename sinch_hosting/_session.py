@@ -37,7 +37,7 @@ from ._auth import (
 )
 from ._bells import Bells
 from ._operations import OPERATIONS, Kind, Operation
-from ._retry import Clock, Gate, RetryPolicy, Sleep, leaves_open, with_retries
+from ._retry import Clock, Gate, RetryPolicy, Sleep, Witness, leaves_open, with_retries
 from ._slots import Slots
 from ._validators import check_positive, check_url
 from ._version import __version__
@@ -189,6 +189,7 @@ class _Call(Generic[T]):
     headers: Mapping[str, str]
     secret: str | None
     is_poll: bool = False
+    witness: Witness | None = None
     sends: int = 0
 
     async def count_sends(
@@ -343,10 +344,12 @@ class Session:
         query: Query | None = None,
         body: Mapping[str, Any] | None = None,
         is_poll: bool = False,
+        witness: Witness | None = None,
     ) -> T:
         """Send an operation and answer what the service answers, as an `answer_type`.
 
         A poll lets every other call go first, and is tried once: its next round tries again.
+        A `witness` is told of each try when it has queued for everything there is to queue for.
         Raises `OutcomeUnknown` where the answer to a create was lost, else the error of the
         last try; see `RetryPolicy` for how many there are.
         """
@@ -359,10 +362,11 @@ class Session:
             _HEADERS[operation.loses_answers, body is not None],
             None if body is None else body.get("hmacSecret"),
             is_poll,
+            witness,
         )
         try:
             return await with_retries(
-                partial(self._attempt, call),
+                partial(self._attempt if witness is None else self._witnessed, call),
                 operation,
                 self._once if is_poll else self._retry,
                 self._gate,
@@ -404,6 +408,7 @@ class Session:
                 raise errors.UsageError(_CLOSED)  # while it queued: it must not be sent now
             status, headers, raw = await self._send(bound, call, header, tries)
             if status == 401 and _says_expired(headers) and bound.auth.invalidate(header):
+                await _tell(call, _expired(call.operation.name))
                 header = await _authorize(bound.auth)
                 await self._turn(bound, call.operation)
                 status, headers, raw = await self._send(bound, call, header, tries)
@@ -425,6 +430,13 @@ class Session:
         del raw, headers
         raise error
 
+    async def _witnessed(self, call: _Call[T], tries: int) -> T:
+        try:
+            return await self._attempt(call, tries)
+        except errors.SinchHostingError as error:
+            await _tell(call, error)
+            raise
+
     async def _turn(self, bound: _Bound, operation: Operation) -> None:
         """Wait until the pause of a 429 is over, then for the pace: a pause ends in no crowd."""
         await self._gate.passage(operation, self._retry)
@@ -438,6 +450,8 @@ class Session:
         self, bound: _Bound, call: _Call[Any], header: Secret, tries: int
     ) -> tuple[int, CIMultiDictProxy[str], bytes]:
         """Send a request with aiohttp, and say in this package's terms where that failed."""
+        if call.witness is not None:
+            await call.witness.leaves()
         method = call.operation.method
         status: int | None = None
         started = self.clock()
@@ -574,6 +588,17 @@ async def _authorize(auth: Authorization) -> Secret:
         return await auth.fetch()
     except errors.SinchHostingError as error:
         raise _NoToken(error) from error
+
+
+async def _tell(call: _Call[Any], error: errors.SinchHostingError) -> None:
+    if call.witness is not None and not leaves_open(error):
+        await call.witness.came_to_nothing(error)
+
+
+def _expired(operation: str) -> errors.AuthenticationFailed:
+    return errors.AuthenticationFailed(
+        "the token had expired", operation=operation, status_code=401
+    )
 
 
 def _says_expired(headers: CIMultiDictProxy[str]) -> bool:

@@ -22,8 +22,8 @@ LAYERS: list[set[str]] = [
     {
         *("_wire", "_operations", "_retry", "_paging", "_polling", "_bulk"),
         *("_requests", "_answers", "callbacks"),
-        *("_chunks", "_window", "_tags", "_ledger", "_journal", "_settling", "_conflicts"),
-        *("_jobs", "_run", "_plan", "_reconcile", "_many_numbers"),
+        *("_chunks", "_window", "_tags", "_entries", "_ledger", "_journal", "_settling"),
+        *("_conflicts", "_jobs", "_parcels", "_run", "_plan", "_reconcile", "_many_numbers"),
         *("_slots", "_bells", "_cadence", "_groups"),
     },
     {"_onboarding"},

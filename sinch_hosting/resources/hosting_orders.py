@@ -17,6 +17,7 @@ from .._jobs import LedgerPath, OnUnknown
 from .._paging import Page, Pages
 from .._polling import PollPolicy
 from .._requests import ImportNumbers, TextEnable, TextEnableTollFree
+from .._retry import Witness
 from .._session import Session
 from .._tokens import read_token
 from .._waiting import OrderUpdate
@@ -281,10 +282,13 @@ class HostingOrders(BulkOrders):
         return await self.create("TextEnableTollFreeHostingOrderNumbers", request)
 
     async def create(
-        self, operation: str, request: ImportNumbers | TextEnable | TextEnableTollFree
+        self,
+        operation: str,
+        request: ImportNumbers | TextEnable | TextEnableTollFree,
+        witness: Witness | None = None,
     ) -> Order:
         """Send a checked request that creates an order; for the resources, not for callers."""
-        order = await self._session.request(operation, Order, body=encode(request))
+        order = await self._session.request(operation, Order, body=encode(request), witness=witness)
         if not order.hosting_order_id:
             raise OutcomeUnknown(operation, _no_id(operation))
         return digested(bind(order, self), NumberDigest.of(request.numbers))

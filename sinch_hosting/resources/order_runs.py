@@ -27,6 +27,7 @@ from .._ledger import Ledger
 from .._plan import BulkPlan, plan_of
 from .._reconcile import reconcile, sought_in, sought_in_ledger
 from .._requests import TEXT_ENABLE_LIMIT, ImportNumbers, TextEnable, TextEnableTollFree
+from .._retry import Witness
 from .._run import Run
 from .._session import Session
 from ..errors import Conflict, InvalidRequest, NotFound
@@ -34,13 +35,15 @@ from ..models import ImportedNumber, Order, QualifiedNumber
 from ..states import OrderType
 
 Request = ImportNumbers | TextEnable | TextEnableTollFree
-Create = Callable[[Any], Awaitable[Order]]
+Create = Callable[[Any, Witness | None], Awaitable[Order]]
 
 
 class Orders(OrdersAtService, Protocol):
     """What is needed of `hosting_orders`."""
 
-    async def create(self, operation: str, request: Request) -> Order:
+    async def create(
+        self, operation: str, request: Request, witness: Witness | None = None
+    ) -> Order:
         """Send a request that creates an order."""
         ...
 

@@ -15,6 +15,7 @@ from .._many_numbers import NumbersResult, added, one_by_one
 from .._paging import Page, Pages
 from .._polling import PollPolicy, Wait
 from .._requests import AddNumbers, TextEnable, TextEnableTollFree, VerifyVoiceChallenge
+from .._retry import Witness
 from .._session import Session
 from .._wire import encode
 from ..errors import InvalidRequest, NotFound, NumberFailed, OutcomeUnknown, SinchHostingError
@@ -208,10 +209,10 @@ class QualifiedNumbers:
         )
         return await self.create(request)
 
-    async def create(self, request: TextEnable) -> Order:
+    async def create(self, request: TextEnable, witness: Witness | None = None) -> Order:
         """Send a checked request that creates an order; for bulk work, not for callers."""
         name = "TextEnableQualifiedNumbers"
-        answer = await self._session.request(name, OrderId, body=encode(request))
+        answer = await self._session.request(name, OrderId, body=encode(request), witness=witness)
         return await self._orders.read_created(name, answer.hosting_order_id)
 
     async def text_enable_toll_free(
@@ -241,9 +242,11 @@ class QualifiedNumbers:
         )
         return await self.create_toll_free(request)
 
-    async def create_toll_free(self, request: TextEnableTollFree) -> Order:
+    async def create_toll_free(
+        self, request: TextEnableTollFree, witness: Witness | None = None
+    ) -> Order:
         """Send a checked request that creates an order; for bulk work, not for callers."""
-        return await self._orders.create("TextEnableTollFreeQualifiedNumbers", request)
+        return await self._orders.create("TextEnableTollFreeQualifiedNumbers", request, witness)
 
     async def send_voice_challenge(self, phone_number: str) -> QualifiedNumber:
         """Ring the number and tell a code (`SendVoiceChallenge`).

@@ -71,8 +71,11 @@ class Rig:
             base_url=self.sandbox.base_url,
             auth_url=self.sandbox.auth_url,
             clock=lambda: self.now,
-            sleep=self.sleep,
-            **{"retry": RetryPolicy(max_tries=8, max_time=10_000), **settings},
+            **{
+                "sleep": self.sleep,
+                "retry": RetryPolicy(max_tries=8, max_time=10_000),
+                **settings,
+            },
         )
         self._clients.append(client)
         return client

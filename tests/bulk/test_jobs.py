@@ -155,6 +155,36 @@ async def test_a_rejected_order_is_a_failure_until_it_is_retried(rig: Rig) -> No
     assert all(chunk.adopted for chunk in again.chunks)
 
 
+@pytest.mark.parametrize("has_ledger", [False, True])
+async def test_after_a_corrected_letter_either_goes_on(
+    rig: Rig, ledger: Path, *, has_ledger: bool
+) -> None:
+    """A job with orders of two letters runs again with each of them, and with no third."""
+    listed = numbers(10)
+    settings: dict[str, Any] = {"job": "letters", "ledger": ledger if has_ledger else None}
+    first = await rig.text_enable(listed, **settings)
+    rig.sandbox.reject(first.succeeded[1].hosting_order_id)
+    corrected = letter("john@example.com")
+    await rig.text_enable(listed, **settings, retry_rejected=True, loa=corrected)
+    for loa in (corrected, letter()):
+        again = await rig.text_enable(listed, **settings, loa=loa)
+        assert [chunk.adopted for chunk in again.chunks] == [True, True]
+        assert not again.failed
+    with pytest.raises(JobChanged, match="letter"):
+        await rig.text_enable(listed, **settings, loa=letter("jim@example.com"))
+    assert rig.creates() == 3
+
+
+async def test_a_refused_run_leaves_no_trace_in_a_new_ledger(rig: Rig, ledger: Path) -> None:
+    """The right run after a wrong one is not compared with the wrong one."""
+    listed = numbers(10)
+    await rig.blanket(listed, job="first")
+    with pytest.raises(JobChanged, match="callback_url"):
+        await rig.blanket(listed, job="first", ledger=ledger, callback_url="https://example.com/x")
+    again = await rig.blanket(listed, job="first", ledger=ledger)
+    assert all(chunk.adopted for chunk in again.chunks)
+
+
 async def test_an_order_that_forgets_its_tag_stops_the_run(rig: Rig) -> None:
     """The first order does not give its tag back: nothing else is sent, and the run says so."""
     rig.sandbox.faults.add("forget_display_name")

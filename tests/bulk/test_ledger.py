@@ -17,9 +17,11 @@ from typing import Any
 import pytest
 
 from sinch_hosting import InvalidRequest, JobChanged, LedgerError, LedgerLocked, RunStopped
-from sinch_hosting._ledger import Entry, Ledger
+from sinch_hosting._bulk import result_of
+from sinch_hosting._entries import Entry
+from sinch_hosting._ledger import Ledger
 
-from .rig import Rig, adds_up, letter, numbers
+from .rig import CAMPAIGN, PLAN, Rig, adds_up, letter, numbers
 
 
 def records(path: Path) -> list[dict[str, Any]]:
@@ -185,7 +187,7 @@ async def test_a_torn_last_line_is_survived(rig: Rig, ledger: Path) -> None:
     assert len(torn) <= 1
 
 
-@pytest.mark.parametrize("cut", [b'{"at":"2026', b'{"event":"run"}\n', b"not JSON"])
+@pytest.mark.parametrize("cut", [b'{"at":"2026', b'{"at', b'{"at":"x","event":"run"}\n'])
 async def test_a_torn_first_line(rig: Rig, ledger: Path, cut: bytes) -> None:
     """A ledger whose only line is torn is as good as new."""
     ledger.write_bytes(cut.removesuffix(b"\n"))
@@ -265,9 +267,93 @@ async def test_a_ledger_that_cannot_be_opened(rig: Rig, tmp_path: Path) -> None:
 
 async def test_lines_of_a_wrong_kind(ledger: Path) -> None:
     """A record without its fields is said, not met with a KeyError later."""
-    ledger.write_text('{"event":"run","job":"j"}\n{"event":"sending","job":"j","chunk":"x"}\n')
-    with pytest.raises(LedgerError, match="cannot be read"):
-        await Ledger.open(ledger)
+    begun = {"at": "2026", "event": "run", "job": "j", "arguments": {}, "letter": "x"}
+    sent = {
+        "at": "2026",
+        "event": "sending",
+        "job": "j",
+        "chunk": 0,
+        "attempt": 1,
+        "tag": "j/0.1/" + "a" * 18,
+        "count": 1,
+        "sent": "x",
+        "left_out": [],
+    }
+    lists = [
+        ([{**begun, "arguments": 5}], "arguments"),
+        ([{**begun, "letter": None}], "letter"),
+        ([begun, {**sent, "chunk": "x"}], "line 2.*chunk"),
+        ([begun, {**sent, "tag": None}], "line 2.*tag"),
+        ([begun, {**sent, "tag": "j"}], "line 2.*tag"),
+        ([begun, {**sent, "left_out": 5}], "line 2.*left_out"),
+        ([begun, sent, {**sent, "event": "answered"}], "line 3.*outcome"),
+    ]
+    for records, said in lists:
+        ledger.write_text("".join(json.dumps(record) + "\n" for record in records))
+        with pytest.raises(LedgerError, match=f"damaged.*{said}"):
+            await Ledger.open(ledger)
+
+
+async def test_a_damaged_line_is_not_taken_for_a_torn_one(rig: Rig, ledger: Path) -> None:
+    """Only what a dying process cut is passed over: anything else may hide a create."""
+    await rig.text_enable(numbers(10), job="whole", ledger=ledger)
+    lines = ledger.read_bytes().splitlines(keepends=True)
+    for place in range(len(lines) - 1):
+        broken = [*lines[:place], lines[place][:40] + b"\n", *lines[place + 1 :]]
+        ledger.write_bytes(b"".join(broken))
+        with pytest.raises(LedgerError, match=f"line {place + 1}: it is no whole record"):
+            await Ledger.open(ledger)
+    ledger.write_bytes(b"".join(lines[:2]) + b"scribbled\n" + b"".join(lines[2:]))
+    with pytest.raises(LedgerError, match="line 3: it is no record"):
+        await rig.text_enable(numbers(10), job="whole", ledger=ledger)
+    assert rig.creates() == 2
+
+
+async def test_moved_away_while_it_is_held(rig: Rig, ledger: Path, tmp_path: Path) -> None:
+    """A second run could begin at its path, so the first sends nothing more."""
+    service: Any = rig.sandbox._service
+    requests = service.requests
+
+    class Moving:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(requests, name)
+
+        def append(self, record: Any) -> None:
+            requests.append(record)
+            if "textEnable" in record.path and ledger.exists():
+                ledger.rename(tmp_path / "moved.jsonl")
+
+    service.requests = Moving()
+    result = await rig.text_enable(numbers(15), job="moved", ledger=ledger, max_concurrency=1)
+    service.requests = requests
+    assert len(result.succeeded) == rig.creates() == 1
+    assert "was moved" in str(result.failed[0].error)
+    (tmp_path / "moved.jsonl").rename(ledger)
+    assert len((await rig.text_enable(numbers(15), job="moved", ledger=ledger)).succeeded) == 3
+    assert rig.held() == dict.fromkeys(numbers(15), 1)
+
+
+async def test_broken_off_and_run_again_at_once(rig: Rig, ledger: Path) -> None:
+    """Python ends a stream that was left with `break` a few turns later: that is waited for."""
+    orders = rig.client().hosting_orders
+    settings: dict[str, Any] = {
+        "region_code": "US",
+        "service_plan_id": PLAN,
+        "campaign_id": CAMPAIGN,
+        "loa": letter(),
+        "chunk_size": 5,
+        "job": "broken",
+        "ledger": ledger,
+    }
+    async for _ in orders.text_enable_stream(numbers(20), **settings):
+        break
+    outcomes = [chunk async for chunk in orders.text_enable_stream(numbers(20), **settings)]
+    adds_up(result_of(outcomes), numbers(20))
+    held = orders.text_enable_stream(numbers(20), **settings)
+    await anext(held)
+    with pytest.raises(LedgerLocked):
+        await anext(orders.text_enable_stream(numbers(20), **settings))
+    await held.aclose()
 
 
 async def test_a_disk_that_fills_up_stops_the_run(
@@ -297,12 +383,12 @@ async def test_a_line_that_is_cut_by_the_disk(
     """Half a line is an error, and the next line begins on its own."""
     real = os.write
     book = await Ledger.open(ledger)
-    await book.begin("j")
+    await book.begin("j", arguments={}, letter="x")
     monkeypatch.setattr(os, "write", lambda fd, line: real(fd, line[:7]))
     with pytest.raises(LedgerError, match="no room"):
-        await book.begin("j")
+        await book.begin("j", arguments={}, letter="x")
     monkeypatch.setattr(os, "write", real)
-    await book.sending("j", Entry(chunk=0, attempt=1, tag="j/0.1/x"))
+    await book.sending("j", Entry(chunk=0, attempt=1, tag="j/0.1/" + "a" * 18, sent="x"))
     await book.close()
     again = await Ledger.open(ledger)
     assert again.jobs["j"].chunks[0].is_open
@@ -318,7 +404,7 @@ async def test_a_sync_that_fails(ledger: Path, monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(os, "fsync", fsync)
     with pytest.raises(LedgerError, match="cannot be synced"):
-        await book.begin("j")
+        await book.begin("j", arguments={}, letter="x")
     await book.close()
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from sinch_hosting import BlanketLoa, BulkPlan, JobChanged
+from sinch_hosting._ledger import Ledger
 
 from .rig import CAMPAIGN, PLAN, Rig, letter, numbers
 
@@ -31,13 +32,32 @@ async def test_a_plan_creates_nothing(rig: Rig, ledger: Path) -> None:
     listed = numbers(12)
     plan = await planned(rig, [*listed, listed[0]], job="plan", ledger=ledger)
     assert [len(order.numbers) for order in plan.orders] == [5, 5, 2]
-    assert plan.creates == plan.requests == 3
+    assert plan.creates == 3
+    assert not ledger.exists()  # noqa: ASYNC240
     assert plan.letters == {"Jane Roe <jane.roe@example.com>": 3}
     assert [skipped.reason for skipped in plan.skipped] == ["duplicate"]
     assert not rig.sandbox.orders_created()
-    assert ledger.read_bytes() == b""  # noqa: ASYNC240
+    before = len(rig.sandbox.requests)
     result = await rig.text_enable(listed, job="plan", ledger=ledger)
     assert [chunk.tag for chunk in result.chunks] == [order.tag for order in plan.orders]
+    token = 1  # of the second client
+    assert plan.requests + token == len(rig.sandbox.requests) - before
+    before = len(rig.sandbox.requests)
+    assert (await planned(rig, listed, job="plan")).requests == 2 * 6 + 3
+    result = await rig.text_enable(listed, job="plan")
+    assert all(chunk.adopted for chunk in result.chunks)
+    assert len(rig.sandbox.requests) - before == 2 * token + 6 + 2 * 6 + 3
+
+
+async def test_a_plan_while_a_run_is_under_way(rig: Rig, ledger: Path) -> None:
+    """Planning neither needs the lock of a ledger nor leaves anything in it."""
+    await rig.text_enable(numbers(5), job="plan", ledger=ledger)
+    before = ledger.read_bytes()  # noqa: ASYNC240
+    held = await Ledger.open(ledger)
+    plan = await planned(rig, numbers(5), job="plan", ledger=ledger)
+    await held.close()
+    assert [order.action for order in plan.orders] == ["adopt"]
+    assert ledger.read_bytes() == before  # noqa: ASYNC240
 
 
 async def test_a_plan_tells_what_is_there_already(rig: Rig, ledger: Path) -> None:
