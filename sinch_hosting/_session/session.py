@@ -1,7 +1,4 @@
-"""One request from start to end: its turn, its credentials, aiohttp, and what came back.
-
-The only import of aiohttp's client.
-"""
+"""One request from start to end: its turn, its credentials, aiohttp, and what came back."""
 
 from __future__ import annotations
 
@@ -9,23 +6,20 @@ import asyncio
 import json
 import logging
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from copy import deepcopy
 from functools import lru_cache, partial
-from ssl import SSLContext
-from types import NoneType
 from typing import Any, Generic, TypeVar, cast
 from urllib.parse import urlencode
 
 import aiohttp
-from aiolimiter import AsyncLimiter
-from attrs import Attribute, define, evolve, field, frozen
+from attrs import define, evolve
 from multidict import CIMultiDictProxy
 from yarl import URL
 
-from . import _wire, errors
-from ._answers import AccessToken
-from ._auth import (
+from .. import _wire, errors
+from .._answers import AccessToken
+from .._auth import (
     Authorization,
     Basic,
     Secret,
@@ -35,21 +29,26 @@ from ._auth import (
     basic_header,
     mask,
 )
-from ._bells import Bells
-from ._operations import OPERATIONS, Kind, Operation
-from ._retry import Clock, Gate, RetryPolicy, Sleep, Witness, leaves_open, with_retries
-from ._slots import Slots
-from ._validators import check_positive, check_url
-from ._version import __version__
-from .models import CallbackConfiguration
+from .._bells import Bells
+from .._operations import OPERATIONS, Kind, Operation
+from .._retry import Clock, Gate, RetryPolicy, Sleep, Witness, leaves_open, with_retries
+from ..models import CallbackConfiguration
+from .bound import Bound
+from .failures import (
+    USERINFO,
+    NoToken,
+    expired_token,
+    says_expired,
+    transport_error,
+    usage_error,
+    without_frames,
+)
+from .settings import Credentials, HttpSettings
 
 T = TypeVar("T")
 Query = Mapping[str, str | int | None]
 
 _log = logging.getLogger("sinch_hosting")
-_USER_AGENT = f"sinch-hosting/{__version__} aiohttp/{aiohttp.__version__}"
-_DEFERRED = "X-Sinch-Hosting-Authorization"
-_PLAIN = {"User-Agent": _USER_AGENT, "Accept": "application/json"}
 _JSON = {"Content-Type": "application/json"}
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 _ONCE = {"Connection": "close"}
@@ -61,10 +60,6 @@ _HEADERS = {
     (True, False): _ONCE,
     (True, True): {**_JSON, **_ONCE},
 }
-_TOTAL, _CONNECT, _READ = 60.0, 10.0, 30.0
-# Connecting ends well before the whole does (aiohttp rounds up to seconds): only then is it
-# known that nothing was sent.
-_CONNECT_SHARE = 0.8
 # What the service documents, for an answer that does not say how long its token lives.
 _TOKEN_LIFE = 3600.0
 # No answer means more than that; what it means, then, is not known.
@@ -72,110 +67,6 @@ _LONGEST_TOKEN_LIFE = 1e9
 _WITHHELD = "(withheld)"
 _CLOSED = "the client is closed; make another SinchHosting"
 _GET_TOKEN = Operation("the token endpoint", "POST", "", Kind.READ)
-
-
-def _an(*kinds: type, said: str) -> Callable[[object, Attribute[Any], object], None]:
-    """A validator: aiohttp would fail over anything else, and only in the first call."""
-
-    def check(_: object, attribute: Attribute[Any], value: object) -> None:
-        if not isinstance(value, kinds):
-            raise errors.InvalidRequest(field=attribute.name, value=value, rule=f"must be {said}")
-
-    return check
-
-
-def check_traces(values: object) -> tuple[aiohttp.TraceConfig, ...]:
-    """Trace configurations, any number of them."""
-    found = list(values) if isinstance(values, Iterable) else [values]
-    traces = tuple(value for value in found if isinstance(value, aiohttp.TraceConfig))
-    if len(traces) < len(found):
-        raise errors.InvalidRequest(
-            field="trace_configs", value=values, rule="must be a list of aiohttp.TraceConfig"
-        )
-    return traces
-
-
-def check_address(value: str, name: str) -> str:
-    """A whole address that aiohttp takes, too."""
-    try:
-        URL(check_url(value, name))
-    except ValueError:
-        rule = "must be a whole http(s) address"
-        raise errors.InvalidRequest(field=name, value=value, rule=rule) from None
-    return value
-
-
-@frozen(kw_only=True)
-class HttpSettings:
-    """What reaches aiohttp."""
-
-    session: aiohttp.ClientSession | None = field(
-        validator=_an(aiohttp.ClientSession, NoneType, said="an aiohttp.ClientSession or None")
-    )
-    timeout: aiohttp.ClientTimeout
-    trace_configs: tuple[aiohttp.TraceConfig, ...]
-    trust_env: bool
-    proxy: str | None = field(repr=False)  # it may hold a password
-    ssl: Any = field(
-        validator=_an(
-            bool, SSLContext, aiohttp.Fingerprint, said="a bool, an SSLContext or a Fingerprint"
-        )
-    )
-    max_concurrency: int
-    requests_per_second: float | None
-
-
-@frozen(kw_only=True)
-class Credentials:
-    """Whose account it is; the secret shows in no `repr`."""
-
-    project_id: str
-    key_id: str
-    key_secret: Secret
-    auth: str
-    base_url: str
-    auth_url: str
-
-
-def check_finite(value: object, name: str) -> float:
-    """A number above 0 that is not infinite."""
-    number = check_positive(value, name)
-    if number == float("inf"):
-        raise errors.InvalidRequest(field=name, value=value, rule="must be finite")
-    return number
-
-
-def timeout_settings(timeout: aiohttp.ClientTimeout | float | None) -> aiohttp.ClientTimeout:
-    """The time-outs for a client: finite ones unless the caller says otherwise."""
-    if isinstance(timeout, aiohttp.ClientTimeout):
-        return timeout
-    total = _TOTAL if timeout is None else check_finite(timeout, "timeout")
-    connect = min(_CONNECT, total * _CONNECT_SHARE)
-    return aiohttp.ClientTimeout(
-        total=total,
-        connect=connect,
-        sock_connect=connect,
-        sock_read=min(_READ, total),
-    )
-
-
-def polls_at_once(max_concurrency: int, requests_per_second: float | None) -> int:
-    """How many requests may be polls at the same time: half of all, and few where all are paced.
-
-    Paced requests leave one by one, so every poll that is under way holds up the next call.
-    """
-    half = max(1, max_concurrency // 2)
-    if requests_per_second is None:
-        return half
-    return min(half, max(1, int(requests_per_second / 4)))
-
-
-class _NoToken(Exception):
-    """The token endpoint's failure, which is not the operation's: that was never sent."""
-
-    def __init__(self, reason: errors.SinchHostingError) -> None:
-        super().__init__(reason)
-        self.reason = reason
 
 
 @define
@@ -200,45 +91,6 @@ class _Call(Generic[T]):
         return await handler(request)
 
 
-class _Bound:
-    """What belongs to one event loop: the aiohttp session, the queue, the token."""
-
-    def __init__(self, http: HttpSettings, auth: Authorization) -> None:
-        self.loop = asyncio.get_running_loop()
-        self.auth = auth
-        rate = http.requests_per_second
-        self.slots = Slots(http.max_concurrency, polls_at_once(http.max_concurrency, rate))
-        # A bucket of one: a larger one lets almost twice the rate pass in the first second.
-        self.pace = AsyncLimiter(1, 1 / rate) if rate else None
-        self.owns_http = http.session is None
-        self.http = http.session or _open(http)
-        # An own session has them as its defaults, which is cheaper.
-        self.headers = {} if self.owns_http else _PLAIN
-        self.authorization = _DEFERRED if self.owns_http and http.trust_env else "Authorization"
-        # aiohttp replaces the session's middlewares by a request's own: keep the lender's.
-        self.middlewares = tuple(getattr(self.http, "_middlewares", ()))
-
-
-def _open(http: HttpSettings) -> aiohttp.ClientSession:
-    return aiohttp.ClientSession(
-        headers=_PLAIN,
-        # The slots are the limit: nobody waits for a connection on a running time-out.
-        connector=aiohttp.TCPConnector(limit=0),
-        trace_configs=list(http.trace_configs),
-        trust_env=http.trust_env,
-        middlewares=(_authorize_late,) if http.trust_env else (),
-        cookie_jar=aiohttp.DummyCookieJar(),
-    )
-
-
-async def _authorize_late(
-    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
-) -> aiohttp.ClientResponse:
-    """A middleware: with `trust_env` aiohttp refuses our header where netrc has another."""
-    request.headers["Authorization"] = request.headers.pop(_DEFERRED)
-    return await handler(request)
-
-
 class Session:
     """Sends the operations of the contract for one client."""
 
@@ -261,7 +113,7 @@ class Session:
         self._auth_gate = Gate(clock, sleep)
         self._root = f"{credentials.base_url}/v1/projects/{credentials.project_id}"
         self._host = URL(credentials.base_url).raw_host
-        self._bound: _Bound | None = None
+        self._bound: Bound | None = None
         self._closed = False
         self._per_request: dict[str, Any] = {
             "timeout": http.timeout,
@@ -293,7 +145,7 @@ class Session:
 
     # ------------------------------------------------------------- life
 
-    def bind(self) -> _Bound:
+    def bind(self) -> Bound:
         """What belongs to the running loop, opened at first use; `UsageError` elsewhere."""
         bound = self._bound
         if bound is not None and bound.loop is asyncio.get_running_loop():
@@ -304,7 +156,7 @@ class Session:
             raise errors.UsageError(
                 "the client belongs to another event loop; make one SinchHosting for each loop"
             )
-        self._bound = _Bound(self._http, self._make_auth())
+        self._bound = Bound(self._http, self._make_auth())
         return self._bound
 
     async def aclose(self) -> None:
@@ -373,7 +225,7 @@ class Session:
                 self.clock,
                 self.sleep,
             )
-        except _NoToken as failed:
+        except NoToken as failed:
             # A copy each: one error for a thousand waiters would collect all their tracebacks.
             raise deepcopy(failed.reason) from failed.reason.__cause__
         except errors.NotFound as error:
@@ -407,8 +259,8 @@ class Session:
             if self._closed:
                 raise errors.UsageError(_CLOSED)  # while it queued: it must not be sent now
             status, headers, raw = await self._send(bound, call, header, tries)
-            if status == 401 and _says_expired(headers) and bound.auth.invalidate(header):
-                await _tell(call, _expired(call.operation.name))
+            if status == 401 and says_expired(headers) and bound.auth.invalidate(header):
+                await _tell(call, expired_token(call.operation.name))
                 header = await _authorize(bound.auth)
                 await self._turn(bound, call.operation)
                 status, headers, raw = await self._send(bound, call, header, tries)
@@ -437,7 +289,7 @@ class Session:
             await _tell(call, error)
             raise
 
-    async def _turn(self, bound: _Bound, operation: Operation) -> None:
+    async def _turn(self, bound: Bound, operation: Operation) -> None:
         """Wait until the pause of a 429 is over, then for the pace: a pause ends in no crowd."""
         await self._gate.passage(operation, self._retry)
         while bound.pace is not None:
@@ -447,7 +299,7 @@ class Session:
             await self._gate.passage(operation, self._retry)
 
     async def _send(
-        self, bound: _Bound, call: _Call[Any], header: Secret, tries: int
+        self, bound: Bound, call: _Call[Any], header: Secret, tries: int
     ) -> tuple[int, CIMultiDictProxy[str], bytes]:
         """Send a request with aiohttp, and say in this package's terms where that failed."""
         if call.witness is not None:
@@ -475,10 +327,10 @@ class Session:
             ) from None
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             # aiohttp shows a proxy's address whole, so a cause with a password is left out.
-            cause = None if _USERINFO.search(str(error)) else _without_frames(error)
-            raise _transport_error(call.operation.name, error) from cause
+            cause = None if USERINFO.search(str(error)) else without_frames(error)
+            raise transport_error(call.operation.name, error) from cause
         except (RuntimeError, ValueError) as error:
-            raise _usage_error(bound, error) from _without_frames(error)
+            raise usage_error(bound, error) from without_frames(error)
         except asyncio.CancelledError:
             if call.operation.loses_answers:
                 _log.warning("%s was cancelled: it may have been carried out", call.operation.name)
@@ -489,7 +341,7 @@ class Session:
                 said = status or "no answer"
                 _log.debug("%s %s: %s in %.3f s, try %d", method, path, said, took, tries)
 
-    def _options(self, bound: _Bound, call: _Call[Any]) -> dict[str, Any]:
+    def _options(self, bound: Bound, call: _Call[Any]) -> dict[str, Any]:
         """The settings, and what the kind of operation asks of aiohttp beyond them."""
         if call.operation.kind is Kind.READ:
             return self._per_request
@@ -587,69 +439,9 @@ async def _authorize(auth: Authorization) -> Secret:
     try:
         return await auth.fetch()
     except errors.SinchHostingError as error:
-        raise _NoToken(error) from error
+        raise NoToken(error) from error
 
 
 async def _tell(call: _Call[Any], error: errors.SinchHostingError) -> None:
     if call.witness is not None and not leaves_open(error):
         await call.witness.came_to_nothing(error)
-
-
-def _expired(operation: str) -> errors.AuthenticationFailed:
-    return errors.AuthenticationFailed(
-        "the token had expired", operation=operation, status_code=401
-    )
-
-
-def _says_expired(headers: CIMultiDictProxy[str]) -> bool:
-    # A service that takes two schemes may send a challenge for each.
-    return any("expired" in said.lower() for said in headers.getall("WWW-Authenticate", ()))
-
-
-# The connection was never opened, so the service cannot have seen the request.
-_NEVER_OPENED = (
-    aiohttp.ClientConnectorError,
-    aiohttp.ConnectionTimeoutError,
-    aiohttp.ClientHttpProxyError,
-    aiohttp.ServerFingerprintMismatch,
-)
-
-
-# An answer came, or its first half: a wrong length, chunk, encoding or header.
-_BROKEN_ANSWERS = (aiohttp.ClientPayloadError, aiohttp.ClientResponseError)
-
-
-def _without_frames(error: BaseException) -> BaseException:
-    """The error without aiohttp's variables: headers, bodies, and the half of an answer."""
-    link: BaseException | None = error
-    while link is not None:
-        link.__traceback__ = None
-        link = link.__cause__ or link.__context__
-    return error
-
-
-_USERINFO = re.compile(r"//[^/@\s]*@")
-
-
-def _transport_error(operation: str, error: BaseException) -> errors.TransportError:
-    never_sent = isinstance(error, _NEVER_OPENED)
-    # aiohttp shows a proxy's address whole, password and all.
-    said = _USERINFO.sub("//***@", str(error)) or type(error).__name__
-    what = "could not connect" if never_sent else "the connection failed before an answer came"
-    if isinstance(error, _BROKEN_ANSWERS) and not never_sent:
-        what = "the answer broke off or could not be read"
-    if isinstance(error, TimeoutError):
-        what = "no connection in time" if never_sent else "no answer in time"
-    return errors.TransportError(f"{operation}: {what} ({said})", never_sent=never_sent)
-
-
-def _usage_error(bound: _Bound, error: Exception) -> errors.SinchHostingError:
-    if bound.http.closed:
-        whose = "its aiohttp session" if bound.owns_http else "the session that it was given"
-        return errors.UsageError(f"the client cannot send: {whose} is closed")
-    if "AUTHORIZATION" in str(error):
-        return errors.ConfigurationError(
-            "the session that was passed in adds its own credentials (auth= or a netrc entry "
-            "for the host); pass one without"
-        )
-    return errors.UsageError(f"aiohttp refuses the request: {error}")

@@ -1,0 +1,117 @@
+"""What a client is told about HTTP and about its account, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from ssl import SSLContext
+from types import NoneType
+from typing import Any
+
+import aiohttp
+from attrs import Attribute, field, frozen
+from yarl import URL
+
+from .. import errors
+from .._auth import Secret
+from .._validators import check_positive, check_url
+
+_TOTAL, _CONNECT, _READ = 60.0, 10.0, 30.0
+# Connecting ends well before the whole does (aiohttp rounds up to seconds): only then is it
+# known that nothing was sent.
+_CONNECT_SHARE = 0.8
+
+
+def _an(*kinds: type, said: str) -> Callable[[object, Attribute[Any], object], None]:
+    """A validator: aiohttp would fail over anything else, and only in the first call."""
+
+    def check(_: object, attribute: Attribute[Any], value: object) -> None:
+        if not isinstance(value, kinds):
+            raise errors.InvalidRequest(field=attribute.name, value=value, rule=f"must be {said}")
+
+    return check
+
+
+def check_traces(values: object) -> tuple[aiohttp.TraceConfig, ...]:
+    """Trace configurations, any number of them."""
+    found = list(values) if isinstance(values, Iterable) else [values]
+    traces = tuple(value for value in found if isinstance(value, aiohttp.TraceConfig))
+    if len(traces) < len(found):
+        raise errors.InvalidRequest(
+            field="trace_configs", value=values, rule="must be a list of aiohttp.TraceConfig"
+        )
+    return traces
+
+
+def check_address(value: str, name: str) -> str:
+    """A whole address that aiohttp takes, too."""
+    try:
+        URL(check_url(value, name))
+    except ValueError:
+        rule = "must be a whole http(s) address"
+        raise errors.InvalidRequest(field=name, value=value, rule=rule) from None
+    return value
+
+
+@frozen(kw_only=True)
+class HttpSettings:
+    """What reaches aiohttp."""
+
+    session: aiohttp.ClientSession | None = field(
+        validator=_an(aiohttp.ClientSession, NoneType, said="an aiohttp.ClientSession or None")
+    )
+    timeout: aiohttp.ClientTimeout
+    trace_configs: tuple[aiohttp.TraceConfig, ...]
+    trust_env: bool
+    proxy: str | None = field(repr=False)  # it may hold a password
+    ssl: Any = field(
+        validator=_an(
+            bool, SSLContext, aiohttp.Fingerprint, said="a bool, an SSLContext or a Fingerprint"
+        )
+    )
+    max_concurrency: int
+    requests_per_second: float | None
+
+
+@frozen(kw_only=True)
+class Credentials:
+    """Whose account it is; the secret shows in no `repr`."""
+
+    project_id: str
+    key_id: str
+    key_secret: Secret
+    auth: str
+    base_url: str
+    auth_url: str
+
+
+def check_finite(value: object, name: str) -> float:
+    """A number above 0 that is not infinite."""
+    number = check_positive(value, name)
+    if number == float("inf"):
+        raise errors.InvalidRequest(field=name, value=value, rule="must be finite")
+    return number
+
+
+def timeout_settings(timeout: aiohttp.ClientTimeout | float | None) -> aiohttp.ClientTimeout:
+    """The time-outs for a client: finite ones unless the caller says otherwise."""
+    if isinstance(timeout, aiohttp.ClientTimeout):
+        return timeout
+    total = _TOTAL if timeout is None else check_finite(timeout, "timeout")
+    connect = min(_CONNECT, total * _CONNECT_SHARE)
+    return aiohttp.ClientTimeout(
+        total=total,
+        connect=connect,
+        sock_connect=connect,
+        sock_read=min(_READ, total),
+    )
+
+
+def polls_at_once(max_concurrency: int, requests_per_second: float | None) -> int:
+    """How many requests may be polls at the same time: half of all, and few where all are paced.
+
+    Paced requests leave one by one, so every poll that is under way holds up the next call.
+    """
+    half = max(1, max_concurrency // 2)
+    if requests_per_second is None:
+        return half
+    return min(half, max(1, int(requests_per_second / 4)))
