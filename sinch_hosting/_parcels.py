@@ -9,7 +9,7 @@ from attrs import define, evolve, frozen
 
 from ._bulk import ChunkOutcome, FailedChunk
 from ._chunks import Chunk, SkippedNumber
-from ._entries import FAILED
+from ._entries import CREATED, FAILED
 from ._jobs import Job
 from ._tags import Tag
 from .errors import SinchHostingError
@@ -67,6 +67,12 @@ class Flight:
         parcel = self._parcel
         await self._job.sending(parcel.chunk, self._tag, parcel.numbers, parcel.left_out)
         self._is_open = True
+
+    async def created(self, order_id: str) -> None:
+        """Note the order; told again it changes nothing."""
+        if self._is_open:
+            self._is_open = False
+            await self._note(self._parcel, CREATED, order_id=order_id)
 
     async def came_to_nothing(self, error: SinchHostingError) -> None:
         """Note that there is no order of it."""

@@ -87,9 +87,9 @@ def leaves_open(error: BaseException) -> bool:
 
 
 class Witness(Protocol):
-    """Told when a request leaves for the service, and when that is known to have changed nothing.
+    """Told when a create leaves for the service, and what is known of it then.
 
-    Between the two nobody knows: that is what a ledger has to hold.
+    In between nobody knows: that is what a ledger has to hold.
     """
 
     async def leaves(self) -> None:
@@ -98,6 +98,10 @@ class Witness(Protocol):
 
     async def came_to_nothing(self, error: errors.SinchHostingError) -> None:
         """It was refused, or never arrived; it may yet be sent again."""
+        ...
+
+    async def created(self, order_id: str) -> None:
+        """There is an order."""
         ...
 
 

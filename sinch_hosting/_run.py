@@ -13,7 +13,7 @@ from attrs import define, evolve
 from ._bulk import LEFT_OUT, ChunkOutcome, UnknownChunk
 from ._chunks import Chunk, Numbers, SkippedNumber, chunks_of
 from ._conflicts import kind_of_refusal, to_leave_out
-from ._entries import ADOPTED, CREATED, UNKNOWN, Entry
+from ._entries import ADOPTED, UNKNOWN, Entry
 from ._jobs import Adopt, Hold, Job, JobOptions, Recall, Send, Work
 from ._journal import NumbersDiffer, OrdersAtService, Tagged, missing_numbers
 from ._parcels import Flight, Parcel
@@ -270,8 +270,10 @@ class Run:
             display_name = self._work.display_name
             name = display_name if parcel.tag is None else parcel.tag.name(display_name)
             request = self._work.request(numbers=parcel.numbers, display_name=name)
-            order = await self._work.create(request, self._flight(parcel))
-            await self._answered(parcel, CREATED, order_id=order.hosting_order_id)
+            flight = self._flight(parcel)
+            order = await self._work.create(request, flight)
+            if flight is not None:
+                await flight.created(order.hosting_order_id)
             if parcel.tag is not None and not self._tags_come_back:
                 await self._look_for_tag(parcel.tag, order)
         self._succeeded = True

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from .. import _validators as check
 from .._answers import AddedNumbers, ListedQualifiedNumbers, OrderId
 from .._chunks import Numbers, SkippedNumber
+from .._jobs import LedgerPath, OnUnknown
 from .._many_numbers import NumbersResult, added, one_by_one
 from .._paging import Page, Pages
 from .._polling import PollPolicy, Wait
@@ -189,13 +190,42 @@ class QualifiedNumbers:
         scheduled_osr_update_time: datetime | None = None,
         display_name: str | None = None,
         callback_url: str | None = None,
+        job: str | None = None,
+        ledger: LedgerPath | None = None,
+        settle: float | None = None,
+        grace: float | None = None,
+        on_unknown: OnUnknown | None = None,
+        retry_rejected: bool = False,
     ) -> Order:
         """Text-enable 1 to 500 qualified local numbers (`TextEnableQualifiedNumbers`).
 
-        The arguments are those of `hosting_orders.text_enable`; so are the errors. The service
+        The arguments are those of `hosting_orders.text_enable`, the care of `job` included; so
+        are the errors. The service
         answers an id alone: the order is then read, and where that fails it still comes back,
         with its id and the state `UNSPECIFIED`. Mails a letter: never repeat it blindly.
         """
+        care = {
+            "job": job,
+            "ledger": ledger,
+            "settle": settle,
+            "grace": grace,
+            "on_unknown": on_unknown,
+            "retry_rejected": retry_rejected,
+        }
+        if any(care.values()):
+            work = self._orders.runs.text_enabling(
+                None,
+                create=self.create,
+                region_code=region_code,
+                service_plan_id=service_plan_id,
+                loa=loa,
+                campaign_id=campaign_id,
+                nnid=nnid,
+                scheduled_osr_update_time=scheduled_osr_update_time,
+                display_name=display_name,
+                callback_url=callback_url,
+            )
+            return await self._orders.runs.one(work, numbers, **care)
         request = TextEnable(
             region_code=region_code,
             numbers=numbers,  # type: ignore[arg-type]
@@ -213,6 +243,8 @@ class QualifiedNumbers:
         """Send a checked request that creates an order; for bulk work, not for callers."""
         name = "TextEnableQualifiedNumbers"
         answer = await self._session.request(name, OrderId, body=encode(request), witness=witness)
+        if witness is not None and answer.hosting_order_id:
+            await witness.created(answer.hosting_order_id)
         return await self._orders.read_created(name, answer.hosting_order_id)
 
     async def text_enable_toll_free(
@@ -225,12 +257,39 @@ class QualifiedNumbers:
         scheduled_zipwhip_provisioning_time: datetime | None = None,
         display_name: str | None = None,
         callback_url: str | None = None,
+        job: str | None = None,
+        ledger: LedgerPath | None = None,
+        settle: float | None = None,
+        grace: float | None = None,
+        on_unknown: OnUnknown | None = None,
+        retry_rejected: bool = False,
     ) -> Order:
         """Text-enable 1 to 500 toll-free numbers (`TextEnableTollFreeQualifiedNumbers`).
 
-        The arguments are those of `hosting_orders.text_enable_toll_free`; so are the errors.
+        The arguments are those of `hosting_orders.text_enable_toll_free`, the care of `job`
+        included; so are the errors.
         Mails a letter: never repeat it blindly.
         """
+        care = {
+            "job": job,
+            "ledger": ledger,
+            "settle": settle,
+            "grace": grace,
+            "on_unknown": on_unknown,
+            "retry_rejected": retry_rejected,
+        }
+        if any(care.values()):
+            work = self._orders.runs.text_enabling_toll_free(
+                None,
+                create=self.create_toll_free,
+                region_code=region_code,
+                service_plan_id=service_plan_id,
+                loa=loa,
+                scheduled_zipwhip_provisioning_time=scheduled_zipwhip_provisioning_time,
+                display_name=display_name,
+                callback_url=callback_url,
+            )
+            return await self._orders.runs.one(work, numbers, **care)
         request = TextEnableTollFree(
             region_code=region_code,
             numbers=numbers,  # type: ignore[arg-type]

@@ -106,6 +106,48 @@ async def test_a_token_that_expires_on_the_way(rig: Rig, ledger: Path) -> None:
     assert told[:5] == ["run", "sending", "failed", "sending", "created"]
 
 
+async def test_ended_while_the_new_order_is_read(rig: Rig, ledger: Path) -> None:
+    """Among the qualified numbers a create answers an id alone: it is noted before it is read."""
+    client = rig.client()
+    await client.qualified_numbers.add(["+13035550100"])
+    rig.sandbox.trigger("+13035550100")
+    rig.sandbox.receive_invoices("+13035550100")
+    rig.sandbox.approve("+13035550100")
+    service: Any = rig.sandbox._service
+    requests = service.requests
+
+    def running() -> asyncio.Task[Any]:
+        made = client.qualified_numbers.text_enable(
+            ["+13035550100"],
+            region_code="US",
+            service_plan_id=PLAN,
+            loa=letter(),
+            job="read",
+            ledger=ledger,
+        )
+        return asyncio.ensure_future(made)
+
+    first = running()
+
+    class Ending:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(requests, name)
+
+        def append(self, record: Any) -> None:
+            requests.append(record)
+            if record.method == "GET" and "hostingOrders/" in record.path:
+                first.cancel()
+
+    service.requests = Ending()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    service.requests = requests
+    assert events(ledger) == ["run", "sending", "created"]
+    again = await running()
+    (order,) = rig.sandbox.orders_created()
+    assert again.hosting_order_id == order.hosting_order_id
+
+
 async def test_ended_while_the_ledger_is_synced(
     ledger: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -323,6 +324,25 @@ async def test_single_creates_get_the_same_care(rig: Rig) -> None:
     assert rig.creates() == 2
     with pytest.raises(JobChanged):
         await orders.text_enable(numbers(4), loa=letter(), **arguments)
+
+
+async def test_single_creates_of_qualified_numbers_get_it_too(rig: Rig, tmp_path: Path) -> None:
+    """Local and toll-free numbers of the qualification, each run twice: one order each."""
+    kinds = {"+13035550100": "text_enable", "+18005550100": "text_enable_toll_free"}
+    qualified = rig.client().qualified_numbers
+    await qualified.add(list(kinds))
+    for number in kinds:
+        rig.sandbox.trigger(number)
+        rig.sandbox.receive_invoices(number)
+        rig.sandbox.approve(number)
+    for number, name in kinds.items():
+        create = partial(getattr(qualified, name), [number], region_code="US", service_plan_id=PLAN)
+        job: dict[str, Any] = {"job": "single", "ledger": tmp_path / number}
+        first, second = [await create(loa=letter(), **job) for _ in range(2)]
+        assert first.hosting_order_id == second.hosting_order_id
+        with pytest.raises(JobChanged, match="letter"):
+            await create(loa=letter("jim@example.com"), **job)
+    assert len(rig.sandbox.orders_created()) == 2
 
 
 @pytest.mark.parametrize(
