@@ -16,14 +16,16 @@ from ._bulk import (
     result_of,
 )
 from ._chunks import SkippedNumber
-from ._entries import ADOPTED, Entry
+from ._entries import ADOPTED, Entry, JobEntries
 from ._journal import Journal, OrdersAtService, Tagged
 from ._ledger import Ledger
 from ._retry import Sleep
-from ._tags import Tag, numbers_digest, parse_tag
+from ._tags import Tag, is_of_onboarding, numbers_digest, parse_tag
 from .errors import InvalidRequest, OrderRejected, OutcomeUnknown, SinchHostingError
 from .models import Order
 from .states import OrderType
+
+_OF_ONBOARDING = ("TextEnableQualifiedNumbers", "TextEnableTollFreeQualifiedNumbers")
 
 
 @frozen
@@ -61,11 +63,14 @@ def sought_in(unknown: Iterable[UnknownChunk]) -> list[Sought]:
 
 
 def sought_in_ledger(ledger: Ledger, job: str | None) -> list[Sought]:
-    """What a ledger has in flight, of one job or of all."""
-    if job is not None and job not in ledger.jobs:
-        raise InvalidRequest(field="job", value=job, rule=f"is not in {ledger.path}")
+    """What a ledger has in flight, of one job, of the groups of an onboarding, or of all."""
+    jobs = dict(ledger.jobs)
+    if job is not None:
+        jobs = {name: jobs[name] for name in jobs if name == job} | jobs_of_onboarding(ledger, job)
+        if not jobs:
+            raise InvalidRequest(field="job", value=job, rule=f"is not in {ledger.path}")
     found = []
-    for name, entries in ledger.jobs.items():
+    for entries in jobs.values():
         place = Place(
             type=OrderType(str(entries.run.get("type"))),
             service_plan_id=str(entries.run.get("service_plan_id")),
@@ -73,10 +78,19 @@ def sought_in_ledger(ledger: Ledger, job: str | None) -> list[Sought]:
         )
         for entry in entries.chunks.values():
             tag = parse_tag(entry.tag)
-            if entry.is_open and tag is not None and job in (None, name):
+            if entry.is_open and tag is not None:
                 operation = str(entries.run.get("operation"))
                 found.append(Sought(tag, place, operation, digest=entry.sent, entry=entry))
     return found
+
+
+def jobs_of_onboarding(ledger: Ledger, job: str) -> dict[str, JobEntries]:
+    """The jobs of a ledger that are groups of the onboarding `job`, by name."""
+    return {
+        name: entries
+        for name, entries in ledger.jobs.items()
+        if is_of_onboarding(name, job) and entries.run.get("operation") in _OF_ONBOARDING
+    }
 
 
 async def reconcile(
