@@ -58,6 +58,15 @@ if TYPE_CHECKING:
     from ._onboarding.flow import (
         Onboarding as Onboarding,
     )
+    from ._onboarding.plan import (
+        OnboardingPlan as OnboardingPlan,
+    )
+    from ._onboarding.plan import (
+        PlannedGroup as PlannedGroup,
+    )
+    from ._onboarding.plan import (
+        PlannedNumber as PlannedNumber,
+    )
     from ._onboarding.records import (
         NumberToOnboard as NumberToOnboard,
     )
@@ -391,6 +400,7 @@ _HOMES = {
         "TextEnableInfo",
     ),
     "_onboarding.flow": ("Onboarding",),
+    "_onboarding.plan": ("OnboardingPlan", "PlannedGroup", "PlannedNumber"),
     "_onboarding.records": (
         "NumberToOnboard",
         "OnboardingLine",
@@ -461,6 +471,7 @@ __all__ = [
     "NumbersResult",
     "Onboarding",
     "OnboardingLine",
+    "OnboardingPlan",
     "OnboardingReport",
     "OnboardingStep",
     "Order",
@@ -479,6 +490,8 @@ __all__ = [
     "Pages",
     "PermissionDenied",
     "Place",
+    "PlannedGroup",
+    "PlannedNumber",
     "PlannedOrder",
     "PlatformProvisioning",
     "PollPolicy",

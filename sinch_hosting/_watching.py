@@ -48,8 +48,9 @@ class Watcher:
     def __init__(self, session: Session, policy: PollPolicy, orders: OrderCalls) -> None:
         self._session = session
         self._policy = policy
-        budget = budget_of(policy, session.requests_per_second)
-        self._asker = Asker(session, policy, budget, orders, self)
+        self.budget = budget_of(policy, session.requests_per_second)
+        """What all polling of the client may spend."""
+        self._asker = Asker(session, policy, self.budget, orders, self)
         self._members: dict[str, Watched] = {}
         self._groups: dict[GroupKey, Group] = {}
         self._deadlines: list[tuple[float, int, Follower]] = []

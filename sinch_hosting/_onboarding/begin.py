@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +14,10 @@ from .._polling import PollPolicy
 from ..errors import InvalidRequest
 from ..models import BlanketLoa, DirectLoa, Letter, ResellerLoa
 from .cases import Case, Settings, VoiceCode
-from .flow import Onboarding
-from .ordering import Group, Ordering, places
+from .flow import Means, Onboarding
+from .group import Group, MakesWork, by_key, places
+from .looking import Looks
+from .past import Past, Wanted
 from .records import NumberToOnboard, is_toll_free
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from ..resources.imported_numbers import ImportedNumbers
     from ..resources.qualified_numbers import QualifiedNumbers
 
+_LONGEST_JOB = 27
 LetterFor = Letter | Callable[[str], Letter]
 
 
@@ -69,7 +72,7 @@ def begin(
     settings = Settings(
         service_plan_id=arguments.service_plan_id,
         campaign_id=arguments.campaign_id,
-        region_code=check.optional(region_code, check.check_region, "region_code"),
+        nnid=arguments.nnid,
         relink=check.check_flag(relink, "relink"),
         retry_rejected=check.check_flag(job["retry_rejected"], "retry_rejected"),
         chunk_size=arguments.chunk_size,
@@ -77,45 +80,83 @@ def begin(
         timeout=check.optional(timeout, check.check_seconds, "timeout"),
         voice_code=voice_code,
     )
-    cases = _cases(numbers, loa, settings)
+    region_code = check.optional(region_code, check.check_region, "region_code")
+    cases = _cases(numbers, loa, region_code)
+    groups = by_key(group for case in cases for group in case.groups())
 
     def makes_work(group: Group) -> Work:
         return _work(client, arguments, group)
 
-    groups = {case.group.key: case.group for case in cases}
-    works = [makes_work(group) for group in groups.values()]
-    options = [job_options(work, **job) for work in works]
-    chosen = next((o for o in options if o is not None), None)
-    if chosen is None:
+    options = _options([makes_work(case.group) for case in _samples(cases)], job)
+    return Onboarding(cases, settings, _means(client, settings, options, groups, makes_work))
+
+
+def _samples(cases: Sequence[Case]) -> Iterable[Case]:
+    """A case of each group: what is wrong with one order's arguments is wrong with all."""
+    return {case.group.key: case for case in cases}.values()
+
+
+def _options(works: Iterable[Work], job: Mapping[str, Any]) -> JobOptions:
+    """The checked options of the job; those that a group asks for hold for all."""
+    options = [job_options(work, **job) for work in works][0]
+    if options is None:
         raise InvalidRequest(field="job", value=None, rule="an onboarding needs a name to resume")
-    toll_free = any(group.is_toll_free for group in groups.values())
-    where = places(arguments.service_plan_id, arguments.campaign_id, toll_free=toll_free)
-    ordering = Ordering(_short(chosen), makes_work, client.orders, client.session, where)
-    return Onboarding(
-        cases,
-        settings,
-        ordering,
-        client.imported,
-        client.qualified,
-        client.orders,
-        client.session,
-        client.poll,
-        client.session.max_concurrency,
-    )
-
-
-def _short(options: JobOptions) -> JobOptions:
-    if len(options.job) > 27:
+    if len(options.job) > _LONGEST_JOB:
         raise InvalidRequest(
-            field="job", value=options.job, rule="must be 1 to 27 letters for an onboarding"
+            field="job",
+            value=options.job,
+            rule=f"must be 1 to {_LONGEST_JOB} letters for an onboarding",
         )
     return options
 
 
+def _means(
+    client: Client,
+    settings: Settings,
+    options: JobOptions,
+    groups: Mapping[str, Group],
+    makes_work: MakesWork,
+) -> Means:
+    session, orders = client.session, client.orders
+    wanted = Wanted(settings.service_plan_id, settings.campaign_id)
+    where = places(
+        settings.service_plan_id,
+        settings.campaign_id,
+        toll_free=any(group.is_toll_free for group in groups.values()),
+    )
+
+    def makes_past() -> Past:
+        return Past(options, groups.values(), makes_work, orders, where, wanted, session.sleep)
+
+    return Means(
+        session=session,
+        imported=client.imported,
+        qualified=client.qualified,
+        orders=orders,
+        poll=client.poll,
+        looks=Looks(
+            client.qualified,
+            client.imported,
+            session,
+            orders.watcher.budget,
+            session.max_concurrency,
+        ),
+        makes_past=makes_past,
+        makes_work=makes_work,
+        wanted=wanted,
+    )
+
+
 def _cases(
-    numbers: Iterable[str | NumberToOnboard], loa: LetterFor | None, settings: Settings
+    numbers: Iterable[str | NumberToOnboard], loa: LetterFor | None, region_code: str | None
 ) -> list[Case]:
     """A case for each number, once each; raises `InvalidRequest`."""
+    if isinstance(numbers, AsyncIterable):
+        raise InvalidRequest(
+            field="numbers",
+            value=numbers,
+            rule="an async iterable: collect it first, e.g. [n async for n in numbers]",
+        )
     if isinstance(numbers, (str, bytes, Mapping)) or not isinstance(numbers, Iterable):
         raise InvalidRequest(
             field="numbers", value=numbers, rule="must be numbers, not a single value"
@@ -127,7 +168,7 @@ def _cases(
         if not isinstance(number, NumberToOnboard):
             number = NumberToOnboard(phone_number=check.check_phone_number(given, field))
         letter = number.loa or _letter(loa, number.phone_number)
-        region = number.region_code or settings.region_code or "US"
+        region = number.region_code or region_code
         case = Case(wanted=number, loa=_checked(letter, number.phone_number), region_code=region)
         found.setdefault(number.phone_number, case)
     if not found:

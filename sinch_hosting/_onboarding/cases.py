@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 
 from attrs import define, field, frozen
 
-from ..models import BlanketLoa, Letter
-from .judging import Judgement, Need
-from .ordering import Group
+from ..models import BlanketLoa, ImportedNumber, Letter, QualifiedNumber
+from ..states import QualificationState
+from .group import Group
+from .judging import Judgement, Need, judge
 from .records import Fate, NumberToOnboard, OnboardingLine, is_toll_free
 
 VoiceCode = Callable[[str], Awaitable[str | None]]
+_REGIONS = ("US", "CA")
 
 
 @frozen(kw_only=True)
@@ -20,13 +22,17 @@ class Settings:
 
     service_plan_id: str
     campaign_id: str | None
-    region_code: str | None
+    nnid: str | None
     relink: bool
     retry_rejected: bool
     chunk_size: int
     window: float
     timeout: float | None
     voice_code: VoiceCode | None
+
+    def campaign_of(self, number: str) -> str:
+        """The campaign that a number shall be on; toll-free numbers have none."""
+        return "" if is_toll_free(number) else self.campaign_id or ""
 
 
 @define
@@ -35,13 +41,32 @@ class Case:
 
     wanted: NumberToOnboard
     loa: Letter
-    region_code: str
+    region_code: str | None
+    """As it is asked for; by default the service's."""
+    group: Group = field(init=False)
+    """With which others it may go in one order."""
+    state: QualificationState | None = None
+    """Where in qualification it was last seen."""
     judgement: Judgement = field(factory=lambda: Judgement(Need.PATIENCE, "not looked at yet"))
     fate: Fate = Fate.WAITING
     reason: str = ""
     order_id: str = ""
     ready_since: float | None = None
     challenged: bool = False
+    challenge: str = ""
+    """What came of the voice challenge, where that was nothing."""
+
+    @group.default
+    def _first_group(self) -> Group:
+        return self._group_in(self.region_code or _REGIONS[0])
+
+    def _group_in(self, region_code: str) -> Group:
+        return Group(is_toll_free(self.number), region_code, self.loa)
+
+    def groups(self) -> Iterator[Group]:
+        """The groups that it may turn out to belong to."""
+        for region_code in [self.region_code] if self.region_code else _REGIONS:
+            yield self._group_in(region_code)
 
     @property
     def number(self) -> str:
@@ -49,25 +74,52 @@ class Case:
         return self.wanted.phone_number
 
     @property
-    def group(self) -> Group:
-        """With which others it may go in one order."""
-        return Group(is_toll_free(self.number), self.region_code, self.loa)
-
-    @property
     def is_pending(self) -> bool:
         """Whether it waits in qualification."""
         waits = self.judgement.need in (Need.PATIENCE, Need.PROOF, Need.FOLLOW)
-        return waits and self.fate is Fate.WAITING and not self.order_id
+        return waits and self.is_open
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it waits to be ordered."""
+        return self.is_open and self.ready_since is not None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nothing has been found out or done about it that settles or orders it."""
+        return self.fate is Fate.WAITING and not self.order_id
+
+    def judged(
+        self,
+        qualified: QualifiedNumber | None,
+        imported: ImportedNumber | None,
+        settings: Settings,
+    ) -> Judgement:
+        """What it needs, given what was read; takes in its state and its region."""
+        if qualified is not None:
+            self.state = qualified.global_process_state
+            seen = qualified.region_code
+            if self.region_code is None and seen in _REGIONS and seen != self.group.region_code:
+                self.group = self._group_in(seen)
+        return judge(
+            qualified,
+            imported,
+            service_plan_id=settings.service_plan_id,
+            campaign_id=settings.campaign_of(self.number),
+            relink=settings.relink,
+            retry_failed=settings.retry_rejected,
+        )
 
     def line(self) -> OnboardingLine:
         """The report's line."""
         letter_to = "" if isinstance(self.loa, BlanketLoa) else self.loa.authorised_person.email
+        why = self.reason or "; ".join(filter(None, (self.judgement.reason, self.challenge)))
         return OnboardingLine(
             phone_number=self.number,
             outcome=self.fate,
-            reason="" if self.fate is Fate.DONE else self.reason or self.judgement.reason,
+            reason="" if self.fate is Fate.DONE else why,
             order_id=self.order_id,
-            region_code=self.region_code,
+            region_code=self.group.region_code,
             kind="toll-free" if is_toll_free(self.number) else "local",
             letter_to=letter_to,
         )

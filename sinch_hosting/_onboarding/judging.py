@@ -6,9 +6,10 @@ from enum import Enum
 
 from attrs import frozen
 
-from ..models import ImportedNumber, OrderNumber, QualifiedNumber
-from ..states import ProvisioningState, QualificationState
-from .records import is_toll_free
+from ..models import ImportedNumber, Order, OrderNumber, QualifiedNumber
+from ..states import ProvisioningState, ProvisioningType, QualificationState
+
+REJECTED = "its order was REJECTED; see retry_rejected"
 
 
 class Need(Enum):
@@ -47,50 +48,63 @@ def judge(
     imported: ImportedNumber | None,
     *,
     service_plan_id: str,
-    campaign_id: str | None,
+    campaign_id: str,
     relink: bool,
     retry_failed: bool,
 ) -> Judgement:
-    """What a number needs that no order of the job holds."""
+    """What a number needs that no order of the job holds; `""` for a campaign is any."""
     if imported is not None:
         return _judge_imported(imported, service_plan_id, campaign_id, relink=relink)
     if qualified is None:
-        return Judgement(Need.ADD)
+        return Judgement(Need.ADD, "is not in qualification")
     state = qualified.global_process_state
     why = f": {qualified.error}" if qualified.error else ""
     if state == QualificationState.HOSTING_FAILED and retry_failed:
-        return Judgement(Need.ORDER)
+        return Judgement(Need.ORDER, f"is {state.name}{why}")
     if state.is_failure:
         return Judgement(Need.NOTHING, f"is {state.name}{why}")
     return Judgement(_BY_STATE.get(state, Need.PATIENCE), f"is {state.name}")
 
 
 def _judge_imported(
-    number: ImportedNumber, service_plan_id: str, campaign_id: str | None, *, relink: bool
+    number: ImportedNumber, service_plan_id: str, campaign_id: str, *, relink: bool
 ) -> Judgement:
     sms = number.sms_configuration
-    linked = (sms.service_plan_id or "", sms.campaign_id or "")
-    wanted = "" if is_toll_free(number.phone_number) else campaign_id or ""
-    # Without a campaign asked for, any campaign of the number's is its own matter.
-    if linked[0] == service_plan_id and (not wanted or linked[1] == wanted):
-        return Judgement(Need.PROVISIONING)
-    where = f"with service plan {linked[0] or 'none'} and campaign {linked[1] or 'none'}"
+    elsewhere = _elsewhere(sms.service_plan_id, sms.campaign_id, service_plan_id, campaign_id)
+    if not elsewhere:
+        return Judgement(Need.PROVISIONING, "its provisioning has not ended")
     if relink:
-        return Judgement(Need.RELINK, f"imported {where}")
-    return Judgement(Need.NOTHING, f"imported {where}; relink=True would move it")
+        return Judgement(Need.RELINK, f"imported {elsewhere}")
+    return Judgement(Need.NOTHING, f"imported {elsewhere}; relink=True would move it")
 
 
-def why_not_done(number: OrderNumber, *, campaign_id: str | None) -> str:
-    """Why a number of a completed order is not text-enabled; `""` where it is.
+def _elsewhere(
+    its_plan: str | None, its_campaign: str | None, service_plan_id: str, campaign_id: str
+) -> str:
+    """Where something is that is not where it is wanted; `""` where it is."""
+    # Without a campaign asked for, any campaign of the number's is its own matter.
+    if its_plan == service_plan_id and (not campaign_id or its_campaign == campaign_id):
+        return ""
+    return f"with service plan {its_plan or 'none'} and campaign {its_campaign or 'none'}"
 
-    Done is: the routing registry (OSR) is updated, the SMS platform has the number, and so has
-    the campaign where one was given (toll-free numbers have none).
+
+def why_not_done(
+    number: OrderNumber, order: Order, *, service_plan_id: str, campaign_id: str
+) -> str:
+    """Why a number of a completed order is not text-enabled as wanted; `""` where it is.
+
+    Done is: its order is on the service plan and campaign, the routing registry (OSR) is
+    updated, the SMS platform has the number, and so has the campaign where one was given
+    (toll-free numbers have none).
     """
+    elsewhere = _elsewhere(order.service_plan_id, order.campaign_id, service_plan_id, campaign_id)
+    if elsewhere:
+        return f"its order is {elsewhere}"
     steps = {
         "the routing (OSR)": number.osr_update.state,
         "the SMS platform": number.platform_provisioning.state,
     }
-    if campaign_id and not is_toll_free(number.phone_number):
+    if campaign_id:
         steps["the campaign"] = number.campaign_provisioning.state
     missing = [
         f"{name} is {state.name}"
@@ -98,3 +112,14 @@ def why_not_done(number: OrderNumber, *, campaign_id: str | None) -> str:
         if state != ProvisioningState.DONE
     ]
     return ", ".join(missing)
+
+
+def is_provisioned(number: ImportedNumber) -> bool:
+    """Whether an imported number is wholly where it is linked to."""
+    steps = [number.sms_provisioning]
+    if number.sms_configuration.campaign_id:
+        steps.append(number.campaign_provisioning)
+    return all(
+        step.state == ProvisioningState.DONE and step.type != ProvisioningType.DEPROVISIONING
+        for step in steps
+    )

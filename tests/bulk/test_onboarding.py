@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import json
 import logging
@@ -24,6 +25,7 @@ from sinch_hosting import (
     OnboardingStep,
     PollPolicy,
     RetryPolicy,
+    UsageError,
 )
 from sinch_hosting._ledger import Ledger
 from sinch_hosting._onboarding.records import Step
@@ -44,7 +46,8 @@ async def rig() -> AsyncIterator[Rig]:
 
 def onboarding(rig: Rig, listed: list[Any], **settings: Any) -> Onboarding:
     """An onboarding on the common plan and campaign."""
-    client = rig.client(poll=PollPolicy(initial=900, maximum=7200, jitter=0))
+    client = settings.pop("client", None)
+    client = client or rig.client(poll=PollPolicy(initial=900, maximum=7200, jitter=0))
     arguments: dict[str, Any] = {
         "job": "acme",
         "service_plan_id": PLAN,
@@ -237,16 +240,17 @@ async def test_a_rerun_reads_its_chunks_from_its_orders(rig: Rig, ledger: Path) 
     assert rig.held() == dict.fromkeys(listed, 1)
 
 
-async def test_other_arguments_are_refused(rig: Rig, ledger: Path) -> None:
+async def test_other_arguments_are_refused(rig: Rig) -> None:
     """A group whose orders had another schedule or NNID is not mixed with new ones."""
     listed = numbers(4)
     await onboarding(rig, listed[:2]).run()
-    report = await onboarding(rig, listed, nnid="104030").run()
-    assert outcomes(report)[listed[3]] == "failed"
-    assert "was begun with others" in report.lines[3].reason
+    with pytest.raises(JobChanged, match=r"was begun with others.*nnid"):
+        await onboarding(rig, listed, nnid="104030").run()
+    with pytest.raises(JobChanged, match="the tags do not tell"):
+        await onboarding(rig, listed, chunk_size=7).run()
     assert len(rig.sandbox.orders_created()) == 1
     (order,) = rig.sandbox.orders_created()
-    order.display_name = order.display_name[:9]
+    order.display_name = order.display_name[:12]
     with pytest.raises(JobChanged, match="edited or cut"):
         await onboarding(rig, listed).run()
 
@@ -363,12 +367,24 @@ async def test_states_that_cannot_be_read_for_a_while(rig: Rig) -> None:
     assert report.is_done
 
 
+async def collected_never() -> AsyncIterator[str]:
+    """Numbers that nobody has collected."""
+    yield "+13035550000"
+
+
+async def test_an_async_iterable_is_to_be_collected(rig: Rig) -> None:
+    """The error says how."""
+    with pytest.raises(InvalidRequest, match=r"collect it first, e\.g\. \[n async for n in"):
+        onboarding(rig, collected_never())  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("listed", "settings", "field"),
     [
         ("+13035550000", {}, "numbers"),
         ([], {}, "numbers"),
         (["303"], {}, "numbers[0]"),
+        (collected_never(), {}, "numbers"),
         (numbers(1), {"loa": None}, "loa"),
         (FREE, {"loa": BlanketLoa(), "ledger": "x"}, "loa"),
         (FREE, {}, "ledger"),
@@ -387,3 +403,419 @@ async def test_what_cannot_be_asked_for(
         onboarding(rig, listed, **settings)
     assert caught.value.field == field
     assert not rig.sandbox.requests
+
+
+# ------------------------------------------------------- a job that is not the one
+
+
+async def test_another_plan_or_campaign_is_refused(rig: Rig, ledger: Path) -> None:
+    """Not "done" for numbers that are on the old ones: nothing is sent, what differs is named."""
+    listed = [*numbers(2), FREE[0]]
+    assert (await onboarding(rig, listed, ledger=ledger).run()).is_done
+    sent = len(rig.sandbox.orders_created())
+    for settings, named in (
+        ({"service_plan_id": "plan-2"}, "service_plan_id.*'plan-1'.*'plan-2'"),
+        ({"campaign_id": "CAMP2"}, "campaign_id.*'CAMP1'.*'CAMP2'"),
+        ({"campaign_id": None}, "campaign_id"),
+        ({"nnid": "104030"}, "nnid"),
+        ({"callback_url": "https://example.com/x"}, "callbackUrl"),
+        ({"loa": letter("other@example.com"), "service_plan_id": "plan-2"}, "service_plan_id"),
+        ({"loa": letter("other@example.com"), "campaign_id": "CAMP2"}, "campaign_id"),
+    ):
+        running = onboarding(rig, listed, ledger=ledger, **settings)
+        with pytest.raises(JobChanged, match=named) as caught:
+            await running.run()
+        assert caught.value.value == "acme"
+        assert not running.report.counts.keys() & {"done", "failed"}
+    assert len(rig.sandbox.orders_created()) == sent
+
+
+async def test_an_earlier_group_of_another_kind_is_compared(rig: Rig, ledger: Path) -> None:
+    """Toll-free numbers have no campaign; another plan of theirs is still another plan."""
+    assert (await onboarding(rig, FREE, ledger=ledger).run()).is_done
+    with pytest.raises(JobChanged, match="service_plan_id"):
+        await onboarding(rig, numbers(1), ledger=ledger, service_plan_id="plan-2").run()
+    report = await onboarding(rig, numbers(1), ledger=ledger, campaign_id="CAMP2").run()
+    assert report.is_done
+
+
+async def test_an_order_that_is_elsewhere_is_not_done(rig: Rig, ledger: Path) -> None:
+    """Where an order turns out to be on another plan, its numbers fail and say where they are."""
+    listed = numbers(2)
+    running = onboarding(rig, listed, ledger=ledger)
+    async with aclosing(running.steps()) as steps:
+        async for step in steps:
+            if step.step is Step.ORDERED:
+                (order,) = rig.sandbox.orders_created()
+                order.service_plan_id = "plan-9"
+    assert running.report.counts == {"failed": 2}
+    assert "service plan plan-9" in running.report.lines[0].reason
+
+
+# ------------------------------------------------------------------- time
+
+
+async def never(*_: Any, **__: Any) -> Any:
+    """Wait for ever."""
+    await asyncio.Event().wait()
+
+
+def left_behind() -> list[str]:
+    """Tasks of an onboarding that nobody has ended."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    return [shown for task in others if "_onboarding" in (shown := repr(task))]
+
+
+TIMEOUT = 123456.0
+
+
+class LoopTime:
+    """Says when the loop's time is up for what has `TIMEOUT`, whatever the clock says."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._limits: list[asyncio.Timeout] = []
+        make = asyncio.timeout
+
+        def timeout(delay: float | None) -> asyncio.Timeout:
+            limit = make(delay)
+            if delay == TIMEOUT:
+                self._limits.append(limit)
+            return limit
+
+        monkeypatch.setattr(asyncio, "timeout", timeout)
+
+    def is_up(self) -> None:
+        """Let it be up now."""
+        for limit in self._limits:
+            limit.reschedule(asyncio.get_running_loop().time())
+
+    async def stall(self, *_: Any, **__: Any) -> Any:
+        """Take so long that time is up, and for ever."""
+        self.is_up()
+        await never()
+
+    async def stalled_pages(self, *_: Any, **__: Any) -> AsyncIterator[Any]:
+        """A list whose first page never comes."""
+        yield await self.stall()
+
+
+@pytest.fixture
+def loop_time(monkeypatch: pytest.MonkeyPatch) -> LoopTime:
+    """The loop's time, in the test's hands."""
+    return LoopTime(monkeypatch)
+
+
+async def test_a_slow_code_blocks_nobody(rig: Rig) -> None:
+    """One that never comes holds up neither the others nor the end."""
+    listed = numbers(3)
+
+    async def code(number: str) -> str:
+        return await never() if number == listed[0] else rig.sandbox.voice_code(number)
+
+    report = await onboarding(
+        rig, listed, voice_code=code, timeout=15 * 86400, readiness_window=3600
+    ).run()
+    assert set(outcomes(report).values()) == {"done"}  # the first by its invoices
+    assert not left_behind()
+
+
+async def test_time_is_up_for_a_code_that_never_comes(rig: Rig) -> None:
+    """`timeout` ends the wait for it; the number waits on, with a reason."""
+    report = await onboarding(rig, numbers(2), voice_code=never, timeout=7200).run()
+    assert report.counts == {"waiting": 2}
+    assert all(line.reason for line in report.lines)
+
+
+def raising(number: str) -> Any:
+    """Break, as callers' functions do."""
+    raise KeyError(number)
+
+
+@pytest.mark.parametrize("code", [raising, lambda number: number])
+async def test_a_code_that_cannot_be_had(rig: Rig, code: Any) -> None:
+    """Whatever the caller's function raises is told of its number, and the rest goes on."""
+    listed = numbers(2)
+    running = onboarding(rig, listed, voice_code=code, timeout=7200)
+    steps = [step async for step in running]
+    told = [step for step in steps if step.step is Step.CHALLENGED]
+    assert sorted(step.phone_numbers[0] for step in told) == listed
+    assert all("Error" in step.text for step in told)
+    assert all("Error" in line.reason for line in running.report.lines)
+    assert running.report.counts == {"waiting": 2}
+
+
+@pytest.mark.parametrize(
+    ("resource", "method"),
+    [
+        ("hosting_orders", "numbers"),
+        ("imported_numbers", "get"),
+        ("qualified_numbers", "get"),
+        ("qualified_numbers", "add_many"),
+    ],
+)
+async def test_time_bounds_the_beginning_too(
+    rig: Rig,
+    monkeypatch: pytest.MonkeyPatch,
+    loop_time: LoopTime,
+    resource: str,
+    method: str,
+) -> None:
+    """Reads that take for ever are ended; the lines say how far they came."""
+    assert (await onboarding(rig, numbers(1)).run()).is_done
+    client = rig.client()
+    stalls = loop_time.stalled_pages if method == "numbers" else loop_time.stall
+    monkeypatch.setattr(getattr(client, resource), method, stalls)
+    report = await onboarding(rig, numbers(2, 50), client=client, timeout=TIMEOUT).run()
+    assert report.counts == {"waiting": 2}
+    assert all(line.reason for line in report.lines)
+    assert not left_behind()
+
+
+@pytest.mark.parametrize("by_loop", [True, False])
+async def test_time_that_is_up_while_an_order_is_sent(
+    rig: Rig,
+    ledger: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    loop_time: LoopTime,
+    by_loop: bool,
+) -> None:
+    """What has left is finished and reported; what has not is not sent; nothing is lost."""
+    listed = numbers(4)
+    client = rig.client()
+    await client.qualified_numbers.add(listed)
+    rig.sandbox.approve(listed)
+    settings = {"ledger": ledger, "chunk_size": 2}
+    create = client.qualified_numbers.create
+
+    async def slow(*arguments: Any) -> Any:
+        order = await create(*arguments)
+        if by_loop:
+            loop_time.is_up()
+            await asyncio.sleep(0.01)
+        else:
+            rig.now += TIMEOUT
+        return order
+
+    monkeypatch.setattr(client.qualified_numbers, "create", slow)
+    running = onboarding(rig, listed, client=client, timeout=TIMEOUT, **settings)
+    report = await running.run()
+    assert report.counts == {"waiting": 4}
+    assert [bool(line.order_id) for line in report.lines] == [True, True, False, False]
+    assert "before its order was sent" in report.lines[3].reason
+    assert len(rig.sandbox.orders_created()) == 1
+    assert not left_behind()
+    assert (await onboarding(rig, listed, **settings).run()).is_done
+    assert rig.held() == dict.fromkeys(listed, 1)
+
+
+async def test_time_ends_a_relink(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, loop_time: LoopTime
+) -> None:
+    """The line says that the number may be without service."""
+    (number,) = numbers(1)
+    client = rig.client()
+    await client.imported_numbers.import_number(number, region_code="US", service_plan_id="other")
+    await rig.sleep(3600)
+    monkeypatch.setattr(client.imported_numbers, "update", loop_time.stall)
+    report = await onboarding(rig, [number], client=client, relink=True, timeout=TIMEOUT).run()
+    assert report.counts == {"waiting": 1}
+    assert "without service" in report.lines[0].reason
+    assert not left_behind()
+
+
+async def test_what_nobody_expects_ends_it(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error in a task of its own is raised, once all is cleaned up."""
+    client = rig.client()
+    await client.imported_numbers.import_number(
+        numbers(1)[0], region_code="US", service_plan_id="other"
+    )
+    await rig.sleep(3600)
+    running = client.onboard(
+        numbers(2),
+        job="acme",
+        service_plan_id=PLAN,
+        campaign_id=CAMPAIGN,
+        loa=letter(),
+        relink=True,
+    )
+
+    async def breaks(*_: Any, **__: Any) -> Any:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(client.imported_numbers, "relink", breaks)
+    with pytest.raises(ZeroDivisionError):
+        await running.run()
+    assert not left_behind()
+
+
+# ---------------------------------------------------------------- iterating
+
+
+async def test_it_is_iterated_over_once(rig: Rig) -> None:
+    """A second time, at once or later, says what to do instead."""
+    running = onboarding(rig, numbers(1))
+    async with aclosing(running) as steps:
+        async for _ in steps:
+            with pytest.raises(UsageError, match=r"onboard\(\.\.\.\) again"):
+                await running.run()
+            break
+    with pytest.raises(UsageError, match=r"onboard\(\.\.\.\) again"):
+        async for _ in running:
+            pass
+    assert not left_behind()
+    await running.aclose()
+
+
+async def test_closing_ends_the_iteration(rig: Rig) -> None:
+    """Whoever iterates meanwhile sees the end, and no error."""
+    running = onboarding(rig, numbers(1))
+    seen = []
+    async for step in running:
+        seen.append(step)
+        await running.aclose()
+    assert len(seen) < 3
+    assert running.report.counts == {"waiting": 1}
+
+
+# --------------------------------------------------------------------- names
+
+
+async def test_a_bulk_job_of_a_like_name_is_another(rig: Rig, ledger: Path) -> None:
+    """`acme.2026` and `acme.east` on the same ledger and campaign are no groups of `acme`."""
+    others = numbers(4, 500)
+    for job, part in (("acme.2026", others[:2]), ("acme.east", others[2:])):
+        await rig.text_enable(part, job=job, ledger=ledger)
+    listed = numbers(2)
+    running = onboarding(rig, [*listed, others[2]], ledger=ledger, timeout=20 * 86400)
+    steps = [step async for step in running]
+    assert not [step for step in steps if step.step is Step.ADOPTED]
+    assert outcomes(running.report)[listed[0]] == "done"
+
+
+async def test_orders_of_like_names_block_nothing(rig: Rig) -> None:
+    """Only a name that begins as the tags do, and is none, is one that was edited or cut."""
+    client = rig.client()
+    for name, number in zip(
+        ("acme.foo", "acme/2026 batch", "acme.east"), numbers(3, 900), strict=True
+    ):
+        await client.hosting_orders.text_enable(
+            [number],
+            region_code="US",
+            service_plan_id=PLAN,
+            campaign_id=CAMPAIGN,
+            loa=letter(),
+            display_name=name,
+        )
+    assert (await onboarding(rig, numbers(1)).run()).is_done
+
+
+async def test_two_letters_that_cannot_be_told_apart(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Groups whose keys are the same would share orders: refused before anything is sent."""
+    monkeypatch.setattr("sinch_hosting._onboarding.group.numbers_digest", lambda _: "aaaa")
+    with pytest.raises(InvalidRequest) as caught:
+        onboarding(rig, numbers(2), region_code="US", loa=lambda n: letter(f"{n[1:]}@example.com"))
+    assert caught.value.field == "loa"
+
+
+async def test_reconcile_knows_an_onboarding_by_its_job(rig: Rig, ledger: Path) -> None:
+    """Its ledger jobs are named after its groups."""
+    listed = numbers(3)
+    rig.sandbox.faults.add("lag", operation="ListHostingOrders", seconds=3600, count=200)
+    rig.sandbox.faults.add("drop_after", operation="TextEnableQualifiedNumbers", count=1)
+    report = await onboarding(rig, listed, ledger=ledger).run()
+    assert report.counts == {"unknown": 3}
+    rig.sandbox.faults.clear()
+    client = rig.client()
+    found = await client.hosting_orders.reconcile(None, ledger=ledger, job="acme")
+    assert len(found.succeeded) == 1
+    with pytest.raises(InvalidRequest):
+        await client.hosting_orders.reconcile(None, ledger=ledger, job="acm")
+    assert (await onboarding(rig, listed, ledger=ledger).run()).is_done
+
+
+# ------------------------------------------------------------- ordering anew
+
+
+def tags_sent(ledger: Path) -> set[str]:
+    """The tags of the creates that left, as a ledger tells."""
+    events = [json.loads(line) for line in ledger.read_text().splitlines()]
+    return {event["tag"] for event in events if event["event"] == "sending"}
+
+
+async def test_what_was_in_flight_and_is_sent_again_is_closed(rig: Rig, ledger: Path) -> None:
+    """It is the same attempt of the same chunk; later runs neither wait nor say "unknown"."""
+    listed = numbers(3)
+    rig.sandbox.faults.add("drop_before", operation="TextEnableQualifiedNumbers", count=1)
+    assert (await onboarding(rig, listed, ledger=ledger).run()).counts == {"unknown": 3}
+    sent = await onboarding(rig, listed, ledger=ledger, on_unknown="resend").run()
+    assert sent.is_done
+    assert len(tags_sent(ledger)) == 1
+    rig.slept.clear()
+    assert (await onboarding(rig, listed, ledger=ledger, settle=11.5).run()).is_done
+    assert 11.5 not in rig.slept
+    found = await rig.client().hosting_orders.reconcile(None, ledger=ledger, job="acme")
+    assert not found.unknown
+
+
+async def test_part_of_what_was_in_flight_is_sent_again(rig: Rig, ledger: Path) -> None:
+    """What is not sent again stays held; what is, is not held any more."""
+    listed = numbers(3)
+    rig.sandbox.faults.add("drop_before", operation="TextEnableQualifiedNumbers", count=1)
+    await onboarding(rig, listed, ledger=ledger).run()
+    sent = await onboarding(rig, listed[:2], ledger=ledger, on_unknown="resend").run()
+    assert sent.is_done
+    last = await onboarding(rig, listed, ledger=ledger).run()
+    assert list(outcomes(last).values()) == ["done", "done", "unknown"]
+    assert rig.held() == dict.fromkeys(listed[:2], 1)
+
+
+async def test_a_corrected_letter_is_followed(rig: Rig, ledger: Path) -> None:
+    """Run again with the new letter and without the flag, the new order counts, not the old."""
+    listed = numbers(3)
+    running = onboarding(rig, listed, ledger=ledger)
+    async with aclosing(running.steps()) as steps:
+        async for step in steps:
+            if step.step is Step.ORDERED:
+                rig.sandbox.reject(step.order_id or "")
+    corrected = {"ledger": ledger, "loa": letter("new@example.com")}
+    again = onboarding(rig, listed, retry_rejected=True, **corrected)
+    async with aclosing(again.steps()) as steps:
+        async for step in steps:
+            if step.step is Step.ORDERED:
+                break
+    for book in (corrected, {"loa": letter("new@example.com")}):
+        report = await onboarding(rig, listed, **book).run()
+        assert report.is_done, report.to_csv()
+    assert len(rig.sandbox.orders_created()) == 2
+
+
+async def test_what_failed_to_be_hosted_is_ordered_again(rig: Rig, ledger: Path) -> None:
+    """With `retry_rejected`, and afterwards the new order counts."""
+    listed = numbers(2)
+    rig.sandbox.plan(listed[0], osr="INVALID_NNID")
+    first = await onboarding(rig, listed, ledger=ledger).run()
+    assert outcomes(first) == {listed[0]: "failed", listed[1]: "done"}
+    rig.sandbox.plan(listed[0], osr="")
+    second = await onboarding(rig, listed, ledger=ledger, retry_rejected=True).run()
+    assert second.is_done, second.to_csv()
+    assert [*rig.sandbox.orders_created()[1].numbers] == [listed[0]]
+    assert (await onboarding(rig, listed, ledger=ledger).run()).is_done
+
+
+async def test_a_number_that_was_imported_meanwhile_is_left_out(rig: Rig, ledger: Path) -> None:
+    """A 409 over one number: skipped with its reason, and one order goes for the rest."""
+    listed = numbers(3)
+    client = rig.client()
+    await client.qualified_numbers.add(listed)
+    rig.sandbox.approve(listed)
+    running = onboarding(rig, listed, ledger=ledger)
+    async with aclosing(running.steps()) as steps:
+        async for step in steps:
+            if step.step is Step.READY and step.phone_numbers == (listed[1],):
+                rig.sandbox.qualified_number(listed[1]).state = "HOSTING_DONE"
+    assert list(outcomes(running.report).values()) == ["done", "failed", "done"]
+    assert "HOSTING_DONE" in running.report.lines[1].reason
+    assert len(rig.sandbox.calls("TextEnableQualifiedNumbers")) == 2
+    assert len(rig.sandbox.letters_sent) == 1

@@ -1,0 +1,149 @@
+"""What is under way already: orders to their end, relinks, provisioning; each number verified."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from .._journal import PAGE_SIZE
+from ..errors import OrderRejected, SinchHostingError, WaitTimeout
+from ..models import ImportedNumber, Order
+from ..states import COMPLETED
+from .board import Board, Tasks
+from .cases import Case
+from .judging import REJECTED, Judgement, Need, is_provisioned
+from .past import Past, Wanted
+from .records import Fate, Step
+
+if TYPE_CHECKING:
+    from ..resources.hosting_orders import HostingOrders
+    from ..resources.imported_numbers import ImportedNumbers
+
+_log = logging.getLogger("sinch_hosting")
+_RELINKS = 10  # at once, so that few are without service where it is ended
+
+
+class Following:
+    """Follows what is under way for the numbers of one onboarding."""
+
+    def __init__(
+        self,
+        board: Board,
+        tasks: Tasks,
+        wanted: Wanted,
+        orders: HostingOrders,
+        imported: ImportedNumbers,
+    ) -> None:
+        self._board = board
+        self._tasks = tasks
+        self._wanted = wanted
+        self._orders = orders
+        self._imported = imported
+        self._relinks = asyncio.Semaphore(_RELINKS)
+
+    # ------------------------------------------------------------------- orders
+
+    def take_over(self, past: Past) -> None:
+        """Follow the orders of earlier runs, and say of which numbers that is all there is."""
+        again = self._board.settings.retry_rejected
+        by_order: dict[str, tuple[Order, list[Case]]] = {}
+        for case in self._board.cases.values():
+            number, known = case.number, past.known
+            held = past.held(number)
+            if number in known.twice:
+                _log.error("%s is in a further order, %s", number, known.twice[number])
+            if number in known.ordered:
+                if not (again and past.failed(number)):
+                    order = known.ordered[number]
+                    by_order.setdefault(order.hosting_order_id, (order, []))[1].append(case)
+            elif held is not None and not past.may_resend(held, case.group):
+                reason = f"sent by an earlier run under the tag {held.entry.tag}"
+                self._board.settle(case, Fate.UNKNOWN, reason)
+            elif number in known.rejected and not again:
+                case.order_id = known.rejected[number].hosting_order_id
+                self._board.settle(case, Fate.FAILED, REJECTED)
+        for order, cases in by_order.values():
+            self.follow(order, cases, Step.ADOPTED)
+
+    def follow(self, order: Order, cases: Sequence[Case], step: Step) -> None:
+        """See to it that an order is waited for, as long as there is time."""
+        for case in cases:
+            case.order_id, case.ready_since = order.hosting_order_id, None
+            case.judgement = Judgement(Need.PATIENCE, "ordered")
+            case.reason = f"its order is {order.state.name}"
+        self._board.tell(step, cases, f"{len(cases)} numbers", order.hosting_order_id)
+        if not self._board.deadline.is_over:
+            self._tasks.spawn(self._complete(order, cases))
+
+    async def _complete(self, order: Order, cases: Sequence[Case]) -> None:
+        """Wait for an order, and verify each of its numbers."""
+
+        def moved(order: Order) -> None:
+            for case in cases:
+                case.reason = f"its order is {order.state.name}"
+            self._board.tell(Step.ORDER, cases, order.state.name, order.hosting_order_id)
+
+        try:
+            remaining = self._board.deadline.remaining
+            order = await order.wait_until(COMPLETED, timeout=remaining, on_update=moved)
+            await self._verify(order, cases)
+        except WaitTimeout:
+            return
+        except OrderRejected:
+            for case in cases:
+                self._board.settle(case, Fate.FAILED, REJECTED)
+        except SinchHostingError as error:
+            for case in cases:
+                case.reason = f"its order could not be followed: {error}"
+
+    async def _verify(self, order: Order, cases: Sequence[Case]) -> None:
+        pages = self._orders.numbers(order.hosting_order_id, page_size=PAGE_SIZE)
+        held = {number.phone_number: number async for number in pages}
+        for case in cases:
+            number = held.get(case.number)
+            why = "its order does not list it"
+            if number is not None:
+                why = self._wanted.why_not_done(number, order)
+            self._board.settle(case, Fate.FAILED if why else Fate.DONE, why)
+
+    # ----------------------------------------------------------------- imported
+
+    async def relink(self, case: Case) -> None:
+        """Move a number to where it is wanted."""
+        settings = self._board.settings
+        async with self._relinks:
+            case.reason = "is being relinked: it may be without service; run this again"
+            text = "without service until it is linked anew"
+            self._board.tell(Step.RELINKING, [case], text)
+            try:
+                await self._imported.relink(
+                    case.number,
+                    service_plan_id=settings.service_plan_id,
+                    campaign_id=settings.campaign_of(case.number),
+                )
+            except SinchHostingError as error:
+                self._board.settle(case, Fate.FAILED, str(error))
+                return
+        await self.provisioned(case)
+
+    async def provisioned(self, case: Case, seen: ImportedNumber | None = None) -> None:
+        """Wait until a number is on the service plan, and on the campaign where one was given."""
+        case.reason = "its provisioning has not ended"
+        try:
+            if seen is None or not is_provisioned(seen):
+                remaining = self._board.deadline.remaining
+                seen = await self._imported.wait_until_provisioned(case.number, timeout=remaining)
+        except WaitTimeout:
+            return
+        except SinchHostingError as error:
+            self._board.settle(case, Fate.FAILED, str(error))
+            return
+        where = case.judged(None, seen, self._board.settings)
+        if where.need is Need.PROVISIONING:
+            self._board.settle(case, Fate.DONE)
+        elif where.need is Need.RELINK:
+            self._tasks.spawn(self.relink(case))
+        else:
+            self._board.settle(case, Fate.FAILED, where.reason)

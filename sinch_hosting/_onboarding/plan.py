@@ -1,0 +1,232 @@
+"""What an onboarding would do, without sending, writing or locking anything."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from enum import StrEnum
+
+from attrs import field, frozen
+
+from .._plan import TMO_LIMIT
+from ..states import OrderState
+from .board import INVOICES_TO
+from .cases import Case, Settings
+from .group import Group, MakesWork
+from .judging import REJECTED, Need, is_provisioned
+from .looking import Looks
+from .past import Past
+from .records import is_toll_free
+
+
+class Action(StrEnum):
+    """What would be done about a number next."""
+
+    DONE = "done"
+    """Nothing: it is text-enabled."""
+    FOLLOW = "follow"
+    """An order of it, or its provisioning, would be waited for."""
+    ADD = "add"
+    """It would be put into qualification, and ordered once it is verified."""
+    WAIT = "wait"
+    """It is in qualification, and would be ordered once it is verified."""
+    ORDER = "order"
+    """It would be ordered."""
+    RELINK = "relink"
+    """It would be moved from where it is; it is without service meanwhile."""
+    HOLD = "hold"
+    """Nothing: there may be an order of it, which an earlier run sent and saw no answer to."""
+    FAIL = "fail"
+    """Nothing: as things are it cannot be text-enabled."""
+
+
+_BY_NEED = {
+    Need.ADD: Action.ADD,
+    Need.PROOF: Action.WAIT,
+    Need.PATIENCE: Action.WAIT,
+    Need.ORDER: Action.ORDER,
+    Need.FOLLOW: Action.FOLLOW,
+    Need.PROVISIONING: Action.FOLLOW,
+    Need.RELINK: Action.RELINK,
+    Need.NOTHING: Action.FAIL,
+}
+_TO_ORDER = (Action.ADD, Action.WAIT, Action.ORDER)
+
+
+@frozen(kw_only=True)
+class PlannedNumber:
+    """What would be done about one number, and why."""
+
+    phone_number: str
+    action: Action
+    reason: str = ""
+    """How it stands; `""` where it is done."""
+    order_id: str = ""
+    """The order that is there already."""
+
+
+@frozen(kw_only=True)
+class PlannedGroup:
+    """Numbers of one kind, region and letter, which share orders."""
+
+    kind: str
+    """`local` or `toll-free`."""
+    region_code: str
+    letter_to: str | None
+    """Who would get a letter for each order; `None` where none is mailed."""
+    numbers: tuple[str, ...] = field(repr=lambda numbers: f"<{len(numbers)} numbers>")
+    orders: int
+    """Orders at least; more where numbers are not ready within the readiness window."""
+
+
+@frozen(kw_only=True)
+class OnboardingPlan:
+    """What an onboarding would do, as things stand; nothing was sent."""
+
+    numbers: tuple[PlannedNumber, ...] = field(repr=lambda numbers: f"<{len(numbers)} numbers>")
+    """One a number, in the order of the input."""
+    groups: tuple[PlannedGroup, ...] = ()
+    """What would be ordered, now or once it is verified."""
+    invoices: tuple[str, ...] = field(default=(), repr=lambda numbers: f"<{len(numbers)} numbers>")
+    """The numbers that somebody has to mail invoices for."""
+    invoices_to: str = INVOICES_TO
+    """To whom."""
+    warnings: tuple[str, ...] = ()
+    """What a person should know before it is let loose."""
+
+    def having(self, action: Action | str) -> tuple[str, ...]:
+        """The numbers about which this would be done, such as `add` or `relink`."""
+        return tuple(n.phone_number for n in self.numbers if n.action == Action(action))
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """How many numbers there are of each action."""
+        return Counter(str(number.action) for number in self.numbers)
+
+    @property
+    def orders(self) -> int:
+        """Orders that would be created, at least."""
+        return sum(group.orders for group in self.groups)
+
+    @property
+    def letters(self) -> Mapping[str, int]:
+        """How many letters would be mailed at least, and to whom."""
+        found: Counter[str] = Counter()
+        for group in self.groups:
+            if group.letter_to is not None:
+                found[group.letter_to] += group.orders
+        return found
+
+
+async def plan_of(
+    cases: Sequence[Case], settings: Settings, past: Past, looks: Looks, makes_work: MakesWork
+) -> OnboardingPlan:
+    """The plan for fresh cases; raises `JobChanged` and what reading raises."""
+    try:
+        await past.open(read_only=True)
+    finally:
+        await past.close()
+    known = {case.number: _known(case, past, settings) for case in cases}
+    unknown = [number for number, planned in known.items() if planned is None]
+    qualified, imported = await looks.qualified(unknown), await looks.imported(unknown)
+    planned: list[PlannedNumber] = []
+    for case in cases:
+        found, there = known[case.number], imported.get(case.number)
+        if found is None:
+            case.judgement = case.judged(qualified.get(case.number), there, settings)
+            found = _judged(case, is_done=there is not None and is_provisioned(there))
+        planned.append(found)
+    groups = _groups(cases, planned, settings.chunk_size, makes_work)
+    in_review = [n.phone_number for n in planned if n.action in (Action.ADD, Action.WAIT)]
+    has_ledger = past.options.ledger is not None
+    return OnboardingPlan(
+        numbers=tuple(planned),
+        groups=groups,
+        invoices=tuple(in_review) if settings.voice_code is None else (),
+        warnings=tuple(_warnings(planned, groups, settings, has_ledger=has_ledger)),
+    )
+
+
+def _known(case: Case, past: Past, settings: Settings) -> PlannedNumber | None:
+    """What would be done about a number that earlier runs dealt with; `None` for another."""
+    number, known, again = case.number, past.known, settings.retry_rejected
+    order, held = known.ordered.get(number), past.held(number)
+    if order is not None and not (again and past.failed(number)):
+        why = past.why_not_done(number) if order.state == OrderState.COMPLETED else None
+        action = Action.FOLLOW if why is None else Action.FAIL if why else Action.DONE
+        reason = f"its order is {order.state.name}" if why is None else why
+        return PlannedNumber(
+            phone_number=number, action=action, reason=reason, order_id=order.hosting_order_id
+        )
+    if held is not None and not past.may_resend(held, case.group):
+        reason = f"sent by an earlier run under the tag {held.entry.tag}"
+        return PlannedNumber(phone_number=number, action=Action.HOLD, reason=reason)
+    if order is None and number in known.rejected and not again:
+        return PlannedNumber(
+            phone_number=number,
+            action=Action.FAIL,
+            reason=REJECTED,
+            order_id=known.rejected[number].hosting_order_id,
+        )
+    return None
+
+
+def _judged(case: Case, *, is_done: bool) -> PlannedNumber:
+    action = _BY_NEED[case.judgement.need]
+    if action is Action.FOLLOW and is_done:
+        return PlannedNumber(phone_number=case.number, action=Action.DONE)
+    return PlannedNumber(phone_number=case.number, action=action, reason=case.judgement.reason)
+
+
+def _groups(
+    cases: Sequence[Case], planned: Sequence[PlannedNumber], size: int, makes_work: MakesWork
+) -> tuple[PlannedGroup, ...]:
+    numbers: defaultdict[Group, list[str]] = defaultdict(list)
+    for case, number in zip(cases, planned, strict=True):
+        if number.action in _TO_ORDER:
+            numbers[case.group].append(case.number)
+    return tuple(
+        PlannedGroup(
+            kind="toll-free" if group.is_toll_free else "local",
+            region_code=group.region_code,
+            letter_to=makes_work(group).signer,
+            numbers=tuple(listed),
+            orders=-(-len(listed) // size),
+        )
+        for group, listed in numbers.items()
+    )
+
+
+def _warnings(
+    planned: Sequence[PlannedNumber],
+    groups: Sequence[PlannedGroup],
+    settings: Settings,
+    *,
+    has_ledger: bool,
+) -> Iterator[str]:
+    """What a person should know before it is let loose."""
+    counts = Counter(number.action for number in planned)
+    staying = [n for n in planned if n.action not in (Action.FAIL, Action.HOLD)]
+    on_campaign = sum(not is_toll_free(number.phone_number) for number in staying)
+    if settings.campaign_id and on_campaign > TMO_LIMIT:
+        yield (
+            f"T-Mobile takes up to {TMO_LIMIT} numbers on a campaign without a number pool: "
+            f"with this {on_campaign} are on {settings.campaign_id}"
+        )
+    if settings.nnid is not None and any(group.kind == "local" for group in groups):
+        yield f"numbers with an NNID of their own ({settings.nnid}) need NNID provisioning first"
+    if counts[Action.RELINK]:
+        yield (
+            f"{counts[Action.RELINK]} numbers are relinked: each is without service until it is "
+            "linked anew"
+        )
+    if any(group.letter_to is not None for group in groups) and not has_ledger:
+        yield (
+            "letters are mailed and there is no ledger: where a run is killed, only what the "
+            "service lists tells which were"
+        )
+    if counts[Action.HOLD]:
+        yield (
+            f"{counts[Action.HOLD]} numbers are held: an earlier run sent them and saw no answer; "
+            "reconcile them, or send them with on_unknown='resend'"
+        )

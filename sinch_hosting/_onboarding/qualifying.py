@@ -1,0 +1,201 @@
+"""Numbers on their way through qualification: read, added, rung, and ordered when ready."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from .._bulk import FailedChunk, UnknownChunk
+from ..errors import JobChanged, RunStopped, SinchHostingError
+from ..models import ImportedNumber, Order, QualifiedNumber
+from .board import INVOICES_TO, Board, Tasks
+from .cases import Case, VoiceCode
+from .following import Following
+from .judging import Judgement, Need
+from .looking import Looks
+from .ordering import TIME_IS_UP, Ordering
+from .past import Past
+from .records import Fate, Step
+
+if TYPE_CHECKING:
+    from ..resources.qualified_numbers import QualifiedNumbers
+
+_log = logging.getLogger("sinch_hosting")
+
+
+class Qualifying:
+    """Takes the numbers of one onboarding through qualification, and orders them."""
+
+    def __init__(
+        self,
+        board: Board,
+        tasks: Tasks,
+        looks: Looks,
+        qualified: QualifiedNumbers,
+        past: Past,
+        ordering: Ordering,
+        following: Following,
+    ) -> None:
+        self._board = board
+        self._tasks = tasks
+        self._looks = looks
+        self._qualified = qualified
+        self._past = past
+        self._ordering = ordering
+        self._following = following
+
+    # ------------------------------------------------------------ where they are
+
+    async def read_all(self) -> None:
+        """Read the state of every number that no order of the job holds."""
+        cases = self._board.open()
+        numbers = [case.number for case in cases]
+        qualified = await self._looks.qualified(numbers)
+        imported = await self._looks.imported(numbers)
+        for case in cases:
+            self._judge(case, qualified.get(case.number), imported.get(case.number))
+
+    async def look_again(self) -> bool:
+        """Read the numbers that wait in qualification; whether any has moved."""
+        seen = {case.number: case.state for case in self._board.pending()}
+        found = await self._looks.qualified_again(seen)
+        before = {number: self._board.cases[number].judgement for number in found}
+        for number, qualified in found.items():
+            if self._board.cases[number].is_pending:
+                self._judge(self._board.cases[number], qualified, None)
+        return any(self._board.cases[number].judgement != was for number, was in before.items())
+
+    def _judge(
+        self, case: Case, qualified: QualifiedNumber | None, imported: ImportedNumber | None
+    ) -> None:
+        """Note what a number needs, and begin what can begin at once."""
+        judgement = case.judged(qualified, imported, self._board.settings)
+        if judgement == case.judgement:
+            return
+        case.judgement = judgement
+        self._board.tell(Step.SEEN, [case], judgement.reason)
+        if judgement.need is Need.NOTHING:
+            self._board.settle(case, Fate.FAILED, judgement.reason)
+        elif judgement.need is Need.RELINK:
+            self._tasks.spawn(self._following.relink(case))
+        elif judgement.need is Need.PROVISIONING:
+            self._tasks.spawn(self._following.provisioned(case, imported))
+        elif judgement.need is Need.ORDER:
+            case.ready_since = self._board.clock()
+            self._board.tell(Step.READY, [case])
+
+    # ------------------------------------------------------------- qualification
+
+    async def add_unknown(self) -> None:
+        """Put the unknown into qualification, and say once who has to mail what."""
+        unknown = [case for case in self._board.open() if case.judgement.need is Need.ADD]
+        if unknown:
+            result = await self._qualified.add_many([case.number for case in unknown])
+            for failed in result.failed:
+                why = f"not taken into qualification: {failed.error}"
+                self._board.settle(self._board.cases[failed.phone_number], Fate.FAILED, why)
+            added = [case for case in unknown if case.is_open]
+            for case in added:
+                case.judgement = Judgement(Need.PATIENCE, "is ELIGIBLE_CHECK_PENDING")
+            self._board.tell(Step.ADDED, added)
+        proof = [c for c in self._board.pending() if c.judgement.need is not Need.FOLLOW]
+        if proof and self._board.settings.voice_code is None:
+            text = invoices_for(len(proof))
+            _log.warning("%s: %s", text, ", ".join(case.number for case in proof))
+            self._board.tell(Step.INVOICES, proof, text)
+
+    def challenge_all(self) -> None:
+        """Ring the numbers that can be rung, once each, where codes can be had."""
+        voice_code = self._board.settings.voice_code
+        if voice_code is None:
+            return
+        for case in self._board.pending():
+            if case.judgement.need is Need.PROOF and not case.challenged:
+                case.challenged = True
+                self._tasks.spawn_aside(self._challenge(case, voice_code))
+
+    async def _challenge(self, case: Case, voice_code: VoiceCode) -> None:
+        try:
+            await self._qualified.send_voice_challenge(case.number)
+            case.challenge = "was rung, and its code is awaited"
+            code = await voice_code(case.number)
+            if code is None:
+                case.challenge = f"no code was told: e-mail its invoice to {INVOICES_TO}"
+                return
+            if not case.is_pending:
+                return  # proven meanwhile: another try would only burn an attempt
+            number = await self._qualified.verify_voice_challenge(case.number, code)
+        except Exception as error:
+            # The caller's function may break as it likes; where an answer was lost the next look
+            # tells what became of it.
+            case.challenge = f"the voice challenge failed: {type(error).__name__}: {error}"
+            self._board.tell(Step.CHALLENGED, [case], case.challenge)
+            return
+        case.challenge = ""
+        self._board.tell(Step.CHALLENGED, [case])
+        if case.is_pending:
+            self._judge(case, number, None)
+
+    # ------------------------------------------------------------------- orders
+
+    def order_ready(self) -> None:
+        """Order the groups that are full, old enough, or complete: every order is a letter."""
+        ready: defaultdict[tuple[str, str], list[Case]] = defaultdict(list)
+        for case in self._board.ready():
+            ready[self._batch(case)].append(case)
+        still_to_come = {self._batch(case) for case in self._board.pending()}
+        settings, now = self._board.settings, self._board.clock()
+        size = settings.chunk_size
+        for batch, cases in ready.items():
+            oldest = min(case.ready_since or now for case in cases)
+            is_due = batch not in still_to_come or now - oldest >= settings.window
+            whole = len(cases) if is_due else len(cases) - len(cases) % size
+            for start in range(0, whole, size):
+                part = cases[start : min(start + size, whole)]
+                for case in part:
+                    case.ready_since = None
+                self._tasks.spawn(self._order(part))
+
+    def _batch(self, case: Case) -> tuple[str, str]:
+        """What may go in one order: of one group, and what was in flight together."""
+        held = self._past.held(case.number)
+        return case.group.key, "" if held is None else held.entry.tag
+
+    async def _order(self, cases: Sequence[Case]) -> None:
+        for case in cases:
+            case.reason = TIME_IS_UP  # unless it turns out otherwise
+        try:
+            outcome = await self._ordering.order(cases[0].group, [case.number for case in cases])
+        except JobChanged:
+            raise
+        except SinchHostingError as error:
+            for case in cases:
+                self._board.settle(case, Fate.FAILED, f"not ordered: {error}")
+            return
+        for skipped in outcome.skipped:
+            case = self._board.cases[skipped.phone_number]
+            self._board.settle(case, Fate.FAILED, skipped.reason)
+        sent = [self._board.cases[number] for number in outcome.numbers]
+        result = outcome.result
+        if isinstance(result, Order):
+            step = Step.ADOPTED if outcome.adopted else Step.ORDERED
+            self._following.follow(result, sent, step)
+        elif isinstance(result, UnknownChunk):
+            for case in sent:
+                self._board.settle(case, Fate.UNKNOWN, f"may be ordered: {result.error}")
+        elif isinstance(result, FailedChunk) and not self._is_too_late(result.error):
+            for case in sent:
+                self._board.settle(case, Fate.FAILED, f"not ordered: {result.error}")
+
+    def _is_too_late(self, error: Exception) -> bool:
+        return isinstance(error, RunStopped) and self._board.deadline.is_over
+
+
+def invoices_for(count: int) -> str:
+    """Who has to mail what, for people."""
+    return (
+        f"E-mail invoices that list these {count} numbers to {INVOICES_TO}: without them their "
+        "review does not end (1 to 3 business days after)"
+    )
