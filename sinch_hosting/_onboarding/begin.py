@@ -98,7 +98,8 @@ def _samples(cases: Sequence[Case]) -> Iterable[Case]:
 
 def _options(works: Iterable[Work], job: Mapping[str, Any]) -> JobOptions:
     """The checked options of the job; those that a group asks for hold for all."""
-    options = [job_options(work, **job) for work in works][0]
+    checked = [job_options(work, **job) for work in works]
+    options = checked[0]
     if options is None:
         raise InvalidRequest(field="job", value=None, rule="an onboarding needs a name to resume")
     if len(options.job) > _LONGEST_JOB:

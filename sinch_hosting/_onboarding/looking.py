@@ -80,10 +80,11 @@ class Looks:
             here = {number for number, last in missing.items() if last in (None, state)}
             if len(here) <= max(_SINGLY, self._pages.get(state, 0)):
                 continue
-            found |= await self._walk(state, here, missing.keys(), again=again)
+            shown, is_whole = await self._walk(state, here, missing.keys(), again=again)
+            found |= shown
             missing = {
                 # What its list does not show any more may be in any later state.
-                number: None if number in here else last
+                number: None if is_whole and number in here else last
                 for number, last in missing.items()
                 if number not in found
             }
@@ -91,8 +92,11 @@ class Looks:
 
     async def _walk(
         self, state: QualificationState, expected: set[str], wanted: Set[str], *, again: bool
-    ) -> dict[str, QualifiedNumber]:
-        """What a list shows of the wanted, as far as that is cheaper than asking for each."""
+    ) -> tuple[dict[str, QualifiedNumber], bool]:
+        """What a list shows of the wanted; it is left where asking for each is cheaper.
+
+        Answers whether it was walked to its end, too.
+        """
         found: dict[str, QualifiedNumber] = {}
         pages = 0
         await self._turn(again)
@@ -102,10 +106,11 @@ class Looks:
             all_pages = -(-(page.total_size or 0) // max(1, len(page.items)))
             self._pages[state] = max(pages, all_pages)
             left = len(expected - found.keys())
-            if not page.next_page_token or self._pages[state] - pages >= left:
-                break
-            await self._turn(again)
-        return found
+            if page.next_page_token and self._pages[state] - pages >= left:
+                return found, False
+            if page.next_page_token:
+                await self._turn(again)
+        return found, True
 
     async def _singly(
         self, numbers: Iterable[str], get: Callable[[str], Awaitable[_N]], *, again: bool

@@ -24,10 +24,13 @@ from sinch_hosting import (
     OnboardingReport,
     OnboardingStep,
     PollPolicy,
+    QualificationState,
     RetryPolicy,
     UsageError,
 )
+from sinch_hosting._cadence import budget_of
 from sinch_hosting._ledger import Ledger
+from sinch_hosting._onboarding.looking import Looks
 from sinch_hosting._onboarding.records import Step
 from sinch_hosting.sandbox import STANDARD
 
@@ -819,3 +822,170 @@ async def test_a_number_that_was_imported_meanwhile_is_left_out(rig: Rig, ledger
     assert "HOSTING_DONE" in running.report.lines[1].reason
     assert len(rig.sandbox.calls("TextEnableQualifiedNumbers")) == 2
     assert len(rig.sandbox.letters_sent) == 1
+
+
+# -------------------------------------------------------------------- a plan
+
+
+def writes(rig: Rig) -> list[str]:
+    """What was sent beyond reads and the token."""
+    return [r.path for r in rig.sandbox.requests if r.method != "GET" and "oauth2" not in r.path]
+
+
+def book_of(ledger: Path) -> str | None:
+    """What is in a ledger; `None` where there is none."""
+    return ledger.read_text() if ledger.exists() else None
+
+
+async def test_a_plan_of_everything(rig: Rig, ledger: Path) -> None:
+    """Per number what would be done; orders and letters at least, and to whom; no create."""
+    unknown, waiting, ready, failed, there, free = numbers(6)
+    client = rig.client()
+    await client.qualified_numbers.add([waiting, ready, failed])
+    rig.sandbox.approve(ready)
+    rig.sandbox.plan(failed, not_eligible="cannot be routed")
+    await client.imported_numbers.import_number(there, region_code="US", service_plan_id="other")
+    await client.imported_numbers.import_number(
+        free, region_code="US", service_plan_id=PLAN, campaign_id=CAMPAIGN
+    )
+    await rig.sleep(7200)
+    before = len(writes(rig))
+    listed = [unknown, waiting, ready, failed, there, free, CANADIAN, *FREE]
+    running = onboarding(rig, listed, ledger=ledger, relink=True, chunk_size=2, nnid="104030")
+    plan = await running.plan()
+    assert [str(number.action) for number in plan.numbers] == (
+        ["add", "wait", "order", "fail", "relink", "done", "add", "add", "add"]
+    )
+    assert plan.having("add") == (unknown, CANADIAN, *FREE)
+    assert plan.invoices == (unknown, waiting, CANADIAN, *FREE)
+    assert plan.invoices_to == "orders@sinch.com"
+    # The service says only of numbers in qualification that they are Canadian.
+    assert [(g.kind, len(g.numbers), g.orders) for g in plan.groups] == (
+        [("local", 4, 2), ("toll-free", 2, 1)]
+    )
+    assert plan.orders == 3
+    assert plan.letters == {"Jane Roe <jane.roe@example.com>": 3}
+    assert "cannot be routed" in plan.numbers[3].reason
+    assert any("without service" in warning for warning in plan.warnings)
+    assert any("104030" in warning for warning in plan.warnings)
+    assert len(writes(rig)) == before
+    assert book_of(ledger) is None
+    assert running.report.counts == {"waiting": 9}
+    await running.aclose()
+
+
+async def end_when_ordered(
+    rig: Rig, number: str, ledger: Path, *, is_rejected: bool = False
+) -> None:
+    """Onboard a number until it is ordered, and no further."""
+    async with aclosing(onboarding(rig, [number], ledger=ledger)) as running:
+        async for step in running:
+            if step.step is Step.ORDERED:
+                if is_rejected:
+                    rig.sandbox.reject(step.order_id or "")
+                return
+
+
+async def test_a_plan_of_what_earlier_runs_left(rig: Rig, ledger: Path) -> None:
+    """Ordered, done, failed, rejected and held: as the ledger and the lists tell."""
+    done, failed, rejected, held, ordered = numbers(5)
+    rig.sandbox.plan(failed, osr="INVALID_NNID")
+    await onboarding(rig, [done, failed], ledger=ledger).run()
+    await end_when_ordered(rig, rejected, ledger, is_rejected=True)
+    rig.sandbox.faults.add("drop_before", operation="TextEnableQualifiedNumbers", count=1)
+    await onboarding(rig, [held], ledger=ledger).run()
+    await end_when_ordered(rig, ordered, ledger)
+    listed = [done, failed, rejected, held, ordered]
+    before, sent, slept = book_of(ledger), len(writes(rig)), len(rig.slept)
+    book = await Ledger.open(ledger)  # a plan needs no lock
+    plan = await onboarding(rig, listed, ledger=ledger).plan()
+    assert [str(number.action) for number in plan.numbers] == (
+        ["done", "fail", "fail", "hold", "follow"]
+    )
+    assert all(number.reason for number in plan.numbers[1:])
+    assert all(n.order_id for n in plan.numbers if n.phone_number != held)
+    assert plan.orders == 0
+    assert not plan.letters
+    assert any("held" in warning for warning in plan.warnings)
+    again = onboarding(rig, listed, ledger=ledger, retry_rejected=True, on_unknown="resend")
+    assert (await again.plan()).counts == {"done": 1, "order": 3, "follow": 1}
+    with pytest.raises(JobChanged):
+        await onboarding(rig, listed, ledger=ledger, campaign_id="CAMP2").plan()
+    await book.close()
+    assert (book_of(ledger), len(writes(rig)), len(rig.slept)) == (before, sent, slept)
+
+
+async def test_a_plan_warns(rig: Rig) -> None:
+    """Of more numbers than T-Mobile takes, and of letters without a ledger; not of few, blanket."""
+    many = await onboarding(rig, [*numbers(50)]).plan()
+    assert [part in " ".join(many.warnings) for part in ("T-Mobile", "no ledger")] == [True, True]
+    few = await onboarding(rig, [*numbers(49)], loa=BlanketLoa(), voice_code=never).plan()
+    assert few.warnings == ()
+    assert few.invoices == ()
+    assert not few.letters
+    assert few.orders == 1
+
+
+# ------------------------------------------------------------- few requests
+
+
+def reads(rig: Rig, operation: str) -> int:
+    """How many requests of an operation there were, so far."""
+    return len(rig.sandbox.calls(operation))
+
+
+async def test_many_numbers_are_read_by_lists(rig: Rig) -> None:
+    """No more lists than states with many numbers, and those that left them singly."""
+    listed = numbers(60)
+    strangers = numbers(30, 5000)
+    client = rig.client()
+    await client.qualified_numbers.add([*listed, *strangers])
+    rig.sandbox.plan(listed[0], not_eligible="cannot be routed")
+    steps = onboarding(rig, listed, timeout=7200 * 3)
+    assert (await steps.run()).counts["failed"] == 1
+    singly = reads(rig, "GetQualifiedNumber")
+    assert singly < 10
+    assert reads(rig, "ListQualifiedNumbers") < 40
+
+
+async def test_a_list_that_is_too_long_is_not_walked(rig: Rig) -> None:
+    """Where asking for each takes fewer requests, each is asked for."""
+    listed = numbers(25)
+    client = rig.client()
+    await client.qualified_numbers.add([*numbers(1500, 5000), *numbers(1500, 9000), *listed])
+    looks = Looks(
+        PagesOf(client.qualified_numbers, 50),  # type: ignore[arg-type]
+        client.imported_numbers,
+        client.hosting_orders._session,
+        budget_of(PollPolicy(), None),
+        5,
+    )
+    seen = dict.fromkeys(listed, QualificationState.ELIGIBLE_CHECK_PENDING)
+    assert (await looks.qualified_again(seen)).keys() == set(listed)
+    assert reads(rig, "ListQualifiedNumbers") == 1
+    assert reads(rig, "GetQualifiedNumber") == 25
+    await looks.qualified_again(seen)
+    assert reads(rig, "ListQualifiedNumbers") == 1
+
+
+class PagesOf:
+    """Qualified numbers in pages of one size, however many are asked for."""
+
+    def __init__(self, numbers: Any, size: int) -> None:
+        self._numbers, self._size = numbers, size
+        self.get = numbers.get
+
+    def list(self, **settings: Any) -> Any:
+        """The list, in such pages."""
+        return self._numbers.list(**{**settings, "page_size": self._size})
+
+
+async def test_looks_keep_to_the_budget_of_polls(rig: Rig) -> None:
+    """`requests_per_minute` holds for the looks at waiting numbers, too."""
+    client = rig.client(poll=PollPolicy(initial=60, maximum=60, jitter=0, requests_per_minute=4))
+    client_numbers = numbers(8)
+    await client.qualified_numbers.add(client_numbers)
+    started = rig.now
+    await onboarding(rig, client_numbers, client=client, timeout=1200).run()
+    minutes = (rig.now - started) / 60
+    assert reads(rig, "GetQualifiedNumber") <= 8 + 4 * (minutes + 1)
