@@ -243,7 +243,8 @@ class SinchHosting:
         letters are grouped before they are chunked.
 
         Args:
-            numbers: in E.164, or `NumberToOnboard` with a letter or region of its own.
+            numbers: in E.164, or `NumberToOnboard` with a letter or region of its own; from an
+                iterable, which is read at once.
             job: 1 to 27 letters; the same job run again goes on where it was.
             service_plan_id: where the numbers shall be.
             loa: the letter, or what answers one for a number; every order mails its own.
@@ -258,9 +259,11 @@ class SinchHosting:
             readiness_window: seconds that numbers wait for others of their group, a day by
                 default: since every order is a letter, fewer orders are fewer letters.
             voice_code: awaited with a number that was rung, answers the code that was told, or
-                `None`; without it ownership is proven by invoices.
+                `None`; without it ownership is proven by invoices. One that is slow or raises
+                holds up no other number.
             relink: move numbers that are imported elsewhere; each is without service meanwhile.
-            timeout: seconds after which it ends with what is done; by default without end.
+            timeout: seconds after which it ends with what is done; by default without end. Only
+                a create that has left by then is waited for, so that its order is not lost.
             ledger: the path of the job's ledger; needed without a campaign and for toll-free
                 numbers, and to be recommended wherever letters are mailed.
             settle: seconds between the two readings of the lists, 10 by default.
@@ -268,8 +271,10 @@ class SinchHosting:
             on_unknown: `hold` or `resend`; by default `hold` where a letter is mailed.
             retry_rejected: order again what is in REJECTED orders, or failed to be hosted.
 
-        Answers an `Onboarding`: iterate over it for its steps, or `await .run()` for the report.
-        Raises `InvalidRequest` at once. May be ended at any point and run again.
+        Answers an `Onboarding`: iterate over it for its steps, or `await .run()` for the report,
+        once; `await .plan()` says what would be done. Raises `InvalidRequest` at once, and
+        before anything is sent `JobChanged` where the job was begun with another service plan,
+        campaign or argument. May be ended at any point; safe to repeat with the same job.
         """
         # Few programs onboard, and all of them start.
         from ._onboarding.begin import Client, OrderArguments, begin  # noqa: PLC0415

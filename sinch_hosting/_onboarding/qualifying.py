@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from .._bulk import FailedChunk, UnknownChunk
-from ..errors import JobChanged, RunStopped, SinchHostingError
+from ..errors import RunStopped, SinchHostingError
 from ..models import ImportedNumber, Order, QualifiedNumber
 from .board import INVOICES_TO, Board, Tasks
 from .cases import Case, VoiceCode
@@ -168,8 +168,6 @@ class Qualifying:
             case.reason = TIME_IS_UP  # unless it turns out otherwise
         try:
             outcome = await self._ordering.order(cases[0].group, [case.number for case in cases])
-        except JobChanged:
-            raise
         except SinchHostingError as error:
             for case in cases:
                 self._board.settle(case, Fate.FAILED, f"not ordered: {error}")

@@ -18,11 +18,13 @@ from sinch_hosting import (
     BlanketLoa,
     InvalidRequest,
     JobChanged,
+    LedgerError,
     LedgerLocked,
     NumberToOnboard,
     Onboarding,
     OnboardingReport,
     OnboardingStep,
+    PermissionDenied,
     PollPolicy,
     QualificationState,
     RetryPolicy,
@@ -989,3 +991,223 @@ async def test_looks_keep_to_the_budget_of_polls(rig: Rig) -> None:
     await onboarding(rig, client_numbers, client=client, timeout=1200).run()
     minutes = (rig.now - started) / 60
     assert reads(rig, "GetQualifiedNumber") <= 8 + 4 * (minutes + 1)
+
+
+# ------------------------------------------------------------- what goes wrong
+
+
+async def test_a_number_in_two_live_orders_is_told(
+    rig: Rig, ledger: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A person has to look at that; the newer order is followed."""
+    listed, others = numbers(2), numbers(2, 900)
+    await onboarding(rig, listed, ledger=ledger).run()
+    (order,) = rig.sandbox.orders_created()
+    await rig.client().hosting_orders.text_enable(
+        others,
+        region_code="US",
+        service_plan_id=PLAN,
+        campaign_id=CAMPAIGN,
+        loa=letter(),
+        display_name=order.display_name,
+    )
+    second = next(o for o in rig.sandbox.orders_created() if o is not order)
+    second.numbers = order.numbers
+    caplog.clear()
+    report = await onboarding(rig, listed, ledger=ledger).run()
+    assert caplog.text.count("is in a further order") == 2
+    assert {line.order_id for line in report.lines} == {second.hosting_order_id}
+
+
+def rewrite(ledger: Path, old: str, new: str) -> None:
+    """Put one text in the place of another."""
+    ledger.write_text(ledger.read_text().replace(old, new))
+
+
+async def test_orders_that_only_the_ledger_knows(rig: Rig, ledger: Path) -> None:
+    """One whose name was changed is read; one that is gone leaves its numbers unknown."""
+    listed = numbers(2)
+    await onboarding(rig, listed, ledger=ledger).run()
+    (order,) = rig.sandbox.orders_created()
+    order.display_name = "the Acme office"
+    assert (await onboarding(rig, listed, ledger=ledger).run()).is_done
+    rewrite(ledger, order.hosting_order_id, "0" * 26)
+    report = await onboarding(rig, listed, ledger=ledger).run()
+    assert report.counts == {"unknown": 2}
+    assert len(rig.sandbox.orders_created()) == 1
+
+
+async def test_an_order_that_lost_a_number(rig: Rig, ledger: Path) -> None:
+    """A number that its order does not list is not done."""
+    listed = numbers(2)
+    running = onboarding(rig, listed, ledger=ledger)
+    async with aclosing(running.steps()) as steps:
+        async for step in steps:
+            if step.step is Step.ORDERED:
+                (order,) = rig.sandbox.orders_created()
+                order.numbers = {listed[0]: order.numbers[listed[0]]}
+    assert list(outcomes(running.report).values()) == ["done", "failed"]
+    assert "does not list it" in running.report.lines[1].reason
+
+
+async def test_an_order_that_cannot_be_followed(rig: Rig, ledger: Path) -> None:
+    """Its numbers wait on, and say why."""
+    listed = numbers(2)
+    await end_when_ordered(rig, listed[0], ledger)
+    rig.sandbox.faults.add(
+        "error_before", operation="ListHostingOrderNumbers", status=403, skip=1, count=1
+    )
+    report = await onboarding(rig, listed[:1], ledger=ledger).run()
+    assert report.counts == {"waiting": 1}
+    assert "could not be followed" in report.lines[0].reason
+
+
+async def test_time_that_is_up_while_orders_go_on(rig: Rig, ledger: Path) -> None:
+    """The order goes on; its numbers say how far it is."""
+    await end_when_ordered(rig, numbers(1)[0], ledger)
+    report = await onboarding(rig, numbers(1), ledger=ledger, timeout=1800).run()
+    assert report.counts == {"waiting": 1}
+    assert report.lines[0].reason == "its order is WAITING_FOR_LOA_SIGNATURE"
+    assert report.lines[0].order_id
+
+
+async def test_imported_numbers_whose_provisioning_does_not_end_well(rig: Rig) -> None:
+    """One that failed says why; one that goes on waits; one that cannot be relinked fails."""
+    failed, slow, there = numbers(3)
+    client = rig.client()
+    rig.sandbox.plan(failed, platform="refused")
+    for number, plan in ((failed, PLAN), (there, "other")):
+        await client.imported_numbers.import_number(
+            number, region_code="US", service_plan_id=plan, campaign_id=CAMPAIGN
+        )
+    await rig.sleep(3600)
+    await client.imported_numbers.import_number(
+        slow, region_code="US", service_plan_id=PLAN, campaign_id=CAMPAIGN
+    )
+    rig.sandbox.faults.add("error_before", operation="UpdateImportedNumber", status=400)
+    report = await onboarding(rig, [there], job="moved", relink=True).run()
+    assert report.counts == {"failed": 1}
+    report = await onboarding(rig, [failed, slow], timeout=60).run()
+    assert list(outcomes(report).values()) == ["failed", "waiting"]
+    assert "FAILED: " in report.lines[0].reason
+    assert report.lines[1].reason == "its provisioning has not ended"
+
+
+@pytest.mark.parametrize("relink", [True, False])
+async def test_somebody_elses_order_may_end_elsewhere(rig: Rig, relink: bool) -> None:
+    """Hosted on another plan is not done; with `relink` it is moved."""
+    listed = numbers(1)
+    client = rig.client()
+    await client.qualified_numbers.add(listed)
+    rig.sandbox.approve(listed)
+    await client.qualified_numbers.text_enable(
+        listed, region_code="US", service_plan_id="other", loa=letter()
+    )
+    report = await onboarding(rig, listed, relink=relink).run()
+    assert report.is_done == relink
+    assert relink or "service plan other" in report.lines[0].reason
+
+
+async def test_what_will_not_pass_ends_it(rig: Rig) -> None:
+    """A look that is refused for good is raised, whether single or a list."""
+    for count, operation in ((2, "GetQualifiedNumber"), (30, "ListQualifiedNumbers")):
+        rig.sandbox.reset()
+        rig.sandbox.faults.add("error_before", operation=operation, status=403, skip=15)
+        with pytest.raises(PermissionDenied):
+            await onboarding(rig, numbers(count)).run()
+    assert not left_behind()
+
+
+async def test_lists_that_fail_for_a_while(rig: Rig) -> None:
+    """They are read again later."""
+    rig.sandbox.faults.add("error_before", operation="ListQualifiedNumbers", skip=12, count=5)
+    client = rig.client(
+        poll=PollPolicy(initial=900, maximum=7200, jitter=0), retry=RetryPolicy(max_tries=1)
+    )
+    assert (await onboarding(rig, numbers(25), client=client).run()).is_done
+
+
+async def test_long_lists_are_walked_page_by_page(rig: Rig) -> None:
+    """As long as that is cheaper than asking for each."""
+    listed = numbers(60)
+    client = rig.client()
+    await client.qualified_numbers.add(listed)
+    pages = PagesOf(client.qualified_numbers, 25)
+    session = client.hosting_orders._session
+    looks = Looks(pages, client.imported_numbers, session, budget_of(PollPolicy(), None), 5)  # type: ignore[arg-type]
+    seen = dict.fromkeys(listed, QualificationState.ELIGIBLE_CHECK_PENDING)
+    assert (await looks.qualified_again(seen)).keys() == set(listed)
+    assert reads(rig, "ListQualifiedNumbers") == 3
+    assert reads(rig, "GetQualifiedNumber") == 0
+
+
+async def test_a_timeout_of_somebody_elses_is_raised(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not taken for the end of the onboarding's own time."""
+    client = rig.client()
+
+    async def too_slow(*_: Any, **__: Any) -> Any:
+        raise TimeoutError("a proxy's")
+
+    monkeypatch.setattr(client.qualified_numbers, "add_many", too_slow)
+    with pytest.raises(TimeoutError, match="a proxy's"):
+        await onboarding(rig, numbers(1), client=client, timeout=3600).run()
+
+
+async def test_numbers_that_are_not_taken_or_not_ordered(rig: Rig, ledger: Path) -> None:
+    """Refused by qualification, or by the service when ordered: each says so."""
+    rig.sandbox.faults.add("error_before", operation="AddQualifiedNumbers", status=400, count=1)
+    report = await onboarding(rig, numbers(2), ledger=ledger).run()
+    assert report.counts == {"failed": 2}
+    assert "not taken into qualification" in report.lines[0].reason
+    rig.sandbox.faults.add("error_before", operation="TextEnableQualifiedNumbers", status=403)
+    report = await onboarding(rig, numbers(2), ledger=ledger).run()
+    assert report.counts == {"failed": 2}
+    assert "not ordered" in report.lines[0].reason
+
+
+async def test_a_ledger_that_fails(rig: Rig, ledger: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is ordered that could not be noted."""
+
+    async def full(*_: Any, **__: Any) -> None:
+        raise LedgerError("no room")
+
+    monkeypatch.setattr(Ledger, "begin", full)
+    report = await onboarding(rig, numbers(2), ledger=ledger).run()
+    assert report.counts == {"failed": 2}
+    assert report.lines[0].reason == "not ordered: no room"
+    assert not rig.sandbox.orders_created()
+
+
+async def test_a_code_that_comes_too_late(rig: Rig) -> None:
+    """A number that was proven meanwhile is not tried again: it would burn an attempt."""
+    listed = numbers(1)
+    code = asyncio.Event()
+
+    async def late(number: str) -> str:
+        await code.wait()
+        return rig.sandbox.voice_code(number)
+
+    async with aclosing(onboarding(rig, listed, voice_code=late)) as running:
+        async for step in running:
+            if step.step is Step.READY:
+                code.set()
+    assert running.report.is_done
+    assert not rig.sandbox.calls("VerifyVoiceChallenge")
+
+
+async def test_a_create_that_is_put_off_past_its_time_is_not_sent(rig: Rig, ledger: Path) -> None:
+    """A 429 that lasts longer than there is time: nothing leaves afterwards."""
+    listed = numbers(2)
+    client = rig.client()
+    await client.qualified_numbers.add(listed)
+    rig.sandbox.approve(listed)
+    rig.sandbox.faults.add(
+        "rate_limited", operation="TextEnableQualifiedNumbers", retry_after=30, count=1
+    )
+    report = await onboarding(rig, listed, ledger=ledger, timeout=20).run()
+    assert report.counts == {"waiting": 2}
+    assert report.lines[0].reason == "time was up before its order was sent"
+    assert len(rig.sandbox.calls("TextEnableQualifiedNumbers")) == 1
+    assert (await onboarding(rig, listed, ledger=ledger).run()).is_done
