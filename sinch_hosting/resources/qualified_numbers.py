@@ -79,8 +79,9 @@ class QualifiedNumbers:
 
         Answers what became of each: those that were there already are in `skipped` with their
         state, as are duplicates. Where an answer is lost, its numbers are looked up and those
-        that are missing are sent again. Raises `InvalidRequest` before anything is sent. Safe to
-        repeat.
+        that are missing are sent again. One request's failure stops no other, but where the
+        first are answered 401 or 403 no more are sent: the rest failed with `RunStopped`. Raises
+        `InvalidRequest` before anything is sent, also for no numbers at all. Safe to repeat.
         """
         return await added(
             phone_numbers,
@@ -98,8 +99,12 @@ class QualifiedNumbers:
     ) -> NumbersResult[str]:
         """Take any number of numbers out of qualification (`DeleteQualifiedNumber`).
 
+        Args:
+            phone_numbers: from any iterable or async iterable.
+            max_concurrency: requests at once, by default the client's.
+
         Answers what became of each; those that are not there are in `skipped`. Raises
-        `InvalidRequest` before anything is sent. Safe to repeat.
+        `InvalidRequest` before anything is sent, also for no numbers at all. Safe to repeat.
         """
 
         async def delete(number: str) -> str | SkippedNumber:
