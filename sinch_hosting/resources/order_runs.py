@@ -36,6 +36,8 @@ from ..states import OrderType
 
 Request = ImportNumbers | TextEnable | TextEnableTollFree
 Create = Callable[[Any, Witness | None], Awaitable[Order]]
+_WHOLE = 10**9
+"""The chunk size of single creates: one for all, since a job's tags depend on it."""
 
 
 class Orders(OrdersAtService, Protocol):
@@ -188,7 +190,7 @@ class OrderRuns:
     async def one(self, work: Work, numbers: Iterable[str], **job: Any) -> Order:
         """One order with the care of a job; raises what became of it where there is none."""
         listed = check.check_phone_numbers(numbers, "numbers", at_most=work.size)
-        whole = _all_or_nothing(work, len(listed))
+        whole = evolve(work, size=_WHOLE, all_or_nothing=True)
         outcomes = self._run(whole, job_options(whole, **job), 1).outcomes(listed)
         async with aclosing(outcomes):
             async for outcome in outcomes:
@@ -253,10 +255,6 @@ def _chunk_size(given: int | None, limit: int) -> int:
     if check.check_whole(given, "chunk_size") > limit:
         raise InvalidRequest(field="chunk_size", value=given, rule=f"must be 1 to {limit}")
     return given
-
-
-def _all_or_nothing(work: Work, size: int) -> Work:
-    return evolve(work, size=size, all_or_nothing=True)
 
 
 def _order_of(outcome: ChunkOutcome, work: Work) -> Order:

@@ -322,8 +322,30 @@ async def test_single_creates_get_the_same_care(rig: Rig) -> None:
     imported = await orders.import_numbers(numbers(2, 100), **arguments)
     assert isinstance(imported, Order)
     assert rig.creates() == 2
-    with pytest.raises(JobChanged):
-        await orders.text_enable(numbers(4), loa=letter(), **arguments)
+    for count in (2, 4):
+        with pytest.raises(JobChanged, match="the numbers of chunk 0") as caught:
+            await orders.text_enable(numbers(count), loa=letter(), **arguments)
+        assert "arguments" not in str(caught.value)
+    assert rig.creates() == 2
+
+
+async def test_a_single_create_is_the_same_with_another_import_limit(
+    rig: Rig, ledger: Path
+) -> None:
+    """How many numbers an import may hold changes nothing of an order that is one anyway."""
+    arguments: dict[str, Any] = {
+        "region_code": "US",
+        "service_plan_id": PLAN,
+        "campaign_id": CAMPAIGN,
+        "job": "limit",
+        "ledger": ledger,
+    }
+    first, second = [
+        await rig.client(import_limit=limit).hosting_orders.import_numbers(numbers(3), **arguments)
+        for limit in (5, 1000)
+    ]
+    assert first.hosting_order_id == second.hosting_order_id
+    assert rig.creates() == 1
 
 
 async def test_single_creates_of_qualified_numbers_get_it_too(rig: Rig, tmp_path: Path) -> None:
