@@ -95,6 +95,25 @@ async def test_other_arguments_are_refused_by_name(
     assert rig.creates() == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        *CHANGES,
+        ("service_plan_id", {"service_plan_id": "plan-2"}),
+        ("campaign_id", {"campaign_id": "CAMP2"}),
+        ("chunk_size", {"chunk_size": 4}),
+    ],
+)
+async def test_a_ledger_tells_the_arguments_by_the_names_of_the_call(
+    rig: Rig, ledger: Path, name: str, change: dict[str, Any]
+) -> None:
+    """With a ledger every argument that differs is named as the caller wrote it."""
+    await rig.text_enable(numbers(5), job="changed", ledger=ledger)
+    with pytest.raises(JobChanged, match=rf"the arguments \({name}\)"):
+        await rig.text_enable(numbers(5), job="changed", ledger=ledger, **change)
+    assert rig.creates() == 1
+
+
 async def test_another_letter_is_refused(rig: Rig) -> None:
     """Another signer is another job."""
     await rig.text_enable(numbers(5), job="signer")

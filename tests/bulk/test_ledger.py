@@ -219,7 +219,7 @@ async def test_a_new_ledger_does_not_hide_what_is_there(rig: Rig, ledger: Path) 
 async def test_it_names_the_arguments_that_differ(rig: Rig, ledger: Path) -> None:
     """Where the tags tell only that something differs, the ledger tells what."""
     await rig.text_enable(numbers(5), job="args", ledger=ledger)
-    with pytest.raises(JobChanged, match=r"the arguments \(campaignId, chunk_size, loa\)"):
+    with pytest.raises(JobChanged, match=r"the arguments \(campaign_id, chunk_size, loa\)"):
         await rig.text_enable(
             numbers(5),
             job="args",
