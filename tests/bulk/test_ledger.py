@@ -78,6 +78,47 @@ async def test_every_create_is_synced_before_it_is_sent(
     assert all(durable >= nth for nth, durable in seen)
 
 
+async def test_every_answer_is_synced_before_it_is_given(
+    rig: Rig, ledger: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When an outcome comes, its line is on the disk."""
+    durable, real = 0, os.fsync
+
+    def fsync(fd: int) -> None:
+        nonlocal durable
+        written = ledger.read_text().count('"answered"')
+        real(fd)
+        durable = max(durable, written)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    stream = rig.client().hosting_orders.text_enable_stream(
+        numbers(20),
+        region_code="US",
+        service_plan_id=PLAN,
+        campaign_id=CAMPAIGN,
+        loa=letter(),
+        chunk_size=5,
+        job="sync",
+        ledger=ledger,
+    )
+    given = 0
+    async for _ in stream:
+        given += 1
+        assert durable >= given
+    assert given == 4
+
+
+async def test_it_is_only_appended_to(rig: Rig, ledger: Path) -> None:
+    """What was written once stays as it was, whatever later runs note."""
+    rig.sandbox.faults.add("drop_before", operation="writes", count=1)
+    await rig.text_enable(numbers(10), job="grows", ledger=ledger)
+    before = ledger.read_bytes()
+    await rig.text_enable(numbers(10), job="grows", ledger=ledger, on_unknown="resend")
+    assert ledger.read_bytes().startswith(before)
+    assert len(ledger.read_bytes()) > len(before)
+    assert all({"at", "event", "job"} <= record.keys() for record in records(ledger))
+
+
 async def test_a_run_with_nothing_in_flight_needs_no_settle_pause(rig: Rig, ledger: Path) -> None:
     """A ledger that knows the job and has nothing open spares the second walk."""
     await rig.text_enable(numbers(10), job="quick", ledger=ledger, settle=99)

@@ -162,6 +162,23 @@ async def test_429s_narrow_the_window_and_it_recovers(rig: Rig) -> None:
     assert rig.held() == dict.fromkeys(listed, 1)
 
 
+async def test_429s_slow_the_whole_run(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run's window narrows by what the client's session met, and opens again by itself."""
+    limits: list[float] = []
+
+    class Watched(Window):
+        async def __aexit__(self, *error: Any) -> None:
+            await super().__aexit__(*error)
+            limits.append(self.limit)
+
+    monkeypatch.setattr("sinch_hosting._run.Window", Watched)
+    rig.sandbox.faults.add("rate_limited", operation="writes", count=20, retry_after=2)
+    result = await rig.blanket(numbers(500), max_concurrency=8)
+    assert len(result.succeeded) == 100
+    assert min(limits) <= 4
+    assert limits[-1] == 8
+
+
 async def test_a_429_that_outlasts_the_retries_is_waited_for(rig: Rig) -> None:
     """A `Retry-After` beyond the client's patience delays its chunk, it does not fail it."""
     rig.sandbox.faults.add("rate_limited", operation="writes", count=3, retry_after=500)
@@ -242,6 +259,25 @@ async def test_a_turn_that_comes_too_late_goes_to_the_next() -> None:
     first.cancel()
     await asyncio.wait([first, second], timeout=5)
     assert order == ["second"]
+
+
+async def test_what_is_slow_delays_no_other() -> None:
+    """Results come in the order in which they are done, not in that of the input."""
+    gate = asyncio.Event()
+
+    async def items() -> AsyncIterator[int]:
+        for item in range(3):
+            yield item
+
+    async def handle(item: int) -> int:
+        if item == 0:
+            await gate.wait()
+        return item
+
+    results = fan_out(items(), handle, concurrency=2)
+    assert [await asyncio.wait_for(anext(results), 5) for _ in range(2)] == [1, 2]
+    gate.set()
+    assert [item async for item in results] == [0]
 
 
 async def test_fan_out_finishes_what_is_under_way() -> None:
