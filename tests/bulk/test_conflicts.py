@@ -140,6 +140,19 @@ async def test_60135_is_offered_as_a_second_import(rig: Rig) -> None:
     assert len(moved.succeeded) == 1
 
 
+async def test_a_second_import_leaves_out_others_and_keeps_those_to_migrate(rig: Rig) -> None:
+    """A number that is imported and fine is no number to take over."""
+    listed = numbers(2)
+    rig.sandbox.plan(listed[1], sms_tmo="60135")
+    client = rig.client()
+    first = await client.hosting_orders.import_many(listed, **IMPORT)
+    rig.sandbox.complete(first.succeeded[0].hosting_order_id)
+    again = await client.hosting_orders.import_many(listed, **IMPORT, migrate_to_sinch_tmo=True)
+    assert [skipped.phone_number for skipped in again.skipped] == listed[:1]
+    assert again.chunks[0].numbers == (listed[1],)
+    assert len(again.succeeded) == 1
+
+
 async def test_a_single_create_is_all_or_nothing(rig: Rig) -> None:
     """`import_numbers(job=)` raises the conflict; it does not import some of the numbers."""
     listed = numbers(3)

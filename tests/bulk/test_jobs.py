@@ -218,6 +218,24 @@ async def test_other_numbers_are_refused_before_anything_is_sent(
     assert rig.creates() == created
 
 
+async def test_a_whole_chunk_more_is_noticed(rig: Rig) -> None:
+    """That a chunk is the last one is part of its tag, full as it may be."""
+    await rig.blanket(numbers(10), job="more")
+    with pytest.raises(JobChanged, match="how many come after it"):
+        await rig.blanket(numbers(15), job="more")
+    assert rig.creates() == 2
+
+
+async def test_fewer_chunks_are_noticed_where_the_first_have_no_orders(rig: Rig) -> None:
+    """An order of a later chunk than there are now is enough."""
+    rig.sandbox.faults.add("error_before", operation="writes", count=2, status=413)
+    first = await rig.blanket(numbers(15), job="fewer", max_concurrency=1)
+    assert len(first.failed) == 2
+    with pytest.raises(JobChanged, match="it had 3 chunks or more, now there are 1"):
+        await rig.blanket(numbers(5), job="fewer")
+    assert rig.creates() == 3
+
+
 async def test_a_gap_is_not_filled_before_all_that_was_begun_is_compared(rig: Rig) -> None:
     """A missing first chunk is held back until a later one has turned out to be unchanged."""
     listed = numbers(12)

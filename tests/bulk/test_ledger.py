@@ -190,6 +190,23 @@ async def test_a_job_without_a_campaign_takes_what_it_finds(rig: Rig, ledger: Pa
     assert len(result.succeeded) == 1
 
 
+@pytest.mark.parametrize("campaign_id", [CAMPAIGN, None])
+async def test_what_was_left_out_is_told_again(
+    rig: Rig, ledger: Path, campaign_id: str | None
+) -> None:
+    """The ledger keeps the reasons, so that every run's report is the same."""
+    listed = numbers(5)
+    client = rig.client()
+    await client.imported_numbers.import_number(listed[2], region_code="US", service_plan_id=PLAN)
+    settings: dict[str, Any] = {"job": "left", "ledger": ledger, "campaign_id": campaign_id}
+    first = await rig.text_enable(listed, **settings)
+    again = await rig.text_enable(listed, **settings)
+    assert again.skipped == first.skipped
+    assert "already imported" in again.skipped[0].reason
+    adds_up(again, listed)
+    assert len(rig.sandbox.orders_created()) == 1
+
+
 async def test_two_runs_on_one_ledger(rig: Rig, ledger: Path) -> None:
     """The second is refused by the lock, in this process and in another one."""
     held = await Ledger.open(ledger)

@@ -140,6 +140,14 @@ async def test_one_order_is_sent_again_once(rig: Rig) -> None:
     assert rig.creates() == 2
 
 
+async def test_resend_sends_again_once_a_run(rig: Rig) -> None:
+    """However dark it is: the caller's word is for one further order, not for many."""
+    rig.sandbox.faults.add("drop_before", operation="writes")
+    result = await rig.text_enable(numbers(5), job="dark", on_unknown="resend")
+    assert len(result.unknown) == 1
+    assert rig.creates() == 2
+
+
 async def test_a_lookup_that_fails_is_no_absence(rig: Rig) -> None:
     """Where the lists cannot be read, even an order without a letter is not sent again."""
     rig.sandbox.faults.add("drop_before", operation="writes", count=1)
