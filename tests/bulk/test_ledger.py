@@ -156,6 +156,22 @@ async def test_with_a_letter_what_was_in_flight_is_held(rig: Rig, ledger: Path) 
     assert rig.held() == dict.fromkeys(listed, 1)
 
 
+@pytest.mark.parametrize(("has_ledger", "letters"), [(False, 2), (True, 1)])
+async def test_a_second_letter_only_where_a_killed_run_kept_no_ledger(
+    rig: Rig, ledger: Path, *, has_ledger: bool, letters: int
+) -> None:
+    """Killed behind its create, which no list shows: the ledger alone can hold it."""
+    settings: dict[str, Any] = {"job": "killed", "ledger": ledger if has_ledger else None}
+    await rig.text_enable(numbers(5), **settings)
+    if has_ledger:
+        lines = ledger.read_text().splitlines(keepends=True)
+        ledger.write_text("".join(line for line in lines if '"answered"' not in line))
+    rig.sandbox.faults.add("lag", operation="ListHostingOrders", seconds=1e8)
+    again = await rig.text_enable(numbers(5), **settings)
+    assert len(again.unknown) == has_ledger
+    assert rig.creates() == letters
+
+
 async def test_at_most_one_duplicate_across_runs(rig: Rig, ledger: Path) -> None:
     """The ledger counts the sends of an attempt, so that darkness makes two orders at most."""
     rig.sandbox.faults.add("drop_after", operation="writes")
