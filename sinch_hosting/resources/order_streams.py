@@ -75,13 +75,13 @@ class OrderStreams:
             settle: seconds between the two readings of the lists, 10 by default.
             grace: seconds to look for an order whose answer was lost, 60 by default.
             on_unknown: `hold` or `resend` what cannot be found then; by default `hold` where a
-                letter is mailed.
+                letter is mailed, or there is no campaign.
             retry_rejected: open REJECTED orders anew, with another letter if one is given.
 
         Answers an async iterator of `ChunkOutcome`, in the order in which chunks are done. No
         more is read than `max_concurrency` chunks, so memory does not grow with the numbers
         (but for 70 bytes each, to know duplicates); what is no phone number is in `skipped`.
-        Breaking off cancels what is under way. Raises `InvalidRequest` at once, and when the
+        No numbers give no outcome. Breaking off cancels what is under way. Raises `InvalidRequest` at once, and when the
         iteration begins `JobChanged` and `LedgerLocked`; nothing was sent then. Not to be
         repeated blindly without `job`.
         """
@@ -146,13 +146,13 @@ class OrderStreams:
             settle: seconds between the two readings of the lists, 10 by default.
             grace: seconds to look for an order whose answer was lost, 60 by default.
             on_unknown: `hold` or `resend` what cannot be found then; by default `hold` where a
-                letter is mailed.
+                letter is mailed, or there is no campaign.
             retry_rejected: open REJECTED orders anew, with another letter if one is given.
 
         Answers an async iterator of `ChunkOutcome`, in the order in which chunks are done. No
         more is read than `max_concurrency` chunks, so memory does not grow with the numbers
         (but for 70 bytes each, to know duplicates); what is no phone number is in `skipped`.
-        Breaking off cancels what is under way. Raises `InvalidRequest` at once, and when the
+        No numbers give no outcome. Breaking off cancels what is under way. Raises `InvalidRequest` at once, and when the
         iteration begins `JobChanged` and `LedgerLocked`; nothing was sent then. Never repeat it
         blindly without `job`.
         """
@@ -215,13 +215,13 @@ class OrderStreams:
             settle: seconds between the two readings of the lists, 10 by default.
             grace: seconds to look for an order whose answer was lost, 60 by default.
             on_unknown: `hold` or `resend` what cannot be found then; by default `hold` where a
-                letter is mailed.
+                letter is mailed, or there is no campaign.
             retry_rejected: open REJECTED orders anew, with another letter if one is given.
 
         Answers an async iterator of `ChunkOutcome`, in the order in which chunks are done. No
         more is read than `max_concurrency` chunks, so memory does not grow with the numbers
         (but for 70 bytes each, to know duplicates); what is no phone number is in `skipped`.
-        Breaking off cancels what is under way. Raises `InvalidRequest` at once, and when the
+        No numbers give no outcome. Breaking off cancels what is under way. Raises `InvalidRequest` at once, and when the
         iteration begins `JobChanged` and `LedgerLocked`; nothing was sent then. Never repeat it
         blindly without `job`.
         """
