@@ -109,7 +109,8 @@ class BulkOrders(OrderStreams):
         Answers a `BulkResult`: one chunk's failure neither hides nor stops another's success.
         Numbers that come again, and those that the service refuses singly, are in `skipped`, and
         the rest of their chunk goes in one order. Raises `InvalidRequest` (for no numbers at all,
-        too), `JobChanged` and `LedgerLocked` before anything is sent. Not to be repeated blindly without `job`.
+        too), `JobChanged` and `LedgerLocked` before anything is sent. Not to be repeated blindly
+        without `job`.
         """
         work = self._runs.importing(
             chunk_size,
@@ -236,8 +237,8 @@ class BulkOrders(OrderStreams):
         Answers a `BulkResult`: one chunk's failure neither hides nor stops another's success.
         Numbers that come again, and those that the service refuses singly, are in `skipped`, and
         the rest of their chunk goes in one order. Raises `InvalidRequest` (for no numbers at all,
-        too), `JobChanged` and `LedgerLocked` before anything is sent. Never repeat it blindly without `job`: what is in
-        `unknown` may have mailed its letter.
+        too), `JobChanged` and `LedgerLocked` before anything is sent. Never repeat it blindly
+        without `job`: what is in `unknown` may have mailed its letter.
         """
         work = self._runs.text_enabling(
             chunk_size,
@@ -358,8 +359,8 @@ class BulkOrders(OrderStreams):
         Answers a `BulkResult`: one chunk's failure neither hides nor stops another's success.
         Numbers that come again, and those that the service refuses singly, are in `skipped`, and
         the rest of their chunk goes in one order. Raises `InvalidRequest` (for no numbers at all,
-        too), `JobChanged` and `LedgerLocked` before anything is sent. Never repeat it blindly without `job`: what is in
-        `unknown` may have mailed its letter.
+        too), `JobChanged` and `LedgerLocked` before anything is sent. Never repeat it blindly
+        without `job`: what is in `unknown` may have mailed its letter.
         """
         work = self._runs.text_enabling_toll_free(
             chunk_size,

@@ -81,9 +81,9 @@ class OrderStreams:
         Answers an async iterator of `ChunkOutcome`, in the order in which chunks are done. No
         more is read than `max_concurrency` chunks, so memory does not grow with the numbers
         (but for 70 bytes each, to know duplicates); what is no phone number is in `skipped`.
-        No numbers give no outcome. Breaking off cancels what is under way. Raises `InvalidRequest` at once, and when the
-        iteration begins `JobChanged` and `LedgerLocked`; nothing was sent then. Not to be
-        repeated blindly without `job`.
+        No numbers give no outcome. Breaking off cancels what is under way. Raises `InvalidRequest`
+        at once, and when the iteration begins `JobChanged` and `LedgerLocked`; nothing was sent
+        then. Not to be repeated blindly without `job`.
         """
         work = self._runs.importing(
             chunk_size,
@@ -152,9 +152,9 @@ class OrderStreams:
         Answers an async iterator of `ChunkOutcome`, in the order in which chunks are done. No
         more is read than `max_concurrency` chunks, so memory does not grow with the numbers
         (but for 70 bytes each, to know duplicates); what is no phone number is in `skipped`.
-        No numbers give no outcome. Breaking off cancels what is under way. Raises `InvalidRequest` at once, and when the
-        iteration begins `JobChanged` and `LedgerLocked`; nothing was sent then. Never repeat it
-        blindly without `job`.
+        No numbers give no outcome. Breaking off cancels what is under way. Raises `InvalidRequest`
+        at once, and when the iteration begins `JobChanged` and `LedgerLocked`; nothing was sent
+        then. Never repeat it blindly without `job`.
         """
         work = self._runs.text_enabling(
             chunk_size,
@@ -221,9 +221,9 @@ class OrderStreams:
         Answers an async iterator of `ChunkOutcome`, in the order in which chunks are done. No
         more is read than `max_concurrency` chunks, so memory does not grow with the numbers
         (but for 70 bytes each, to know duplicates); what is no phone number is in `skipped`.
-        No numbers give no outcome. Breaking off cancels what is under way. Raises `InvalidRequest` at once, and when the
-        iteration begins `JobChanged` and `LedgerLocked`; nothing was sent then. Never repeat it
-        blindly without `job`.
+        No numbers give no outcome. Breaking off cancels what is under way. Raises `InvalidRequest`
+        at once, and when the iteration begins `JobChanged` and `LedgerLocked`; nothing was sent
+        then. Never repeat it blindly without `job`.
         """
         work = self._runs.text_enabling_toll_free(
             chunk_size,
