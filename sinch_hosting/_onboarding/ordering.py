@@ -15,12 +15,13 @@ from attrs import define, field, frozen
 from .._bulk import ChunkOutcome, Place
 from .._chunks import Chunk
 from .._entries import Entry
-from .._jobs import Job, JobOptions, Work
+from .._jobs import Job
 from .._journal import LIFE, OrdersAtService, Tagged, job_changed
 from .._ledger import Ledger
 from .._run import Run, SessionLike
 from .._tags import numbers_digest, parse_tag, tag_of
 from .._wire import encode
+from .._work import JobOptions, Work
 from ..models import BlanketLoa, Letter, Order
 from ..states import OrderType
 

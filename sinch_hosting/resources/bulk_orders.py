@@ -8,8 +8,8 @@ from typing import Literal, overload
 
 from .._bulk import BulkResult, OnProgress, UnknownChunk
 from .._chunks import Numbers
-from .._jobs import LedgerPath, OnUnknown
 from .._plan import BulkPlan
+from .._work import LedgerPath, OnUnknown
 from ..models import DirectLoa, Letter, ResellerLoa
 from .order_streams import OrderStreams
 

@@ -13,7 +13,6 @@ from .. import _validators as check
 from .. import _waiting
 from .._answers import ListedOrderNumbers, ListedOrders
 from .._cadence import NumberDigest
-from .._jobs import LedgerPath, OnUnknown
 from .._paging import Page, Pages
 from .._polling import PollPolicy
 from .._requests import ImportNumbers, TextEnable, TextEnableTollFree
@@ -23,6 +22,7 @@ from .._tokens import read_token
 from .._waiting import OrderUpdate
 from .._watching import Watcher
 from .._wire import encode
+from .._work import LedgerPath, OnUnknown
 from ..errors import DecodeError, OutcomeUnknown, SinchHostingError
 from ..models import (
     DirectLoa,
@@ -43,7 +43,7 @@ from ..states import (
     parse_states,
 )
 from .bulk_orders import BulkOrders
-from .order_runs import OrderRuns
+from .order_runs import OrderRuns, wants_care
 
 _log = logging.getLogger("sinch_hosting")
 OnUpdate = Callable[[Order], Awaitable[None] | None]
@@ -112,7 +112,7 @@ class HostingOrders(BulkOrders):
             "on_unknown": on_unknown,
             "retry_rejected": retry_rejected,
         }
-        if any(care.values()):
+        if wants_care(care):
             work = self._runs.importing(
                 None,
                 region_code=region_code,
@@ -187,7 +187,7 @@ class HostingOrders(BulkOrders):
             "on_unknown": on_unknown,
             "retry_rejected": retry_rejected,
         }
-        if any(care.values()):
+        if wants_care(care):
             work = self._runs.text_enabling(
                 None,
                 region_code=region_code,
@@ -259,7 +259,7 @@ class HostingOrders(BulkOrders):
             "on_unknown": on_unknown,
             "retry_rejected": retry_rejected,
         }
-        if any(care.values()):
+        if wants_care(care):
             work = self._runs.text_enabling_toll_free(
                 None,
                 region_code=region_code,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from contextlib import aclosing
 from functools import partial
 from typing import Any, Protocol, TypeVar
@@ -21,19 +22,20 @@ from .._bulk import (
 )
 from .._chunks import Numbers, SkippedNumber, check_source, distinct_numbers
 from .._conflicts import why_not_imported, why_not_qualified
-from .._jobs import SETTLE, JobOptions, LedgerPath, Work, job_options
 from .._journal import OrdersAtService
 from .._ledger import Ledger
 from .._plan import BulkPlan, plan_of
-from .._reconcile import reconcile, sought_in, sought_in_ledger
+from .._reconcile import check_known, reconcile, sought_in, sought_in_ledger
 from .._requests import TEXT_ENABLE_LIMIT, ImportNumbers, TextEnable, TextEnableTollFree
 from .._retry import Witness
 from .._run import Run
 from .._session import Session
+from .._work import SETTLE, JobOptions, LedgerPath, Work, job_options
 from ..errors import Conflict, InvalidRequest, NotFound
 from ..models import ImportedNumber, Order, QualifiedNumber
 from ..states import OrderType
 
+_log = logging.getLogger("sinch_hosting")
 Request = ImportNumbers | TextEnable | TextEnableTollFree
 Create = Callable[[Any, Witness | None], Awaitable[Order]]
 _WHOLE = 10**9
@@ -219,7 +221,7 @@ class OrderRuns:
             raise InvalidRequest(
                 field="unknown", value=None, rule="give the unknown chunks, a ledger, or both"
             )
-        book = None if ledger is None else await Ledger.open(ledger)
+        book = None if ledger is None else await Ledger.open(ledger, is_new_fine=False)
         try:
             if isinstance(unknown, BulkResult):
                 sought = sought_in(unknown.unknown)
@@ -228,6 +230,8 @@ class OrderRuns:
             else:
                 assert book is not None  # noqa: S101 - one of the two was given
                 sought = sought_in_ledger(book, job)
+            if book is not None:
+                check_known(sought, book)
             sleep = self._session.sleep
             return await reconcile(sought, self._orders, book, settle=seconds, sleep=sleep)
         finally:
@@ -240,6 +244,11 @@ async def _stream(run: Run, numbers: Numbers) -> AsyncGenerator[ChunkOutcome, No
     async with aclosing(outcomes):
         async for outcome in outcomes:
             yield outcome
+
+
+def wants_care(care: Mapping[str, object]) -> bool:
+    """Whether any of a single create's arguments for jobs was given, be it an empty one."""
+    return any(value is not None and value is not False for value in care.values())
 
 
 Result = TypeVar("Result", BulkResult, BulkPlan)
@@ -259,6 +268,14 @@ def _chunk_size(given: int | None, limit: int) -> int:
 
 def _order_of(outcome: ChunkOutcome, work: Work) -> Order:
     if isinstance(outcome.result, Order):
+        if outcome.skipped:
+            _log.warning(
+                "order %s was there already and holds %d numbers, %d of those asked for are not "
+                "in it",
+                outcome.result.hosting_order_id,
+                len(outcome.numbers),
+                len(outcome.skipped),
+            )
         return outcome.result
     if isinstance(outcome.result, (FailedChunk, UnknownChunk)):
         raise outcome.result.error

@@ -23,7 +23,7 @@ from datetime import datetime
 
 from .._bulk import ChunkOutcome
 from .._chunks import Numbers
-from .._jobs import LedgerPath, OnUnknown
+from .._work import LedgerPath, OnUnknown
 from ..models import DirectLoa, Letter, ResellerLoa
 from .order_runs import OrderRuns
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Literal
 from .. import _validators as check
 from .._answers import AddedNumbers, ListedQualifiedNumbers, OrderId
 from .._chunks import Numbers, SkippedNumber
-from .._jobs import LedgerPath, OnUnknown
 from .._many_numbers import NumbersResult, added, one_by_one
 from .._paging import Page, Pages
 from .._polling import PollPolicy, Wait
@@ -19,9 +18,11 @@ from .._requests import AddNumbers, TextEnable, TextEnableTollFree, VerifyVoiceC
 from .._retry import Witness
 from .._session import Session
 from .._wire import encode
+from .._work import LedgerPath, OnUnknown
 from ..errors import InvalidRequest, NotFound, NumberFailed, OutcomeUnknown, SinchHostingError
 from ..models import DirectLoa, Letter, Order, QualifiedNumber, ResellerLoa
 from ..states import OpenEnum, QualificationState, has_reached, parse_state, parse_states
+from .order_runs import wants_care
 
 if TYPE_CHECKING:
     from .hosting_orders import HostingOrders
@@ -217,7 +218,7 @@ class QualifiedNumbers:
             "on_unknown": on_unknown,
             "retry_rejected": retry_rejected,
         }
-        if any(care.values()):
+        if wants_care(care):
             work = self._orders.runs.text_enabling(
                 None,
                 create=self.create,
@@ -283,7 +284,7 @@ class QualifiedNumbers:
             "on_unknown": on_unknown,
             "retry_rejected": retry_rejected,
         }
-        if any(care.values()):
+        if wants_care(care):
             work = self._orders.runs.text_enabling_toll_free(
                 None,
                 create=self.create_toll_free,

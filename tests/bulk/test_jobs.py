@@ -499,7 +499,7 @@ async def test_single_creates_of_qualified_numbers_get_it_too(rig: Rig, tmp_path
         rig.sandbox.approve(number)
     for number, name in kinds.items():
         create = partial(getattr(qualified, name), [number], region_code="US", service_plan_id=PLAN)
-        job: dict[str, Any] = {"job": "single", "ledger": tmp_path / number}
+        job: dict[str, Any] = {"job": name, "ledger": tmp_path / number}
         first, second = [await create(loa=letter(), **job) for _ in range(2)]
         assert first.hosting_order_id == second.hosting_order_id
         with pytest.raises(JobChanged, match="letter"):

@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -187,8 +188,9 @@ async def test_a_job_without_a_campaign(rig: Rig, ledger: Path) -> None:
     settings: dict[str, Any] = {"job": "bare", "ledger": ledger, "campaign_id": None}
     first = await rig.blanket(listed, **settings)
     assert len(first.succeeded) == 2
-    assert not rig.sandbox.calls("ListHostingOrders")
+    walks = len(rig.sandbox.calls("ListHostingOrders"))
     second = await rig.blanket(listed, **settings)
+    assert len(rig.sandbox.calls("ListHostingOrders")) == walks
     assert all(chunk.adopted for chunk in second.chunks)
     assert rig.creates() == 2
     rig.sandbox.faults.add("drop_before", operation="writes", count=1)
@@ -337,6 +339,75 @@ async def test_a_ledger_that_cannot_be_opened(rig: Rig, tmp_path: Path) -> None:
     with pytest.raises(LedgerError, match="cannot be opened"):
         await rig.text_enable(numbers(3), job="none", ledger=tmp_path / "no" / "ledger")
     assert not rig.creates()
+
+
+@pytest.mark.parametrize("path", ["x" * 300, "nul\0", "folder", "fifo"])
+async def test_what_cannot_be_a_ledger(rig: Rig, tmp_path: Path, path: str) -> None:
+    """Said at once, for a run and for a plan: none of them is waited for."""
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "fifo")
+    for plan in (False, True):
+        with pytest.raises(LedgerError, match="cannot be opened"):
+            await rig.text_enable(numbers(3), job="none", ledger=f"{tmp_path}/{path}", plan=plan)
+    assert not rig.sandbox.requests
+
+
+@pytest.mark.parametrize("ledger", [5, b"ledger"])
+async def test_what_is_no_path(rig: Rig, ledger: Any) -> None:
+    """Refused before anything is sent."""
+    with pytest.raises(InvalidRequest, match="must be a path"):
+        await rig.text_enable(numbers(3), job="none", ledger=ledger)
+
+
+async def test_a_power_loss_leaves_nuls(rig: Rig, ledger: Path) -> None:
+    """Where a line had been begun; with and without its beginning."""
+    await rig.text_enable(numbers(5), job="nuls", ledger=ledger)
+    whole = ledger.read_bytes()
+    for tail in (b"\0" * 64, b'{"at":"2026' + b"\0" * 64):
+        ledger.write_bytes(whole + tail)
+        for _ in range(2):
+            assert (await rig.text_enable(numbers(5), job="nuls", ledger=ledger)).chunks[0].adopted
+    assert rig.creates() == 1
+
+
+async def test_a_relative_path_means_where_the_run_began(
+    rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program may change its folder while it runs."""
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path)
+    book = await Ledger.open("relative")
+    monkeypatch.chdir(tmp_path / "other")
+    await book.begin("j", arguments={}, letter="x")
+    entry = Entry(chunk=0, attempt=1, tag="j/0.1/" + "a" * 18, sent="x")
+    await book.sending("j", entry)
+    await book.close()
+    assert (tmp_path / "relative").exists()
+
+
+async def test_cancelled_twice_while_the_disk_is_slow(
+    ledger: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lock is let go when the disk is done, and whoever opens it next waits for that."""
+    disk, real = threading.Event(), os.fsync
+
+    def fsync(fd: int) -> None:
+        disk.wait(10)
+        real(fd)
+
+    book = await Ledger.open(ledger)
+    monkeypatch.setattr(os, "fsync", fsync)
+    noting = asyncio.ensure_future(book.begin("j", arguments={}, letter="x"))
+    await asyncio.sleep(0)
+    noting.cancel()
+    closing = asyncio.ensure_future(book.close())
+    await asyncio.sleep(0)
+    closing.cancel()
+    await asyncio.wait([noting, closing])
+    opening = asyncio.ensure_future(Ledger.open(ledger))
+    await asyncio.sleep(0)
+    disk.set()
+    await (await opening).close()
 
 
 async def test_lines_of_a_wrong_kind(ledger: Path) -> None:

@@ -334,3 +334,22 @@ def test_held_chunks_come_back_as_they_were(listed: list[str]) -> None:
     assert list(held.release()) == []
     assert all(seen.add(number) for number in listed)
     assert not any(seen.add(number) for number in listed)
+
+
+async def test_a_source_that_was_cancelled_is_no_end(rig: Rig) -> None:
+    """What is under way is finished and given, then the source's error is raised; no task stays."""
+    before = asyncio.all_tasks()
+
+    async def source() -> AsyncIterator[str]:
+        for number in numbers(12):
+            yield number
+        other = asyncio.get_running_loop().create_future()
+        other.cancel()
+        await other
+
+    outcomes: list[ChunkOutcome] = []
+    stream = rig.client().hosting_orders.text_enable_stream(source(), **BASE, max_concurrency=4)
+    with pytest.raises(asyncio.CancelledError):
+        await drain(stream, outcomes)
+    assert sum(isinstance(chunk.result, Order) for chunk in outcomes) == rig.creates() == 2
+    assert {task for task in asyncio.all_tasks() if "sinch" in repr(task.get_coro())} <= before
