@@ -13,7 +13,8 @@ Give a ledger to everything that mails letters.
 
 Not excluded: two first runs of one job at the same moment without a shared ledger, tags edited or
 cut by the service, old orders dropped from lists, a create that is committed long after its
-sender died.
+sender died. A job has one ledger: an older copy of it does not know what was in flight after it
+was made.
 """
 
 from __future__ import annotations
