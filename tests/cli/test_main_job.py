@@ -118,7 +118,7 @@ async def test_every_number_gets_through_and_the_work_is_split_by_what_an_order_
         assert {fate.reason for fate in fates.values()} == {""}
         assert {fate.order_id for fate in fates.values()} == set(orders)
         assert len(sandbox.letters_sent) == 4
-        kept = {book.stem for book in job.ledgers.iterdir()}  # noqa: ASYNC240
+        kept = {book.stem for book in job.ledgers.iterdir()}
         assert kept == {order.display_name.split("/")[0] for order in sandbox.orders_created()}
         assert len(kept) == 3
         assert sandbox.qualified_number("+12025550100").state == "HOSTING_DONE"
