@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import aclosing
 from functools import partial
 from typing import Any, Protocol, TypeVar
@@ -190,10 +190,14 @@ class OrderRuns:
             return _with_skipped(await collected(outcomes, total, on_progress), skipped)
 
     async def one(self, work: Work, numbers: Iterable[str], **job: Any) -> Order:
-        """One order with the care of a job; raises what became of it where there is none."""
+        """One order, with the care of a job where there is one; raises why there is none."""
         listed = check.check_phone_numbers(numbers, "numbers", at_most=work.size)
         whole = evolve(work, size=_WHOLE, all_or_nothing=True)
-        outcomes = self._run(whole, job_options(whole, **job), 1).outcomes(listed)
+        options = job_options(whole, **job)
+        if options is None:
+            request = work.request(numbers=listed, display_name=work.display_name)
+            return await work.create(request, None)
+        outcomes = self._run(whole, options, 1).outcomes(listed)
         async with aclosing(outcomes):
             async for outcome in outcomes:
                 return _order_of(outcome, work)
@@ -244,11 +248,6 @@ async def _stream(run: Run, numbers: Numbers) -> AsyncGenerator[ChunkOutcome, No
     async with aclosing(outcomes):
         async for outcome in outcomes:
             yield outcome
-
-
-def wants_care(care: Mapping[str, object]) -> bool:
-    """Whether any of a single create's arguments for jobs was given, be it an empty one."""
-    return any(value is not None and value is not False for value in care.values())
 
 
 Result = TypeVar("Result", BulkResult, BulkPlan)

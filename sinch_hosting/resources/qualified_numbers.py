@@ -22,7 +22,6 @@ from .._work import LedgerPath, OnUnknown
 from ..errors import InvalidRequest, NotFound, NumberFailed, OutcomeUnknown, SinchHostingError
 from ..models import DirectLoa, Letter, Order, QualifiedNumber, ResellerLoa
 from ..states import OpenEnum, QualificationState, has_reached, parse_state, parse_states
-from .order_runs import wants_care
 
 if TYPE_CHECKING:
     from .hosting_orders import HostingOrders
@@ -210,31 +209,10 @@ class QualifiedNumbers:
         answers an id alone: the order is then read, and where that fails it still comes back,
         with its id and the state `UNSPECIFIED`. Mails a letter: never repeat it blindly.
         """
-        care = {
-            "job": job,
-            "ledger": ledger,
-            "settle": settle,
-            "grace": grace,
-            "on_unknown": on_unknown,
-            "retry_rejected": retry_rejected,
-        }
-        if wants_care(care):
-            work = self._orders.runs.text_enabling(
-                None,
-                create=self.create,
-                region_code=region_code,
-                service_plan_id=service_plan_id,
-                loa=loa,
-                campaign_id=campaign_id,
-                nnid=nnid,
-                scheduled_osr_update_time=scheduled_osr_update_time,
-                display_name=display_name,
-                callback_url=callback_url,
-            )
-            return await self._orders.runs.one(work, numbers, **care)
-        request = TextEnable(
+        work = self._orders.runs.text_enabling(
+            None,
+            create=self.create,
             region_code=region_code,
-            numbers=numbers,  # type: ignore[arg-type]
             service_plan_id=service_plan_id,
             loa=loa,
             campaign_id=campaign_id,
@@ -243,7 +221,16 @@ class QualifiedNumbers:
             display_name=display_name,
             callback_url=callback_url,
         )
-        return await self.create(request)
+        return await self._orders.runs.one(
+            work,
+            numbers,
+            job=job,
+            ledger=ledger,
+            settle=settle,
+            grace=grace,
+            on_unknown=on_unknown,
+            retry_rejected=retry_rejected,
+        )
 
     async def create(self, request: TextEnable, witness: Witness | None = None) -> Order:
         """Send a checked request that creates an order; for bulk work, not for callers."""
@@ -276,36 +263,26 @@ class QualifiedNumbers:
         included; so are the errors.
         Mails a letter: never repeat it blindly.
         """
-        care = {
-            "job": job,
-            "ledger": ledger,
-            "settle": settle,
-            "grace": grace,
-            "on_unknown": on_unknown,
-            "retry_rejected": retry_rejected,
-        }
-        if wants_care(care):
-            work = self._orders.runs.text_enabling_toll_free(
-                None,
-                create=self.create_toll_free,
-                region_code=region_code,
-                service_plan_id=service_plan_id,
-                loa=loa,
-                scheduled_zipwhip_provisioning_time=scheduled_zipwhip_provisioning_time,
-                display_name=display_name,
-                callback_url=callback_url,
-            )
-            return await self._orders.runs.one(work, numbers, **care)
-        request = TextEnableTollFree(
+        work = self._orders.runs.text_enabling_toll_free(
+            None,
+            create=self.create_toll_free,
             region_code=region_code,
-            numbers=numbers,  # type: ignore[arg-type]
             service_plan_id=service_plan_id,
             loa=loa,
             scheduled_zipwhip_provisioning_time=scheduled_zipwhip_provisioning_time,
             display_name=display_name,
             callback_url=callback_url,
         )
-        return await self.create_toll_free(request)
+        return await self._orders.runs.one(
+            work,
+            numbers,
+            job=job,
+            ledger=ledger,
+            settle=settle,
+            grace=grace,
+            on_unknown=on_unknown,
+            retry_rejected=retry_rejected,
+        )
 
     async def create_toll_free(
         self, request: TextEnableTollFree, witness: Witness | None = None
