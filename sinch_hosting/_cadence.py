@@ -126,13 +126,27 @@ class Watched:
         if self.is_stale(seen, from_list):
             self._rest(now, policy)
             return False
-        is_news, moved = seen != self.order, seen.state != self.order.state
+        is_news = seen != self.order
         if is_news:
-            self.order = seen
-        if moved:
-            self.interval, self.misses, self.hidden_until = 0.0, 0, _NEVER
+            self.know(seen)
         self._rest(now, policy)
         return is_news
+
+    def know(self, seen: Order) -> None:
+        """Hold this for how the order is; in another state its rhythm starts anew."""
+        if seen.state != self.order.state:
+            self.interval, self.misses, self.hidden_until = 0.0, 0, _NEVER
+        self.order = seen
+
+    def is_older_than(self, snapshot: Order) -> bool:
+        """Whether somebody's snapshot certainly shows more than is known."""
+        known = self.order
+        if snapshot.state == OrderState.UNSPECIFIED or self.is_stale(snapshot, from_list=True):
+            return False
+        if known.state != snapshot.state:
+            return True
+        times = known.updated_time, snapshot.updated_time
+        return None not in times and times[0] != times[1]
 
     def is_stale(self, seen: Order, from_list: bool) -> bool:
         """Whether this is how the order was before what is known already: lists lag."""

@@ -35,8 +35,10 @@ class Entry:
     is_resent: bool = False
     """Whether it was sent before, and what became of that was never learnt."""
     order_id: str | None = None
+    rejected_id: str | None = None
+    """The order of the attempt before, which was REJECTED."""
     left_out: tuple[tuple[str, str], ...] = ()
-    """The numbers of the chunk that were not sent, with reasons."""
+    """The numbers of the chunk that are not in the order, with reasons."""
     listed: tuple[str, ...] = ()
     """The numbers that were sent, where the run noted them."""
 
@@ -90,19 +92,33 @@ def take_in(jobs: dict[str, JobEntries], record: Mapping[str, Any]) -> None:
 
 
 def _answered(before: Entry | None, record: Mapping[str, Any]) -> Entry:
-    entry = _same_attempt(before, record)
-    if entry is None:  # adopted without having been sent from here
-        entry = Entry(chunk=record["chunk"], attempt=_whole(record, "attempt"), tag=_tag(record))
+    tag = _tag(record)
+    entry = before
+    if before is None or before.tag != tag:  # adopted without having been sent from here
+        attempt = _whole(record, "attempt")
+        if before is not None and _stands_against(before, attempt):
+            return before
+        entry = Entry(chunk=record["chunk"], attempt=attempt, tag=tag)
+    assert entry is not None  # noqa: S101
     order_id = _text(record, "order_id") if "order_id" in record else entry.order_id
-    return evolve(entry, outcome=_text(record, "outcome"), order_id=order_id)
+    left_out = _pairs(record["left_out"]) if "left_out" in record else entry.left_out
+    return evolve(entry, outcome=_text(record, "outcome"), order_id=order_id, left_out=left_out)
+
+
+def _stands_against(entry: Entry, attempt: int) -> bool:
+    """Whether what is known says more than what is learnt of another attempt, or letter."""
+    return entry.outcome in (None, UNKNOWN) or (
+        entry.outcome in (CREATED, ADOPTED) and attempt < entry.attempt
+    )
 
 
 def _sending(before: Entry | None, record: Mapping[str, Any]) -> Entry:
-    same = _same_attempt(before, record)
-    is_resent = same is not None and same.is_open
-    sends = 1
-    if same is not None and is_resent:
-        sends = same.sends + (same.outcome != FAILED)  # a refusal was an answer
+    # Whatever the letter and the attempt: what became of the send before was never learnt.
+    is_resent = before is not None and before.is_open
+    sends, rejected_id = 1, None
+    if before is not None:
+        sends += before.sends - (before.outcome == FAILED) if is_resent else 0  # that was answered
+        rejected_id = before.order_id or before.rejected_id
     return Entry(
         chunk=record["chunk"],
         attempt=_whole(record, "attempt"),
@@ -111,13 +127,10 @@ def _sending(before: Entry | None, record: Mapping[str, Any]) -> Entry:
         count=_whole(record, "count"),
         sent=_text(record, "sent"),
         sends=sends,
+        rejected_id=rejected_id,
         left_out=_pairs(record.get("left_out", ())),
         listed=tuple(map(str, record.get("listed", ()))),
     )
-
-
-def _same_attempt(before: Entry | None, record: Mapping[str, Any]) -> Entry | None:
-    return before if before is not None and before.tag == record.get("tag") else None
 
 
 def _text(record: Mapping[str, Any], name: str) -> str:

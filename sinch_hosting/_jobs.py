@@ -1,21 +1,17 @@
-"""Jobs: what an earlier run left behind, and what follows from it for every chunk.
+"""A job that is being run: its ledger, its journal, and what they say of every chunk.
 
-`decide` and what it answers are pure; `Job` carries: it opens the ledger, reads the journal, and
-holds every create back until all that was begun has been compared with what is asked for now.
+It holds every create back until all that was begun has been compared with what is asked for now.
 """
 
 from __future__ import annotations
 
-import os
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from typing import Any, Literal
+from typing import Any
 
-from attrs import frozen
-
-from . import _validators as check
-from ._bulk import Place
-from ._chunks import Chunk, HeldChunks, SkippedNumber
-from ._entries import ADOPTED, CREATED, FAILED, Entry
+from ._chunks import Chunk, HeldChunks
+from ._decisions import Decision, Recall, Send, decide
+from ._entries import Entry
 from ._journal import (
     Journal,
     OrdersAtService,
@@ -26,184 +22,11 @@ from ._journal import (
     job_changed,
 )
 from ._ledger import Ledger
-from ._retry import Witness
-from ._tags import Meaning, Tag, check_job, numbers_digest, parse_tag
-from ._wire import encode
-from .errors import InvalidRequest
-from .models import BlanketLoa, Letter, Order
+from ._tags import Meaning, Tag, numbers_digest, parse_tag
+from ._work import JobOptions, Work
+from .errors import BadRequest
 
-OnUnknown = Literal["hold", "resend"]
-LedgerPath = str | os.PathLike[str]
-SETTLE, GRACE = 10.0, 60.0
-_MOST_SENDS = 2
-_SAMPLE = "+12025550100"
-
-
-@frozen(kw_only=True)
-class Work:
-    """What a run creates: one order a chunk."""
-
-    operation: str
-    """The contract's name of it."""
-    request: Callable[..., Any]
-    """Builds and checks a request from `numbers` and `display_name`."""
-    create: Callable[[Any, Witness | None], Awaitable[Order]]
-    place: Place
-    size: int
-    """Numbers in a chunk."""
-    why_not: Callable[[str], Awaitable[SkippedNumber | None]]
-    """Looks a number up: why it cannot be in an order, `None` where nothing speaks against it."""
-    display_name: str | None = None
-    loa: Letter | None = None
-
-    @property
-    def mails_a_letter(self) -> bool:
-        """Whether every order mails a letter to somebody."""
-        return self.loa is not None and not isinstance(self.loa, BlanketLoa)
-
-    @property
-    def signer(self) -> str | None:
-        """Who gets the letter."""
-        if self.loa is None or isinstance(self.loa, BlanketLoa):
-            return None
-        person = self.loa.authorised_person
-        return f"{person.first_name} {person.last_name} <{person.email}>"
-
-    lists_numbers: bool = False
-    """Whether the ledger keeps the numbers themselves: where the input does not tell its chunks."""
-    all_or_nothing: bool = False
-    """Whether a refusal of some numbers refuses all, instead of leaving those out."""
-
-    def sample(self) -> Any:
-        """A request as all will be, but for the numbers; raises `InvalidRequest`."""
-        return self.request(numbers=(_SAMPLE,), display_name=self.display_name)
-
-    def meaning(self) -> Meaning:
-        """A digest of every argument that changes what the orders do."""
-        further = {"operation": self.operation, "chunk_size": self.size}
-        return Meaning.of(encode(self.sample()), **further)
-
-
-@frozen(kw_only=True)
-class JobOptions:
-    """How a run resumes, and what it does about lost answers; checked."""
-
-    job: str
-    ledger: LedgerPath | Ledger | None = None
-    settle: float = SETTLE
-    grace: float = GRACE
-    on_unknown: OnUnknown | None = None
-    retry_rejected: bool = False
-
-    def may_resend(self, work: Work, sends: int) -> bool:
-        """Whether an order that cannot be found may be sent again after so many sends."""
-        if self.on_unknown is not None:
-            return self.on_unknown == "resend"
-        # Where orders are not listed for certain, not finding one proves nothing.
-        return work.place.is_certain and not work.mails_a_letter and sends < _MOST_SENDS
-
-
-def job_options(
-    work: Work,
-    *,
-    job: str | None,
-    ledger: LedgerPath | Ledger | None = None,
-    settle: float | None = None,
-    grace: float | None = None,
-    on_unknown: OnUnknown | None = None,
-    retry_rejected: bool = False,
-) -> JobOptions | None:
-    """The checked options, `None` without a job; raises `InvalidRequest` for what clashes."""
-    check.check_flag(retry_rejected, "retry_rejected")
-    if on_unknown not in (None, "hold", "resend"):
-        raise InvalidRequest(
-            field="on_unknown", value=on_unknown, rule="must be 'hold' or 'resend'"
-        )
-    given = {
-        "ledger": ledger,
-        "settle": check.optional(settle, check.check_seconds, "settle"),
-        "grace": check.optional(grace, check.check_seconds, "grace"),
-        "on_unknown": on_unknown,
-        "retry_rejected": retry_rejected or None,
-    }
-    given = {name: value for name, value in given.items() if value is not None}
-    if job is None:
-        if given:
-            name, value = next(iter(given.items()))
-            raise InvalidRequest(field=name, value=value, rule="goes with job=")
-        return None
-    if ledger is None and not work.place.is_certain:
-        raise InvalidRequest(
-            field="ledger",
-            value=None,
-            rule="a job needs a ledger where its orders have no campaign: such orders cannot be "
-            "listed for certain",
-        )
-    return JobOptions(job=check_job(job), **given)  # type: ignore[arg-type]
-
-
-# ------------------------------------------------------------------- deciding
-
-
-@frozen
-class Adopt:
-    """There is an order: take it."""
-
-    tagged: Tagged
-    duplicates: tuple[str, ...] = ()
-
-
-@frozen
-class Recall:
-    """There was an order: read it."""
-
-    entry: Entry
-
-
-@frozen
-class Send:
-    """There is none: create it."""
-
-    attempt: int = 1
-    again: bool = False
-    """Whether this attempt may have been carried out before."""
-
-
-@frozen
-class Hold:
-    """There may be one: do nothing."""
-
-    entry: Entry
-
-
-Decision = Adopt | Recall | Send | Hold
-
-
-def decide(
-    found: Sequence[Tagged], entry: Entry | None, options: JobOptions, work: Work
-) -> Decision:
-    """What to do about a chunk, given its orders (the best first) and its entry in the ledger."""
-    newest = found[0] if found else None
-    attempt = max(newest.tag.attempt if newest else 0, entry.attempt if entry else 0)
-    if newest is not None and newest.tag.attempt == attempt:
-        if newest.is_rejected and options.retry_rejected:
-            return Send(attempt + 1)
-        return Adopt(newest, _duplicates(found))
-    if entry is None:
-        return Send()
-    if entry.outcome in (CREATED, ADOPTED) and entry.order_id:
-        return Recall(entry)
-    if entry.outcome == FAILED and not entry.is_open:
-        return Send(attempt)
-    return Send(attempt, again=True) if options.may_resend(work, entry.sends) else Hold(entry)
-
-
-def _duplicates(found: Sequence[Tagged]) -> tuple[str, ...]:
-    """The live orders besides the first: each number is in one too many of them."""
-    return tuple(tagged.order.hosting_order_id for tagged in found[1:] if not tagged.is_rejected)
-
-
-# ------------------------------------------------------------------- carrying
+_log = logging.getLogger("sinch_hosting")
 
 
 class Job:
@@ -258,9 +81,11 @@ class Job:
 
     async def close(self) -> None:
         """Let go of the ledger, and of walks that are under way."""
-        await self.journal.close()
-        if self._ledger is not None and self._owns_ledger:
-            await self._ledger.close()
+        try:
+            await self.journal.close()
+        finally:
+            if self._ledger is not None and self._owns_ledger:
+                await self._ledger.close()
 
     def _entries(self) -> dict[int, Entry]:
         known = self._ledger.jobs.get(self.options.job) if self._ledger is not None else None
@@ -295,26 +120,41 @@ class Job:
         """Raise `JobChanged` where the orders that are there were made with other arguments."""
         ours = self.tag(Chunk(index=0, numbers=()), 1)
         sample = self.work.sample()
-        tagged = [one for index in self.journal.chunks() for one in self.journal.of_chunk(index)]
-        for one in tagged:
+        for one in self.journal.all():
             check_arguments(one.tag, ours, differing_arguments(one.order, sample))
         # Rejected orders may have been opened anew with another letter: each of them is known.
-        letters = {one.tag.letter for one in tagged}
+        letters = {one.tag.letter for one in self.journal.all()}
         if letters and ours.letter not in letters and not self.options.retry_rejected:
             raise job_changed(self.options.job, "the letter (loa)")
 
     async def _read_journal(self, *, settle: bool, knows_job: bool) -> None:
         in_flight = any(entry.is_open for entry in self._entries().values())
-        if not self.work.place.is_certain and not in_flight:
-            return  # the lists would prove nothing, and the ledger knows all
-        await self.journal.read()
-        self.requests_to_read = self.journal.requests
         # A ledger that knows the job tells what was in flight; one that does not tells nothing.
-        if in_flight or not knows_job:
-            self.requests_to_read *= 2
-            if settle:
-                await self._sleep(self.options.settle)
-                await self.journal.read()
+        is_complete = knows_job and not in_flight
+        if is_complete and not self.work.place.is_certain:
+            return  # the lists would prove nothing, and the ledger knows all
+        await self._walk()
+        self.requests_to_read = self.journal.requests
+        if is_complete and not self._is_news():
+            return
+        self.requests_to_read *= 2
+        if settle:
+            await self._sleep(self.options.settle)
+            await self._walk()
+
+    async def _walk(self) -> None:
+        try:
+            await self.journal.read()
+        except BadRequest as refused:
+            if self.work.place.is_certain:
+                raise
+            _log.warning("orders without a campaign cannot be listed: %s", refused)
+
+    def _is_news(self) -> bool:
+        """Whether there are orders of which the ledger does not know: another run made them."""
+        ids = {entry.order_id for entry in self._entries().values()}
+        ids |= {entry.rejected_id for entry in self._entries().values()}
+        return any(tagged.order.hosting_order_id not in ids for tagged in self.journal.all())
 
     async def _begin(self, ledger: Ledger) -> None:
         place = self.work.place
@@ -406,13 +246,9 @@ class Job:
         chunk: Chunk,
         tag: Tag,
         outcome: str,
-        *,
-        order_id: str | None = None,
-        error: BaseException | None = None,
+        **about: Any,
     ) -> None:
-        """Note what became of it."""
+        """Note what became of it; `about` is what `Ledger.answered` takes."""
         if self._ledger is not None:
             entry = Entry(chunk=chunk.index, attempt=tag.attempt, tag=str(tag))
-            await self._ledger.answered(
-                self.options.job, entry, outcome, order_id=order_id, error=error
-            )
+            await self._ledger.answered(self.options.job, entry, outcome, **about)

@@ -94,6 +94,10 @@ class Journal:
         """The chunks that have orders."""
         return self._by_chunk.keys()
 
+    def all(self) -> Iterable[Tagged]:
+        """All its orders."""
+        return (tagged for found in self._by_chunk.values() for tagged in found.values())
+
     def add(self, tagged: Tagged) -> None:
         """Note an order that was seen outside the lists."""
         found = self._by_chunk.setdefault(tagged.tag.chunk, {})

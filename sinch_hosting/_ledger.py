@@ -10,6 +10,7 @@ import asyncio
 import json
 import logging
 import os
+import stat
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -27,6 +28,7 @@ else:
     import fcntl
 
 _log = logging.getLogger("sinch_hosting")
+Pairs = Iterable[tuple[str, str]]
 _BEGINNING = b'{"at":'
 # In so many turns of its loop a run that was broken off has begun to close its ledger.
 _TURNS = 200
@@ -41,7 +43,7 @@ class Ledger:
     _open: ClassVar[WeakSet[Ledger]] = WeakSet()
 
     def __init__(self, path: Path, now: Callable[[], datetime]) -> None:
-        self.path = path
+        self.path = path.absolute()
         self.jobs: dict[str, JobEntries] = {}
         self._now = now
         self._fd = -1
@@ -59,14 +61,17 @@ class Ledger:
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         read_only: bool = False,
+        is_new_fine: bool = True,
     ) -> Ledger:
         """Open or create the ledger, lock it, and read what it holds.
 
         With `read_only` it is neither created nor locked; one that is not there is empty. Raises
         `LedgerLocked` where another run holds it, `LedgerError` where it cannot be read or
-        written, is damaged, or is something else.
+        written, is damaged, or is something else, or is not there and `is_new_fine` is false.
         """
         ledger = cls(Path(path), now)
+        if ledger._is_new() and not is_new_fine:
+            raise LedgerError(f"{path}: there is no such ledger")
         try:
             if not read_only:
                 await ledger._acquire()
@@ -79,9 +84,12 @@ class Ledger:
     async def close(self) -> None:
         """Let go of the lock. Safe to repeat."""
         self._is_closing = True
-        if self._syncing is not None:
-            await asyncio.wait([self._syncing])
-        self._release()
+        if self._syncing is None:
+            self._release()
+            return
+        # Its end lets go of the lock, even where this wait is cancelled.
+        self._syncing.add_done_callback(lambda _: self._release())
+        await asyncio.wait([self._syncing])
 
     async def begin(self, job: str, **about: Any) -> None:
         """Note that a run of a job begins."""
@@ -114,9 +122,15 @@ class Ledger:
         *,
         order_id: str | None = None,
         error: BaseException | None = None,
+        left_out: Pairs | None = None,
     ) -> None:
-        """Note what became of a create; durable when this returns."""
+        """Note what became of a create; durable when this returns.
+
+        `left_out` are numbers that the order does not hold, with reasons, where that was learnt.
+        """
         record = {**_about("answered", job, entry), "outcome": outcome}
+        if left_out is not None:
+            record["left_out"] = [list(pair) for pair in left_out]
         if order_id:
             record["order_id"] = order_id
         if error is not None:
@@ -127,6 +141,8 @@ class Ledger:
     # ------------------------------------------------------------- writing
 
     def _append(self, record: dict[str, Any]) -> None:
+        if record["event"] != "run" and record["job"] not in self.jobs:
+            raise LedgerError(f"{self.path} knows nothing of job {record['job']!r}")
         record = {"at": self._now().isoformat(timespec="milliseconds"), **record}
         if self._torn:
             record["after_torn"] = True
@@ -176,11 +192,11 @@ class Ledger:
 
     def _replay(self) -> None:
         """Read the lines; one that a dying process cut is passed over."""
+        if self._is_new():
+            return  # only where it is not to be created
         try:
             with self.path.open("rb") as file:
                 self._take_in(file)
-        except FileNotFoundError:
-            return  # only where it is not to be created
         except OSError as error:
             raise LedgerError(f"{self.path} cannot be read: {error}") from error
 
@@ -215,9 +231,21 @@ class Ledger:
 
     # ---------------------------------------------------------------- lock
 
+    def _is_new(self) -> bool:
+        """Whether there is nothing at its path yet; raises `LedgerError` for what is no file."""
+        try:
+            mode = self.path.stat().st_mode
+        except FileNotFoundError:
+            return True
+        except (OSError, ValueError) as error:
+            raise LedgerError(f"{self.path} cannot be opened: {error}") from error
+        if not stat.S_ISREG(mode):
+            raise LedgerError(f"{self.path} cannot be opened: it is no regular file")
+        return False
+
     async def _acquire(self) -> None:
         """Open the file and lock it; a run in this loop that is just ending is waited for."""
-        is_new = not self.path.exists()
+        is_new = self._is_new()
         try:
             self._fd = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
             if is_new:
@@ -275,7 +303,8 @@ def _about(event: str, job: str, entry: Entry) -> dict[str, Any]:
 
 
 def _begins_as_ours(line: bytes) -> bool:
-    return line.startswith(_BEGINNING) or _BEGINNING.startswith(line.strip())
+    # After a power loss a file system may give back NULs where a line had been begun.
+    return line.startswith(_BEGINNING) or _BEGINNING.startswith(line.strip(b"\0\n"))
 
 
 def _sync_folder(folder: Path) -> None:

@@ -7,11 +7,19 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequen
 from contextlib import aclosing
 from typing import Generic, TypeAlias, TypeVar
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 
 from ._chunks import Numbers, SkippedNumber, chunks_of, distinct_numbers
 from ._window import fan_out
-from .errors import ApiError, Conflict, NotFound, OutcomeUnknown, SinchHostingError
+from .errors import (
+    AuthenticationFailed,
+    Conflict,
+    NotFound,
+    OutcomeUnknown,
+    PermissionDenied,
+    RunStopped,
+    SinchHostingError,
+)
 from .models import QualifiedNumber
 
 T = TypeVar("T")
@@ -68,22 +76,23 @@ async def one_by_one(
     return _result([result for _, result in dealt], duplicates)
 
 
+Add: TypeAlias = Callable[[Sequence[str]], Awaitable[Iterable[QualifiedNumber]]]
+Get: TypeAlias = Callable[[str], Awaitable[QualifiedNumber]]
+
+
 async def added(
     numbers: Numbers,
-    add: Callable[[Sequence[str]], Awaitable[Iterable[QualifiedNumber]]],
-    get: Callable[[str], Awaitable[QualifiedNumber]],
+    add: Add,
+    get: Get,
     sleep: Callable[[float], Awaitable[None]],
     *,
     size: int,
     concurrency: int,
 ) -> NumbersResult[QualifiedNumber]:
     """Add numbers to qualification, chunk by chunk; those that are there are skipped."""
-
-    async def add_chunk(chunk: tuple[str, ...]) -> list[Dealt[QualifiedNumber]]:
-        return await _add_chunk(chunk, add, get, sleep)
-
     kept, duplicates = await distinct_numbers(numbers)
-    results = fan_out(_chunked(kept, size), add_chunk, concurrency=concurrency)
+    adding = _Adding(add, get, sleep)
+    results = fan_out(_chunked(kept, size), adding.chunk, concurrency=concurrency)
     async with aclosing(results):
         dealt = [item async for chunk in results for item in chunk]
     place = {number: index for index, number in enumerate(kept)}
@@ -91,44 +100,78 @@ async def added(
     return _result(dealt, duplicates)
 
 
-async def _add_chunk(
-    chunk: Sequence[str],
-    add: Callable[[Sequence[str]], Awaitable[Iterable[QualifiedNumber]]],
-    get: Callable[[str], Awaitable[QualifiedNumber]],
-    sleep: Callable[[float], Awaitable[None]],
-) -> list[Dealt[QualifiedNumber]]:
-    """Add a chunk; where some are there already, or the answer was lost, add what is missing.
+@define
+class _Adding:
+    """Adds chunks; one's failure stops no other, unless the account may not add at all."""
 
-    Sending it again is safe: a number that is there already is a conflict, and mails nothing.
-    """
-    dealt: list[Dealt[QualifiedNumber]] = []
-    missing, failure = list(chunk), Exception("not reached")
-    lost = False
-    for tries in range(_ROUNDS):
-        try:
-            return [*dealt, *(await add(missing))]
-        except (Conflict, OutcomeUnknown) as error:
-            failure = error
-            lost = lost or isinstance(error, OutcomeUnknown)
-        except ApiError as error:
-            failure = error
-            break
-        if lost:
-            await sleep(2.0**tries)
-        looks = await asyncio.gather(*(_look(number, get) for number in missing))
-        there = [number for number in looks if isinstance(number, QualifiedNumber)]
-        dealt += there if lost else [_already(number) for number in there]
-        missing = [n for n, look in zip(missing, looks, strict=True) if look is None]
-        unread = [look for look in looks if isinstance(look, FailedNumber)]
-        dealt += unread
-        if not missing:
-            return dealt
-    return [*dealt, *(FailedNumber(phone_number=number, error=failure) for number in missing)]
+    _add: Add
+    _get: Get
+    _sleep: Callable[[float], Awaitable[None]]
+    _was_let_in: bool = False
+    _stopped: RunStopped | None = None
+
+    async def chunk(self, chunk: Sequence[str]) -> list[Dealt[QualifiedNumber]]:
+        """What becomes of a chunk; where an answer was lost, what is missing is sent again.
+
+        That is safe: a number that is there already is a conflict, and mails nothing.
+        """
+        if self._stopped is not None:
+            return _failed(chunk, self._stopped)
+        dealt: list[Dealt[QualifiedNumber]] = []
+        missing, lost, failure = list(chunk), False, Exception("no round was made")
+        for tries in range(_ROUNDS):
+            try:
+                told = await self._add(missing)
+            except (Conflict, OutcomeUnknown) as error:
+                failure, lost = error, lost or isinstance(error, OutcomeUnknown)
+            except Exception as error:
+                return [*dealt, *self._refused(missing, error)]
+            else:
+                return [*dealt, *await self._told(missing, list(told))]
+            if lost:
+                await self._sleep(2.0**tries)
+            there, missing = await self._looked_for(missing)
+            dealt += there if lost else [_already(number) for number in there]
+            if not missing:
+                return dealt
+        return [*dealt, *_failed(missing, failure)]
+
+    def _refused(self, chunk: Sequence[str], error: Exception) -> list[Dealt[QualifiedNumber]]:
+        """The same answer for all: where the account may not add, no further chunk is sent."""
+        if isinstance(error, (AuthenticationFailed, PermissionDenied)) and not self._was_let_in:
+            self._stopped = RunStopped(f"the first chunks were refused: {error}", error)
+        return _failed(chunk, error)
+
+    async def _told(
+        self, chunk: Sequence[str], told: list[QualifiedNumber]
+    ) -> list[Dealt[QualifiedNumber]]:
+        """The numbers that an answer tells of, and what a look shows of the others."""
+        self._was_let_in = True
+        untold = set(chunk).difference(number.phone_number for number in told)
+        there, missing = await self._looked_for(sorted(untold))
+        return [*told, *there, *_failed(missing, _untold())]
+
+    async def _looked_for(
+        self, numbers: Sequence[str]
+    ) -> tuple[list[QualifiedNumber | FailedNumber], list[str]]:
+        """What a look at each showed, and the numbers that are not there."""
+        looks = await asyncio.gather(*(_look(number, self._get) for number in numbers))
+        missing = [n for n, look in zip(numbers, looks, strict=True) if look is None]
+        return [look for look in looks if look is not None], missing
 
 
-async def _look(
-    number: str, get: Callable[[str], Awaitable[QualifiedNumber]]
-) -> QualifiedNumber | FailedNumber | None:
+def _failed(numbers: Iterable[str], error: Exception) -> list[Dealt[QualifiedNumber]]:
+    return [FailedNumber(phone_number=number, error=error) for number in numbers]
+
+
+def _untold() -> SinchHostingError:
+    return SinchHostingError(
+        "the service took the request and does not tell of it, and a look did not find it; "
+        "add it again"
+    )
+
+
+async def _look(number: str, get: Get) -> QualifiedNumber | FailedNumber | None:
     try:
         return await get(number)
     except NotFound:
@@ -137,7 +180,9 @@ async def _look(
         return FailedNumber(phone_number=number, error=error)
 
 
-def _already(number: QualifiedNumber) -> SkippedNumber:
+def _already(number: QualifiedNumber | FailedNumber) -> SkippedNumber | FailedNumber:
+    if isinstance(number, FailedNumber):
+        return number
     state = number.global_process_state.name
     return SkippedNumber(
         phone_number=number.phone_number, reason=f"already in qualification: is {state}"

@@ -10,9 +10,12 @@ from typing import Literal
 from attrs import field, frozen
 
 from ._chunks import Chunk, Numbers, SkippedNumber, chunks_of
-from ._jobs import Adopt, Decision, Hold, Job, JobOptions, Recall, Send, Work
+from ._decisions import Adopt, Decision, Hold, Recall, Send
+from ._jobs import Job
 from ._journal import PAGE_SIZE, OrdersAtService
 from ._retry import Sleep
+from ._work import JobOptions, Work
+from .states import OrderState
 
 TMO_LIMIT = 49
 """Numbers that T-Mobile takes on a campaign without a number pool."""
@@ -89,6 +92,9 @@ async def plan_of(
             skipped += chunk.skipped
             if chunk.numbers:
                 decision: Decision = Send() if job is None else job.decision(chunk)
+                if isinstance(decision, Recall) and job is not None and job.options.retry_rejected:
+                    decision = await _recalled(decision, orders)
+                    requests += isinstance(decision, Send)
                 planned.append(_planned(work, job, chunk, decision))
                 requests += _requests(job, chunk, decision)
     planned.sort(key=lambda order: order.index)
@@ -98,6 +104,12 @@ async def plan_of(
         warnings=_warnings(work, options, planned),
         requests=requests,
     )
+
+
+async def _recalled(recall: Recall, orders: OrdersAtService) -> Decision:
+    """What follows from the state of an order that only the ledger knows."""
+    order = await orders.get(recall.entry.order_id or "")
+    return Send(recall.entry.attempt + 1) if order.state == OrderState.REJECTED else recall
 
 
 def _requests(job: Job | None, chunk: Chunk, decision: Decision) -> int:

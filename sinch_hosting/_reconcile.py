@@ -89,8 +89,23 @@ def jobs_of_onboarding(ledger: Ledger, job: str) -> dict[str, JobEntries]:
     return {
         name: entries
         for name, entries in ledger.jobs.items()
-        if is_of_onboarding(name, job) and entries.run.get("operation") in _OF_ONBOARDING
+        if is_of_onboarding(name, job)
+        and entries.run.get("operation") in _OF_ONBOARDING
+        # Only an onboarding notes the numbers themselves; a single create of that name does not.
+        and all(entry.listed or not entry.count for entry in entries.chunks.values())
     }
+
+
+def check_known(sought: Iterable[Sought], ledger: Ledger) -> None:
+    """Raise `InvalidRequest` where a ledger is not the one of what is looked for."""
+    foreign = {one.tag.job for one in sought} - ledger.jobs.keys()
+    if foreign:
+        raise InvalidRequest(
+            field="ledger",
+            value=str(ledger.path),
+            rule=f"knows nothing of job {min(foreign)}: leave it out, or give the one that the job "
+            "was run with",
+        )
 
 
 async def reconcile(
@@ -140,7 +155,14 @@ async def _outcome(
         )
     if ledger is not None:
         entry = Entry(chunk=one.tag.chunk, attempt=one.tag.attempt, tag=str(one.tag))
-        await ledger.answered(one.tag.job, one.entry or entry, ADOPTED, order_id=order_id)
+        gone = [(number, LEFT_OUT) for number in one.numbers if number not in set(held)]
+        await ledger.answered(
+            one.tag.job,
+            one.entry or entry,
+            ADOPTED,
+            order_id=order_id,
+            left_out=gone or None,
+        )
     if tagged.is_rejected:
         rejected = OrderRejected(tagged.order)
         failed = FailedChunk(numbers=tuple(held), error=rejected, tag=str(one.tag))

@@ -13,19 +13,22 @@ from attrs import define, evolve
 from ._bulk import LEFT_OUT, ChunkOutcome, UnknownChunk
 from ._chunks import Chunk, Numbers, SkippedNumber, chunks_of
 from ._conflicts import kind_of_refusal, to_leave_out
+from ._decisions import Adopt, Hold, Recall, Send
 from ._entries import ADOPTED, UNKNOWN, Entry
-from ._jobs import Adopt, Hold, Job, JobOptions, Recall, Send, Work
+from ._jobs import Job
 from ._journal import NumbersDiffer, OrdersAtService, Tagged, missing_numbers
 from ._parcels import Flight, Parcel
 from ._retry import Clock, Sleep, growing
 from ._settling import look_for
-from ._tags import Tag, tag_of
+from ._tags import Tag, parse_tag, tag_of
 from ._window import Window, fan_out
+from ._work import JobOptions, Work
 from .errors import (
     ApiError,
     AuthenticationFailed,
     JobChanged,
     LedgerError,
+    NotFound,
     OrderRejected,
     OutcomeUnknown,
     PermissionDenied,
@@ -41,6 +44,7 @@ _SAME_REFUSALS = 3
 _REFUSALS_FOR_RATE = 20
 _LONGEST_PAUSE = 3600.0
 _COMPARE_AGAIN = 5
+_ASK_TO_RESEND = "the service does not know it any more; on_unknown='resend' creates another"
 
 
 class SessionLike(Protocol):
@@ -131,18 +135,21 @@ class Run:
     async def _recall(self, parcel: Parcel, entry: Entry) -> ChunkOutcome:
         """Answer the order that the ledger knows; open a REJECTED one anew where wanted."""
         job = self._its_job
-        tag = job.tag(parcel.chunk, entry.attempt)
-        left_out = [SkippedNumber(phone_number=n, reason=reason) for n, reason in entry.left_out]
+        again = job.tag(parcel.chunk, entry.attempt + 1)
         try:
             order = await self._orders.get(entry.order_id or "")
+        except NotFound as gone:
+            if job.options.on_unknown == "resend":
+                return await self._send(evolve(parcel, tag=again), Send(entry.attempt + 1))
+            gone.add_note(f"an earlier run created order {entry.order_id}: {_ASK_TO_RESEND}")
+            return self._unknown(_as_noted(parcel, entry), gone)
         except SinchHostingError as error:
             note = f"order {entry.order_id} was created by an earlier run; reading it failed"
             error.add_note(note)
-            return self._unknown(evolve(parcel, tag=tag), error)
+            return self._unknown(_as_noted(parcel, entry), error)
         if order.state == OrderState.REJECTED and job.options.retry_rejected:
-            again = job.tag(parcel.chunk, entry.attempt + 1)
             return await self._send(evolve(parcel, tag=again), Send(entry.attempt + 1))
-        return self._there(evolve(parcel, tag=tag).without(left_out), order, ())
+        return self._there(_as_noted(parcel, entry), order, ())
 
     async def _adopt(self, parcel: Parcel, adopt: Adopt) -> ChunkOutcome:
         """Take an order that carries the tag, its numbers compared first."""
@@ -151,8 +158,7 @@ class Run:
         job = self._its_job
         entry = job.entry(parcel.chunk.index)
         if entry is not None and job.knows(parcel.chunk, tagged):
-            left_out = [SkippedNumber(phone_number=n, reason=r) for n, r in entry.left_out]
-            return self._there(parcel.without(left_out), tagged.order, adopt.duplicates)
+            return self._there(_as_noted(parcel, entry), tagged.order, adopt.duplicates)
         try:
             parcel = await self._compared(parcel, tagged)
         except NumbersDiffer as differ:
@@ -166,7 +172,7 @@ class Run:
         except SinchHostingError as error:
             error.add_note(f"comparing the numbers of order {tagged.order.hosting_order_id}")
             return self._unknown(parcel, error)
-        await self._answered(parcel, ADOPTED, order_id=tagged.order.hosting_order_id)
+        await self._note_adopted(parcel, tagged.order)
         return self._there(parcel, tagged.order, adopt.duplicates)
 
     async def _compared(self, parcel: Parcel, tagged: Tagged) -> Parcel:
@@ -191,7 +197,6 @@ class Run:
         """The outcome for an order that was there already; a REJECTED one is a failure."""
         if duplicates:
             _log.error("tag %s is on further orders, too: %s", parcel.tag, duplicates)
-        self._succeeded = True
         # An order that the ledger knows by its id proves nothing of tags.
         self._tags_come_back = self._tags_come_back or tag_of(order) is not None
         if order.state != OrderState.REJECTED:
@@ -205,8 +210,7 @@ class Run:
         cause = SinchHostingError(
             "an earlier run sent it and saw no answer, and the order is not listed"
         )
-        tag = self._its_job.tag(parcel.chunk, entry.attempt)
-        return self._unknown(evolve(parcel, tag=tag), cause)
+        return self._unknown(_as_noted(parcel, entry), cause)
 
     # ---------------------------------------------------------------- creating
 
@@ -237,7 +241,7 @@ class Run:
                 self._stop(f"the ledger failed: {error}", error)
                 return parcel.failed(error)
             case ApiError():
-                return await self._corrected(parcel, error)
+                return await self._corrected(parcel, error, was_lost=tries.lost > 0)
         return self._refused(parcel, error)
 
     async def _slowed(
@@ -250,13 +254,18 @@ class Run:
         await self._sleep(pause)
         return parcel
 
-    async def _corrected(self, parcel: Parcel, refused: ApiError) -> ChunkOutcome | Parcel:
+    async def _corrected(
+        self, parcel: Parcel, refused: ApiError, *, was_lost: bool
+    ) -> ChunkOutcome | Parcel:
         """Send the rest of a chunk of which some numbers were refused."""
         left_out = await self._to_leave_out(parcel, refused)
         if not left_out:
             return self._refused(parcel, refused)
-        parcel = parcel.without(left_out)
-        return parcel if parcel.numbers else parcel.outcome(None)
+        rest = parcel.without(left_out)
+        if rest.numbers:
+            return rest
+        # Refused because they are in an order: perhaps in the one whose answer was lost.
+        return self._unknown(parcel, refused) if was_lost else rest.outcome(None)
 
     async def _to_leave_out(self, parcel: Parcel, refused: ApiError) -> list[SkippedNumber]:
         if self._work.all_or_nothing:
@@ -326,9 +335,8 @@ class Run:
             except (NumbersDiffer, SinchHostingError) as differ:
                 lost.add_note(f"order {search.found.order.hosting_order_id} has its tag: {differ}")
             else:
-                order = search.found.order
-                await self._answered(parcel, ADOPTED, order_id=order.hosting_order_id)
-                return self._there(parcel, order, ())
+                await self._note_adopted(parcel, search.found.order)
+                return self._there(parcel, search.found.order, ())
         elif search.is_absent and sends < 2 and job.options.may_resend(self._work, sends):
             return parcel
         await self._answered(parcel, UNKNOWN, error=lost)
@@ -367,6 +375,10 @@ class Run:
             _log.error("the run stops: %s", reason)
             self._stopped = RunStopped(reason, cause)
 
+    async def _note_adopted(self, parcel: Parcel, order: Order) -> None:
+        left_out = [(skipped.phone_number, skipped.reason) for skipped in parcel.left_out]
+        await self._answered(parcel, ADOPTED, order_id=order.hosting_order_id, left_out=left_out)
+
     def _flight(self, parcel: Parcel) -> Flight | None:
         if self._job is None or parcel.tag is None:
             return None
@@ -380,3 +392,9 @@ class Run:
             await self._job.answered(parcel.chunk, parcel.tag, outcome, **more)
         except SinchHostingError as error:
             self._stop(f"the ledger failed: {error}", error)
+
+
+def _as_noted(parcel: Parcel, entry: Entry) -> Parcel:
+    """The parcel as the ledger knows it: under the tag it was sent with, less what was left out."""
+    left_out = [SkippedNumber(phone_number=n, reason=reason) for n, reason in entry.left_out]
+    return evolve(parcel, tag=parse_tag(entry.tag)).without(left_out)

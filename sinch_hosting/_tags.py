@@ -68,8 +68,12 @@ class Meaning:
 
     @classmethod
     def of(cls, body: Mapping[str, Any], **further: object) -> Meaning:
-        """The meaning of a request's JSON object, and of what else matters."""
-        given = {k: v for k, v in body.items() if k not in (*_NOT_MEANING, *_LETTER_FIELDS)}
+        """The meaning of a request's JSON object, and of what else matters.
+
+        The arguments have the names of the call, since those that differ are told by name.
+        """
+        left_out = (*_NOT_MEANING, *_LETTER_FIELDS)
+        given = {_snake_case(k): v for k, v in body.items() if k not in left_out}
         letter = {name: body[name] for name in _LETTER_FIELDS if name in body}
         return cls(
             arguments={
@@ -133,6 +137,10 @@ def parse_tag(name: str) -> Tag | None:
         return None
     job, chunk, attempt, digest = found.groups()
     return Tag(job, int(chunk), int(attempt), digest)
+
+
+def _snake_case(name: str) -> str:
+    return re.sub("[A-Z]", lambda letter: f"_{letter[0].lower()}", name)
 
 
 def _digest(value: object) -> str:

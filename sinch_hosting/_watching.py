@@ -11,7 +11,7 @@ import heapq
 from collections.abc import Coroutine, Iterable
 from itertools import count
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from . import errors
 from ._bells import sleep_until
@@ -48,6 +48,7 @@ class Watcher:
     def __init__(self, session: Session, policy: PollPolicy, orders: OrderCalls) -> None:
         self._session = session
         self._policy = policy
+        self._orders = orders
         self.budget = budget_of(policy, session.requests_per_second)
         """What all polling of the client may spend."""
         self._asker = Asker(session, policy, self.budget, orders, self)
@@ -101,9 +102,19 @@ class Watcher:
             follower.tell(News(member.order, order))
         if member.interval > self._policy.initial or member.order != order:
             self._hasten(member, now)
+        if member.is_older_than(order):
+            self._learn(member, order)
         follower.orders[order_id] = member
         member.followers = (*member.followers, follower)
         member.digest = member.digest or order.digest
+
+    def _learn(self, member: Watched, order: Order) -> None:
+        """Take in a newer snapshot that somebody has, and tell those who follow already."""
+        previous = member.order
+        member.know(evolve(order, orders=self._orders))
+        self._regroup(member, GroupKey.of(previous))
+        for follower in member.followers:
+            follower.tell(News(member.order, previous))
 
     def _hasten(self, member: Watched, due: float) -> None:
         member.due = min(member.due, due)

@@ -81,7 +81,7 @@ async def fan_out(
     results: asyncio.Queue[R | None] = asyncio.Queue()
     room = asyncio.Semaphore(concurrency)
     turn = asyncio.Lock()
-    failures: list[Exception] = []
+    failures: list[BaseException] = []
 
     async def next_item() -> T | None:
         async with turn:
@@ -95,6 +95,10 @@ async def fan_out(
                 if item is None:
                     return
                 results.put_nowait(await handle(item))
+        except asyncio.CancelledError as error:
+            if _is_being_cancelled():
+                raise
+            failures.append(error)  # something that the source of the items awaited was
         except Exception as error:
             failures.append(error)
         finally:
@@ -116,3 +120,8 @@ async def fan_out(
         await asyncio.wait([running])
     if failures:
         raise failures[0]
+
+
+def _is_being_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

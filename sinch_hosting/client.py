@@ -36,11 +36,11 @@ if TYPE_CHECKING:
 
     import aiohttp
 
-    from ._jobs import LedgerPath, OnUnknown
     from ._onboarding.begin import LetterFor
     from ._onboarding.cases import VoiceCode
     from ._onboarding.flow import Onboarding
     from ._onboarding.records import NumberToOnboard
+    from ._work import LedgerPath, OnUnknown
     from .models import CallbackEvent
 
 BASE_URL = "https://imported.numbers.api.sinch.com"

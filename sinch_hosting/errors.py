@@ -123,7 +123,10 @@ class InvalidRequest(SinchHostingError, ValueError):
 
 
 class JobChanged(InvalidRequest):
-    """A job was begun with other numbers or arguments than it is run with now; nothing was sent."""
+    """A job was begun with other numbers or arguments than it is run with now.
+
+    Nothing was sent; where it is the error of a single chunk, nothing was sent for that.
+    """
 
 
 class LedgerError(SinchHostingError):

@@ -54,6 +54,15 @@ def test_a_call_is_followed_in_one_sitting() -> None:
     assert 1 <= frames <= call_path.MOST_FRAMES
 
 
+def test_a_million_numbers_are_streamed_in_bounded_memory() -> None:
+    """The bulk benchmark's own measure: what a stream takes over the bare import."""
+    bulk = import_module("benchmarks.bulk")
+
+    grown = bulk._child(1_000_000)["peak"] - bulk._child(0)["peak"]
+
+    assert grown < bulk.LIMIT_MIB * 2**20
+
+
 def test_a_question_is_found_by_its_file_alone() -> None:
     """A new file is a new benchmark; nothing lists them."""
     names = import_module("benchmarks.__main__").names()

@@ -179,6 +179,46 @@ async def test_who_joins_later_hears_what_is_known_and_has_it_checked(make_world
     await asyncio.wait({first})
 
 
+async def test_changes_are_counted_from_a_snapshot_that_is_newer_than_what_is_known(
+    make_world: Any,
+) -> None:
+    """The caller's own snapshot is no news to it, and is to those who wait already."""
+    world = await make_world("manual", poll=PollPolicy(initial=1e6, maximum=1e6))
+    (order,) = await world.orders(1)
+    states: list[str] = []
+    wait = asyncio.create_task(
+        order.wait_until(COMPLETED, on_update=lambda seen: states.append(seen.state))
+    )
+    await world.until(lambda: world.polls()[GETS] == 1)
+    world.sandbox.trigger(order)
+    newer = await order.refresh()
+    world.sandbox.complete(order)
+
+    updates = [update async for update in world.sinch.hosting_orders.watch([newer])]
+
+    assert [(u.previous.state, u.order.state) for u in updates] == [("IN_PROGRESS", "COMPLETED")]
+    assert (await wait).state == COMPLETED
+    assert states == ["IN_PROGRESS", "COMPLETED"]
+
+
+async def test_a_newer_snapshot_of_another_client_is_told_as_ones_own(make_world: Any) -> None:
+    """Who waits gets an order of the client that it waits with; the caller's stays as it is."""
+    world, elsewhere = await make_world("manual"), await make_world("manual")
+    (order,) = await world.orders(1)
+    wait = asyncio.create_task(order.wait_until(OrderState.IN_PROGRESS))
+    await world.until(lambda: world.polls()[GETS] == 1)
+    world.sandbox.trigger(order)
+    newer = bind(await order.refresh(), elsewhere.sinch.hosting_orders)
+
+    updates = world.sinch.hosting_orders.watch([newer])
+    watching = asyncio.ensure_future(anext(updates))
+    assert (await wait)._calls is world.sinch.hosting_orders
+    watching.cancel()
+    await asyncio.wait({watching})
+
+    assert newer._calls is elsewhere.sinch.hosting_orders
+
+
 async def test_orders_without_a_campaign_or_a_type_are_watched_too(world: World) -> None:
     """What no list can be asked for is asked for singly."""
     await world.orders(3)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from attrs import evolve, frozen
 
 from .. import _validators as check
-from .._jobs import JobOptions, Work, job_options
 from .._polling import PollPolicy
+from .._work import JobOptions, Work, job_options
 from ..errors import InvalidRequest
 from ..models import BlanketLoa, DirectLoa, Letter, ResellerLoa
 from .cases import Case, Settings, VoiceCode

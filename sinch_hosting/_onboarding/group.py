@@ -8,9 +8,9 @@ from typing import Protocol
 from attrs import field, frozen
 
 from .._bulk import Place
-from .._jobs import Work
 from .._tags import numbers_digest
 from .._wire import encode
+from .._work import Work
 from ..errors import InvalidRequest
 from ..models import BlanketLoa, Letter
 from ..states import OrderType

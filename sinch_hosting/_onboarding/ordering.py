@@ -10,10 +10,11 @@ from attrs import define, evolve, field
 
 from .._bulk import ChunkOutcome
 from .._chunks import Chunk
-from .._jobs import Job, JobOptions, Work
+from .._jobs import Job
 from .._journal import OrdersAtService
 from .._retry import Witness
 from .._run import Run, SessionLike
+from .._work import JobOptions, Work
 from ..errors import RunStopped, SinchHostingError
 from ..models import Order
 from .deadline import Deadline

@@ -15,13 +15,13 @@ from attrs import define, field, frozen
 
 from .._bulk import Place
 from .._entries import Entry, JobEntries
-from .._jobs import JobOptions, Work
 from .._journal import LIFE, PAGE_SIZE, OrdersAtService, Tagged, differing_arguments, job_changed
 from .._ledger import Ledger
 from .._reconcile import jobs_of_onboarding
 from .._retry import Sleep
 from .._tags import Meaning, is_of_onboarding, parse_tag, tag_of
-from ..errors import JobChanged, NotFound
+from .._work import JobOptions, Work
+from ..errors import BadRequest, JobChanged, NotFound
 from ..models import Order, OrderNumber
 from ..states import OrderState
 from .group import Group, MakesWork
@@ -142,8 +142,12 @@ class Past:
     def _may_be_behind(self) -> bool:
         """Whether there may be orders that the lists do not show yet."""
         jobs = self._jobs()
-        # A ledger that knows the job tells what was in flight; one that does not tells nothing.
-        return not jobs or bool(self.known.held.keys() - self.known.ordered.keys())
+        # A ledger that knows the job tells what was in flight; one that does not tells nothing,
+        # and with orders that it does not know another run was at work.
+        entries = [entry for job in jobs.values() for entry in job.chunks.values()]
+        ids = {entry.order_id for entry in entries} | {entry.rejected_id for entry in entries}
+        in_flight = self.known.held.keys() - self.known.ordered.keys()
+        return not jobs or bool(in_flight) or not self._tagged.keys() <= ids
 
     def _jobs(self) -> dict[str, JobEntries]:
         return {} if self.ledger is None else jobs_of_onboarding(self.ledger, self.options.job)
@@ -177,21 +181,30 @@ class Past:
     # ------------------------------------------------------------------ reading
 
     async def _walk(self) -> None:
-        torn: Order | None = None
         for place in self._places:
-            pages = self._orders.list(
-                states=LIFE,
-                type=place.type,
-                service_plan_id=place.service_plan_id,
-                campaign_id=place.campaign_id,
-                page_size=PAGE_SIZE,
-            )
-            async for order in pages:
-                tag = tag_of(order)
-                if tag is not None and self._is_ours(tag.job):
-                    self._tagged[order.hosting_order_id] = Tagged(tag, order)
-                elif tag is None and self._begins_as_ours(order.display_name or ""):
-                    torn = order
+            try:
+                await self._walk_place(place)
+            except BadRequest as refused:
+                if place.is_certain:
+                    raise
+                _log.warning("orders without a campaign cannot be listed: %s", refused)
+
+    async def _walk_place(self, place: Place) -> None:
+        """Read the orders of a place; raises `JobChanged` for one whose tag was edited or cut."""
+        torn: Order | None = None
+        pages = self._orders.list(
+            states=LIFE,
+            type=place.type,
+            service_plan_id=place.service_plan_id,
+            campaign_id=place.campaign_id,
+            page_size=PAGE_SIZE,
+        )
+        async for order in pages:
+            tag = tag_of(order)
+            if tag is not None and self._is_ours(tag.job):
+                self._tagged[order.hosting_order_id] = Tagged(tag, order)
+            elif tag is None and self._begins_as_ours(order.display_name or ""):
+                torn = order
         if torn is not None:
             raise _cut(self.options.job, torn)
 

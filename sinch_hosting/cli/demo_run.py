@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 from importlib.resources import as_file, files
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from attrs import evolve
@@ -18,7 +20,6 @@ from .progress import printable, shown_on_stdout
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
 
     from ..phone_files import PhoneSheet, Region
     from .outcomes import Fate, RowOutcome
@@ -109,6 +110,13 @@ async def _run(show: Bars | Lines, sheet: PhoneSheet, fates: dict[str, Fate]) ->
     """
     if not sheet.accepted:
         return
+    with TemporaryDirectory() as ledgers:
+        await _run_in_sandbox(show, sheet, fates, Path(ledgers))
+
+
+async def _run_in_sandbox(
+    show: Bars | Lines, sheet: PhoneSheet, fates: dict[str, Fate], ledgers: Path
+) -> None:
     async with Sandbox(speed=_SPEED, seed=_SEED) as sandbox:
         show.note(f"sandbox: {sandbox.base_url}, a day passes in a second")
         async with SinchHosting(
@@ -126,6 +134,9 @@ async def _run(show: Bars | Lines, sheet: PhoneSheet, fates: dict[str, Fate]) ->
                 letters=_letters(),
                 service_plan_id="demo-service-plan",
                 campaign_id="demo-campaign",
+                job="demo",
+                ledgers=ledgers,
+                settle=0,  # nobody else has a job in this sandbox
                 interval=_LOOK,
                 fates=fates,
             )

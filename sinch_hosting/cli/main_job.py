@@ -19,6 +19,7 @@ from .outcomes import Fate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
 
     from .. import BulkProgress, BulkResult, DirectLoa, OrderNumber, SinchHosting
     from ..phone_files import PhoneRecord, Region
@@ -47,6 +48,9 @@ class MainJob:
         letters: The letter of authorization of each region.
         service_plan_id: The service plan that the numbers are linked to.
         campaign_id: The 10DLC campaign of local numbers.
+        job: Its name: the same job run again adopts its orders, and mails no letter twice.
+        ledgers: The folder in which it keeps its ledgers, one for each region and kind.
+        settle: Seconds between a first run's two readings of the lists.
         patience: Seconds that the review, and then each order, may take.
         interval: Seconds between two looks at the review.
         fates: How far each number has come, at any time; a run begins with new ones.
@@ -58,6 +62,9 @@ class MainJob:
     letters: Mapping[Region, DirectLoa]
     service_plan_id: str
     campaign_id: str
+    job: str
+    ledgers: Path
+    settle: float = 10.0
     patience: float = 60.0
     interval: float = 0.25
     fates: dict[str, Fate] = field(factory=dict)
@@ -150,6 +157,8 @@ class MainJob:
         ordered: Callable[[BulkProgress], None],
     ) -> BulkResult:
         orders, loa = self.sinch.hosting_orders, self.letters[region]
+        job = f"{self.job}-{region}-{kind}"
+        ledger = self.ledgers / f"{job}.jsonl"
         if kind is NumberKind.TOLL_FREE:
             return await orders.text_enable_toll_free_many(
                 numbers,
@@ -157,6 +166,9 @@ class MainJob:
                 service_plan_id=self.service_plan_id,
                 loa=loa,
                 on_progress=ordered,
+                job=job,
+                ledger=ledger,
+                settle=self.settle,
             )
         return await orders.text_enable_many(
             numbers,
@@ -165,6 +177,9 @@ class MainJob:
             campaign_id=self.campaign_id,
             loa=loa,
             on_progress=ordered,
+            job=job,
+            ledger=ledger,
+            settle=self.settle,
         )
 
     def _ordered(self, progress: BulkProgress) -> None:

@@ -8,8 +8,8 @@ from typing import Literal, overload
 
 from .._bulk import BulkResult, OnProgress, UnknownChunk
 from .._chunks import Numbers
-from .._jobs import LedgerPath, OnUnknown
 from .._plan import BulkPlan
+from .._work import LedgerPath, OnUnknown
 from ..models import DirectLoa, Letter, ResellerLoa
 from .order_streams import OrderStreams
 
@@ -102,14 +102,15 @@ class BulkOrders(OrderStreams):
             settle: seconds between the two readings of the lists, 10 by default.
             grace: seconds to look for an order whose answer was lost, 60 by default.
             on_unknown: `hold` or `resend` what cannot be found then; by default `hold` where a
-                letter is mailed.
+                letter is mailed, or there is no campaign.
             retry_rejected: open REJECTED orders anew, with another letter if one is given.
             plan: answer a `BulkPlan` of what would be done, and create nothing.
 
         Answers a `BulkResult`: one chunk's failure neither hides nor stops another's success.
         Numbers that come again, and those that the service refuses singly, are in `skipped`, and
-        the rest of their chunk goes in one order. Raises `InvalidRequest`, `JobChanged` and
-        `LedgerLocked` before anything is sent. Not to be repeated blindly without `job`.
+        the rest of their chunk goes in one order. Raises `InvalidRequest` (for no numbers at all,
+        too), `JobChanged` and `LedgerLocked` before anything is sent. Not to be repeated blindly
+        without `job`.
         """
         work = self._runs.importing(
             chunk_size,
@@ -229,15 +230,15 @@ class BulkOrders(OrderStreams):
             settle: seconds between the two readings of the lists, 10 by default.
             grace: seconds to look for an order whose answer was lost, 60 by default.
             on_unknown: `hold` or `resend` what cannot be found then; by default `hold` where a
-                letter is mailed.
+                letter is mailed, or there is no campaign.
             retry_rejected: open REJECTED orders anew, with another letter if one is given.
             plan: answer a `BulkPlan` of what would be done, and create nothing.
 
         Answers a `BulkResult`: one chunk's failure neither hides nor stops another's success.
         Numbers that come again, and those that the service refuses singly, are in `skipped`, and
-        the rest of their chunk goes in one order. Raises `InvalidRequest`, `JobChanged` and
-        `LedgerLocked` before anything is sent. Never repeat it blindly without `job`: what is in
-        `unknown` may have mailed its letter.
+        the rest of their chunk goes in one order. Raises `InvalidRequest` (for no numbers at all,
+        too), `JobChanged` and `LedgerLocked` before anything is sent. Never repeat it blindly
+        without `job`: what is in `unknown` may have mailed its letter.
         """
         work = self._runs.text_enabling(
             chunk_size,
@@ -351,15 +352,15 @@ class BulkOrders(OrderStreams):
             settle: seconds between the two readings of the lists, 10 by default.
             grace: seconds to look for an order whose answer was lost, 60 by default.
             on_unknown: `hold` or `resend` what cannot be found then; by default `hold` where a
-                letter is mailed.
+                letter is mailed, or there is no campaign.
             retry_rejected: open REJECTED orders anew, with another letter if one is given.
             plan: answer a `BulkPlan` of what would be done, and create nothing.
 
         Answers a `BulkResult`: one chunk's failure neither hides nor stops another's success.
         Numbers that come again, and those that the service refuses singly, are in `skipped`, and
-        the rest of their chunk goes in one order. Raises `InvalidRequest`, `JobChanged` and
-        `LedgerLocked` before anything is sent. Never repeat it blindly without `job`: what is in
-        `unknown` may have mailed its letter.
+        the rest of their chunk goes in one order. Raises `InvalidRequest` (for no numbers at all,
+        too), `JobChanged` and `LedgerLocked` before anything is sent. Never repeat it blindly
+        without `job`: what is in `unknown` may have mailed its letter.
         """
         work = self._runs.text_enabling_toll_free(
             chunk_size,

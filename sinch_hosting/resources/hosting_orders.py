@@ -13,7 +13,6 @@ from .. import _validators as check
 from .. import _waiting
 from .._answers import ListedOrderNumbers, ListedOrders
 from .._cadence import NumberDigest
-from .._jobs import LedgerPath, OnUnknown
 from .._paging import Page, Pages
 from .._polling import PollPolicy
 from .._requests import ImportNumbers, TextEnable, TextEnableTollFree
@@ -23,6 +22,7 @@ from .._tokens import read_token
 from .._waiting import OrderUpdate
 from .._watching import Watcher
 from .._wire import encode
+from .._work import LedgerPath, OnUnknown
 from ..errors import DecodeError, OutcomeUnknown, SinchHostingError
 from ..models import (
     DirectLoa,
@@ -60,7 +60,6 @@ class HostingOrders(BulkOrders):
         )
         self._session = session
         self._poll = poll
-        self._import_limit = import_limit
         self.watcher = Watcher(session, poll, self)
 
     # ---------------------------------------------------------- creating
@@ -104,36 +103,25 @@ class HostingOrders(BulkOrders):
         `Conflict`, `OutcomeUnknown` where the answer was lost, and what every call raises. Not
         to be repeated blindly.
         """
-        care = {
-            "job": job,
-            "ledger": ledger,
-            "settle": settle,
-            "grace": grace,
-            "on_unknown": on_unknown,
-            "retry_rejected": retry_rejected,
-        }
-        if any(care.values()):
-            work = self._runs.importing(
-                None,
-                region_code=region_code,
-                service_plan_id=service_plan_id,
-                campaign_id=campaign_id,
-                display_name=display_name,
-                callback_url=callback_url,
-                migrate_to_sinch_tmo=migrate_to_sinch_tmo,
-            )
-            return await self._runs.one(work, numbers, **care)
-        numbers = check.check_phone_numbers(numbers, "numbers", at_most=self._import_limit)
-        request = ImportNumbers(
+        work = self._runs.importing(
+            None,
             region_code=region_code,
-            numbers=numbers,
             service_plan_id=service_plan_id,
             campaign_id=campaign_id,
             display_name=display_name,
             callback_url=callback_url,
             migrate_to_sinch_tmo=migrate_to_sinch_tmo,
         )
-        return await self.create("ImportNumbers", request)
+        return await self._runs.one(
+            work,
+            numbers,
+            job=job,
+            ledger=ledger,
+            settle=settle,
+            grace=grace,
+            on_unknown=on_unknown,
+            retry_rejected=retry_rejected,
+        )
 
     async def text_enable(
         self,
@@ -179,30 +167,9 @@ class HostingOrders(BulkOrders):
         `Conflict`, `OutcomeUnknown` where the answer was lost, and what every call raises.
         Mails a letter: never repeat it blindly.
         """
-        care = {
-            "job": job,
-            "ledger": ledger,
-            "settle": settle,
-            "grace": grace,
-            "on_unknown": on_unknown,
-            "retry_rejected": retry_rejected,
-        }
-        if any(care.values()):
-            work = self._runs.text_enabling(
-                None,
-                region_code=region_code,
-                service_plan_id=service_plan_id,
-                loa=loa,
-                campaign_id=campaign_id,
-                nnid=nnid,
-                scheduled_osr_update_time=scheduled_osr_update_time,
-                display_name=display_name,
-                callback_url=callback_url,
-            )
-            return await self._runs.one(work, numbers, **care)
-        request = TextEnable(
+        work = self._runs.text_enabling(
+            None,
             region_code=region_code,
-            numbers=numbers,  # type: ignore[arg-type]
             service_plan_id=service_plan_id,
             loa=loa,
             campaign_id=campaign_id,
@@ -211,7 +178,16 @@ class HostingOrders(BulkOrders):
             display_name=display_name,
             callback_url=callback_url,
         )
-        return await self.create("TextEnableHostingOrderNumbers", request)
+        return await self._runs.one(
+            work,
+            numbers,
+            job=job,
+            ledger=ledger,
+            settle=settle,
+            grace=grace,
+            on_unknown=on_unknown,
+            retry_rejected=retry_rejected,
+        )
 
     async def text_enable_toll_free(
         self,
@@ -251,35 +227,25 @@ class HostingOrders(BulkOrders):
         Answers the order. Raises what `text_enable` raises. Mails a letter: never repeat it
         blindly.
         """
-        care = {
-            "job": job,
-            "ledger": ledger,
-            "settle": settle,
-            "grace": grace,
-            "on_unknown": on_unknown,
-            "retry_rejected": retry_rejected,
-        }
-        if any(care.values()):
-            work = self._runs.text_enabling_toll_free(
-                None,
-                region_code=region_code,
-                service_plan_id=service_plan_id,
-                loa=loa,
-                scheduled_zipwhip_provisioning_time=scheduled_zipwhip_provisioning_time,
-                display_name=display_name,
-                callback_url=callback_url,
-            )
-            return await self._runs.one(work, numbers, **care)
-        request = TextEnableTollFree(
+        work = self._runs.text_enabling_toll_free(
+            None,
             region_code=region_code,
-            numbers=numbers,  # type: ignore[arg-type]
             service_plan_id=service_plan_id,
             loa=loa,
             scheduled_zipwhip_provisioning_time=scheduled_zipwhip_provisioning_time,
             display_name=display_name,
             callback_url=callback_url,
         )
-        return await self.create("TextEnableTollFreeHostingOrderNumbers", request)
+        return await self._runs.one(
+            work,
+            numbers,
+            job=job,
+            ledger=ledger,
+            settle=settle,
+            grace=grace,
+            on_unknown=on_unknown,
+            retry_rejected=retry_rejected,
+        )
 
     async def create(
         self,

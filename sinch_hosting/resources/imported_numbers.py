@@ -304,7 +304,8 @@ class ImportedNumbers:
             max_concurrency: numbers at once, and so without service at once.
 
         Answers what became of each; `RelinkFailed` in `failed` marks those that are unlinked now.
-        Raises `InvalidRequest` before anything is sent. Safe to repeat.
+        Raises `InvalidRequest` before anything is sent, also for no numbers at all. Safe to
+        repeat.
         """
         SmsLink(service_plan_id=service_plan_id, campaign_id=campaign_id)
         _log.warning("relinking: each number is without service until it is linked anew")
@@ -322,8 +323,12 @@ class ImportedNumbers:
     ) -> NumbersResult[str]:
         """Take any number of numbers out of Sinch (`DeleteImportedNumber`).
 
+        Args:
+            phone_numbers: from any iterable or async iterable.
+            max_concurrency: requests at once, by default the client's.
+
         Answers what became of each; those that are not there are in `skipped`. Raises
-        `InvalidRequest` before anything is sent. Safe to repeat.
+        `InvalidRequest` before anything is sent, also for no numbers at all. Safe to repeat.
         """
 
         async def delete(number: str) -> str | SkippedNumber:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import aclosing
 from functools import partial
@@ -21,21 +22,24 @@ from .._bulk import (
 )
 from .._chunks import Numbers, SkippedNumber, check_source, distinct_numbers
 from .._conflicts import why_not_imported, why_not_qualified
-from .._jobs import SETTLE, JobOptions, LedgerPath, Work, job_options
 from .._journal import OrdersAtService
 from .._ledger import Ledger
 from .._plan import BulkPlan, plan_of
-from .._reconcile import reconcile, sought_in, sought_in_ledger
+from .._reconcile import check_known, reconcile, sought_in, sought_in_ledger
 from .._requests import TEXT_ENABLE_LIMIT, ImportNumbers, TextEnable, TextEnableTollFree
 from .._retry import Witness
 from .._run import Run
 from .._session import Session
+from .._work import SETTLE, JobOptions, LedgerPath, Work, job_options
 from ..errors import Conflict, InvalidRequest, NotFound
 from ..models import ImportedNumber, Order, QualifiedNumber
 from ..states import OrderType
 
+_log = logging.getLogger("sinch_hosting")
 Request = ImportNumbers | TextEnable | TextEnableTollFree
 Create = Callable[[Any, Witness | None], Awaitable[Order]]
+_WHOLE = 10**9
+"""The chunk size of single creates: one for all, since a job's tags depend on it."""
 
 
 class Orders(OrdersAtService, Protocol):
@@ -186,10 +190,14 @@ class OrderRuns:
             return _with_skipped(await collected(outcomes, total, on_progress), skipped)
 
     async def one(self, work: Work, numbers: Iterable[str], **job: Any) -> Order:
-        """One order with the care of a job; raises what became of it where there is none."""
+        """One order, with the care of a job where there is one; raises why there is none."""
         listed = check.check_phone_numbers(numbers, "numbers", at_most=work.size)
-        whole = _all_or_nothing(work, len(listed))
-        outcomes = self._run(whole, job_options(whole, **job), 1).outcomes(listed)
+        whole = evolve(work, size=_WHOLE, all_or_nothing=True)
+        options = job_options(whole, **job)
+        if options is None:
+            request = work.request(numbers=listed, display_name=work.display_name)
+            return await work.create(request, None)
+        outcomes = self._run(whole, options, 1).outcomes(listed)
         async with aclosing(outcomes):
             async for outcome in outcomes:
                 return _order_of(outcome, work)
@@ -217,7 +225,7 @@ class OrderRuns:
             raise InvalidRequest(
                 field="unknown", value=None, rule="give the unknown chunks, a ledger, or both"
             )
-        book = None if ledger is None else await Ledger.open(ledger)
+        book = None if ledger is None else await Ledger.open(ledger, is_new_fine=False)
         try:
             if isinstance(unknown, BulkResult):
                 sought = sought_in(unknown.unknown)
@@ -226,6 +234,8 @@ class OrderRuns:
             else:
                 assert book is not None  # noqa: S101 - one of the two was given
                 sought = sought_in_ledger(book, job)
+            if book is not None:
+                check_known(sought, book)
             sleep = self._session.sleep
             return await reconcile(sought, self._orders, book, settle=seconds, sleep=sleep)
         finally:
@@ -255,12 +265,16 @@ def _chunk_size(given: int | None, limit: int) -> int:
     return given
 
 
-def _all_or_nothing(work: Work, size: int) -> Work:
-    return evolve(work, size=size, all_or_nothing=True)
-
-
 def _order_of(outcome: ChunkOutcome, work: Work) -> Order:
     if isinstance(outcome.result, Order):
+        if outcome.skipped:
+            _log.warning(
+                "order %s was there already and holds %d numbers, %d of those asked for are not "
+                "in it",
+                outcome.result.hosting_order_id,
+                len(outcome.numbers),
+                len(outcome.skipped),
+            )
         return outcome.result
     if isinstance(outcome.result, (FailedChunk, UnknownChunk)):
         raise outcome.result.error

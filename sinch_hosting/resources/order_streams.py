@@ -13,7 +13,8 @@ Give a ledger to everything that mails letters.
 
 Not excluded: two first runs of one job at the same moment without a shared ledger, tags edited or
 cut by the service, old orders dropped from lists, a create that is committed long after its
-sender died.
+sender died. A job has one ledger: an older copy of it does not know what was in flight after it
+was made.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from datetime import datetime
 
 from .._bulk import ChunkOutcome
 from .._chunks import Numbers
-from .._jobs import LedgerPath, OnUnknown
+from .._work import LedgerPath, OnUnknown
 from ..models import DirectLoa, Letter, ResellerLoa
 from .order_runs import OrderRuns
 
@@ -75,15 +76,15 @@ class OrderStreams:
             settle: seconds between the two readings of the lists, 10 by default.
             grace: seconds to look for an order whose answer was lost, 60 by default.
             on_unknown: `hold` or `resend` what cannot be found then; by default `hold` where a
-                letter is mailed.
+                letter is mailed, or there is no campaign.
             retry_rejected: open REJECTED orders anew, with another letter if one is given.
 
         Answers an async iterator of `ChunkOutcome`, in the order in which chunks are done. No
         more is read than `max_concurrency` chunks, so memory does not grow with the numbers
         (but for 70 bytes each, to know duplicates); what is no phone number is in `skipped`.
-        Breaking off cancels what is under way. Raises `InvalidRequest` at once, and when the
-        iteration begins `JobChanged` and `LedgerLocked`; nothing was sent then. Not to be
-        repeated blindly without `job`.
+        No numbers give no outcome. Breaking off cancels what is under way. Raises `InvalidRequest`
+        at once, and when the iteration begins `JobChanged` and `LedgerLocked`; nothing was sent
+        then. Not to be repeated blindly without `job`.
         """
         work = self._runs.importing(
             chunk_size,
@@ -146,15 +147,15 @@ class OrderStreams:
             settle: seconds between the two readings of the lists, 10 by default.
             grace: seconds to look for an order whose answer was lost, 60 by default.
             on_unknown: `hold` or `resend` what cannot be found then; by default `hold` where a
-                letter is mailed.
+                letter is mailed, or there is no campaign.
             retry_rejected: open REJECTED orders anew, with another letter if one is given.
 
         Answers an async iterator of `ChunkOutcome`, in the order in which chunks are done. No
         more is read than `max_concurrency` chunks, so memory does not grow with the numbers
         (but for 70 bytes each, to know duplicates); what is no phone number is in `skipped`.
-        Breaking off cancels what is under way. Raises `InvalidRequest` at once, and when the
-        iteration begins `JobChanged` and `LedgerLocked`; nothing was sent then. Never repeat it
-        blindly without `job`.
+        No numbers give no outcome. Breaking off cancels what is under way. Raises `InvalidRequest`
+        at once, and when the iteration begins `JobChanged` and `LedgerLocked`; nothing was sent
+        then. Never repeat it blindly without `job`.
         """
         work = self._runs.text_enabling(
             chunk_size,
@@ -215,15 +216,15 @@ class OrderStreams:
             settle: seconds between the two readings of the lists, 10 by default.
             grace: seconds to look for an order whose answer was lost, 60 by default.
             on_unknown: `hold` or `resend` what cannot be found then; by default `hold` where a
-                letter is mailed.
+                letter is mailed, or there is no campaign.
             retry_rejected: open REJECTED orders anew, with another letter if one is given.
 
         Answers an async iterator of `ChunkOutcome`, in the order in which chunks are done. No
         more is read than `max_concurrency` chunks, so memory does not grow with the numbers
         (but for 70 bytes each, to know duplicates); what is no phone number is in `skipped`.
-        Breaking off cancels what is under way. Raises `InvalidRequest` at once, and when the
-        iteration begins `JobChanged` and `LedgerLocked`; nothing was sent then. Never repeat it
-        blindly without `job`.
+        No numbers give no outcome. Breaking off cancels what is under way. Raises `InvalidRequest`
+        at once, and when the iteration begins `JobChanged` and `LedgerLocked`; nothing was sent
+        then. Never repeat it blindly without `job`.
         """
         work = self._runs.text_enabling_toll_free(
             chunk_size,

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Literal
 from .. import _validators as check
 from .._answers import AddedNumbers, ListedQualifiedNumbers, OrderId
 from .._chunks import Numbers, SkippedNumber
-from .._jobs import LedgerPath, OnUnknown
 from .._many_numbers import NumbersResult, added, one_by_one
 from .._paging import Page, Pages
 from .._polling import PollPolicy, Wait
@@ -19,6 +18,7 @@ from .._requests import AddNumbers, TextEnable, TextEnableTollFree, VerifyVoiceC
 from .._retry import Witness
 from .._session import Session
 from .._wire import encode
+from .._work import LedgerPath, OnUnknown
 from ..errors import InvalidRequest, NotFound, NumberFailed, OutcomeUnknown, SinchHostingError
 from ..models import DirectLoa, Letter, Order, QualifiedNumber, ResellerLoa
 from ..states import OpenEnum, QualificationState, has_reached, parse_state, parse_states
@@ -79,8 +79,9 @@ class QualifiedNumbers:
 
         Answers what became of each: those that were there already are in `skipped` with their
         state, as are duplicates. Where an answer is lost, its numbers are looked up and those
-        that are missing are sent again. Raises `InvalidRequest` before anything is sent. Safe to
-        repeat.
+        that are missing are sent again. One request's failure stops no other, but where the
+        first are answered 401 or 403 no more are sent: the rest failed with `RunStopped`. Raises
+        `InvalidRequest` before anything is sent, also for no numbers at all. Safe to repeat.
         """
         return await added(
             phone_numbers,
@@ -98,8 +99,12 @@ class QualifiedNumbers:
     ) -> NumbersResult[str]:
         """Take any number of numbers out of qualification (`DeleteQualifiedNumber`).
 
+        Args:
+            phone_numbers: from any iterable or async iterable.
+            max_concurrency: requests at once, by default the client's.
+
         Answers what became of each; those that are not there are in `skipped`. Raises
-        `InvalidRequest` before anything is sent. Safe to repeat.
+        `InvalidRequest` before anything is sent, also for no numbers at all. Safe to repeat.
         """
 
         async def delete(number: str) -> str | SkippedNumber:
@@ -204,31 +209,10 @@ class QualifiedNumbers:
         answers an id alone: the order is then read, and where that fails it still comes back,
         with its id and the state `UNSPECIFIED`. Mails a letter: never repeat it blindly.
         """
-        care = {
-            "job": job,
-            "ledger": ledger,
-            "settle": settle,
-            "grace": grace,
-            "on_unknown": on_unknown,
-            "retry_rejected": retry_rejected,
-        }
-        if any(care.values()):
-            work = self._orders.runs.text_enabling(
-                None,
-                create=self.create,
-                region_code=region_code,
-                service_plan_id=service_plan_id,
-                loa=loa,
-                campaign_id=campaign_id,
-                nnid=nnid,
-                scheduled_osr_update_time=scheduled_osr_update_time,
-                display_name=display_name,
-                callback_url=callback_url,
-            )
-            return await self._orders.runs.one(work, numbers, **care)
-        request = TextEnable(
+        work = self._orders.runs.text_enabling(
+            None,
+            create=self.create,
             region_code=region_code,
-            numbers=numbers,  # type: ignore[arg-type]
             service_plan_id=service_plan_id,
             loa=loa,
             campaign_id=campaign_id,
@@ -237,7 +221,16 @@ class QualifiedNumbers:
             display_name=display_name,
             callback_url=callback_url,
         )
-        return await self.create(request)
+        return await self._orders.runs.one(
+            work,
+            numbers,
+            job=job,
+            ledger=ledger,
+            settle=settle,
+            grace=grace,
+            on_unknown=on_unknown,
+            retry_rejected=retry_rejected,
+        )
 
     async def create(self, request: TextEnable, witness: Witness | None = None) -> Order:
         """Send a checked request that creates an order; for bulk work, not for callers."""
@@ -270,36 +263,26 @@ class QualifiedNumbers:
         included; so are the errors.
         Mails a letter: never repeat it blindly.
         """
-        care = {
-            "job": job,
-            "ledger": ledger,
-            "settle": settle,
-            "grace": grace,
-            "on_unknown": on_unknown,
-            "retry_rejected": retry_rejected,
-        }
-        if any(care.values()):
-            work = self._orders.runs.text_enabling_toll_free(
-                None,
-                create=self.create_toll_free,
-                region_code=region_code,
-                service_plan_id=service_plan_id,
-                loa=loa,
-                scheduled_zipwhip_provisioning_time=scheduled_zipwhip_provisioning_time,
-                display_name=display_name,
-                callback_url=callback_url,
-            )
-            return await self._orders.runs.one(work, numbers, **care)
-        request = TextEnableTollFree(
+        work = self._orders.runs.text_enabling_toll_free(
+            None,
+            create=self.create_toll_free,
             region_code=region_code,
-            numbers=numbers,  # type: ignore[arg-type]
             service_plan_id=service_plan_id,
             loa=loa,
             scheduled_zipwhip_provisioning_time=scheduled_zipwhip_provisioning_time,
             display_name=display_name,
             callback_url=callback_url,
         )
-        return await self.create_toll_free(request)
+        return await self._orders.runs.one(
+            work,
+            numbers,
+            job=job,
+            ledger=ledger,
+            settle=settle,
+            grace=grace,
+            on_unknown=on_unknown,
+            retry_rejected=retry_rejected,
+        )
 
     async def create_toll_free(
         self, request: TextEnableTollFree, witness: Witness | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -14,11 +15,13 @@ from sinch_hosting import (
     QualificationState,
     QualifiedNumber,
     RunStopped,
+    SkippedNumber,
 )
 from sinch_hosting._conflicts import (
     complains_of_numbers,
     kind_of_refusal,
     named_numbers,
+    to_leave_out,
     why_not_qualified,
 )
 
@@ -137,6 +140,19 @@ async def test_60135_is_offered_as_a_second_import(rig: Rig) -> None:
     assert len(moved.succeeded) == 1
 
 
+async def test_a_second_import_leaves_out_others_and_keeps_those_to_migrate(rig: Rig) -> None:
+    """A number that is imported and fine is no number to take over."""
+    listed = numbers(2)
+    rig.sandbox.plan(listed[1], sms_tmo="60135")
+    client = rig.client()
+    first = await client.hosting_orders.import_many(listed, **IMPORT)
+    rig.sandbox.complete(first.succeeded[0].hosting_order_id)
+    again = await client.hosting_orders.import_many(listed, **IMPORT, migrate_to_sinch_tmo=True)
+    assert [skipped.phone_number for skipped in again.skipped] == listed[:1]
+    assert again.chunks[0].numbers == (listed[1],)
+    assert len(again.succeeded) == 1
+
+
 async def test_a_single_create_is_all_or_nothing(rig: Rig) -> None:
     """`import_numbers(job=)` raises the conflict; it does not import some of the numbers."""
     listed = numbers(3)
@@ -166,6 +182,18 @@ async def test_a_look_up_that_is_refused_explains_nothing(rig: Rig, status: int)
     result = await rig.text_enable(listed)
     assert [s.reason for s in result.skipped] == [f"refused: {listed[0]} is already imported"]
     assert len(result.succeeded) == 1
+
+
+async def test_numbers_are_looked_up_at_once() -> None:
+    """None waits for another one's answer; the client's limits are the session's matter."""
+    everyone = asyncio.Barrier(len(LISTED))
+
+    async def why_not(number: str) -> SkippedNumber | None:
+        await asyncio.wait_for(everyone.wait(), 5)
+        return SkippedNumber(phone_number=number, reason="taken")
+
+    left_out = await to_leave_out(refusal(Conflict, "it is there"), LISTED, why_not)
+    assert [skipped.phone_number for skipped in left_out] == LISTED
 
 
 def test_which_qualified_numbers_go_in_an_order() -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 
@@ -18,6 +21,7 @@ from sinch_hosting import (
     OrderRejected,
     RunStopped,
 )
+from sinch_hosting.resources import order_streams
 
 from .rig import CAMPAIGN, PLAN, Rig, adds_up, letter, numbers
 
@@ -65,6 +69,10 @@ async def test_the_first_reading_is_two_whole_walks_a_settle_pause_apart(rig: Ri
     ]
     assert states == life * 2
     assert 17 in rig.slept
+    for record in rig.sandbox.calls("ListHostingOrders"):
+        query = parse_qs(record.query)
+        assert query["type"] == ["TYPE_TEXT_ENABLE"]
+        assert (query["servicePlanId"], query["campaignId"]) == ([PLAN], [CAMPAIGN])
 
 
 async def test_a_killed_run_whose_last_create_is_listed_late(rig: Rig) -> None:
@@ -81,6 +89,7 @@ CHANGES: list[tuple[str, dict[str, Any]]] = [
     ("region_code", {"region_code": "CA"}),
     ("nnid", {"nnid": "104030"}),
     ("callback_url", {"callback_url": "http://127.0.0.1:9/x"}),
+    ("scheduled_osr_update_time", {"scheduled_osr_update_time": datetime(2036, 1, 1, tzinfo=UTC)}),
 ]
 
 
@@ -93,6 +102,96 @@ async def test_other_arguments_are_refused_by_name(
     with pytest.raises(JobChanged, match=rf"the arguments \(.*{name}"):
         await rig.text_enable(numbers(5), job="changed", **change)
     assert rig.creates() == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        *CHANGES,
+        ("service_plan_id", {"service_plan_id": "plan-2"}),
+        ("campaign_id", {"campaign_id": "CAMP2"}),
+        ("chunk_size", {"chunk_size": 4}),
+    ],
+)
+async def test_a_ledger_tells_the_arguments_by_the_names_of_the_call(
+    rig: Rig, ledger: Path, name: str, change: dict[str, Any]
+) -> None:
+    """With a ledger every argument that differs is named as the caller wrote it."""
+    await rig.text_enable(numbers(5), job="changed", ledger=ledger)
+    with pytest.raises(JobChanged, match=rf"the arguments \({name}\)"):
+        await rig.text_enable(numbers(5), job="changed", ledger=ledger, **change)
+    assert rig.creates() == 1
+
+
+@pytest.mark.parametrize(
+    ("call", "given", "name", "value"),
+    [
+        ("import_many", {}, "migrate_to_sinch_tmo", True),
+        (
+            "text_enable_toll_free_many",
+            {"loa": letter()},
+            "scheduled_zipwhip_provisioning_time",
+            datetime(2036, 1, 1, tzinfo=UTC),
+        ),
+    ],
+)
+async def test_what_only_one_operation_takes_is_part_of_its_job(
+    rig: Rig, ledger: Path, call: str, given: dict[str, Any], name: str, value: object
+) -> None:
+    """Every argument that changes what an order does changes the job."""
+    many = getattr(rig.client().hosting_orders, call)
+    plan = {"region_code": "US", "service_plan_id": PLAN, "job": "own", "ledger": ledger}
+    listed = ["+18005550100", "+18005550101"] if "toll_free" in call else numbers(2)
+    await many(listed, **plan, **given)
+    with pytest.raises(JobChanged, match=rf"the arguments \({name}\)"):
+        await many(listed, **plan, **given, **{name: value})
+    assert rig.creates() == 1
+
+
+async def test_another_operation_is_another_job(rig: Rig, ledger: Path) -> None:
+    """A job that imports does not go on as one that text-enables."""
+    orders = rig.client().hosting_orders
+    plan = {"region_code": "US", "service_plan_id": PLAN, "job": "own", "ledger": ledger}
+    await orders.import_many(numbers(2), **plan, chunk_size=5)  # type: ignore[call-overload]
+    with pytest.raises(JobChanged, match="operation"):
+        await orders.text_enable_many(  # type: ignore[call-overload]
+            numbers(2), **plan, chunk_size=5, loa=BlanketLoa()
+        )
+    assert rig.creates() == 1
+
+
+async def test_another_display_name_is_the_same_job(rig: Rig) -> None:
+    """It is for people to read and changes nothing of what an order does."""
+    await rig.blanket(numbers(5), job="named", display_name="Acme, first floor")
+    again = await rig.blanket(numbers(5), job="named", display_name="Acme")
+    assert again.chunks[0].adopted
+    assert rig.creates() == 1
+
+
+async def test_a_jobs_stream_reads_no_further_than_its_window(rig: Rig) -> None:
+    """An endless source is streamed as a job, too: one number more tells that a chunk is whole."""
+    read = 0
+
+    async def endless() -> AsyncIterator[str]:
+        nonlocal read
+        while True:
+            read += 1
+            yield f"+1303{read:07}"
+
+    stream = rig.client().hosting_orders.text_enable_stream(
+        endless(),
+        region_code="US",
+        service_plan_id=PLAN,
+        campaign_id=CAMPAIGN,
+        loa=BlanketLoa(),
+        chunk_size=5,
+        max_concurrency=2,
+        job="endless",
+    )
+    for seen in range(1, 7):
+        assert isinstance((await anext(stream)).result, Order)
+        assert read <= (seen + 2) * 5 + 1
+    await stream.aclose()
 
 
 async def test_another_letter_is_refused(rig: Rig) -> None:
@@ -117,6 +216,24 @@ async def test_other_numbers_are_refused_before_anything_is_sent(
     with pytest.raises(JobChanged, match="the numbers"):
         await rig.blanket(listed, job="numbers")
     assert rig.creates() == created
+
+
+async def test_a_whole_chunk_more_is_noticed(rig: Rig) -> None:
+    """That a chunk is the last one is part of its tag, full as it may be."""
+    await rig.blanket(numbers(10), job="more")
+    with pytest.raises(JobChanged, match="how many come after it"):
+        await rig.blanket(numbers(15), job="more")
+    assert rig.creates() == 2
+
+
+async def test_fewer_chunks_are_noticed_where_the_first_have_no_orders(rig: Rig) -> None:
+    """An order of a later chunk than there are now is enough."""
+    rig.sandbox.faults.add("error_before", operation="writes", count=2, status=413)
+    first = await rig.blanket(numbers(15), job="fewer", max_concurrency=1)
+    assert len(first.failed) == 2
+    with pytest.raises(JobChanged, match="it had 3 chunks or more, now there are 1"):
+        await rig.blanket(numbers(5), job="fewer")
+    assert rig.creates() == 3
 
 
 async def test_a_gap_is_not_filled_before_all_that_was_begun_is_compared(rig: Rig) -> None:
@@ -186,6 +303,17 @@ async def test_a_refused_run_leaves_no_trace_in_a_new_ledger(rig: Rig, ledger: P
     assert all(chunk.adopted for chunk in again.chunks)
 
 
+async def test_a_chunk_that_is_rejected_again_is_opened_as_attempt_3(rig: Rig) -> None:
+    """Every REJECTED order is one attempt; a live one is left alone."""
+    for attempt in (1, 2, 3):
+        result = await rig.text_enable(numbers(5), job="thrice", retry_rejected=True)
+        assert (result.chunks[0].tag or "").startswith(f"thrice/0.{attempt}/")
+        if attempt < 3:
+            rig.sandbox.reject(result.succeeded[0].hosting_order_id)
+    await rig.text_enable(numbers(5), job="thrice", retry_rejected=True)
+    assert rig.creates() == 3
+
+
 async def test_an_order_that_forgets_its_tag_stops_the_run(rig: Rig) -> None:
     """The first order does not give its tag back: nothing else is sent, and the run says so."""
     rig.sandbox.faults.add("forget_display_name")
@@ -213,6 +341,18 @@ async def test_a_cut_tag_refuses_the_job(rig: Rig) -> None:
     with pytest.raises(JobChanged, match="edited or cut"):
         await rig.blanket(numbers(5), job="cut")
     assert rig.creates() == 1
+
+
+async def test_a_name_that_was_edited_is_not_excluded(rig: Rig, ledger: Path) -> None:
+    """What happens: without a ledger another order is sent, with one it is read by its id."""
+    await rig.blanket(numbers(5), job="edited", ledger=ledger)
+    (order,) = rig.sandbox.orders_created()
+    order.display_name = "Acme, second floor"
+    known = await rig.blanket(numbers(5), job="edited", ledger=ledger)
+    assert known.chunks[0].adopted
+    assert rig.creates() == 1
+    await rig.blanket(numbers(5), job="edited")
+    assert rig.creates() == 2
 
 
 async def test_an_order_with_other_numbers_is_not_adopted(rig: Rig) -> None:
@@ -322,8 +462,30 @@ async def test_single_creates_get_the_same_care(rig: Rig) -> None:
     imported = await orders.import_numbers(numbers(2, 100), **arguments)
     assert isinstance(imported, Order)
     assert rig.creates() == 2
-    with pytest.raises(JobChanged):
-        await orders.text_enable(numbers(4), loa=letter(), **arguments)
+    for count in (2, 4):
+        with pytest.raises(JobChanged, match="the numbers of chunk 0") as caught:
+            await orders.text_enable(numbers(count), loa=letter(), **arguments)
+        assert "arguments" not in str(caught.value)
+    assert rig.creates() == 2
+
+
+async def test_a_single_create_is_the_same_with_another_import_limit(
+    rig: Rig, ledger: Path
+) -> None:
+    """How many numbers an import may hold changes nothing of an order that is one anyway."""
+    arguments: dict[str, Any] = {
+        "region_code": "US",
+        "service_plan_id": PLAN,
+        "campaign_id": CAMPAIGN,
+        "job": "limit",
+        "ledger": ledger,
+    }
+    first, second = [
+        await rig.client(import_limit=limit).hosting_orders.import_numbers(numbers(3), **arguments)
+        for limit in (5, 1000)
+    ]
+    assert first.hosting_order_id == second.hosting_order_id
+    assert rig.creates() == 1
 
 
 async def test_single_creates_of_qualified_numbers_get_it_too(rig: Rig, tmp_path: Path) -> None:
@@ -337,7 +499,7 @@ async def test_single_creates_of_qualified_numbers_get_it_too(rig: Rig, tmp_path
         rig.sandbox.approve(number)
     for number, name in kinds.items():
         create = partial(getattr(qualified, name), [number], region_code="US", service_plan_id=PLAN)
-        job: dict[str, Any] = {"job": "single", "ledger": tmp_path / number}
+        job: dict[str, Any] = {"job": name, "ledger": tmp_path / number}
         first, second = [await create(loa=letter(), **job) for _ in range(2)]
         assert first.hosting_order_id == second.hosting_order_id
         with pytest.raises(JobChanged, match="letter"):
@@ -406,3 +568,23 @@ async def test_a_rerun_stops_as_well_where_tags_do_not_come_back(rig: Rig, tmp_p
 
     assert any(isinstance(chunk.error, RunStopped) for chunk in again.failed)
     assert rig.creates() <= 2
+
+
+PROMISE = """
+exactly one order a chunk provided that every committed order is listed within `settle` and
+`grace`; beyond that, at most one duplicate an attempt for orders without letters, and for orders
+with one only where a killed run kept no ledger (with a ledger they are held).
+"""
+NOT_EXCLUDED = """
+two first runs of one job at the same moment without a shared ledger, tags edited or cut by the
+service, old orders dropped from lists, a create that is committed long after its sender died.
+"""
+
+
+@pytest.mark.parametrize("where", ["docstring", "README"])
+def test_the_promise_stands_in_its_words(where: str) -> None:
+    """In the docstring and in the README; each of what is not excluded has its test."""
+    readme = Path(__file__).parents[2] / "README.md"
+    told = order_streams.__doc__ if where == "docstring" else readme.read_text(encoding="utf-8")
+    for words in (PROMISE, NOT_EXCLUDED):
+        assert " ".join(words.split()) in " ".join((told or "").split())

@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,47 @@ async def test_every_create_is_synced_before_it_is_sent(
     assert all(durable >= nth for nth, durable in seen)
 
 
+async def test_every_answer_is_synced_before_it_is_given(
+    rig: Rig, ledger: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When an outcome comes, its line is on the disk."""
+    durable, real = 0, os.fsync
+
+    def fsync(fd: int) -> None:
+        nonlocal durable
+        written = ledger.read_text().count('"answered"')
+        real(fd)
+        durable = max(durable, written)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    stream = rig.client().hosting_orders.text_enable_stream(
+        numbers(20),
+        region_code="US",
+        service_plan_id=PLAN,
+        campaign_id=CAMPAIGN,
+        loa=letter(),
+        chunk_size=5,
+        job="sync",
+        ledger=ledger,
+    )
+    given = 0
+    async for _ in stream:
+        given += 1
+        assert durable >= given
+    assert given == 4
+
+
+async def test_it_is_only_appended_to(rig: Rig, ledger: Path) -> None:
+    """What was written once stays as it was, whatever later runs note."""
+    rig.sandbox.faults.add("drop_before", operation="writes", count=1)
+    await rig.text_enable(numbers(10), job="grows", ledger=ledger)
+    before = ledger.read_bytes()
+    await rig.text_enable(numbers(10), job="grows", ledger=ledger, on_unknown="resend")
+    assert ledger.read_bytes().startswith(before)
+    assert len(ledger.read_bytes()) > len(before)
+    assert all({"at", "event", "job"} <= record.keys() for record in records(ledger))
+
+
 async def test_a_run_with_nothing_in_flight_needs_no_settle_pause(rig: Rig, ledger: Path) -> None:
     """A ledger that knows the job and has nothing open spares the second walk."""
     await rig.text_enable(numbers(10), job="quick", ledger=ledger, settle=99)
@@ -115,6 +157,22 @@ async def test_with_a_letter_what_was_in_flight_is_held(rig: Rig, ledger: Path) 
     assert rig.held() == dict.fromkeys(listed, 1)
 
 
+@pytest.mark.parametrize(("has_ledger", "letters"), [(False, 2), (True, 1)])
+async def test_a_second_letter_only_where_a_killed_run_kept_no_ledger(
+    rig: Rig, ledger: Path, *, has_ledger: bool, letters: int
+) -> None:
+    """Killed behind its create, which no list shows: the ledger alone can hold it."""
+    settings: dict[str, Any] = {"job": "killed", "ledger": ledger if has_ledger else None}
+    await rig.text_enable(numbers(5), **settings)
+    if has_ledger:
+        lines = ledger.read_text().splitlines(keepends=True)
+        ledger.write_text("".join(line for line in lines if '"answered"' not in line))
+    rig.sandbox.faults.add("lag", operation="ListHostingOrders", seconds=1e8)
+    again = await rig.text_enable(numbers(5), **settings)
+    assert len(again.unknown) == has_ledger
+    assert rig.creates() == letters
+
+
 async def test_at_most_one_duplicate_across_runs(rig: Rig, ledger: Path) -> None:
     """The ledger counts the sends of an attempt, so that darkness makes two orders at most."""
     rig.sandbox.faults.add("drop_after", operation="writes")
@@ -130,8 +188,9 @@ async def test_a_job_without_a_campaign(rig: Rig, ledger: Path) -> None:
     settings: dict[str, Any] = {"job": "bare", "ledger": ledger, "campaign_id": None}
     first = await rig.blanket(listed, **settings)
     assert len(first.succeeded) == 2
-    assert not rig.sandbox.calls("ListHostingOrders")
+    walks = len(rig.sandbox.calls("ListHostingOrders"))
     second = await rig.blanket(listed, **settings)
+    assert len(rig.sandbox.calls("ListHostingOrders")) == walks
     assert all(chunk.adopted for chunk in second.chunks)
     assert rig.creates() == 2
     rig.sandbox.faults.add("drop_before", operation="writes", count=1)
@@ -147,6 +206,23 @@ async def test_a_job_without_a_campaign_takes_what_it_finds(rig: Rig, ledger: Pa
     rig.sandbox.faults.add("drop_after", operation="writes", count=1)
     result = await rig.text_enable(numbers(5), job="bare", ledger=ledger, campaign_id=None)
     assert len(result.succeeded) == 1
+
+
+@pytest.mark.parametrize("campaign_id", [CAMPAIGN, None])
+async def test_what_was_left_out_is_told_again(
+    rig: Rig, ledger: Path, campaign_id: str | None
+) -> None:
+    """The ledger keeps the reasons, so that every run's report is the same."""
+    listed = numbers(5)
+    client = rig.client()
+    await client.imported_numbers.import_number(listed[2], region_code="US", service_plan_id=PLAN)
+    settings: dict[str, Any] = {"job": "left", "ledger": ledger, "campaign_id": campaign_id}
+    first = await rig.text_enable(listed, **settings)
+    again = await rig.text_enable(listed, **settings)
+    assert again.skipped == first.skipped
+    assert "already imported" in again.skipped[0].reason
+    adds_up(again, listed)
+    assert len(rig.sandbox.orders_created()) == 1
 
 
 async def test_two_runs_on_one_ledger(rig: Rig, ledger: Path) -> None:
@@ -219,7 +295,7 @@ async def test_a_new_ledger_does_not_hide_what_is_there(rig: Rig, ledger: Path) 
 async def test_it_names_the_arguments_that_differ(rig: Rig, ledger: Path) -> None:
     """Where the tags tell only that something differs, the ledger tells what."""
     await rig.text_enable(numbers(5), job="args", ledger=ledger)
-    with pytest.raises(JobChanged, match=r"the arguments \(campaignId, chunk_size, loa\)"):
+    with pytest.raises(JobChanged, match=r"the arguments \(campaign_id, chunk_size, loa\)"):
         await rig.text_enable(
             numbers(5),
             job="args",
@@ -263,6 +339,75 @@ async def test_a_ledger_that_cannot_be_opened(rig: Rig, tmp_path: Path) -> None:
     with pytest.raises(LedgerError, match="cannot be opened"):
         await rig.text_enable(numbers(3), job="none", ledger=tmp_path / "no" / "ledger")
     assert not rig.creates()
+
+
+@pytest.mark.parametrize("path", ["x" * 300, "nul\0", "folder", "fifo"])
+async def test_what_cannot_be_a_ledger(rig: Rig, tmp_path: Path, path: str) -> None:
+    """Said at once, for a run and for a plan: none of them is waited for."""
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "fifo")
+    for plan in (False, True):
+        with pytest.raises(LedgerError, match="cannot be opened"):
+            await rig.text_enable(numbers(3), job="none", ledger=f"{tmp_path}/{path}", plan=plan)
+    assert not rig.sandbox.requests
+
+
+@pytest.mark.parametrize("ledger", [5, b"ledger"])
+async def test_what_is_no_path(rig: Rig, ledger: Any) -> None:
+    """Refused before anything is sent."""
+    with pytest.raises(InvalidRequest, match="must be a path"):
+        await rig.text_enable(numbers(3), job="none", ledger=ledger)
+
+
+async def test_a_power_loss_leaves_nuls(rig: Rig, ledger: Path) -> None:
+    """Where a line had been begun; with and without its beginning."""
+    await rig.text_enable(numbers(5), job="nuls", ledger=ledger)
+    whole = ledger.read_bytes()
+    for tail in (b"\0" * 64, b'{"at":"2026' + b"\0" * 64):
+        ledger.write_bytes(whole + tail)
+        for _ in range(2):
+            assert (await rig.text_enable(numbers(5), job="nuls", ledger=ledger)).chunks[0].adopted
+    assert rig.creates() == 1
+
+
+async def test_a_relative_path_means_where_the_run_began(
+    rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program may change its folder while it runs."""
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path)
+    book = await Ledger.open("relative")
+    monkeypatch.chdir(tmp_path / "other")
+    await book.begin("j", arguments={}, letter="x")
+    entry = Entry(chunk=0, attempt=1, tag="j/0.1/" + "a" * 18, sent="x")
+    await book.sending("j", entry)
+    await book.close()
+    assert (tmp_path / "relative").exists()
+
+
+async def test_cancelled_twice_while_the_disk_is_slow(
+    ledger: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lock is let go when the disk is done, and whoever opens it next waits for that."""
+    disk, real = threading.Event(), os.fsync
+
+    def fsync(fd: int) -> None:
+        disk.wait(10)
+        real(fd)
+
+    book = await Ledger.open(ledger)
+    monkeypatch.setattr(os, "fsync", fsync)
+    noting = asyncio.ensure_future(book.begin("j", arguments={}, letter="x"))
+    await asyncio.sleep(0)
+    noting.cancel()
+    closing = asyncio.ensure_future(book.close())
+    await asyncio.sleep(0)
+    closing.cancel()
+    await asyncio.wait([noting, closing])
+    opening = asyncio.ensure_future(Ledger.open(ledger))
+    await asyncio.sleep(0)
+    disk.set()
+    await (await opening).close()
 
 
 async def test_lines_of_a_wrong_kind(ledger: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from sinch_hosting import InvalidRequest, OutcomeUnknown
+from sinch_hosting._settling import look_for
 
 from .rig import CAMPAIGN, PLAN, Rig, adds_up, letter, numbers
 
@@ -47,6 +48,62 @@ async def test_without_a_letter_what_was_not_committed_is_sent_again(rig: Rig, k
     assert rig.held() == dict.fromkeys(listed, 1)
 
 
+async def test_an_import_that_was_not_committed_is_sent_again(rig: Rig) -> None:
+    """It mails no letter either."""
+    rig.sandbox.faults.add("drop_before", operation="writes", count=1)
+    result = await rig.client().hosting_orders.import_many(
+        numbers(3), region_code="US", service_plan_id=PLAN, campaign_id=CAMPAIGN, job="again"
+    )
+    assert len(result.succeeded) == 1
+    assert rig.creates() == 2
+    assert rig.held() == dict.fromkeys(numbers(3), 1)
+
+
+@pytest.mark.parametrize("grace", [0.5, 60.0, 600.0])
+async def test_pauses_grow_until_the_grace_is_over(grace: float) -> None:
+    """Soon at first, then less often; the last look begins when the grace is over."""
+    now = 0.0
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+        slept.append(seconds)
+
+    class Nothing:
+        async def read_anew(self) -> None:
+            """Find nothing."""
+
+    search = await look_for(
+        Nothing(),  # type: ignore[arg-type]
+        lambda: None,
+        grace=grace,
+        clock=lambda: now,
+        sleep=sleep,
+    )
+    assert search.is_absent
+    assert now == pytest.approx(grace)
+    assert slept[:-1] == sorted(slept[:-1])
+    assert slept[0] < slept[-2]
+
+
+async def test_a_single_create_whose_answer_is_lost(rig: Rig) -> None:
+    """With `job=` it is found and answered; not found it is unknown, with its tag."""
+    orders = rig.client().hosting_orders
+    plan = {"region_code": "US", "service_plan_id": PLAN, "campaign_id": CAMPAIGN}
+    rig.sandbox.faults.add("drop_after", operation="writes", count=1)
+    order = await orders.text_enable(numbers(3), **plan, loa=letter(), job="found")
+    assert [o.hosting_order_id for o in rig.sandbox.orders_created()] == [order.hosting_order_id]
+    rig.sandbox.faults.add("drop_before", operation="writes", count=1)
+    with pytest.raises(OutcomeUnknown) as caught:
+        await orders.text_enable(numbers(3, 10), **plan, loa=letter(), job="lost")
+    assert (caught.value.tag or "").startswith("lost/0.1/")
+    rig.sandbox.faults.add("drop_before", operation="writes", count=1)
+    imported = await orders.import_numbers(numbers(3, 20), **plan, job="sent")
+    assert imported.hosting_order_id
+    assert rig.creates() == 4
+
+
 async def test_a_letter_is_never_sent_again_by_itself(rig: Rig) -> None:
     """With a letter an absent order is unknown, whatever the grace."""
     listed = numbers(5)
@@ -79,6 +136,14 @@ async def test_one_order_is_sent_again_once(rig: Rig) -> None:
     rig.sandbox.faults.add("drop_after", operation="writes")
     rig.sandbox.faults.add("lag", operation="ListHostingOrders", seconds=1e8)
     result = await rig.blanket(numbers(5), job="dark")
+    assert len(result.unknown) == 1
+    assert rig.creates() == 2
+
+
+async def test_resend_sends_again_once_a_run(rig: Rig) -> None:
+    """However dark it is: the caller's word is for one further order, not for many."""
+    rig.sandbox.faults.add("drop_before", operation="writes")
+    result = await rig.text_enable(numbers(5), job="dark", on_unknown="resend")
     assert len(result.unknown) == 1
     assert rig.creates() == 2
 

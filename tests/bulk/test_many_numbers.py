@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from sinch_hosting import (
+    AuthenticationFailed,
+    DecodeError,
     InvalidRequest,
+    PermissionDenied,
     PollPolicy,
     QualifiedNumber,
     RelinkFailed,
     RetryPolicy,
+    RunStopped,
+    SinchHostingError,
     TransportError,
 )
-from sinch_hosting._many_numbers import NumbersResult
+from sinch_hosting._many_numbers import NumbersResult, added
 
-from .rig import CAMPAIGN, PLAN, Rig, numbers, rigged
+from .rig import CAMPAIGN, PLAN, Rig, letter, numbers, rigged
 
 
 def everywhere(result: NumbersResult[Any]) -> list[str]:
@@ -78,6 +84,65 @@ async def test_an_add_that_is_never_carried_out_ends(rig: Rig) -> None:
     assert len(rig.sandbox.calls("AddQualifiedNumbers")) == 3
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        TransportError("no connection", never_sent=True),
+        DecodeError("AddQualifiedNumbers", path="", reason="not so", body="{}"),
+        AuthenticationFailed("no", operation="AddQualifiedNumbers", status_code=401),
+        SinchHostingError("any other"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+async def test_what_ends_one_chunk_ends_no_other(error: SinchHostingError) -> None:
+    """Its numbers fail with its error; those of the other chunks are where they belong."""
+    listed = numbers(6)
+
+    async def add(chunk: Sequence[str]) -> list[QualifiedNumber]:
+        if listed[2] in chunk:
+            raise error
+        return [QualifiedNumber(phone_number=number) for number in chunk]
+
+    async def never(_: Any) -> Any:
+        raise AssertionError("nothing has to be looked up or waited for")
+
+    result = await added(listed, add, never, never, size=2, concurrency=1)
+    assert [n.phone_number for n in result.succeeded] == [*listed[:2], *listed[4:]]
+    assert [(n.phone_number, n.error) for n in result.failed] == [(n, error) for n in listed[2:4]]
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_an_account_that_may_not_add_is_refused_once(rig: Rig, status: int) -> None:
+    """The further chunks are not sent, and say so."""
+    listed = numbers(6)
+    rig.sandbox.faults.add("error_before", operation="AddQualifiedNumbers", status=status)
+    result = await rig.client().qualified_numbers.add_many(listed, chunk_size=2, max_concurrency=1)
+    assert len(rig.sandbox.calls("AddQualifiedNumbers")) == 1
+    assert everywhere(result) == listed
+    refused, *rest = (failed.error for failed in result.failed[1:])
+    assert isinstance(refused, AuthenticationFailed | PermissionDenied)
+    assert [type(error) for error in rest] == [RunStopped] * 4
+    assert {error.__cause__ for error in rest} == {refused}
+    assert "not sent" in str(rest[0])
+
+
+async def test_numbers_that_an_answer_does_not_tell_are_looked_up(rig: Rig) -> None:
+    """No number is missing from the result, whatever the service answers."""
+    client = rig.client()
+    listed = numbers(3)
+    await client.qualified_numbers.add(listed[:2])
+
+    async def add(_: Sequence[str]) -> list[QualifiedNumber]:
+        return [QualifiedNumber(phone_number=listed[0])]
+
+    get = client.qualified_numbers.get
+    result = await added(listed, add, get, rig.sleep, size=3, concurrency=1)
+    assert [n.phone_number for n in result.succeeded] == listed[:2]
+    (failed,) = result.failed
+    assert failed.phone_number == listed[2]
+    assert "does not tell of it" in str(failed.error)
+
+
 async def test_many_are_deleted(rig: Rig) -> None:
     """What is not there is skipped; both resources."""
     listed = numbers(4)
@@ -133,3 +198,27 @@ async def test_a_service_that_is_away(rig: Rig) -> None:
     rig.sandbox.faults.add("drop_before", operation="DeleteImportedNumber")
     result = await client.imported_numbers.delete_many(numbers(3))
     assert {type(failed.error) for failed in result.failed} == {TransportError}
+
+
+async def test_no_numbers_at_all_are_refused(rig: Rig) -> None:
+    """A collected call over nothing is a mistake of the caller's; a stream over nothing ends."""
+    client = rig.client()
+    order: dict[str, Any] = {
+        "region_code": "US",
+        "service_plan_id": PLAN,
+        "campaign_id": CAMPAIGN,
+        "loa": letter(),
+    }
+    orders = client.hosting_orders
+    for call in (
+        client.qualified_numbers.add_many([]),
+        client.qualified_numbers.delete_many([]),
+        client.imported_numbers.delete_many([]),
+        client.imported_numbers.relink_many([], service_plan_id=PLAN),
+        orders.text_enable_many([], **order),
+        orders.text_enable_many([], **order, plan=True),
+    ):
+        with pytest.raises(InvalidRequest, match="at least 1 number"):
+            await call
+    assert not [outcome async for outcome in orders.text_enable_stream([], **order)]
+    assert not rig.sandbox.requests

@@ -423,7 +423,7 @@ async def test_another_plan_or_campaign_is_refused(rig: Rig, ledger: Path) -> No
         ({"campaign_id": "CAMP2"}, "campaign_id.*'CAMP1'.*'CAMP2'"),
         ({"campaign_id": None}, "campaign_id"),
         ({"nnid": "104030"}, "nnid"),
-        ({"callback_url": "https://example.com/x"}, "callbackUrl"),
+        ({"callback_url": "https://example.com/x"}, "callback_url"),
         ({"loa": letter("other@example.com"), "service_plan_id": "plan-2"}, "service_plan_id"),
         ({"loa": letter("other@example.com"), "campaign_id": "CAMP2"}, "campaign_id"),
     ):

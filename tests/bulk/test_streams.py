@@ -162,6 +162,23 @@ async def test_429s_narrow_the_window_and_it_recovers(rig: Rig) -> None:
     assert rig.held() == dict.fromkeys(listed, 1)
 
 
+async def test_429s_slow_the_whole_run(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run's window narrows by what the client's session met, and opens again by itself."""
+    limits: list[float] = []
+
+    class Watched(Window):
+        async def __aexit__(self, *error: Any) -> None:
+            await super().__aexit__(*error)
+            limits.append(self.limit)
+
+    monkeypatch.setattr("sinch_hosting._run.Window", Watched)
+    rig.sandbox.faults.add("rate_limited", operation="writes", count=20, retry_after=2)
+    result = await rig.blanket(numbers(500), max_concurrency=8)
+    assert len(result.succeeded) == 100
+    assert min(limits) <= 4
+    assert limits[-1] == 8
+
+
 async def test_a_429_that_outlasts_the_retries_is_waited_for(rig: Rig) -> None:
     """A `Retry-After` beyond the client's patience delays its chunk, it does not fail it."""
     rig.sandbox.faults.add("rate_limited", operation="writes", count=3, retry_after=500)
@@ -244,6 +261,25 @@ async def test_a_turn_that_comes_too_late_goes_to_the_next() -> None:
     assert order == ["second"]
 
 
+async def test_what_is_slow_delays_no_other() -> None:
+    """Results come in the order in which they are done, not in that of the input."""
+    gate = asyncio.Event()
+
+    async def items() -> AsyncIterator[int]:
+        for item in range(3):
+            yield item
+
+    async def handle(item: int) -> int:
+        if item == 0:
+            await gate.wait()
+        return item
+
+    results = fan_out(items(), handle, concurrency=2)
+    assert [await asyncio.wait_for(anext(results), 5) for _ in range(2)] == [1, 2]
+    gate.set()
+    assert [item async for item in results] == [0]
+
+
 async def test_fan_out_finishes_what_is_under_way() -> None:
     """Where handling fails, the others' results are given before the error."""
 
@@ -298,3 +334,22 @@ def test_held_chunks_come_back_as_they_were(listed: list[str]) -> None:
     assert list(held.release()) == []
     assert all(seen.add(number) for number in listed)
     assert not any(seen.add(number) for number in listed)
+
+
+async def test_a_source_that_was_cancelled_is_no_end(rig: Rig) -> None:
+    """What is under way is finished and given, then the source's error is raised; no task stays."""
+    before = asyncio.all_tasks()
+
+    async def source() -> AsyncIterator[str]:
+        for number in numbers(12):
+            yield number
+        other = asyncio.get_running_loop().create_future()
+        other.cancel()
+        await other
+
+    outcomes: list[ChunkOutcome] = []
+    stream = rig.client().hosting_orders.text_enable_stream(source(), **BASE, max_concurrency=4)
+    with pytest.raises(asyncio.CancelledError):
+        await drain(stream, outcomes)
+    assert sum(isinstance(chunk.result, Order) for chunk in outcomes) == rig.creates() == 2
+    assert {task for task in asyncio.all_tasks() if "sinch" in repr(task.get_coro())} <= before

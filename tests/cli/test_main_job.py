@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -76,7 +78,9 @@ async def working(sandbox: Sandbox, **changes: Any) -> AsyncIterator[MainJob]:
             poll=PollPolicy(initial=0.005, maximum=0.005),
             retry=RetryPolicy(max_tries=1),
         ) as sinch,
+        AsyncExitStack() as stack,
     ):
+        folder = stack.enter_context(TemporaryDirectory())
         settings: dict[str, Any] = {
             "sinch": sinch,
             "show": Told(),
@@ -85,6 +89,9 @@ async def working(sandbox: Sandbox, **changes: Any) -> AsyncIterator[MainJob]:
             "service_plan_id": "plan",
             "campaign_id": "campaign",
             "interval": 0.005,
+            "job": "test",
+            "ledgers": Path(folder),
+            "settle": 0,
         }
         yield MainJob(**{**settings, **changes})
 
@@ -111,6 +118,9 @@ async def test_every_number_gets_through_and_the_work_is_split_by_what_an_order_
         assert {fate.reason for fate in fates.values()} == {""}
         assert {fate.order_id for fate in fates.values()} == set(orders)
         assert len(sandbox.letters_sent) == 4
+        kept = {book.stem for book in job.ledgers.iterdir()}
+        assert kept == {order.display_name.split("/")[0] for order in sandbox.orders_created()}
+        assert len(kept) == 3
         assert sandbox.qualified_number("+12025550100").state == "HOSTING_DONE"
     assert len(fates) == 603
     assert {title: (total, done[-1]) for title, (total, done) in told.stages.items()} == {

@@ -1,0 +1,263 @@
+"""What an earlier run left behind, and a later one with other arguments makes of it."""
+
+# ruff: noqa: ASYNC240 - small files, read between two steps of a test
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sinch_hosting import BulkPlan, InvalidRequest, LedgerError, NotFound, OrderRejected, RunStopped
+
+from .rig import CAMPAIGN, PLAN, Rig, adds_up, letter, numbers
+
+JOHN = letter("john@example.com")
+FREE = [f"+1800555{place:04}" for place in range(3)]
+
+
+def darken(rig: Rig) -> None:
+    """Lose the next create's answer, and let no list show it."""
+    rig.sandbox.faults.add("drop_after", operation="writes", count=1)
+    rig.sandbox.faults.add("lag", operation="ListHostingOrders", seconds=1e8)
+
+
+def refuse(rig: Rig) -> None:
+    """Answer the next create with a 400."""
+    rig.sandbox.faults.add("error_before", operation="writes", status=400, count=1)
+
+
+async def planned(rig: Rig, listed: list[str], **settings: Any) -> BulkPlan:
+    """What a run would do."""
+    return await rig.client().hosting_orders.text_enable_many(
+        listed,
+        region_code="US",
+        service_plan_id=PLAN,
+        campaign_id=CAMPAIGN,
+        chunk_size=5,
+        plan=True,
+        **settings,
+    )
+
+
+async def toll_free(rig: Rig, **settings: Any) -> Any:
+    """Text-enable three toll-free numbers as a job, which has no campaign."""
+    arguments: dict[str, Any] = {"region_code": "US", "service_plan_id": PLAN, "job": "free"}
+    return await rig.client().hosting_orders.text_enable_toll_free_many(
+        FREE, **{**arguments, "loa": letter(), **settings}
+    )
+
+
+async def test_an_order_that_the_ledger_does_not_know_calls_for_the_settle_pause(
+    rig: Rig, ledger: Path, tmp_path: Path
+) -> None:
+    """Another run, with another ledger, went on meanwhile: the lists may lag behind it."""
+    settings: dict[str, Any] = {"job": "two", "settle": 99, "max_concurrency": 1}
+    refuse(rig)
+    await rig.text_enable(numbers(5), **settings, ledger=ledger)
+    await rig.text_enable(numbers(5), **settings, ledger=tmp_path / "other")
+    rig.slept.clear()
+    again = await rig.text_enable(numbers(5), **settings, ledger=ledger)
+    assert rig.slept == [99]
+    assert again.chunks[0].adopted
+    rig.slept.clear()
+    await rig.text_enable(numbers(5), **settings, ledger=ledger)
+    assert not rig.slept
+
+
+async def test_reconciling_an_old_result_does_not_set_a_chunk_back(rig: Rig, ledger: Path) -> None:
+    """Attempt 2 is in flight: what is learnt of attempt 1 does not release it."""
+    settings: dict[str, Any] = {"job": "back", "ledger": ledger}
+    darken(rig)
+    first = await rig.text_enable(numbers(5), **settings)
+    rig.sandbox.faults.clear()
+    rig.sandbox.reject(rig.sandbox.orders_created()[0])
+    darken(rig)
+    await rig.text_enable(numbers(5), **settings, loa=JOHN, retry_rejected=True)
+    rig.sandbox.faults.clear()
+    client = rig.client()
+    darken(rig)
+    rig.sandbox.faults.clear()
+    await client.hosting_orders.reconcile(first, ledger=ledger)
+    last = await rig.text_enable(numbers(5), **settings, loa=JOHN, retry_rejected=True)
+    assert len(last.succeeded) == 1
+    assert rig.creates() == 2
+
+
+@pytest.mark.parametrize("loa", [letter(), JOHN], ids=["the first letter", "the second letter"])
+async def test_a_held_letter_stays_held_when_another_one_is_refused(
+    rig: Rig, ledger: Path, loa: Any
+) -> None:
+    """The refusal of the second letter tells nothing of the first."""
+    settings: dict[str, Any] = {"job": "held", "ledger": ledger}
+    darken(rig)
+    await rig.text_enable(numbers(5), **settings)
+    refuse(rig)
+    sent = await rig.text_enable(
+        numbers(5), **settings, loa=JOHN, retry_rejected=True, on_unknown="resend"
+    )
+    assert len(sent.failed) == 1
+    plan = await planned(rig, numbers(5), **settings, loa=loa)
+    assert [order.action for order in plan.orders] == ["hold"]
+    assert len((await rig.text_enable(numbers(5), **settings, loa=loa)).unknown) == 1
+    assert len(rig.sandbox.orders_created()) == 1
+
+
+async def test_without_a_campaign_a_new_ledger_uses_what_is_listed(
+    rig: Rig, ledger: Path, tmp_path: Path
+) -> None:
+    """Lists that prove no absence prove a presence."""
+    first = await toll_free(rig, ledger=ledger)
+    plan = await toll_free(rig, ledger=tmp_path / "other", plan=True)
+    assert [order.action for order in plan.orders] == ["adopt"]
+    second = await toll_free(rig, ledger=tmp_path / "other")
+    assert second.succeeded[0].hosting_order_id == first.succeeded[0].hosting_order_id
+    assert rig.creates() == 1
+
+
+async def test_a_plan_reads_the_orders_that_would_be_opened_anew(rig: Rig, ledger: Path) -> None:
+    """What only the ledger knows is looked at, so that the plan tells of the letter."""
+    settings: dict[str, Any] = {"ledger": ledger, "campaign_id": None, "job": "bare"}
+    first = await rig.text_enable(numbers(5), **settings)
+    rig.sandbox.reject(first.succeeded[0])
+    orders = rig.client().hosting_orders
+    arguments: dict[str, Any] = {
+        "region_code": "US",
+        "service_plan_id": PLAN,
+        "chunk_size": 5,
+        "loa": letter(),
+        **settings,
+    }
+    before = len(rig.sandbox.requests)
+    plan = await orders.text_enable_many(numbers(5), **arguments, retry_rejected=True, plan=True)
+    assert [order.action for order in plan.orders] == ["create again"]
+    assert sum(plan.letters.values()) == 1
+    before = len(rig.sandbox.requests)
+    await orders.text_enable_many(numbers(5), **arguments, retry_rejected=True)
+    assert len(rig.sandbox.requests) - before == plan.requests
+
+
+async def test_a_rejected_order_is_opened_anew_only_where_that_is_asked_for(
+    rig: Rig, ledger: Path
+) -> None:
+    """A second attempt that was refused leaves the chunk REJECTED, and the old letter unsent."""
+    for campaign in (CAMPAIGN, None):
+        settings: dict[str, Any] = {
+            "job": f"anew-{campaign}",
+            "ledger": ledger,
+            "campaign_id": campaign,
+        }
+        first = await rig.text_enable(numbers(5), **settings)
+        rig.sandbox.reject(first.succeeded[0])
+        refuse(rig)
+        await rig.text_enable(numbers(5), **settings, loa=JOHN, retry_rejected=True)
+        before = rig.creates()
+        plain = await rig.text_enable(numbers(5), **settings)
+        assert isinstance(plain.failed[0].error, OrderRejected)
+        assert rig.creates() == before
+        asked = await rig.text_enable(numbers(5), **settings, loa=JOHN, retry_rejected=True)
+        assert (asked.chunks[0].tag or "").startswith(f"anew-{campaign}/0.2/")
+        assert len(asked.succeeded) == 1
+
+
+@pytest.mark.parametrize("create", ["text_enable", "text_enable_toll_free", "import_numbers"])
+async def test_an_empty_job_is_no_job(rig: Rig, create: str) -> None:
+    """What an environment variable leaves empty must not take the care away unseen."""
+    loa = {} if create == "import_numbers" else {"loa": letter()}
+    with pytest.raises(InvalidRequest, match="job"):
+        await getattr(rig.client().hosting_orders, create)(
+            FREE, region_code="US", service_plan_id=PLAN, job="", **loa
+        )
+    assert not rig.sandbox.requests
+
+
+async def test_what_was_left_out_stays_known(rig: Rig, ledger: Path) -> None:
+    """An order that was adopted with fewer numbers than its chunk is told so run after run."""
+    listed = numbers(5)
+    orders = rig.client().hosting_orders
+    await orders.import_numbers(
+        listed[:1], region_code="US", service_plan_id=PLAN, campaign_id="other"
+    )
+    await rig.sleep(2 * 86400)
+    rig.sandbox.complete(rig.sandbox.orders_created()[0])
+    await rig.text_enable(listed, job="less")
+    for _ in range(3):
+        result = await rig.text_enable(listed, job="less", ledger=ledger)
+        assert [skipped.phone_number for skipped in result.skipped] == listed[:1]
+        adds_up(result, listed)
+
+
+async def test_a_held_chunk_is_told_under_the_tag_it_was_sent_with(rig: Rig, ledger: Path) -> None:
+    """Whatever letter a later run has: so that it can be found."""
+    settings: dict[str, Any] = {"job": "tag", "ledger": ledger}
+    darken(rig)
+    first = await rig.text_enable(numbers(5), **settings)
+    later = await rig.text_enable(numbers(5), **settings, loa=JOHN, retry_rejected=True)
+    assert later.unknown[0].tag == first.unknown[0].tag
+    rig.sandbox.faults.clear()
+    found = await rig.client().hosting_orders.reconcile(later)
+    assert len(found.succeeded) == 1
+
+
+async def test_an_order_that_is_gone(rig: Rig, ledger: Path, monkeypatch: Any) -> None:
+    """The ledger knows it and the service does not: the caller says whether to send another."""
+    settings: dict[str, Any] = {"job": "gone", "ledger": ledger, "campaign_id": None}
+    await rig.text_enable(numbers(5), **settings)
+    rig.sandbox.reset()
+    held = await rig.text_enable(numbers(5), **settings)
+    assert isinstance(held.unknown[0].error.__cause__, NotFound)
+    assert "on_unknown='resend'" in "".join(held.unknown[0].error.__notes__)
+    sent = await rig.text_enable(numbers(5), **settings, on_unknown="resend")
+    assert (sent.chunks[0].tag or "").startswith("gone/0.2/")
+    assert len((await rig.text_enable(numbers(5), **settings)).succeeded) == 1
+    assert rig.creates() == 1
+
+
+async def test_an_import_that_its_own_lost_order_refuses(rig: Rig, ledger: Path) -> None:
+    """Sent again into a 409 for every number: the first send may be why, so it is unknown."""
+    listed = numbers(5)
+    orders = rig.client().hosting_orders
+    settings: dict[str, Any] = {"region_code": "US", "service_plan_id": PLAN}
+    settings |= {"campaign_id": CAMPAIGN, "job": "own", "ledger": ledger}
+    rig.sandbox.faults.add("lag", operation="ListHostingOrders", seconds=1e8)
+    rig.sandbox.faults.add("drop_before", operation="writes", count=1)
+    first = await orders.import_many(listed, **settings, grace=0.1, on_unknown="hold")
+    assert len(first.unknown) == 1
+    await orders.import_numbers(
+        listed, region_code="US", service_plan_id=PLAN, campaign_id=CAMPAIGN
+    )
+    rig.sandbox.complete(rig.sandbox.orders_created()[0])
+    again = await orders.import_many(listed, **settings)
+    assert len(again.unknown) == 1
+    adds_up(again, listed)
+
+
+async def test_a_rerun_stops_early_as_well(rig: Rig) -> None:
+    """An order that was there says nothing of what is created now."""
+    listed = numbers(30)
+    rig.sandbox.faults.add("error_before", operation="writes", status=400, skip=1)
+    first = await rig.text_enable(listed, job="stop", max_concurrency=1)
+    assert len(first.failed) == 5
+    again = await rig.text_enable(listed, job="stop", max_concurrency=1)
+    assert again.chunks[0].adopted
+    assert sum(isinstance(chunk.error, RunStopped) for chunk in again.failed) == 2
+
+
+async def test_reconcile_refuses_a_ledger_that_is_not_the_jobs(
+    rig: Rig, ledger: Path, tmp_path: Path
+) -> None:
+    """Nothing is written to it, and no new file is made."""
+    darken(rig)
+    result = await rig.text_enable(numbers(5), job="a")
+    rig.sandbox.faults.clear()
+    await rig.text_enable(numbers(5, 100), job="b", ledger=ledger)
+    before = ledger.read_bytes()
+    orders = rig.client().hosting_orders
+    with pytest.raises(InvalidRequest, match="knows nothing of job a"):
+        await orders.reconcile(result, ledger=ledger)
+    assert ledger.read_bytes() == before
+    for unknown in (result, None):
+        with pytest.raises(LedgerError, match="there is no such ledger"):
+            await orders.reconcile(unknown, ledger=tmp_path / "typo")
+    assert not (tmp_path / "typo").exists()
