@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from sinch_hosting import (
+    BadRequest,
     BlanketLoa,
     InvalidRequest,
     JobChanged,
@@ -435,6 +436,31 @@ async def test_another_plan_or_campaign_is_refused(rig: Rig, ledger: Path) -> No
     assert len(rig.sandbox.orders_created()) == sent
 
 
+@pytest.mark.parametrize("finished", [True, False])
+async def test_another_plan_without_a_ledger_is_not_done(rig: Rig, finished: bool) -> None:
+    """The orders on the old plan are not seen, but the numbers tell where they are."""
+    listed = numbers(2)
+    async with aclosing(onboarding(rig, listed)) as running:
+        async for step in running:
+            if step.step is Step.ORDERED and not finished:
+                break
+    report = await onboarding(rig, listed, service_plan_id="plan-2").run()
+    assert report.counts == {"failed": 2}
+    assert "with service plan plan-1" in report.lines[0].reason
+    assert len(rig.sandbox.orders_created()) == 1
+
+
+async def test_without_a_campaign_lists_may_be_refused(rig: Rig, ledger: Path) -> None:
+    """The ledger knows the orders; other refusals of a list are raised."""
+    settings = {"ledger": ledger, "campaign_id": None}
+    assert (await onboarding(rig, numbers(2), **settings).run()).is_done
+    rig.sandbox.faults.add("error_before", operation="ListHostingOrders", status=400)
+    assert (await onboarding(rig, numbers(2), **settings).run()).is_done
+    assert len(rig.sandbox.orders_created()) == 1
+    with pytest.raises(BadRequest):
+        await onboarding(rig, numbers(2), job="other").run()
+
+
 async def test_an_earlier_group_of_another_kind_is_compared(rig: Rig, ledger: Path) -> None:
     """Toll-free numbers have no campaign; another plan of theirs is still another plan."""
     assert (await onboarding(rig, FREE, ledger=ledger).run()).is_done
@@ -671,6 +697,16 @@ async def test_it_is_iterated_over_once(rig: Rig) -> None:
     await running.aclose()
 
 
+async def test_leaving_the_steps_early(rig: Rig) -> None:
+    """After a bare `break`, `aclose` leaves nothing behind."""
+    running = onboarding(rig, numbers(1))
+    async for _ in running:
+        break
+    await running.aclose()
+    assert not left_behind()
+    await onboarding(rig, numbers(1)).aclose()  # not begun: nothing to do
+
+
 async def test_closing_ends_the_iteration(rig: Rig) -> None:
     """Whoever iterates meanwhile sees the end, and no error."""
     running = onboarding(rig, numbers(1))
@@ -690,7 +726,19 @@ async def test_a_bulk_job_of_a_like_name_is_another(rig: Rig, ledger: Path) -> N
     others = numbers(4, 500)
     for job, part in (("acme.2026", others[:2]), ("acme.east", others[2:])):
         await rig.text_enable(part, job=job, ledger=ledger)
-    listed = numbers(2)
+    client, listed = rig.client(), numbers(2)
+    (single,) = numbers(1, 700)
+    await client.qualified_numbers.add([single])
+    rig.sandbox.approve([single])
+    await client.qualified_numbers.text_enable(
+        [single],
+        region_code="US",
+        service_plan_id=PLAN,
+        campaign_id="CAMP2",
+        loa=letter(),
+        job="acme.west",
+        ledger=ledger,
+    )
     running = onboarding(rig, [*listed, others[2]], ledger=ledger, timeout=20 * 86400)
     steps = [step async for step in running]
     assert not [step for step in steps if step.step is Step.ADOPTED]
