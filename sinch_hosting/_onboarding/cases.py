@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
 
-from attrs import define, field, frozen
+from attrs import Factory, define, field, frozen
 
 from ..models import BlanketLoa, ImportedNumber, Letter, QualifiedNumber
 from ..states import QualificationState
@@ -43,7 +43,9 @@ class Case:
     loa: Letter
     region_code: str | None
     """As it is asked for; by default the service's."""
-    group: Group = field(init=False)
+    group: Group = field(
+        init=False, default=Factory(lambda self: next(self.groups()), takes_self=True)
+    )
     """With which others it may go in one order."""
     state: QualificationState | None = None
     """Where in qualification it was last seen."""
@@ -55,10 +57,6 @@ class Case:
     challenged: bool = False
     challenge: str = ""
     """What came of the voice challenge, where that was nothing."""
-
-    @group.default
-    def _first_group(self) -> Group:
-        return self._group_in(self.region_code or _REGIONS[0])
 
     def _group_in(self, region_code: str) -> Group:
         return Group(is_toll_free(self.number), region_code, self.loa)

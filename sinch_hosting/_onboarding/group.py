@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 
 from .._bulk import Place
 from .._tags import numbers_digest
@@ -25,10 +25,11 @@ class Group:
     is_toll_free: bool
     region_code: str
     loa: Letter
-    key: str = field(init=False, eq=False)
+    key: str = field(
+        init=False, eq=False, default=Factory(lambda self: self._make_key(), takes_self=True)
+    )
     """A few letters that tell the group apart in the names of its orders' job."""
 
-    @key.default
     def _make_key(self) -> str:
         letter = {} if isinstance(self.loa, BlanketLoa) else encode(self.loa)
         return numbers_digest([str(self.is_toll_free), self.region_code, repr(letter)])[:_KEY]
