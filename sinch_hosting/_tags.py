@@ -21,7 +21,7 @@ from .models import Order
 
 _JOB = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}\Z")
 _TAG = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]{0,31})/(\d+)\.(\d+)/([a-z2-7]{18})(?![a-z2-7])")
-_GROUP = re.compile(r"\.[a-z2-7]{4}(?=/|\Z)")
+_GROUP = re.compile(r"\.[a-z2-7]{6}(?=/|\Z)")
 _NUMBERS, _ARGUMENTS = 8, 13
 _LETTER_FIELDS = ("directLoaInfo", "resellerLoaInfo", "blanketLoaInfo")
 _NOT_MEANING = ("numbers", "displayName")
@@ -115,7 +115,7 @@ def check_job(value: object, field: str = "job") -> str:
 def is_of_onboarding(name: str, job: str) -> bool:
     """Whether a job, or an order, is called as the groups of the onboarding `job` are.
 
-    Those are jobs such as `acme.k3vq`; their tags begin with that and a slash.
+    Those are jobs such as `acme.k3vq27`; their tags begin with that and a slash.
     """
     return name.startswith(job) and _GROUP.match(name, len(job)) is not None
 

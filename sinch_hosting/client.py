@@ -245,7 +245,7 @@ class SinchHosting:
         Args:
             numbers: in E.164, or `NumberToOnboard` with a letter or region of its own; from an
                 iterable, which is read at once.
-            job: 1 to 27 letters; the same job run again goes on where it was.
+            job: 1 to 25 letters; the same job run again goes on where it was.
             service_plan_id: where the numbers shall be.
             loa: the letter, or what answers one for a number; every order mails its own.
             campaign_id: the 10DLC campaign, for local numbers.

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ..resources.imported_numbers import ImportedNumbers
     from ..resources.qualified_numbers import QualifiedNumbers
 
-_LONGEST_JOB = 27
+_LONGEST_JOB = 25
 LetterFor = Letter | Callable[[str], Letter]
 
 

@@ -15,7 +15,7 @@ from ..errors import InvalidRequest
 from ..models import BlanketLoa, Letter
 from ..states import OrderType
 
-_KEY = 4
+_KEY = 6
 
 
 @frozen
