@@ -9,6 +9,8 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Sequence
 
+from attrs import evolve
+
 from ._chunks import SkippedNumber
 from .errors import ApiError, BadRequest, Conflict, NotFound, SinchHostingError
 from .models import ImportedNumber, QualifiedNumber
@@ -73,7 +75,10 @@ async def to_leave_out(
     named = named_numbers(refused, numbers)
     looks = await asyncio.gather(*(_looked_up(number, why_not) for number in numbers))
     return [
-        look or SkippedNumber(phone_number=number, reason=f"refused: {named[number]}")
+        # By the number that was asked for, however the answer writes it.
+        evolve(look, phone_number=number)
+        if look is not None
+        else SkippedNumber(phone_number=number, reason=f"refused: {named[number]}")
         for number, look in zip(numbers, looks, strict=True)
         if look is not None or number in named
     ]

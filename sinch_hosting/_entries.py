@@ -92,24 +92,32 @@ def take_in(jobs: dict[str, JobEntries], record: Mapping[str, Any]) -> None:
 
 
 def _answered(before: Entry | None, record: Mapping[str, Any]) -> Entry:
-    tag = _tag(record)
+    tag, attempt, outcome = _tag(record), _whole(record, "attempt"), _text(record, "outcome")
+    order_id = _text(record, "order_id") if "order_id" in record else None
     entry = before
     if before is None or before.tag != tag:  # adopted without having been sent from here
-        attempt = _whole(record, "attempt")
         if before is not None and _stands_against(before, attempt):
             return before
         entry = Entry(chunk=record["chunk"], attempt=attempt, tag=tag)
+    elif before.outcome in (CREATED, ADOPTED) and order_id not in (None, before.order_id):
+        return before  # a double of the order that is known
     assert entry is not None  # noqa: S101
-    order_id = _text(record, "order_id") if "order_id" in record else entry.order_id
-    left_out = _pairs(record["left_out"]) if "left_out" in record else entry.left_out
-    return evolve(entry, outcome=_text(record, "outcome"), order_id=order_id, left_out=left_out)
+    # A refusal is an answer: only the sends before it are in doubt.
+    was_refused = outcome == FAILED and entry.is_resent and entry.outcome != FAILED
+    return evolve(
+        entry,
+        outcome=outcome,
+        order_id=order_id or entry.order_id,
+        left_out=_pairs(record["left_out"]) if "left_out" in record else entry.left_out,
+        sends=entry.sends - was_refused,
+    )
 
 
 def _stands_against(entry: Entry, attempt: int) -> bool:
     """Whether what is known says more than what is learnt of another attempt, or letter."""
-    return entry.outcome in (None, UNKNOWN) or (
-        entry.outcome in (CREATED, ADOPTED) and attempt < entry.attempt
-    )
+    if entry.outcome in (CREATED, ADOPTED):
+        return attempt <= entry.attempt
+    return entry.outcome in (None, UNKNOWN) or (entry.is_open and attempt < entry.attempt)
 
 
 def _sending(before: Entry | None, record: Mapping[str, Any]) -> Entry:
@@ -117,7 +125,7 @@ def _sending(before: Entry | None, record: Mapping[str, Any]) -> Entry:
     is_resent = before is not None and before.is_open
     sends, rejected_id = 1, None
     if before is not None:
-        sends += before.sends - (before.outcome == FAILED) if is_resent else 0  # that was answered
+        sends += before.sends if is_resent else 0
         rejected_id = before.order_id or before.rejected_id
     return Entry(
         chunk=record["chunk"],

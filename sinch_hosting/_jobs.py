@@ -152,9 +152,14 @@ class Job:
 
     def _is_news(self) -> bool:
         """Whether there are orders of which the ledger does not know: another run made them."""
-        ids = {entry.order_id for entry in self._entries().values()}
-        ids |= {entry.rejected_id for entry in self._entries().values()}
-        return any(tagged.order.hosting_order_id not in ids for tagged in self.journal.all())
+        return any(not self._was_known(tagged) for tagged in self.journal.all())
+
+    def _was_known(self, tagged: Tagged) -> bool:
+        entry = self.entry(tagged.tag.chunk)
+        if entry is None:
+            return False
+        is_past = tagged.is_rejected and tagged.tag.attempt < entry.attempt
+        return is_past or entry.order_id == tagged.order.hosting_order_id
 
     async def _begin(self, ledger: Ledger) -> None:
         place = self.work.place
@@ -215,7 +220,7 @@ class Job:
 
     def _creates(self, decision: Decision) -> bool:
         if isinstance(decision, Recall):
-            return self.options.retry_rejected
+            return self.options.retry_rejected or self.options.on_unknown == "resend"
         return isinstance(decision, Send)
 
     # -------------------------------------------------------------- the ledger

@@ -164,6 +164,7 @@ class Ledger:
         while self._durable < line:
             if self._syncing is None:
                 self._syncing = asyncio.ensure_future(self._sync())
+                self._syncing.add_done_callback(_retrieve)
             await asyncio.shield(self._syncing)
 
     async def _sync(self) -> None:
@@ -171,7 +172,7 @@ class Ledger:
         try:
             await asyncio.to_thread(os.fsync, self._fd)
             self._durable = line
-        except OSError as error:
+        except (OSError, ValueError) as error:  # the latter where it was closed meanwhile
             raise LedgerError(f"{self.path} cannot be synced: {error}") from error
         finally:
             self._syncing = None
@@ -300,6 +301,11 @@ def _about(event: str, job: str, entry: Entry) -> dict[str, Any]:
         "attempt": entry.attempt,
         "tag": entry.tag,
     }
+
+
+def _retrieve(sync: asyncio.Task[None]) -> None:
+    if not sync.cancelled():
+        sync.exception()  # those who waited have it
 
 
 def _begins_as_ours(line: bytes) -> bool:

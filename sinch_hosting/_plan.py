@@ -10,11 +10,12 @@ from typing import Literal
 from attrs import field, frozen
 
 from ._chunks import Chunk, Numbers, SkippedNumber, chunks_of
-from ._decisions import Adopt, Decision, Hold, Recall, Send
+from ._decisions import Adopt, Decision, Hold, Recall, Send, is_in_doubt
 from ._jobs import Job
 from ._journal import PAGE_SIZE, OrdersAtService
 from ._retry import Sleep
 from ._work import JobOptions, Work
+from .errors import NotFound
 from .states import OrderState
 
 TMO_LIMIT = 49
@@ -92,8 +93,8 @@ async def plan_of(
             skipped += chunk.skipped
             if chunk.numbers:
                 decision: Decision = Send() if job is None else job.decision(chunk)
-                if isinstance(decision, Recall) and job is not None and job.options.retry_rejected:
-                    decision = await _recalled(decision, orders)
+                if isinstance(decision, Recall) and options is not None:
+                    decision = await _recalled(decision, orders, options, work)
                     requests += isinstance(decision, Send)
                 planned.append(_planned(work, job, chunk, decision))
                 requests += _requests(job, chunk, decision)
@@ -106,10 +107,18 @@ async def plan_of(
     )
 
 
-async def _recalled(recall: Recall, orders: OrdersAtService) -> Decision:
+async def _recalled(
+    recall: Recall, orders: OrdersAtService, options: JobOptions, work: Work
+) -> Decision:
     """What follows from the state of an order that only the ledger knows."""
-    order = await orders.get(recall.entry.order_id or "")
-    return Send(recall.entry.attempt + 1) if order.state == OrderState.REJECTED else recall
+    entry = recall.entry
+    try:
+        order = await orders.get(entry.order_id or "")
+    except NotFound:
+        return Send(entry.attempt + 1) if options.on_unknown == "resend" else Hold(entry)
+    if order.state != OrderState.REJECTED or not options.retry_rejected:
+        return recall
+    return Hold(entry) if is_in_doubt(entry, 1, options, work) else Send(entry.attempt + 1)
 
 
 def _requests(job: Job | None, chunk: Chunk, decision: Decision) -> int:

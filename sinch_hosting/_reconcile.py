@@ -15,16 +15,31 @@ from ._bulk import (
     UnknownChunk,
     result_of,
 )
-from ._chunks import SkippedNumber
+from ._chunks import Chunk, SkippedNumber
 from ._entries import ADOPTED, Entry, JobEntries
-from ._journal import Journal, OrdersAtService, Tagged
+from ._journal import (
+    PAGE_SIZE,
+    Journal,
+    NumbersDiffer,
+    OrdersAtService,
+    Tagged,
+    missing_numbers,
+)
 from ._ledger import Ledger
-from ._retry import Sleep
+from ._retry import Sleep, growing
 from ._tags import Tag, is_of_onboarding, numbers_digest, parse_tag
-from .errors import InvalidRequest, OrderRejected, OutcomeUnknown, SinchHostingError
+from .errors import (
+    BadRequest,
+    InvalidRequest,
+    JobChanged,
+    OrderRejected,
+    OutcomeUnknown,
+    SinchHostingError,
+)
 from .models import Order
 from .states import OrderType
 
+_LOOKS = 4
 _OF_ONBOARDING = ("TextEnableQualifiedNumbers", "TextEnableTollFreeQualifiedNumbers")
 
 
@@ -39,12 +54,6 @@ class Sought:
     digest: str = ""
     """Of the numbers that were sent, where they themselves are not known."""
     entry: Entry | None = None
-
-    def fits(self, held: Sequence[str]) -> bool:
-        """Whether an order with these numbers is the one."""
-        if self.numbers:
-            return bool(held) and set(held) <= set(self.numbers)
-        return numbers_digest(held) == self.digest
 
 
 def sought_in(unknown: Iterable[UnknownChunk]) -> list[Sought]:
@@ -120,17 +129,27 @@ async def reconcile(
     journals: dict[tuple[Place, str], Journal] = {}
     for one in sought:
         journals.setdefault((one.place, one.tag.job), Journal(orders, one.place, one.tag.job))
+    failures: dict[tuple[Place, str], SinchHostingError] = {}
     for walk in range(2):
         if all(_tagged(journals[one.place, one.tag.job], one) for one in sought):
             break
         if walk:
             await sleep(settle)
-        for journal in journals.values():
-            await journal.read()
+        for key, journal in journals.items():
+            try:
+                await journal.read()
+            except (BadRequest, JobChanged) as error:
+                failures[key] = error  # one job's lists; the others are looked through
     outcomes = []
     for one in sought:
-        tagged = _tagged(journals[one.place, one.tag.job], one)
-        outcomes.append(await _outcome(one, tagged, orders, ledger))
+        key = one.place, one.tag.job
+        tagged = _tagged(journals[key], one)
+        if tagged is None:
+            outcomes.append(
+                _unknown(one, failures.get(key) or SinchHostingError("it is not listed"))
+            )
+        else:
+            outcomes.append(await _outcome(one, tagged, orders, ledger, sleep))
     return result_of(outcomes)
 
 
@@ -140,19 +159,16 @@ def _tagged(journal: Journal, one: Sought) -> Tagged | None:
 
 
 async def _outcome(
-    one: Sought, tagged: Tagged | None, orders: OrdersAtService, ledger: Ledger | None
+    one: Sought, tagged: Tagged, orders: OrdersAtService, ledger: Ledger | None, sleep: Sleep
 ) -> ChunkOutcome:
-    if tagged is None:
-        return _unknown(one, SinchHostingError("it is not listed"))
     order_id = tagged.order.hosting_order_id
     try:
-        held = [n.phone_number async for n in orders.numbers(order_id, page_size=1000)]
+        held = await _numbers_of(one, order_id, orders, sleep)
+    except NumbersDiffer:
+        said = f"order {order_id} has its tag, and holds other numbers"
+        return _unknown(one, SinchHostingError(said))
     except SinchHostingError as error:
         return _unknown(one, error)
-    if not one.fits(held):
-        return _unknown(
-            one, SinchHostingError(f"order {order_id} has its tag, and holds other numbers")
-        )
     if ledger is not None:
         entry = Entry(chunk=one.tag.chunk, attempt=one.tag.attempt, tag=str(one.tag))
         gone = [(number, LEFT_OUT) for number in one.numbers if number not in set(held)]
@@ -165,9 +181,32 @@ async def _outcome(
         )
     if tagged.is_rejected:
         rejected = OrderRejected(tagged.order)
-        failed = FailedChunk(numbers=tuple(held), error=rejected, tag=str(one.tag))
-        return _result(one, tuple(held), failed)
-    return _result(one, tuple(held), tagged.order)
+        failed = FailedChunk(numbers=held, error=rejected, tag=str(one.tag))
+        return _result(one, held, failed)
+    return _result(one, held, tagged.order)
+
+
+async def _numbers_of(
+    one: Sought, order_id: str, orders: OrdersAtService, sleep: Sleep
+) -> tuple[str, ...]:
+    """The numbers of an order; `NumbersDiffer` where it is not what is looked for."""
+    if one.numbers:
+        pauses = growing(initial=1, factor=2, maximum=8)
+        looks = iter(range(_LOOKS))
+
+        async def rest() -> bool:
+            if next(looks, None) is None:
+                return False
+            await sleep(next(pauses))
+            return True
+
+        chunk = Chunk(index=one.tag.chunk, numbers=one.numbers)
+        missing = set(await missing_numbers(orders, order_id, chunk, rest))
+        return tuple(number for number in one.numbers if number not in missing)
+    held = [number.phone_number async for number in orders.numbers(order_id, page_size=PAGE_SIZE)]
+    if numbers_digest(held) != one.digest:
+        raise NumbersDiffer
+    return tuple(held)
 
 
 def _result(

@@ -13,7 +13,7 @@ from attrs import define, evolve
 from ._bulk import LEFT_OUT, ChunkOutcome, UnknownChunk
 from ._chunks import Chunk, Numbers, SkippedNumber, chunks_of
 from ._conflicts import kind_of_refusal, to_leave_out
-from ._decisions import Adopt, Hold, Recall, Send
+from ._decisions import Adopt, Hold, Recall, Send, is_in_doubt
 from ._entries import ADOPTED, UNKNOWN, Entry
 from ._jobs import Job
 from ._journal import NumbersDiffer, OrdersAtService, Tagged, missing_numbers
@@ -127,6 +127,8 @@ class Run:
             return await self._adopt(parcel, decision)
         if isinstance(decision, Hold):
             return self._hold(parcel, decision.entry)
+        if decision.rejected is not None:
+            await self._note_rejected(parcel, decision.rejected)
         tag = self._job.tag(chunk, decision.attempt)
         return await self._send(evolve(parcel, tag=tag), decision)
 
@@ -148,6 +150,8 @@ class Run:
             error.add_note(note)
             return self._unknown(_as_noted(parcel, entry), error)
         if order.state == OrderState.REJECTED and job.options.retry_rejected:
+            if is_in_doubt(entry, 1, job.options, self._work):
+                return self._hold(parcel, entry)
             return await self._send(evolve(parcel, tag=again), Send(entry.attempt + 1))
         return self._there(_as_noted(parcel, entry), order, ())
 
@@ -235,14 +239,17 @@ class Run:
             case RateLimited():
                 tries.refused += 1
                 return await self._slowed(parcel, error, tries.refused)
-            case RunStopped():
-                return parcel.failed(error)
-            case LedgerError():
-                self._stop(f"the ledger failed: {error}", error)
+            case RunStopped() | LedgerError():
+                if isinstance(error, LedgerError):
+                    self._stop(f"the ledger failed: {error}", error)
                 return parcel.failed(error)
             case ApiError():
                 return await self._corrected(parcel, error, was_lost=tries.lost > 0)
-        return self._refused(parcel, error)
+            case SinchHostingError():
+                return self._refused(parcel, error)
+        # Raised by somebody else's code, such as a trace hook: the request may have left.
+        tries.lost += 1
+        return await self._settled(parcel, OutcomeUnknown(self._work.operation, error), tries.lost)
 
     async def _slowed(
         self, parcel: Parcel, limited: RateLimited, refusals: int
@@ -262,6 +269,8 @@ class Run:
         if not left_out:
             return self._refused(parcel, refused)
         rest = parcel.without(left_out)
+        if rest.numbers == parcel.numbers:
+            return self._refused(parcel, refused)
         if rest.numbers:
             return rest
         # Refused because they are in an order: perhaps in the one whose answer was lost.
@@ -378,6 +387,11 @@ class Run:
     async def _note_adopted(self, parcel: Parcel, order: Order) -> None:
         left_out = [(skipped.phone_number, skipped.reason) for skipped in parcel.left_out]
         await self._answered(parcel, ADOPTED, order_id=order.hosting_order_id, left_out=left_out)
+
+    async def _note_rejected(self, parcel: Parcel, tagged: Tagged) -> None:
+        """Note what became of the attempt before: it is in doubt no more."""
+        if not self._its_job.knows(parcel.chunk, tagged):
+            await self._note_adopted(evolve(parcel, tag=tagged.tag), tagged.order)
 
     def _flight(self, parcel: Parcel) -> Flight | None:
         if self._job is None or parcel.tag is None:

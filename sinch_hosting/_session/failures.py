@@ -8,6 +8,7 @@ import aiohttp
 from multidict import CIMultiDictProxy
 
 from .. import errors
+from .._operations import Operation
 from .bound import Bound
 
 
@@ -67,7 +68,8 @@ def transport_error(operation: str, error: BaseException) -> errors.TransportErr
     return errors.TransportError(f"{operation}: {what} ({said})", never_sent=never_sent)
 
 
-def usage_error(bound: Bound, error: Exception) -> errors.SinchHostingError:
+def other_error(bound: Bound, operation: Operation, error: Exception) -> errors.SinchHostingError:
+    """What a failure means that is none of the network's."""
     if bound.http.closed:
         whose = "its aiohttp session" if bound.owns_http else "the session that it was given"
         return errors.UsageError(f"the client cannot send: {whose} is closed")
@@ -75,5 +77,11 @@ def usage_error(bound: Bound, error: Exception) -> errors.SinchHostingError:
         return errors.ConfigurationError(
             "the session that was passed in adds its own credentials (auth= or a netrc entry "
             "for the host); pass one without"
+        )
+    if operation.loses_answers:
+        # A trace hook or a middleware may have failed after the request had left.
+        return errors.TransportError(
+            f"{operation.name}: the request failed on its way ({type(error).__name__}: {error})",
+            never_sent=False,
         )
     return errors.UsageError(f"aiohttp refuses the request: {error}")

@@ -38,9 +38,9 @@ from .failures import (
     USERINFO,
     NoToken,
     expired_token,
+    other_error,
     says_expired,
     transport_error,
-    usage_error,
     without_frames,
 )
 from .settings import Credentials, HttpSettings
@@ -330,7 +330,7 @@ class Session:
             cause = None if USERINFO.search(str(error)) else without_frames(error)
             raise transport_error(call.operation.name, error) from cause
         except (RuntimeError, ValueError) as error:
-            raise usage_error(bound, error) from without_frames(error)
+            raise other_error(bound, call.operation, error) from without_frames(error)
         except asyncio.CancelledError:
             if call.operation.loses_answers:
                 _log.warning("%s was cancelled: it may have been carried out", call.operation.name)

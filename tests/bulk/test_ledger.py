@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import json
 import os
 import shutil
@@ -551,6 +552,52 @@ async def test_a_sync_that_fails(ledger: Path, monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(LedgerError, match="cannot be synced"):
         await book.begin("j", arguments={}, letter="x")
     await book.close()
+
+
+async def test_a_sync_that_fails_for_nobody(
+    ledger: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever waited is gone: asyncio has nothing to complain of."""
+    disk = threading.Event()
+
+    def fsync(_: int) -> None:
+        disk.wait(10)
+        raise OSError(errno.EIO, "I/O error")
+
+    book = await Ledger.open(ledger)
+    monkeypatch.setattr(os, "fsync", fsync)
+    noting = asyncio.ensure_future(book.begin("j", arguments={}, letter="x"))
+    await asyncio.sleep(0)
+    noting.cancel()
+    await asyncio.wait([noting])
+    disk.set()
+    await book.close()
+    del book, noting
+    gc.collect()
+    await asyncio.sleep(0)
+    assert "never retrieved" not in caplog.text
+
+
+async def test_closed_while_somebody_writes(ledger: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waits for the next sync is told that there will be none."""
+    disk, real = threading.Event(), os.fsync
+
+    def fsync(fd: int) -> None:
+        disk.wait(10)
+        real(fd)
+
+    book = await Ledger.open(ledger)
+    monkeypatch.setattr(os, "fsync", fsync)
+    first = asyncio.ensure_future(book.begin("j", arguments={}, letter="x"))
+    await asyncio.sleep(0)
+    second = asyncio.ensure_future(book.begin("k", arguments={}, letter="x"))
+    closing = asyncio.ensure_future(book.close())
+    await asyncio.sleep(0)
+    disk.set()
+    await closing
+    await first
+    with pytest.raises(LedgerError, match="cannot be synced"):
+        await second
 
 
 async def test_a_ledger_without_a_job_is_refused(rig: Rig, ledger: Path) -> None:

@@ -4,12 +4,26 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
-from sinch_hosting import BulkPlan, InvalidRequest, LedgerError, NotFound, OrderRejected, RunStopped
+from sinch_hosting import (
+    BadRequest,
+    BulkPlan,
+    InvalidRequest,
+    JobChanged,
+    LedgerError,
+    NotFound,
+    OrderRejected,
+    RunStopped,
+    _wire,
+)
+from sinch_hosting._session import Session
+from sinch_hosting.resources.hosting_orders import HostingOrders
 
 from .rig import CAMPAIGN, PLAN, Rig, adds_up, letter, numbers
 
@@ -32,12 +46,14 @@ async def planned(rig: Rig, listed: list[str], **settings: Any) -> BulkPlan:
     """What a run would do."""
     return await rig.client().hosting_orders.text_enable_many(
         listed,
-        region_code="US",
-        service_plan_id=PLAN,
-        campaign_id=CAMPAIGN,
-        chunk_size=5,
+        **{
+            "region_code": "US",
+            "service_plan_id": PLAN,
+            "campaign_id": CAMPAIGN,
+            "chunk_size": 5,
+            **settings,
+        },
         plan=True,
-        **settings,
     )
 
 
@@ -261,3 +277,180 @@ async def test_reconcile_refuses_a_ledger_that_is_not_the_jobs(
         with pytest.raises(LedgerError, match="there is no such ledger"):
             await orders.reconcile(unknown, ledger=tmp_path / "typo")
     assert not (tmp_path / "typo").exists()
+
+
+async def test_a_hook_that_fails_behind_a_create_is_no_refusal(rig: Rig, ledger: Path) -> None:
+    """The request had left: the answer is lost, and the order is found by its tag."""
+    failing = ["ValueError", "KeyError"]
+
+    async def end(_session: Any, _context: Any, params: aiohttp.TraceRequestEndParams) -> None:
+        if "textEnable" in str(params.url) and failing:
+            raise {"ValueError": ValueError, "KeyError": KeyError}[failing.pop()]
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_end.append(end)
+    orders = rig.client(trace_configs=[trace]).hosting_orders
+    settings: dict[str, Any] = {
+        "region_code": "US",
+        "service_plan_id": PLAN,
+        "campaign_id": CAMPAIGN,
+        "loa": letter(),
+        "chunk_size": 5,
+        "job": "hook",
+        "ledger": ledger,
+        "max_concurrency": 1,
+    }
+    result = await orders.text_enable_many(numbers(10), **settings)
+    assert [chunk.adopted for chunk in result.chunks] == [True, True]
+    assert not failing
+    assert rig.held() == dict.fromkeys(numbers(10), 1)
+    failing.append("ValueError")
+    del settings["job"], settings["ledger"]
+    bare = await orders.text_enable_many(numbers(5, 50), **settings)
+    assert len(bare.unknown) == 1
+
+
+@pytest.mark.parametrize("shown", [None, "3035550000"])
+async def test_a_look_up_that_writes_numbers_otherwise(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, shown: str | None
+) -> None:
+    """What is left out is what was asked for: the chunk gets smaller with every refusal."""
+    orders = rig.client().hosting_orders
+    await orders.import_numbers(
+        numbers(1), region_code="US", service_plan_id=PLAN, campaign_id="other"
+    )
+    rig.sandbox.complete(rig.sandbox.orders_created()[0])
+    real = _wire.decode
+
+    def decode(name: str, raw: bytes, *more: Any) -> Any:
+        if name == "GetImportedNumber":
+            raw = json.dumps({**json.loads(raw), "phoneNumber": shown}).encode()
+        return real(name, raw, *more)
+
+    monkeypatch.setattr(_wire, "decode", decode)
+    result = await rig.text_enable(numbers(5), job="otherwise")
+    assert [skipped.phone_number for skipped in result.skipped] == numbers(1)
+    assert rig.creates() == 1 + 2
+    adds_up(result, numbers(5))
+
+
+async def test_all_is_compared_before_what_is_gone_is_created_anew(rig: Rig, ledger: Path) -> None:
+    """Nothing was sent, says JobChanged; and the plan tells of both letters."""
+    settings: dict[str, Any] = {"job": "gone", "ledger": ledger, "campaign_id": None}
+    await rig.text_enable(numbers(10), **settings)
+    rig.sandbox.reset()
+    with pytest.raises(JobChanged):
+        await rig.text_enable([*numbers(5), *numbers(5, 90)], **settings, on_unknown="resend")
+    assert not rig.creates()
+    for on_unknown, actions in (("resend", ["create again"] * 2), (None, ["hold"] * 2)):
+        for retry in (False, True):
+            plan = await planned(
+                rig,
+                numbers(10),
+                **{**settings, "on_unknown": on_unknown, "loa": letter()},
+                retry_rejected=retry,
+            )
+            assert [order.action for order in plan.orders] == actions
+    sent = await rig.text_enable(numbers(10), **settings, on_unknown="resend")
+    assert len(sent.succeeded) == rig.creates() == 2
+
+
+async def test_an_attempt_that_was_found_rejected_is_in_doubt_no_more(
+    rig: Rig, ledger: Path
+) -> None:
+    """A refusal of the next one is then a refusal, and may be tried again."""
+    settings: dict[str, Any] = {"job": "found", "ledger": ledger}
+    darken(rig)
+    await rig.text_enable(numbers(5), **settings)
+    rig.sandbox.faults.clear()
+    rig.sandbox.reject(rig.sandbox.orders_created()[0])
+    refuse(rig)
+    refused = await rig.text_enable(numbers(5), **settings, loa=JOHN, retry_rejected=True)
+    assert len(refused.failed) == 1
+    again = await rig.text_enable(numbers(5), **settings, loa=JOHN, retry_rejected=True)
+    assert len(again.succeeded) == 1
+    assert rig.held() == dict.fromkeys(numbers(5), 1)
+    rig.slept.clear()
+    await rig.text_enable(numbers(5), **settings)
+    assert not rig.slept
+
+
+async def test_an_attempt_sent_twice_and_found_once_is_in_doubt(rig: Rig, ledger: Path) -> None:
+    """The other letter may be out there: opening the next one has to be asked for by name."""
+    settings: dict[str, Any] = {"job": "doubt", "ledger": ledger}
+    darken(rig)
+    await rig.text_enable(numbers(5), **settings)
+    again = await rig.text_enable(numbers(5), **settings, on_unknown="resend")
+    rig.sandbox.reject(again.succeeded[0])
+    held = await rig.text_enable(numbers(5), **settings, retry_rejected=True)
+    assert len(held.unknown) == 1
+    rig.sandbox.faults.clear()
+    found = await rig.text_enable(numbers(5), **settings, retry_rejected=True)
+    assert found.chunks[0].adopted
+    assert rig.creates() == 2
+    assert rig.held() == dict.fromkeys(numbers(5), 1)
+
+
+async def test_a_refused_resend_of_an_import_counts_as_none(rig: Rig, ledger: Path) -> None:
+    """One send is in doubt, as before it, so that the default may send again."""
+    orders = rig.client().hosting_orders
+    settings: dict[str, Any] = {"region_code": "US", "service_plan_id": PLAN}
+    settings |= {"campaign_id": CAMPAIGN, "job": "imports", "ledger": ledger}
+    rig.sandbox.faults.add("lag", operation="ListHostingOrders", seconds=1e8)
+    rig.sandbox.faults.add("drop_before", operation="writes", count=1)
+    assert (await orders.import_many(numbers(5), **settings, on_unknown="hold")).unknown
+    refuse(rig)
+    assert (await orders.import_many(numbers(5), **settings)).failed
+    assert (await orders.import_many(numbers(5), **settings)).succeeded
+
+
+async def test_reconcile_waits_for_numbers_that_are_listed_late(
+    rig: Rig, ledger: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the order's report counts and the list does not show is not taken for left out."""
+    darken(rig)
+    first = await rig.text_enable(numbers(5), job="late", ledger=ledger)
+    rig.sandbox.faults.clear()
+    real, calls = HostingOrders.numbers, 0
+
+    class Cut:
+        def __init__(self, pages: Any) -> None:
+            self.pages = pages
+
+        async def __aiter__(self) -> Any:
+            nonlocal calls
+            calls += 1
+            shown = 0
+            async for number in self.pages:
+                shown += 1
+                if calls > 2 or shown <= 3:
+                    yield number
+
+    monkeypatch.setattr(
+        HostingOrders, "numbers", lambda self, *given, **more: Cut(real(self, *given, **more))
+    )
+    found = await rig.client().hosting_orders.reconcile(first, ledger=ledger)
+    assert not found.skipped
+    assert found.chunks[0].numbers == tuple(numbers(5))
+
+
+async def test_reconcile_looks_through_what_can_be_listed(
+    rig: Rig, ledger: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One job's lists are refused: its chunks stay unknown, and say why."""
+    darken(rig)
+    await rig.text_enable(numbers(5), job="camp", ledger=ledger)
+    rig.sandbox.faults.add("drop_after", operation="writes", count=1)
+    await rig.text_enable(numbers(5, 50), job="bare", ledger=ledger, campaign_id=None)
+    rig.sandbox.faults.clear()
+    real = Session.request
+
+    async def request(self: Session, name: str, kind: Any, **more: Any) -> Any:
+        if name == "ListHostingOrders" and not more["query"]["campaignId"]:
+            raise BadRequest("campaignId is required", operation=name, status_code=400)
+        return await real(self, name, kind, **more)
+
+    monkeypatch.setattr(Session, "request", request)
+    found = await rig.client().hosting_orders.reconcile(ledger=ledger)
+    assert len(found.succeeded) == 1
+    assert "campaignId is required" in str(found.unknown[0].error)
