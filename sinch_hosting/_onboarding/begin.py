@@ -14,9 +14,10 @@ from .._work import JobOptions, Work, job_options
 from ..errors import InvalidRequest
 from ..models import BlanketLoa, DirectLoa, Letter, ResellerLoa
 from .cases import Case, Settings, VoiceCode
-from .flow import Means, Onboarding
+from .flow import Onboarding
 from .group import Group, MakesWork, by_key, places
 from .looking import Looks
+from .means import Means
 from .past import Past, Wanted
 from .records import NumberToOnboard, is_toll_free
 

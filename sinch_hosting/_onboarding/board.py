@@ -55,6 +55,13 @@ class Board:
         self.tell(step, [case], reason, case.order_id)
 
 
+def only(error: Exception) -> Exception:
+    """The error itself, where a group holds but one."""
+    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
+
+
 class Tasks:
     """The tasks of an onboarding; `owner` awaits them, and one that breaks ends them all."""
 

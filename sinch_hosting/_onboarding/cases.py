@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator
 
 from attrs import Factory, define, field, frozen
 
-from ..models import BlanketLoa, ImportedNumber, Letter, QualifiedNumber
+from ..models import BlanketLoa, ImportedNumber, Letter, Order, QualifiedNumber
 from ..states import QualificationState
 from .group import Group
 from .judging import Judgement, Need, judge
@@ -54,6 +54,11 @@ class Case:
     reason: str = ""
     order_id: str = ""
     ready_since: float | None = None
+    seen_at: float | None = None
+    letter_to: str = field(
+        init=False, default=Factory(lambda self: signer_of(self.loa), takes_self=True)
+    )
+    """Who signs for it, or will."""
     challenged: bool = False
     challenge: str = ""
     """What came of the voice challenge, where that was nothing."""
@@ -87,6 +92,16 @@ class Case:
         """Whether nothing has been found out or done about it that settles or orders it."""
         return self.fate is Fate.WAITING and not self.order_id
 
+    def is_in(self, order: Order) -> None:
+        """Note that an order holds it: its region and its letter are the order's."""
+        self.order_id, self.ready_since = order.hosting_order_id, None
+        self.judgement = Judgement(Need.PATIENCE, "ordered")
+        self.reason = f"its order is {order.state.name}"
+        if order.region_code in _REGIONS:
+            self.group = self._group_in(order.region_code)
+        signer = order.text_enable_info.authorised_person
+        self.letter_to = (signer and signer.email) or self.letter_to
+
     def judged(
         self,
         qualified: QualifiedNumber | None,
@@ -110,7 +125,6 @@ class Case:
 
     def line(self) -> OnboardingLine:
         """The report's line."""
-        letter_to = "" if isinstance(self.loa, BlanketLoa) else self.loa.authorised_person.email
         why = self.reason or "; ".join(filter(None, (self.judgement.reason, self.challenge)))
         return OnboardingLine(
             phone_number=self.number,
@@ -119,5 +133,10 @@ class Case:
             order_id=self.order_id,
             region_code=self.group.region_code,
             kind="toll-free" if is_toll_free(self.number) else "local",
-            letter_to=letter_to,
+            letter_to=self.letter_to if self.order_id or self.fate is Fate.WAITING else "",
         )
+
+
+def signer_of(loa: Letter) -> str:
+    """The address that a letter goes to; `""` where none is mailed."""
+    return "" if isinstance(loa, BlanketLoa) else loa.authorised_person.email

@@ -3,46 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
-from attrs import frozen
-
-from .._polling import PollPolicy
-from .._retry import growing
-from .._run import SessionLike
 from ..errors import UsageError
-from .board import Board, Tasks
+from .board import Board, Tasks, only
 from .cases import Case, Settings
 from .following import Following
-from .group import MakesWork
-from .looking import Looks
+from .means import Means
 from .ordering import Ordering
-from .past import Past, Wanted
 from .plan import OnboardingPlan, plan_of
 from .qualifying import Qualifying
 from .records import OnboardingReport, OnboardingStep
 
 if TYPE_CHECKING:
-    from ..resources.hosting_orders import HostingOrders
-    from ..resources.imported_numbers import ImportedNumbers
-    from ..resources.qualified_numbers import QualifiedNumbers
-
-
-@frozen(kw_only=True)
-class Means:
-    """What an onboarding works with."""
-
-    session: SessionLike
-    imported: ImportedNumbers
-    qualified: QualifiedNumbers
-    orders: HostingOrders
-    poll: PollPolicy
-    looks: Looks
-    makes_past: Callable[[], Past]
-    makes_work: MakesWork
-    wanted: Wanted
+    pass
 
 
 class Onboarding:
@@ -141,7 +117,7 @@ class Onboarding:
                 board.deadline.end()
                 tasks.end(but=ordering.afloat)
         except ExceptionGroup as group:
-            broken = _only(group)
+            broken = only(group)
         finally:
             await ordering.close()
             await self._past.close()
@@ -161,15 +137,13 @@ class Onboarding:
     async def _go(self, tasks: Tasks, ordering: Ordering) -> None:
         """Until nothing is left to wait for, or time is up."""
         board, means = self._board, self._means
-        following = Following(board, tasks, means.wanted, means.orders, means.imported)
-        qualifying = Qualifying(
-            board, tasks, means.looks, means.qualified, self._past, ordering, following
-        )
+        following = Following(board, tasks, means)
+        qualifying = Qualifying(board, tasks, means, self._past, ordering, following)
         await self._past.open()
         following.take_over(self._past)
         await qualifying.read_all()
         await qualifying.add_unknown()
-        intervals = self._intervals()
+        intervals = means.intervals()
         while not board.deadline.is_over:
             qualifying.challenge_all()
             qualifying.order_ready()
@@ -177,19 +151,8 @@ class Onboarding:
                 seconds = means.poll.interval(next(intervals))
                 await means.session.sleep(board.deadline.within(seconds))
                 if await qualifying.look_again():
-                    intervals = self._intervals()
+                    intervals = means.intervals()
             elif tasks:
                 await tasks.one_done()
             else:
                 return
-
-    def _intervals(self) -> Iterator[float]:
-        poll = self._means.poll
-        return growing(initial=poll.initial, factor=poll.factor, maximum=poll.maximum)
-
-
-def _only(error: Exception) -> Exception:
-    """The error itself, where a group holds but one."""
-    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
-    return error

@@ -5,21 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from .._journal import PAGE_SIZE
-from ..errors import OrderRejected, SinchHostingError, WaitTimeout
+from .._polling import passes
+from ..errors import NotFound, OrderRejected, SinchHostingError, WaitTimeout
 from ..models import ImportedNumber, Order
 from ..states import COMPLETED
 from .board import Board, Tasks
 from .cases import Case
-from .judging import REJECTED, Judgement, Need, is_provisioned
-from .past import Past, Wanted
+from .judging import IMPORTED_NO_MORE, NOT_IN_ORDER, REJECTED, Need, is_provisioned
+from .means import Means
+from .past import Past, whole_list
 from .records import Fate, Step
-
-if TYPE_CHECKING:
-    from ..resources.hosting_orders import HostingOrders
-    from ..resources.imported_numbers import ImportedNumbers
 
 _log = logging.getLogger("sinch_hosting")
 _RELINKS = 10  # at once, so that few are without service where it is ended
@@ -28,19 +24,10 @@ _RELINKS = 10  # at once, so that few are without service where it is ended
 class Following:
     """Follows what is under way for the numbers of one onboarding."""
 
-    def __init__(
-        self,
-        board: Board,
-        tasks: Tasks,
-        wanted: Wanted,
-        orders: HostingOrders,
-        imported: ImportedNumbers,
-    ) -> None:
+    def __init__(self, board: Board, tasks: Tasks, means: Means) -> None:
         self._board = board
         self._tasks = tasks
-        self._wanted = wanted
-        self._orders = orders
-        self._imported = imported
+        self._means = means
         self._relinks = asyncio.Semaphore(_RELINKS)
 
     # ------------------------------------------------------------------- orders
@@ -70,43 +57,76 @@ class Following:
     def follow(self, order: Order, cases: Sequence[Case], step: Step) -> None:
         """See to it that an order is waited for, as long as there is time."""
         for case in cases:
-            case.order_id, case.ready_since = order.hosting_order_id, None
-            case.judgement = Judgement(Need.PATIENCE, "ordered")
-            case.reason = f"its order is {order.state.name}"
+            case.is_in(order)
         self._board.tell(step, cases, f"{len(cases)} numbers", order.hosting_order_id)
         if not self._board.deadline.is_over:
-            self._tasks.spawn(self._complete(order, cases))
+            was_over = step is Step.ADOPTED and order.state == COMPLETED
+            self._tasks.spawn(self._complete(order, cases, was_over=was_over))
 
-    async def _complete(self, order: Order, cases: Sequence[Case]) -> None:
-        """Wait for an order, and verify each of its numbers."""
+    async def _complete(self, order: Order, cases: Sequence[Case], *, was_over: bool) -> None:
+        """Wait for an order, and verify each of its numbers; what passes is waited out."""
 
         def moved(order: Order) -> None:
             for case in cases:
                 case.reason = f"its order is {order.state.name}"
             self._board.tell(Step.ORDER, cases, order.state.name, order.hosting_order_id)
 
-        try:
-            remaining = self._board.deadline.remaining
-            order = await order.wait_until(COMPLETED, timeout=remaining, on_update=moved)
-            await self._verify(order, cases)
-        except WaitTimeout:
-            return
-        except OrderRejected:
-            for case in cases:
-                self._board.settle(case, Fate.FAILED, REJECTED)
-        except SinchHostingError as error:
-            for case in cases:
-                case.reason = f"its order could not be followed: {error}"
+        intervals = self._means.intervals()
+        while True:
+            try:
+                remaining = self._board.deadline.remaining
+                order = await order.wait_until(COMPLETED, timeout=remaining, on_update=moved)
+                await self._verify(order, cases, was_over=was_over)
+                return
+            except WaitTimeout:
+                return
+            except OrderRejected:
+                for case in cases:
+                    self._board.settle(case, Fate.FAILED, REJECTED)
+                return
+            except SinchHostingError as error:
+                for case in cases:
+                    case.reason = f"its order could not be followed: {error}"
+                if not passes(error):
+                    return
+            await self._means.session.sleep(self._means.poll.interval(next(intervals)))
 
-    async def _verify(self, order: Order, cases: Sequence[Case]) -> None:
-        pages = self._orders.numbers(order.hosting_order_id, page_size=PAGE_SIZE)
-        held = {number.phone_number: number async for number in pages}
+    async def _verify(self, order: Order, cases: Sequence[Case], *, was_over: bool) -> None:
+        """Verify the numbers; those of an order that was over may have been moved since."""
+        means = self._means
+        listed = await whole_list(means.orders, order.hosting_order_id, means.session.sleep)
+        held = {number.phone_number: number for number in listed}
+        why = {
+            case.number: means.wanted.why_not_done(held[case.number], order)
+            if case.number in held
+            else NOT_IN_ORDER
+            for case in cases
+        }
+        done = [case for case in cases if not why[case.number]]
+        moved = await self._moved(done) if was_over else set()
         for case in cases:
-            number = held.get(case.number)
-            why = "its order does not list it"
-            if number is not None:
-                why = self._wanted.why_not_done(number, order)
-            self._board.settle(case, Fate.FAILED if why else Fate.DONE, why)
+            if case.number not in moved:
+                reason = why[case.number]
+                self._board.settle(case, Fate.FAILED if reason else Fate.DONE, reason)
+
+    async def _moved(self, cases: Sequence[Case]) -> set[str]:
+        """Those that are not where their order put them; it is seen to, as far as it may be."""
+        settings = self._board.settings
+        imported = await self._means.looks.imported_at(
+            [case.number for case in cases], settings.service_plan_id, settings.campaign_id
+        )
+        moved: set[str] = set()
+        for case in cases:
+            need = case.judged(None, imported.get(case.number), settings)
+            if need.need is Need.PROVISIONING:
+                continue
+            moved.add(case.number)
+            if need.need is Need.RELINK:
+                self._tasks.spawn(self.relink(case))
+            else:
+                reason = IMPORTED_NO_MORE if need.need is Need.ADD else need.reason
+                self._board.settle(case, Fate.FAILED, reason)
+        return moved
 
     # ----------------------------------------------------------------- imported
 
@@ -118,7 +138,7 @@ class Following:
             text = "without service until it is linked anew"
             self._board.tell(Step.RELINKING, [case], text)
             try:
-                await self._imported.relink(
+                await self._means.imported.relink(
                     case.number,
                     service_plan_id=settings.service_plan_id,
                     campaign_id=settings.campaign_of(case.number),
@@ -134,8 +154,13 @@ class Following:
         try:
             if seen is None or not is_provisioned(seen):
                 remaining = self._board.deadline.remaining
-                seen = await self._imported.wait_until_provisioned(case.number, timeout=remaining)
+                seen = await self._means.imported.wait_until_provisioned(
+                    case.number, timeout=remaining
+                )
         except WaitTimeout:
+            return
+        except NotFound:
+            self._board.settle(case, Fate.FAILED, f"{case.judgement.reason}, and is not imported")
             return
         except SinchHostingError as error:
             self._board.settle(case, Fate.FAILED, str(error))

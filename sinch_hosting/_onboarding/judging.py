@@ -10,6 +10,8 @@ from ..models import ImportedNumber, Order, OrderNumber, QualifiedNumber
 from ..states import ProvisioningState, ProvisioningType, QualificationState
 
 REJECTED = "its order was REJECTED; see retry_rejected"
+IMPORTED_NO_MORE = "its order is COMPLETED, and it is imported no more"
+NOT_IN_ORDER = "its order does not list it"
 
 
 class Need(Enum):

@@ -55,24 +55,41 @@ class Looks:
         """Those of the numbers that are imported; they may be on any plan, so each is asked for."""
         return await self._singly(numbers, self._imported.get, again=False)
 
+    async def imported_at(
+        self, numbers: Iterable[str], service_plan_id: str, campaign_id: str | None
+    ) -> Mapping[str, ImportedNumber]:
+        """Those of the numbers that are imported; most of them are expected at one place."""
+        missing = set(numbers)
+        found: dict[str, ImportedNumber] = {}
+        if campaign_id and len(missing) > _SINGLY:
+            pages = self._imported.list(
+                service_plan_id=service_plan_id, campaign_id=campaign_id, page_size=_PAGE_SIZE
+            )
+            found = {n.phone_number: n async for n in pages if n.phone_number in missing}
+        return {**found, **await self.imported(missing - found.keys())}
+
     async def qualified(self, numbers: Iterable[str]) -> Mapping[str, QualifiedNumber]:
         """Those of the numbers that are in qualification."""
         return await self._look(dict.fromkeys(numbers), again=False)
 
-    async def qualified_again(self, seen: Seen) -> Mapping[str, QualifiedNumber]:
-        """The numbers as they are now, but for those that cannot be read for a while.
+    async def qualified_again(self, seen: Seen) -> Mapping[str, QualifiedNumber | None]:
+        """The numbers as they are now, `None` for those that are in qualification no more.
 
-        Raises what will not pass by itself.
+        Without those that cannot be read for a while. Raises what will not pass by itself.
         """
+        gone: set[str] = set()
         try:
-            return await self._look(seen, again=True)
+            found = await self._look(seen, again=True, gone=gone)
+            return {**dict.fromkeys(gone), **found}
         except SinchHostingError as error:
             if not passes(error):
                 raise
             _log.warning("reading states failed, it goes on: %s", error)
             return {}
 
-    async def _look(self, seen: Seen, *, again: bool) -> Mapping[str, QualifiedNumber]:
+    async def _look(
+        self, seen: Seen, *, again: bool, gone: set[str] | None = None
+    ) -> Mapping[str, QualifiedNumber]:
         """Lists in the order of life, so that a number that moves is seen; then singly."""
         found: dict[str, QualifiedNumber] = {}
         missing = dict(seen)
@@ -88,7 +105,7 @@ class Looks:
                 for number, last in missing.items()
                 if number not in found
             }
-        return found | await self._singly(missing, self._qualified.get, again=again)
+        return found | await self._singly(missing, self._qualified.get, again=again, gone=gone)
 
     async def _walk(
         self, state: QualificationState, expected: set[str], wanted: Set[str], *, again: bool
@@ -113,13 +130,20 @@ class Looks:
         return found, True
 
     async def _singly(
-        self, numbers: Iterable[str], get: Callable[[str], Awaitable[_N]], *, again: bool
+        self,
+        numbers: Iterable[str],
+        get: Callable[[str], Awaitable[_N]],
+        *,
+        again: bool,
+        gone: set[str] | None = None,
     ) -> dict[str, _N]:
         async def look(number: str) -> _N | SkippedNumber:
             await self._turn(again)
             try:
                 return await get(number)
             except NotFound:
+                if gone is not None:
+                    gone.add(number)
                 return SkippedNumber(phone_number=number, reason="")
 
         listed = list(numbers)

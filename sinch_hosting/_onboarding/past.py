@@ -14,21 +14,23 @@ from datetime import UTC, datetime
 from attrs import define, field, frozen
 
 from .._bulk import Place
-from .._entries import Entry, JobEntries
+from .._entries import ADOPTED, Entry, JobEntries
 from .._journal import LIFE, PAGE_SIZE, OrdersAtService, Tagged, differing_arguments, job_changed
 from .._ledger import Ledger
 from .._reconcile import jobs_of_onboarding
-from .._retry import Sleep
+from .._retry import Sleep, growing
 from .._tags import Meaning, is_of_onboarding, parse_tag, tag_of
 from .._work import JobOptions, Work
 from ..errors import BadRequest, JobChanged, NotFound
 from ..models import Order, OrderNumber
 from ..states import OrderState
+from .board import only
 from .group import Group, MakesWork
-from .judging import why_not_done
+from .judging import NOT_IN_ORDER, why_not_done
 from .records import is_toll_free
 
 _log = logging.getLogger("sinch_hosting")
+_LOOKS = 5
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -120,9 +122,12 @@ class Past:
             self.ledger = await Ledger.open(path, read_only=read_only)
         self._compare_runs()
         await self._read()
-        if not read_only and self._may_be_behind():
+        if read_only:
+            return
+        if self._may_be_behind():
             await self._sleep(self.options.settle)
             await self._read()
+        await self._note_adopted()
 
     async def close(self) -> None:
         """Let go of the ledger. Safe to repeat."""
@@ -134,9 +139,12 @@ class Past:
         self._compare_tags()
         await self._take_in_ledger()
         unread = [order_id for order_id in self._tagged if order_id not in self._numbers]
-        async with asyncio.TaskGroup() as reading:
-            for order_id in unread:
-                reading.create_task(self._read_numbers(order_id))
+        try:
+            async with asyncio.TaskGroup() as reading:
+                for order_id in unread:
+                    reading.create_task(self._read_numbers(order_id))
+        except ExceptionGroup as group:
+            raise only(group) from None
         self.known = self._known()
 
     def _may_be_behind(self) -> bool:
@@ -219,8 +227,17 @@ class Past:
         return self.ledger is None or job not in self.ledger.jobs or job in self._jobs()
 
     async def _read_numbers(self, order_id: str) -> None:
-        pages = self._orders.numbers(order_id, page_size=PAGE_SIZE)
-        self._numbers[order_id] = [number async for number in pages]
+        self._numbers[order_id] = await whole_list(self._orders, order_id, self._sleep)
+
+    async def _note_adopted(self) -> None:
+        """Let the ledger know the orders that were in flight and are listed now."""
+        tagged = {str(one.tag): one for one in self._tagged.values()}
+        for name, job in self._jobs().items():
+            for entry in [entry for entry in job.chunks.values() if entry.is_open]:
+                found = tagged.get(entry.tag)
+                if found is not None and self.ledger is not None:
+                    order_id = found.order.hosting_order_id
+                    await self.ledger.answered(name, entry, ADOPTED, order_id=order_id)
 
     async def _take_in_ledger(self) -> None:
         """Read the orders that only the ledger knows."""
@@ -241,12 +258,14 @@ class Past:
     def _known(self) -> Known:
         known = Known()
         for tagged in sorted(self._tagged.values(), key=_age):
-            order_id = tagged.order.hosting_order_id
-            for number in self._numbers.get(order_id, ()):
+            shown = self._numbers.get(tagged.order.hosting_order_id, ())
+            by_number = {number.phone_number: number for number in shown}
+            # What the ledger says was sent is in it, whatever a list that lags shows.
+            for number in {**by_number, **dict.fromkeys(self._sent_in(tagged))}:
                 if tagged.is_rejected:
-                    known.rejected[number.phone_number] = tagged.order
+                    known.rejected[number] = tagged.order
                 else:
-                    self._note(known, tagged.order, number)
+                    self._note(known, tagged.order, number, by_number.get(number))
         listed = {str(tagged.tag) for tagged in self._tagged.values()}
         for name, job in self._jobs().items():
             for entry in job.chunks.values():
@@ -254,26 +273,36 @@ class Past:
                     known.held.update(dict.fromkeys(entry.listed, Held(name, entry)))
         return known
 
-    def _note(self, known: Known, order: Order, number: OrderNumber) -> None:
-        """Take in a number of a live order; a newer one counts instead of one that failed it."""
-        name = number.phone_number
-        before = known.ordered.get(name)
-        if before is not None and not self._has_failed(before, known.shown[name]):
-            known.twice[name] = before.hosting_order_id
-        known.ordered[name], known.shown[name] = order, number
+    def _sent_in(self, tagged: Tagged) -> tuple[str, ...]:
+        job = self._jobs().get(tagged.tag.job)
+        entry = None if job is None else job.chunks.get(tagged.tag.chunk)
+        return entry.listed if entry is not None and entry.tag == str(tagged.tag) else ()
 
-    def _has_failed(self, order: Order, number: OrderNumber) -> bool:
+    def _note(self, known: Known, order: Order, number: str, shown: OrderNumber | None) -> None:
+        """Take in a number of a live order; a newer one counts instead of one that failed it."""
+        before = known.ordered.get(number)
+        if before is not None and not self._has_failed(before, known.shown.get(number)):
+            known.twice[number] = before.hosting_order_id
+        known.ordered[number] = order
+        known.shown.pop(number, None)
+        if shown is not None:
+            known.shown[number] = shown
+
+    def _has_failed(self, order: Order, shown: OrderNumber | None) -> bool:
         is_over = order.state == OrderState.COMPLETED
-        return is_over and bool(self._wanted.why_not_done(number, order))
+        return is_over and shown is not None and bool(self._wanted.why_not_done(shown, order))
 
     def why_not_done(self, number: str) -> str:
         """Why an ordered number is not text-enabled as wanted; `""` where it is."""
-        return self._wanted.why_not_done(self.known.shown[number], self.known.ordered[number])
+        shown = self.known.shown.get(number)
+        if shown is None:
+            return NOT_IN_ORDER
+        return self._wanted.why_not_done(shown, self.known.ordered[number])
 
     def failed(self, number: str) -> bool:
         """Whether a number's order is over and did not text-enable it."""
         order = self.known.ordered.get(number)
-        return order is not None and self._has_failed(order, self.known.shown[number])
+        return order is not None and self._has_failed(order, self.known.shown.get(number))
 
     def held(self, number: str) -> Held | None:
         """The create in which a number is in flight, where no order of it is known."""
@@ -287,6 +316,18 @@ class Past:
         """The name of a group's job, and its orders."""
         name = group.job(self.options.job)
         return name, [tagged for tagged in self._tagged.values() if tagged.tag.job == name]
+
+
+async def whole_list(orders: OrdersAtService, order_id: str, sleep: Sleep) -> list[OrderNumber]:
+    """The numbers of an order; a list that shows fewer than its report counts is read again."""
+    pauses = growing(initial=1, factor=2, maximum=8)
+    for _ in range(_LOOKS):
+        pages = orders.numbers(order_id, page_size=PAGE_SIZE)
+        listed = [number async for number in pages]
+        if len(listed) >= ((await orders.report(order_id)).total or 0):
+            break
+        await sleep(next(pauses))
+    return listed
 
 
 def _differing(known: JobEntries, work: Work) -> list[str]:

@@ -13,7 +13,7 @@ from ..states import OrderState
 from .board import INVOICES_TO
 from .cases import Case, Settings
 from .group import Group, MakesWork
-from .judging import REJECTED, Need, is_provisioned
+from .judging import IMPORTED_NO_MORE, REJECTED, Need, is_provisioned
 from .looking import Looks
 from .past import Past
 from .records import is_toll_free
@@ -127,6 +127,7 @@ async def plan_of(
     finally:
         await past.close()
     known = {case.number: _known(case, past, settings) for case in cases}
+    await _check_done(cases, known, settings, looks)
     unknown = [number for number, planned in known.items() if planned is None]
     qualified, imported = await looks.qualified(unknown), await looks.imported(unknown)
     planned: list[PlannedNumber] = []
@@ -169,6 +170,31 @@ def _known(case: Case, past: Past, settings: Settings) -> PlannedNumber | None:
             order_id=known.rejected[number].hosting_order_id,
         )
     return None
+
+
+async def _check_done(
+    cases: Sequence[Case],
+    known: dict[str, PlannedNumber | None],
+    settings: Settings,
+    looks: Looks,
+) -> None:
+    """See whether numbers are still where their orders put them."""
+    done = [case for case in cases if _is_done(known[case.number])]
+    imported = await looks.imported_at(
+        [case.number for case in done], settings.service_plan_id, settings.campaign_id
+    )
+    for case in done:
+        case.judgement = case.judged(None, imported.get(case.number), settings)
+        if case.judgement.need is Need.ADD:
+            known[case.number] = PlannedNumber(
+                phone_number=case.number, action=Action.FAIL, reason=IMPORTED_NO_MORE
+            )
+        elif case.judgement.need is not Need.PROVISIONING:
+            known[case.number] = _judged(case, is_done=False)
+
+
+def _is_done(planned: PlannedNumber | None) -> bool:
+    return planned is not None and planned.action is Action.DONE
 
 
 def _judged(case: Case, *, is_done: bool) -> PlannedNumber:

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
 from .._bulk import FailedChunk, UnknownChunk
+from .._chunks import SkippedNumber
+from .._polling import passes
 from ..errors import RunStopped, SinchHostingError
 from ..models import ImportedNumber, Order, QualifiedNumber
 from .board import INVOICES_TO, Board, Tasks
 from .cases import Case, VoiceCode
 from .following import Following
 from .judging import Judgement, Need
-from .looking import Looks
+from .means import Means
 from .ordering import TIME_IS_UP, Ordering
 from .past import Past
 from .records import Fate, Step
 
-if TYPE_CHECKING:
-    from ..resources.qualified_numbers import QualifiedNumbers
-
 _log = logging.getLogger("sinch_hosting")
+_GONE = "is in qualification no more"
+_FRESH = 60.0
+"""Seconds for which what was read of a number is good enough to order it."""
 
 
 class Qualifying:
@@ -32,16 +33,15 @@ class Qualifying:
         self,
         board: Board,
         tasks: Tasks,
-        looks: Looks,
-        qualified: QualifiedNumbers,
+        means: Means,
         past: Past,
         ordering: Ordering,
         following: Following,
     ) -> None:
         self._board = board
         self._tasks = tasks
-        self._looks = looks
-        self._qualified = qualified
+        self._looks = means.looks
+        self._qualified = means.qualified
         self._past = past
         self._ordering = ordering
         self._following = following
@@ -62,10 +62,22 @@ class Qualifying:
         seen = {case.number: case.state for case in self._board.pending()}
         found = await self._looks.qualified_again(seen)
         before = {number: self._board.cases[number].judgement for number in found}
-        for number, qualified in found.items():
+        here = {number: there for number, there in found.items() if there is not None}
+        for number, qualified in here.items():
             if self._board.cases[number].is_pending:
                 self._judge(self._board.cases[number], qualified, None)
+        await self._judge_gone([number for number in found if number not in here])
         return any(self._board.cases[number].judgement != was for number, was in before.items())
+
+    async def _judge_gone(self, numbers: Sequence[str]) -> None:
+        """Judge numbers that left qualification: imported meanwhile, or taken out of it."""
+        imported = await self._looks.imported(numbers)
+        for number in numbers:
+            case = self._board.cases[number]
+            if number in imported:
+                self._judge(case, None, imported[number])
+            elif case.is_open:
+                self._board.settle(case, Fate.FAILED, _GONE)
 
     def _judge(
         self, case: Case, qualified: QualifiedNumber | None, imported: ImportedNumber | None
@@ -74,7 +86,7 @@ class Qualifying:
         judgement = case.judged(qualified, imported, self._board.settings)
         if judgement == case.judgement:
             return
-        case.judgement = judgement
+        case.judgement, case.reason = judgement, ""
         self._board.tell(Step.SEEN, [case], judgement.reason)
         if judgement.need is Need.NOTHING:
             self._board.settle(case, Fate.FAILED, judgement.reason)
@@ -83,7 +95,8 @@ class Qualifying:
         elif judgement.need is Need.PROVISIONING:
             self._tasks.spawn(self._following.provisioned(case, imported))
         elif judgement.need is Need.ORDER:
-            case.ready_since = self._board.clock()
+            case.ready_since = case.seen_at = self._board.clock()
+            case.reason = "is ready, and waits for others that go in its order"
             self._board.tell(Step.READY, [case])
 
     # ------------------------------------------------------------- qualification
@@ -154,14 +167,50 @@ class Qualifying:
             whole = len(cases) if is_due else len(cases) - len(cases) % size
             for start in range(0, whole, size):
                 part = cases[start : min(start + size, whole)]
+                since = {case.number: case.ready_since for case in part}
                 for case in part:
                     case.ready_since = None
-                self._tasks.spawn(self._order(part))
+                self._tasks.spawn(self._order_part(part, since))
 
     def _batch(self, case: Case) -> tuple[str, str]:
         """What may go in one order: of one group, and what was in flight together."""
         held = self._past.held(case.number)
         return case.group.key, "" if held is None else held.entry.tag
+
+    async def _order_part(self, cases: Sequence[Case], since: Mapping[str, float | None]) -> None:
+        """Order what is still ready; where that cannot be told, it waits for the next turn."""
+        try:
+            ready = await self._still_ready(cases)
+        except SinchHostingError as error:
+            if not passes(error):
+                raise
+            _log.warning("reading what is to be ordered failed, it waits: %s", error)
+            for case in cases:
+                case.ready_since = since[case.number]
+            return
+        if ready:
+            await self._order(ready)
+
+    async def _still_ready(self, cases: Sequence[Case]) -> list[Case]:
+        """The cases but for those that somebody else has ordered while they waited."""
+        now = self._board.clock()
+        old = [case for case in cases if now - (case.seen_at or now) > _FRESH]
+        if old:
+            await self._judge_anew(old)
+        for case in old:
+            if case.is_open and case.judgement.need is Need.ADD:
+                self._board.settle(case, Fate.FAILED, _GONE)
+        return [case for case in cases if case.judgement.need is Need.ORDER and case.is_open]
+
+    async def _judge_anew(self, cases: Sequence[Case]) -> None:
+        numbers = [case.number for case in cases]
+        qualified = await self._looks.qualified(numbers)
+        imported = await self._looks.imported(
+            number for number in numbers if number not in qualified
+        )
+        for case in cases:
+            case.seen_at = self._board.clock()
+            self._judge(case, qualified.get(case.number), imported.get(case.number))
 
     async def _order(self, cases: Sequence[Case]) -> None:
         for case in cases:
@@ -172,9 +221,7 @@ class Qualifying:
             for case in cases:
                 self._board.settle(case, Fate.FAILED, f"not ordered: {error}")
             return
-        for skipped in outcome.skipped:
-            case = self._board.cases[skipped.phone_number]
-            self._board.settle(case, Fate.FAILED, skipped.reason)
+        await self._left_out(outcome.skipped)
         sent = [self._board.cases[number] for number in outcome.numbers]
         result = outcome.result
         if isinstance(result, Order):
@@ -186,6 +233,19 @@ class Qualifying:
         elif isinstance(result, FailedChunk) and not self._is_too_late(result.error):
             for case in sent:
                 self._board.settle(case, Fate.FAILED, f"not ordered: {result.error}")
+
+    async def _left_out(self, skipped: Sequence[SkippedNumber]) -> None:
+        """Follow what somebody else has done about numbers that an order had to do without."""
+        reasons = {one.phone_number: one.reason for one in skipped}
+        cases = [self._board.cases[number] for number in reasons]
+        try:
+            await self._judge_anew(cases)
+        except SinchHostingError as error:
+            _log.warning("reading what was left out of an order failed: %s", error)
+        for case in cases:
+            if case.is_open and case.judgement.need in (Need.ORDER, Need.ADD):
+                case.ready_since = None
+                self._board.settle(case, Fate.FAILED, reasons[case.number])
 
     def _is_too_late(self, error: Exception) -> bool:
         return isinstance(error, RunStopped) and self._board.deadline.is_over

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Generator
-from typing import Any
+from typing import Any, TypeVar
 
 from sinch_hosting import BulkResult
 
 from .rig import Rig
+
+R = TypeVar("R")
 
 
 class Steps:
@@ -55,18 +57,23 @@ async def run_until(
     rig: Rig, listed: list[str], stop_at: int | None, **settings: Any
 ) -> BulkResult | None:
     """Run a job until its `stop_at`th await; what it answered, if it came so far."""
-    steps = Steps(stop_at)
+    return await run_stepped(rig.text_enable(listed, **settings), Steps(stop_at))
+
+
+async def run_stepped(run: Coroutine[Any, Any, R], steps: Steps) -> R | None:
+    """Run something until `steps` ends it; what it answered, if it came so far."""
     loop = asyncio.get_running_loop()
 
     def factory(
         loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, Any], **more: Any
     ) -> asyncio.Task[Any]:
-        path = coroutine.cr_code.co_filename  # type: ignore[attr-defined]
+        code = getattr(coroutine, "cr_code", None)  # the end of an async generator has none
+        path = "" if code is None else code.co_filename
         counted = "sinch_hosting/" in path and "/sandbox/" not in path
         return asyncio.Task(Stepped(coroutine, steps) if counted else coroutine, loop=loop, **more)
 
     before = loop.get_task_factory()
-    main = asyncio.Task(Stepped(rig.text_enable(listed, **settings), steps), loop=loop)
+    main: asyncio.Task[R] = asyncio.Task(Stepped(run, steps), loop=loop)
     steps.main = main
     loop.set_task_factory(factory)
     try:

@@ -313,7 +313,7 @@ async def test_numbers_that_leave_qualification_are_left_out(rig: Rig) -> None:
         listed[1]: "failed",
         listed[2]: "done",
     }
-    assert running.report.lines[1].reason == "is not in qualification"
+    assert running.report.lines[1].reason == "is in qualification no more"
     assert len(rig.sandbox.letters_sent) == 1
 
 
