@@ -562,11 +562,10 @@ def raising(number: str) -> Any:
     raise KeyError(number)
 
 
-@pytest.mark.parametrize("code", [raising, lambda number: number])
-async def test_a_code_that_cannot_be_had(rig: Rig, code: Any) -> None:
+async def test_a_code_that_cannot_be_had(rig: Rig) -> None:
     """Whatever the caller's function raises is told of its number, and the rest goes on."""
     listed = numbers(2)
-    running = onboarding(rig, listed, voice_code=code, timeout=7200)
+    running = onboarding(rig, listed, voice_code=raising, timeout=7200)
     steps = [step async for step in running]
     told = [step for step in steps if step.step is Step.CHALLENGED]
     assert sorted(step.phone_numbers[0] for step in told) == listed
