@@ -78,7 +78,7 @@ def begin(
         chunk_size=arguments.chunk_size,
         window=check.check_seconds(readiness_window, "readiness_window"),
         timeout=check.optional(timeout, check.check_seconds, "timeout"),
-        voice_code=check.optional(voice_code, _check_voice_code, "voice_code"),
+        voice_code=_checked_code(voice_code),
     )
     region_code = check.optional(region_code, check.check_region, "region_code")
     cases = _cases(numbers, loa, region_code)
@@ -91,11 +91,14 @@ def begin(
     return Onboarding(cases, settings, _means(client, settings, options, groups, makes_work))
 
 
-def _check_voice_code(value: object, field: str) -> VoiceCode:
-    if not callable(value):
-        rule = "must be an async function of the number, or None"
-        raise InvalidRequest(field=field, value=value, rule=rule)
-    return value
+def _checked_code(given: VoiceCode | None) -> VoiceCode | None:
+    if given is None or callable(given):
+        return given
+    raise InvalidRequest(
+        field="voice_code",
+        value=given,
+        rule="must be an async function of the number, or None",
+    )
 
 
 def _samples(cases: Sequence[Case]) -> Iterable[Case]:
