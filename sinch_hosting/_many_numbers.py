@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import aclosing
 from typing import Generic, TypeAlias, TypeVar
 
 from attrs import define, field, frozen
 
 from ._chunks import Numbers, SkippedNumber, chunks_of, distinct_numbers
+from ._conflicts import complains_of_numbers, named_numbers
 from ._window import fan_out
 from .errors import (
     AuthenticationFailed,
+    BadRequest,
     Conflict,
     NotFound,
     OutcomeUnknown,
@@ -111,17 +113,24 @@ class _Adding:
     _stopped: RunStopped | None = None
 
     async def chunk(self, chunk: Sequence[str]) -> list[Dealt[QualifiedNumber]]:
-        """What becomes of a chunk; where an answer was lost, what is missing is sent again.
+        """What becomes of a chunk; what is missing is sent again where an answer was lost.
 
-        That is safe: a number that is there already is a conflict, and mails nothing.
+        That is safe: a number that is there already is a conflict, and mails nothing. So is the
+        rest where numbers are refused by name, and that costs no round: it grows ever smaller.
         """
         if self._stopped is not None:
             return _failed(chunk, self._stopped)
         dealt: list[Dealt[QualifiedNumber]] = []
         missing, lost, failure = list(chunk), False, Exception("no round was made")
-        for tries in range(_ROUNDS):
+        tries = 0
+        while missing and tries < _ROUNDS:
             try:
                 told = await self._add(missing)
+            except BadRequest as error:
+                bad = _complained_of(error, missing)
+                dealt += _failed(bad, error)
+                missing = [number for number in missing if number not in bad]
+                continue
             except (Conflict, OutcomeUnknown) as error:
                 failure, lost = error, lost or isinstance(error, OutcomeUnknown)
             except Exception as error:
@@ -132,8 +141,7 @@ class _Adding:
                 await self._sleep(2.0**tries)
             there, missing = await self._looked_for(missing)
             dealt += there if lost else [_already(number) for number in there]
-            if not missing:
-                return dealt
+            tries += 1
         return [*dealt, *_failed(missing, failure)]
 
     def _refused(self, chunk: Sequence[str], error: Exception) -> list[Dealt[QualifiedNumber]]:
@@ -158,6 +166,12 @@ class _Adding:
         looks = await asyncio.gather(*(_look(number, self._get) for number in numbers))
         missing = [n for n, look in zip(numbers, looks, strict=True) if look is None]
         return [look for look in looks if look is not None], missing
+
+
+def _complained_of(refused: BadRequest, numbers: Sequence[str]) -> Collection[str]:
+    """The numbers that a refusal names, or all where it is not about single ones."""
+    named = complains_of_numbers(refused, numbers) and named_numbers(refused, numbers)
+    return named or numbers
 
 
 def _failed(numbers: Iterable[str], error: Exception) -> list[Dealt[QualifiedNumber]]:

@@ -258,9 +258,10 @@ class SinchHosting:
             chunk_size: numbers an order, at most 500.
             readiness_window: seconds that numbers wait for others of their group, a day by
                 default: since every order is a letter, fewer orders are fewer letters.
-            voice_code: awaited with a number that was rung, answers the code that was told, or
-                `None`; without it ownership is proven by invoices. One that is slow or raises
-                holds up no other number.
+            voice_code: an async function (or a plain one) of a number that was rung; answers the
+                code that was told, or `None` where invoices have to do, as for all without it.
+                One that is slow or raises holds up no other number. A number is rung once in a
+                run, a few at a time; run again, it rings those that are not proven yet anew.
             relink: move numbers that are imported elsewhere; each is without service meanwhile.
             timeout: seconds after which it ends with what is done; by default without end. Only
                 a create that has left by then is waited for, so that its order is not lost.
@@ -269,7 +270,8 @@ class SinchHosting:
             settle: seconds between the two readings of the lists, 10 by default.
             grace: seconds to look for an order whose answer was lost, 60 by default.
             on_unknown: `hold` or `resend`; by default `hold` where a letter is mailed.
-            retry_rejected: order again what is in REJECTED orders, or failed to be hosted.
+            retry_rejected: order again what is in REJECTED orders, or failed to be hosted; with
+                `voice_code` also ring again what is VERIFICATION_FAILED.
 
         Answers an `Onboarding`: iterate over it for its steps, or `await .run()` for the report,
         once; `await .plan()` says what would be done. Raises `InvalidRequest` at once, and

@@ -79,7 +79,7 @@ def begin(
         chunk_size=arguments.chunk_size,
         window=check.check_seconds(readiness_window, "readiness_window"),
         timeout=check.optional(timeout, check.check_seconds, "timeout"),
-        voice_code=voice_code,
+        voice_code=_checked_code(voice_code),
     )
     region_code = check.optional(region_code, check.check_region, "region_code")
     cases = _cases(numbers, loa, region_code)
@@ -90,6 +90,16 @@ def begin(
 
     options = _options([makes_work(case.group) for case in _samples(cases)], job)
     return Onboarding(cases, settings, _means(client, settings, options, groups, makes_work))
+
+
+def _checked_code(given: VoiceCode | None) -> VoiceCode | None:
+    if given is None or callable(given):
+        return given
+    raise InvalidRequest(
+        field="voice_code",
+        value=given,
+        rule="must be an async function of the number, or None",
+    )
 
 
 def _samples(cases: Sequence[Case]) -> Iterable[Case]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Collection, Coroutine, Iterable, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from .cases import Case, Settings
 from .deadline import Deadline
 from .records import Fate, OnboardingReport, OnboardingStep, Step
 
+_log = logging.getLogger("sinch_hosting")
 INVOICES_TO = "orders@sinch.com"
 
 
@@ -47,6 +49,16 @@ class Board:
         self.steps.put_nowait(
             OnboardingStep(step=step, phone_numbers=numbers, text=text, order_id=order_id or None)
         )
+
+    def ask_for_invoices(self, cases: Sequence[Case]) -> None:
+        """Tell who has to mail what, loudly: without that nothing goes on."""
+        if cases:
+            text = (
+                f"E-mail invoices that list these {len(cases)} numbers to {INVOICES_TO}: without "
+                "them their review does not end (1 to 3 business days after)"
+            )
+            _log.warning("%s: %s", text, ", ".join(case.number for case in cases))
+            self.tell(Step.INVOICES, cases, text)
 
     def settle(self, case: Case, fate: Fate, reason: str = "") -> None:
         """Note how a number ends in this run."""

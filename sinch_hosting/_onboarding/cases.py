@@ -12,7 +12,7 @@ from .group import Group
 from .judging import Judgement, Need, judge
 from .records import Fate, NumberToOnboard, OnboardingLine, is_toll_free
 
-VoiceCode = Callable[[str], Awaitable[str | None]]
+VoiceCode = Callable[[str], Awaitable[str | None] | str | None]
 _REGIONS = ("US", "CA")
 
 
@@ -29,6 +29,11 @@ class Settings:
     window: float
     timeout: float | None
     voice_code: VoiceCode | None
+
+    @property
+    def proves_again(self) -> bool:
+        """Whether numbers that failed to be verified are rung."""
+        return self.retry_rejected and self.voice_code is not None
 
     def campaign_of(self, number: str) -> str:
         """The campaign that a number shall be on; toll-free numbers have none."""
@@ -60,6 +65,8 @@ class Case:
     )
     """Who signs for it, or will."""
     challenged: bool = False
+    tried: bool = False
+    """Whether its voice challenge has ended, in this run."""
     challenge: str = ""
     """What came of the voice challenge, where that was nothing."""
 
@@ -121,6 +128,7 @@ class Case:
             campaign_id=settings.campaign_of(self.number),
             relink=settings.relink,
             retry_failed=settings.retry_rejected,
+            prove_again=settings.proves_again and not self.tried,
         )
 
     def line(self) -> OnboardingLine:

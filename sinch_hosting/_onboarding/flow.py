@@ -145,7 +145,7 @@ class Onboarding:
         await qualifying.add_unknown()
         intervals = means.intervals()
         while not board.deadline.is_over:
-            qualifying.challenge_all()
+            qualifying.ringing.ring_all()
             qualifying.order_ready()
             if board.pending() or board.ready():
                 seconds = means.poll.interval(next(intervals))

@@ -53,6 +53,7 @@ def judge(
     campaign_id: str,
     relink: bool,
     retry_failed: bool,
+    prove_again: bool,
 ) -> Judgement:
     """What a number needs that no order of the job holds; `""` for a campaign is any."""
     if imported is not None:
@@ -63,6 +64,8 @@ def judge(
     why = f": {qualified.error}" if qualified.error else ""
     if state == QualificationState.HOSTING_FAILED and retry_failed:
         return Judgement(Need.ORDER, f"is {state.name}{why}")
+    if state == QualificationState.VERIFICATION_FAILED and prove_again:
+        return Judgement(Need.PROOF, f"is {state.name}{why}")
     if state.is_failure:
         return Judgement(Need.NOTHING, f"is {state.name}{why}")
     return Judgement(_BY_STATE.get(state, Need.PATIENCE), f"is {state.name}")

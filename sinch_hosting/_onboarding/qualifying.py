@@ -11,14 +11,15 @@ from .._chunks import SkippedNumber
 from .._polling import passes
 from ..errors import RunStopped, SinchHostingError
 from ..models import ImportedNumber, Order, QualifiedNumber
-from .board import INVOICES_TO, Board, Tasks
-from .cases import Case, VoiceCode
+from .board import Board, Tasks
+from .cases import Case
 from .following import Following
 from .judging import Judgement, Need
 from .means import Means
 from .ordering import TIME_IS_UP, Ordering
 from .past import Past
 from .records import Fate, Step
+from .ringing import Ringing
 
 _log = logging.getLogger("sinch_hosting")
 _GONE = "is in qualification no more"
@@ -45,6 +46,7 @@ class Qualifying:
         self._past = past
         self._ordering = ordering
         self._following = following
+        self.ringing = Ringing(board, tasks, means.qualified, self._judge)
 
     # ------------------------------------------------------------ where they are
 
@@ -114,42 +116,8 @@ class Qualifying:
                 case.judgement = Judgement(Need.PATIENCE, "is ELIGIBLE_CHECK_PENDING")
             self._board.tell(Step.ADDED, added)
         proof = [c for c in self._board.pending() if c.judgement.need is not Need.FOLLOW]
-        if proof and self._board.settings.voice_code is None:
-            text = invoices_for(len(proof))
-            _log.warning("%s: %s", text, ", ".join(case.number for case in proof))
-            self._board.tell(Step.INVOICES, proof, text)
-
-    def challenge_all(self) -> None:
-        """Ring the numbers that can be rung, once each, where codes can be had."""
-        voice_code = self._board.settings.voice_code
-        if voice_code is None:
-            return
-        for case in self._board.pending():
-            if case.judgement.need is Need.PROOF and not case.challenged:
-                case.challenged = True
-                self._tasks.spawn_aside(self._challenge(case, voice_code))
-
-    async def _challenge(self, case: Case, voice_code: VoiceCode) -> None:
-        try:
-            await self._qualified.send_voice_challenge(case.number)
-            case.challenge = "was rung, and its code is awaited"
-            code = await voice_code(case.number)
-            if code is None:
-                case.challenge = f"no code was told: e-mail its invoice to {INVOICES_TO}"
-                return
-            if not case.is_pending:
-                return  # proven meanwhile: another try would only burn an attempt
-            number = await self._qualified.verify_voice_challenge(case.number, code)
-        except Exception as error:
-            # The caller's function may break as it likes; where an answer was lost the next look
-            # tells what became of it.
-            case.challenge = f"the voice challenge failed: {type(error).__name__}: {error}"
-            self._board.tell(Step.CHALLENGED, [case], case.challenge)
-            return
-        case.challenge = ""
-        self._board.tell(Step.CHALLENGED, [case])
-        if case.is_pending:
-            self._judge(case, number, None)
+        if self._board.settings.voice_code is None:
+            self._board.ask_for_invoices(proof)
 
     # ------------------------------------------------------------------- orders
 
@@ -249,11 +217,3 @@ class Qualifying:
 
     def _is_too_late(self, error: Exception) -> bool:
         return isinstance(error, RunStopped) and self._board.deadline.is_over
-
-
-def invoices_for(count: int) -> str:
-    """Who has to mail what, for people."""
-    return (
-        f"E-mail invoices that list these {count} numbers to {INVOICES_TO}: without them their "
-        "review does not end (1 to 3 business days after)"
-    )

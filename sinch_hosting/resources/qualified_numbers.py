@@ -79,8 +79,9 @@ class QualifiedNumbers:
 
         Answers what became of each: those that were there already are in `skipped` with their
         state, as are duplicates. Where an answer is lost, its numbers are looked up and those
-        that are missing are sent again. One request's failure stops no other, but where the
-        first are answered 401 or 403 no more are sent: the rest failed with `RunStopped`. Raises
+        that are missing are sent again. Numbers that a 400 names fail, and the others are sent
+        without them. One request's failure stops no other, but where the first are answered 401
+        or 403 no more are sent: the rest failed with `RunStopped`. Raises
         `InvalidRequest` before anything is sent, also for no numbers at all. Safe to repeat.
         """
         return await added(

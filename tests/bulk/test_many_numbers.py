@@ -10,6 +10,7 @@ import pytest
 
 from sinch_hosting import (
     AuthenticationFailed,
+    BadRequest,
     DecodeError,
     InvalidRequest,
     PermissionDenied,
@@ -109,6 +110,56 @@ async def test_what_ends_one_chunk_ends_no_other(error: SinchHostingError) -> No
     result = await added(listed, add, never, never, size=2, concurrency=1)
     assert [n.phone_number for n in result.succeeded] == [*listed[:2], *listed[4:]]
     assert [(n.phone_number, n.error) for n in result.failed] == [(n, error) for n in listed[2:4]]
+
+
+async def test_numbers_that_are_refused_by_name_fail_alone(rig: Rig) -> None:
+    """Named by place or as text, with what is said of them; the rest is sent again."""
+    listed = ["+442071838750", *numbers(20), "+493012345678"]
+    client = rig.client()
+    await client.qualified_numbers.add(listed[1:3])
+    result = await client.qualified_numbers.add_many(listed)
+    assert [n.phone_number for n in result.succeeded] == listed[3:-1]
+    assert [s.phone_number for s in result.skipped] == listed[1:3]
+    assert [failed.phone_number for failed in result.failed] == [listed[0], listed[-1]]
+    assert all("not a US or Canadian number" in str(failed.error) for failed in result.failed)
+    assert everywhere(result) == sorted(listed)
+
+
+async def test_refusals_by_name_come_to_an_end() -> None:
+    """One number a refusal, however many: each costs a request, and none of the few rounds."""
+    listed, sent = numbers(9), []
+
+    async def add(chunk: Sequence[str]) -> list[QualifiedNumber]:
+        sent.append(len(chunk))
+        raise BadRequest(f"{chunk[-1]} is bad", operation="AddQualifiedNumbers", status_code=400)
+
+    async def never(_: Any) -> Any:
+        raise AssertionError("nothing has to be looked up or waited for")
+
+    result = await added(listed, add, never, never, size=9, concurrency=1)
+    assert sent == list(range(9, 0, -1))
+    assert [failed.phone_number for failed in result.failed] == listed
+    for failed in result.failed:
+        assert failed.phone_number in str(failed.error)
+
+
+@pytest.mark.parametrize("said", ["no", "the region of +13035550000 is closed"])
+async def test_a_refusal_of_something_else_is_everybodys(rig: Rig, said: str) -> None:
+    """Where it names no number, or complains of another field, too."""
+    listed, sent = numbers(3), []
+
+    async def add(chunk: Sequence[str]) -> list[QualifiedNumber]:
+        sent.append(chunk)
+        raise BadRequest(
+            said,
+            operation="AddQualifiedNumbers",
+            status_code=400,
+            field_violations=[{"field": "region", "description": said}],
+        )
+
+    result = await added(listed, add, rig.sleep, rig.sleep, size=3, concurrency=1)  # type: ignore[arg-type]
+    assert len(sent) == 1
+    assert [failed.phone_number for failed in result.failed] == listed
 
 
 @pytest.mark.parametrize("status", [401, 403])

@@ -158,7 +158,11 @@ async def test_a_number_that_leaves_qualification(rig: Rig, *, is_imported: bool
             if step.step is Step.ADDED:
                 await client.qualified_numbers.delete(listed[0])
                 if is_imported:
-                    await client.hosting_orders.import_numbers(listed[:1], region_code="US", **LINK)
+                    order = await client.hosting_orders.import_numbers(
+                        listed[:1], region_code="US", **LINK
+                    )
+                    rig.sandbox.complete(order)
+                is_gone.set()
     fates = outcomes(running.report)
     assert fates == {listed[0]: "done" if is_imported else "failed", listed[1]: "done"}
 
