@@ -454,3 +454,38 @@ async def test_reconcile_looks_through_what_can_be_listed(
     found = await rig.client().hosting_orders.reconcile(ledger=ledger)
     assert len(found.succeeded) == 1
     assert "campaignId is required" in str(found.unknown[0].error)
+
+
+async def test_an_order_that_cannot_be_read_now(rig: Rig, ledger: Path) -> None:
+    """The ledger knows it: nothing is sent, and the next run reads it."""
+    settings: dict[str, Any] = {"job": "unread", "ledger": ledger, "campaign_id": None}
+    first = await rig.text_enable(numbers(5), **settings)
+    rig.sandbox.faults.add("error_before", operation="GetHostingOrder", status=503)
+    unread = await rig.text_enable(numbers(5), **settings, retry_rejected=True)
+    told = "".join(unread.unknown[0].error.__notes__)
+    assert f"order {first.succeeded[0].hosting_order_id} was created by an earlier run" in told
+    rig.sandbox.faults.clear()
+    again = await rig.text_enable(numbers(5), **settings, retry_rejected=True)
+    assert again.chunks[0].adopted
+    assert rig.creates() == 1
+
+
+async def test_a_service_that_lists_nothing_without_a_campaign(
+    rig: Rig, ledger: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The ledger does without; with a campaign the refusal is the run's."""
+    real = Session.request
+
+    async def request(self: Session, name: str, kind: Any, **more: Any) -> Any:
+        if name == "ListHostingOrders":
+            raise BadRequest("no lists today", operation=name, status_code=400)
+        return await real(self, name, kind, **more)
+
+    monkeypatch.setattr(Session, "request", request)
+    settings: dict[str, Any] = {"job": "unlisted", "ledger": ledger}
+    result = await rig.text_enable(numbers(5), **settings, campaign_id=None)
+    assert len(result.succeeded) == 1
+    assert "without a campaign cannot be listed" in caplog.text
+    with pytest.raises(BadRequest):
+        await rig.text_enable(numbers(5), **{**settings, "job": "listed"})
+    assert rig.creates() == 1
