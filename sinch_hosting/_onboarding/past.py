@@ -321,9 +321,9 @@ class Past:
 async def whole_list(orders: OrdersAtService, order_id: str, sleep: Sleep) -> list[OrderNumber]:
     """The numbers of an order; a list that shows fewer than its report counts is read again."""
     pauses = growing(initial=1, factor=2, maximum=8)
+    listed: list[OrderNumber] = []
     for _ in range(_LOOKS):
-        pages = orders.numbers(order_id, page_size=PAGE_SIZE)
-        listed = [number async for number in pages]
+        listed = [number async for number in orders.numbers(order_id, page_size=PAGE_SIZE)]
         if len(listed) >= ((await orders.report(order_id)).total or 0):
             break
         await sleep(next(pauses))
