@@ -9,6 +9,7 @@ from typing import Generic, TypeAlias, TypeVar
 
 from attrs import define, field, frozen
 
+from . import _validators as check
 from ._chunks import Numbers, SkippedNumber, chunks_of, distinct_numbers
 from ._conflicts import complains_of_numbers, named_numbers
 from ._window import fan_out
@@ -80,6 +81,30 @@ async def one_by_one(
 
 Add: TypeAlias = Callable[[Sequence[str]], Awaitable[Iterable[QualifiedNumber]]]
 Get: TypeAlias = Callable[[str], Awaitable[QualifiedNumber]]
+
+
+def concurrency_of(given: int | None, default: int) -> int:
+    """How many requests at once; raises `InvalidRequest`."""
+    return default if given is None else check.check_whole(given, "max_concurrency")
+
+
+async def deleted(
+    numbers: Numbers,
+    delete: Callable[[str], Awaitable[None]],
+    *,
+    absent: str,
+    concurrency: int,
+) -> NumbersResult[str]:
+    """Delete each number; those that are not there are skipped with `absent` as the reason."""
+
+    async def deal(number: str) -> str | SkippedNumber:
+        try:
+            await delete(number)
+        except NotFound:
+            return SkippedNumber(phone_number=number, reason=absent)
+        return number
+
+    return await one_by_one(numbers, deal, concurrency=concurrency)
 
 
 async def added(

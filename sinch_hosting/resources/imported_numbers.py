@@ -10,8 +10,8 @@ from typing import Literal
 
 from .. import _validators as check
 from .._answers import ListedImportedNumbers
-from .._chunks import Numbers, SkippedNumber
-from .._many_numbers import NumbersResult, one_by_one
+from .._chunks import Numbers
+from .._many_numbers import NumbersResult, concurrency_of, deleted, one_by_one
 from .._paging import Page, Pages
 from .._polling import PollPolicy, Wait
 from .._requests import UNSET, ImportNumber, SmsLink, SmsPatch, Unset, UpdateImportedNumber
@@ -330,17 +330,11 @@ class ImportedNumbers:
         Answers what became of each; those that are not there are in `skipped`. Raises
         `InvalidRequest` before anything is sent, also for no numbers at all. Safe to repeat.
         """
-
-        async def delete(number: str) -> str | SkippedNumber:
-            try:
-                await self.delete(number)
-            except NotFound:
-                return SkippedNumber(phone_number=number, reason="is not imported")
-            return number
-
-        concurrency = max_concurrency or self._session.max_concurrency
-        return await one_by_one(
-            phone_numbers, delete, concurrency=check.check_whole(concurrency, "max_concurrency")
+        return await deleted(
+            phone_numbers,
+            self.delete,
+            absent="is not imported",
+            concurrency=concurrency_of(max_concurrency, self._session.max_concurrency),
         )
 
     async def wait_until_provisioned(

@@ -24,6 +24,7 @@ from .._chunks import Numbers, SkippedNumber, check_source, distinct_numbers
 from .._conflicts import why_not_imported, why_not_qualified
 from .._journal import OrdersAtService
 from .._ledger import Ledger
+from .._many_numbers import concurrency_of
 from .._plan import BulkPlan, plan_of
 from .._reconcile import check_known, reconcile, sought_in, sought_in_ledger
 from .._requests import TEXT_ENABLE_LIMIT, ImportNumbers, TextEnable, TextEnableTollFree
@@ -204,9 +205,7 @@ class OrderRuns:
         raise AssertionError("a run over numbers has an outcome")
 
     def _run(self, work: Work, options: JobOptions | None, max_concurrency: int | None) -> Run:
-        concurrency = self._max_concurrency
-        if max_concurrency is not None:
-            concurrency = check.check_whole(max_concurrency, "max_concurrency")
+        concurrency = concurrency_of(max_concurrency, self._max_concurrency)
         return Run(work, options, self._orders, self._session, concurrency=concurrency)
 
     # ---------------------------------------------------------- reconciling

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Literal
 
 from .. import _validators as check
 from .._answers import AddedNumbers, ListedQualifiedNumbers, OrderId
-from .._chunks import Numbers, SkippedNumber
-from .._many_numbers import NumbersResult, added, one_by_one
+from .._chunks import Numbers
+from .._many_numbers import NumbersResult, added, concurrency_of, deleted
 from .._paging import Page, Pages
 from .._polling import PollPolicy, Wait
 from .._requests import AddNumbers, TextEnable, TextEnableTollFree, VerifyVoiceChallenge
@@ -19,7 +19,7 @@ from .._retry import Witness
 from .._session import Session
 from .._wire import encode
 from .._work import LedgerPath, OnUnknown
-from ..errors import InvalidRequest, NotFound, NumberFailed, OutcomeUnknown, SinchHostingError
+from ..errors import InvalidRequest, NumberFailed, OutcomeUnknown, SinchHostingError
 from ..models import DirectLoa, Letter, Order, QualifiedNumber, ResellerLoa
 from ..states import OpenEnum, QualificationState, has_reached, parse_state, parse_states
 
@@ -90,9 +90,7 @@ class QualifiedNumbers:
             self.get,
             self._session.sleep,
             size=check.check_whole(chunk_size, "chunk_size"),
-            concurrency=check.check_whole(
-                max_concurrency or self._session.max_concurrency, "max_concurrency"
-            ),
+            concurrency=concurrency_of(max_concurrency, self._session.max_concurrency),
         )
 
     async def delete_many(
@@ -107,17 +105,11 @@ class QualifiedNumbers:
         Answers what became of each; those that are not there are in `skipped`. Raises
         `InvalidRequest` before anything is sent, also for no numbers at all. Safe to repeat.
         """
-
-        async def delete(number: str) -> str | SkippedNumber:
-            try:
-                await self.delete(number)
-            except NotFound:
-                return SkippedNumber(phone_number=number, reason="is not in qualification")
-            return number
-
-        concurrency = max_concurrency or self._session.max_concurrency
-        return await one_by_one(
-            phone_numbers, delete, concurrency=check.check_whole(concurrency, "max_concurrency")
+        return await deleted(
+            phone_numbers,
+            self.delete,
+            absent="is not in qualification",
+            concurrency=concurrency_of(max_concurrency, self._session.max_concurrency),
         )
 
     async def get(self, phone_number: str) -> QualifiedNumber:

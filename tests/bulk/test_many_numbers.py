@@ -273,3 +273,18 @@ async def test_no_numbers_at_all_are_refused(rig: Rig) -> None:
             await call
     assert not [outcome async for outcome in orders.text_enable_stream([], **order)]
     assert not rig.sandbox.requests
+
+
+@pytest.mark.parametrize("wrong", [0, -1, True, 1.5])
+async def test_what_is_no_number_of_requests(rig: Rig, wrong: Any) -> None:
+    """0 is refused like any other, and not taken for the default; nothing is sent."""
+    client = rig.client()
+    calls = (
+        client.qualified_numbers.add_many,
+        client.qualified_numbers.delete_many,
+        client.imported_numbers.delete_many,
+    )
+    for call in calls:
+        with pytest.raises(InvalidRequest, match="max_concurrency"):
+            await call(numbers(2), max_concurrency=wrong)
+    assert not rig.sandbox.requests
