@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from itertools import islice
 from typing import Protocol
 
 from attrs import frozen
@@ -11,6 +12,7 @@ from attrs import frozen
 from ._bulk import Place
 from ._chunks import Chunk
 from ._paging import Pages
+from ._retry import Sleep, growing
 from ._tags import Tag, tag_of
 from .errors import JobChanged
 from .models import Order, OrderNumber, OrderReport
@@ -167,6 +169,22 @@ def _not_a_tag(job: str, order: Order) -> JobChanged:
 
 class NumbersDiffer(Exception):
     """An order holds numbers that do not belong to its chunk."""
+
+
+def rests(
+    sleep: Sleep, *, times: int, initial: float, maximum: float
+) -> Callable[[], Awaitable[bool]]:
+    """A `rest` for `missing_numbers`: pauses that grow, until there were `times` of them."""
+    pauses = islice(growing(initial=initial, factor=2, maximum=maximum), times)
+
+    async def rest() -> bool:
+        pause = next(pauses, None)
+        if pause is None:
+            return False
+        await sleep(pause)
+        return True
+
+    return rest
 
 
 async def missing_numbers(

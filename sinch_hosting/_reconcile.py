@@ -24,9 +24,10 @@ from ._journal import (
     OrdersAtService,
     Tagged,
     missing_numbers,
+    rests,
 )
 from ._ledger import Ledger
-from ._retry import Sleep, growing
+from ._retry import Sleep
 from ._tags import Tag, is_of_onboarding, numbers_digest, parse_tag
 from .errors import (
     BadRequest,
@@ -191,15 +192,7 @@ async def _numbers_of(
 ) -> tuple[str, ...]:
     """The numbers of an order; `NumbersDiffer` where it is not what is looked for."""
     if one.numbers:
-        pauses = growing(initial=1, factor=2, maximum=8)
-        looks = iter(range(_LOOKS))
-
-        async def rest() -> bool:
-            if next(looks, None) is None:
-                return False
-            await sleep(next(pauses))
-            return True
-
+        rest = rests(sleep, times=_LOOKS, initial=1, maximum=8)
         chunk = Chunk(index=one.tag.chunk, numbers=one.numbers)
         missing = set(await missing_numbers(orders, order_id, chunk, rest))
         return tuple(number for number in one.numbers if number not in missing)

@@ -16,9 +16,9 @@ from ._conflicts import kind_of_refusal, to_leave_out
 from ._decisions import Adopt, Hold, Recall, Send, is_in_doubt
 from ._entries import ADOPTED, UNKNOWN, Entry
 from ._jobs import Job
-from ._journal import NumbersDiffer, OrdersAtService, Tagged, missing_numbers
+from ._journal import NumbersDiffer, OrdersAtService, Tagged, missing_numbers, rests
 from ._parcels import Flight, Parcel
-from ._retry import Clock, Sleep, growing
+from ._retry import Clock, Sleep
 from ._settling import look_for
 from ._tags import Tag, parse_tag, tag_of
 from ._window import Window, fan_out
@@ -181,15 +181,8 @@ class Run:
 
     async def _compared(self, parcel: Parcel, tagged: Tagged) -> Parcel:
         """The parcel less what the order does not hold; raises `NumbersDiffer`."""
-        pauses = growing(initial=min(1.0, self._its_job.options.grace / 8), factor=2, maximum=30)
-        looks = iter(range(_COMPARE_AGAIN))
-
-        async def rest() -> bool:
-            if next(looks, None) is None:
-                return False
-            await self._sleep(next(pauses))
-            return True
-
+        initial = min(1.0, self._its_job.options.grace / 8)
+        rest = rests(self._sleep, times=_COMPARE_AGAIN, initial=initial, maximum=30)
         missing = await missing_numbers(
             self._orders, tagged.order.hosting_order_id, parcel.chunk, rest
         )

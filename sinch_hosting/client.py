@@ -269,7 +269,8 @@ class SinchHosting:
                 numbers, and to be recommended wherever letters are mailed.
             settle: seconds between the two readings of the lists, 10 by default.
             grace: seconds to look for an order whose answer was lost, 60 by default.
-            on_unknown: `hold` or `resend`; by default `hold` where a letter is mailed.
+            on_unknown: `hold` or `resend`; by default `hold` where a letter is mailed, or there
+                is no campaign.
             retry_rejected: order again what is in REJECTED orders, or failed to be hosted; with
                 `voice_code` also ring again what is VERIFICATION_FAILED.
 
