@@ -12,20 +12,21 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from ._auth import Secret
-from ._polling import PollPolicy
-from ._retry import RetryPolicy
-from ._session import (
+from ._polling.policy import PollPolicy
+from ._polling.wakeups import WakeUps
+from ._session.auth import Secret
+from ._session.retry import RetryPolicy
+from ._session.session import Session
+from ._session.settings import (
     Credentials,
     HttpSettings,
-    Session,
     check_address,
     check_finite,
     check_traces,
     timeout_settings,
 )
-from ._validators import check_identifier, check_whole
 from .errors import ConfigurationError, InvalidRequest
+from .models._checks import check_identifier, check_whole
 from .resources.callback_configuration import Callbacks
 from .resources.hosting_orders import HostingOrders
 from .resources.imported_numbers import ImportedNumbers
@@ -36,11 +37,11 @@ if TYPE_CHECKING:
 
     import aiohttp
 
+    from ._bulk.order_template import LedgerPath, OnUnknown
     from ._onboarding.begin import LetterFor
-    from ._onboarding.cases import VoiceCode
-    from ._onboarding.flow import Onboarding
-    from ._onboarding.records import NumberToOnboard
-    from ._work import LedgerPath, OnUnknown
+    from ._onboarding.numbers import VoiceCode
+    from ._onboarding.onboarding import Onboarding
+    from ._onboarding.report import NumberToOnboard
     from .models import CallbackEvent
 
 BASE_URL = "https://imported.numbers.api.sinch.com"
@@ -174,11 +175,14 @@ class SinchHosting:
         credentials = _credentials(project_id, key_id, key_secret, auth, base_url, auth_url)
         self._poll = poll
         self._session = Session(credentials, http, retry, clock, sleep)
-        self.imported_numbers = ImportedNumbers(self._session, retry, poll)
+        self._wakeups = WakeUps(sleep)
+        self.imported_numbers = ImportedNumbers(self._session, retry, poll, self._wakeups)
         self.hosting_orders = HostingOrders(
             self._session, poll, import_limit=import_limit, max_concurrency=max_concurrency
         )
-        self.qualified_numbers = QualifiedNumbers(self._session, poll, self.hosting_orders)
+        self.qualified_numbers = QualifiedNumbers(
+            self._session, poll, self.hosting_orders, self._wakeups
+        )
         self.callback_configuration = Callbacks(self._session)
         self._shown = f"<SinchHosting project_id={project_id!r} key_id={key_id!r} {base_url}>"
 
@@ -344,7 +348,7 @@ class SinchHosting:
         client's event loop; where nothing is waited for, it does nothing.
         """
         if event.resource_id:
-            self._session.bells.ring(event.resource_id)
+            self._wakeups.notify(event.resource_id)
             self.hosting_orders.watcher.notify(event.resource_id)
 
     async def aclose(self) -> None:

@@ -9,41 +9,25 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequen
 from datetime import datetime
 from typing import Literal, overload
 
-from .. import _validators as check
-from .. import _waiting
-from .._answers import ListedOrderNumbers, ListedOrders
-from .._cadence import NumberDigest
-from .._paging import Page, Pages
-from .._polling import PollPolicy
-from .._requests import ImportNumbers, TextEnable, TextEnableTollFree
-from .._retry import Witness
-from .._session import Session
-from .._tokens import read_token
-from .._waiting import OrderUpdate
-from .._watching import Watcher
-from .._wire import encode
-from .._work import LedgerPath, OnUnknown
+from .._bulk.order_runs import OrderRuns
+from .._bulk.order_template import LedgerPath, OnUnknown
+from .._polling import waits
+from .._polling.policy import PollPolicy
+from .._polling.schedule import NumberFilter
+from .._polling.waits import OrderUpdate
+from .._polling.watcher import Watcher
+from .._session.codec import encode
+from .._session.requests import ImportNumbers, TextEnable, TextEnableTollFree
+from .._session.responses import ListedOrderNumbers, ListedOrders, page_of
+from .._session.retry import CreateObserver
+from .._session.session import Session
 from ..errors import DecodeError, OutcomeUnknown, SinchHostingError
-from ..models import (
-    DirectLoa,
-    Letter,
-    Order,
-    OrderNumber,
-    OrderReport,
-    ResellerLoa,
-    bind,
-    digested,
-)
-from ..states import (
-    OpenEnum,
-    OrderState,
-    OrderType,
-    ProvisioningState,
-    parse_state,
-    parse_states,
-)
+from ..models import DirectLoa, Letter, Order, OrderNumber, OrderReport, ResellerLoa, bind, digested
+from ..models import _checks as check
+from ..models._resume import read_token
+from ..models.pages import Page, Pages
+from ..states import OpenEnum, OrderState, OrderType, ProvisioningState, parse_state, parse_states
 from .bulk_orders import BulkOrders
-from .order_runs import OrderRuns
 
 _log = logging.getLogger("sinch_hosting")
 OnUpdate = Callable[[Order], Awaitable[None] | None]
@@ -251,13 +235,13 @@ class HostingOrders(BulkOrders):
         self,
         operation: str,
         request: ImportNumbers | TextEnable | TextEnableTollFree,
-        witness: Witness | None = None,
+        witness: CreateObserver | None = None,
     ) -> Order:
         """Send a checked request that creates an order; for the resources, not for callers."""
         order = await self._session.request(operation, Order, body=encode(request), witness=witness)
         if not order.hosting_order_id:
             raise OutcomeUnknown(operation, _no_id(operation))
-        return digested(bind(order, self), NumberDigest.of(request.numbers))
+        return digested(bind(order, self), NumberFilter.of(request.numbers))
 
     async def read_created(self, operation: str, order_id: str) -> Order:
         """The order behind a fresh id, or as much of it as is known; for the resources."""
@@ -330,7 +314,7 @@ class HostingOrders(BulkOrders):
                 ListedOrders,
                 query={"states": state, **query, "pageToken": token},
             )
-            return Page.of(answer, [bind(order, self) for order in answer.hosting_orders], state)
+            return page_of(answer, [bind(order, self) for order in answer.hosting_orders], state)
 
         return Pages(
             "ListHostingOrders",
@@ -399,7 +383,7 @@ class HostingOrders(BulkOrders):
                 identifiers={"order_id": order_id},
                 query={**query, "pageToken": token},
             )
-            return Page.of(answer, answer.numbers)
+            return page_of(answer, answer.numbers)
 
         return Pages(
             "ListHostingOrderNumbers",
@@ -433,7 +417,7 @@ class HostingOrders(BulkOrders):
     ) -> Order:
         """What `order.wait_until(state)` does; see there."""
         wanted = parse_state(OrderState, state, "state")
-        return await _waiting.wait_until(
+        return await waits.wait_until(
             self.watcher, order, wanted, timeout=timeout, on_update=on_update
         )
 
@@ -478,7 +462,7 @@ class HostingOrders(BulkOrders):
         to repeat.
         """
         wanted = parse_state(OrderState, state, "state")
-        results = await _waiting.wait_all(self.watcher, [*orders], wanted, timeout=timeout)
+        results = await waits.wait_all(self.watcher, [*orders], wanted, timeout=timeout)
         failed = [result for result in results if isinstance(result, Exception)]
         if failed and not return_exceptions:
             raise ExceptionGroup(f"{len(failed)} of {len(results)} orders", failed)
@@ -496,7 +480,7 @@ class HostingOrders(BulkOrders):
         `InvalidRequest` for an order without an id and `UsageError` on a closed client. Safe to
         repeat (`ListHostingOrders`); where single orders take fewer requests, they are read so.
         """
-        return _waiting.watch(self.watcher, [*orders])
+        return waits.watch(self.watcher, [*orders])
 
     def from_token(self, text: str) -> Order:
         """The order that `order.to_token()` was made of, to go on waiting for it.

@@ -8,19 +8,20 @@ from collections.abc import Awaitable, Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
-from .. import _validators as check
-from .._answers import AddedNumbers, ListedQualifiedNumbers, OrderId
-from .._chunks import Numbers
-from .._many_numbers import NumbersResult, added, concurrency_of, deleted
-from .._paging import Page, Pages
-from .._polling import PollPolicy, Wait
-from .._requests import AddNumbers, TextEnable, TextEnableTollFree, VerifyVoiceChallenge
-from .._retry import Witness
-from .._session import Session
-from .._wire import encode
-from .._work import LedgerPath, OnUnknown
+from .._bulk.chunks import Numbers
+from .._bulk.many_numbers import NumbersResult, added, concurrency_of, deleted
+from .._bulk.order_template import LedgerPath, OnUnknown
+from .._polling.policy import PollPolicy, Wait
+from .._polling.wakeups import WakeUps
+from .._session.codec import encode
+from .._session.requests import AddNumbers, TextEnable, TextEnableTollFree, VerifyVoiceChallenge
+from .._session.responses import AddedNumbers, ListedQualifiedNumbers, OrderId, page_of
+from .._session.retry import CreateObserver
+from .._session.session import Session
 from ..errors import InvalidRequest, NumberFailed, OutcomeUnknown, SinchHostingError
 from ..models import DirectLoa, Letter, Order, QualifiedNumber, ResellerLoa
+from ..models import _checks as check
+from ..models.pages import Page, Pages
 from ..states import OpenEnum, QualificationState, has_reached, parse_state, parse_states
 
 if TYPE_CHECKING:
@@ -32,10 +33,13 @@ _log = logging.getLogger("sinch_hosting")
 class QualifiedNumbers:
     """Have numbers reviewed, prove that they are yours, and text-enable them."""
 
-    def __init__(self, session: Session, poll: PollPolicy, orders: HostingOrders) -> None:
+    def __init__(
+        self, session: Session, poll: PollPolicy, orders: HostingOrders, wakeups: WakeUps
+    ) -> None:
         self._session = session
         self._poll = poll
         self._orders = orders
+        self._wakeups = wakeups
 
     async def add(self, phone_numbers: Iterable[str]) -> tuple[QualifiedNumber, ...]:
         """Start the review of numbers (`AddQualifiedNumbers`).
@@ -155,7 +159,7 @@ class QualifiedNumbers:
                 ListedQualifiedNumbers,
                 query={"states": state, **query, "pageToken": token},
             )
-            return Page.of(answer, answer.qualified_numbers, state)
+            return page_of(answer, answer.qualified_numbers, state)
 
         return Pages(
             "ListQualifiedNumbers",
@@ -225,12 +229,12 @@ class QualifiedNumbers:
             retry_rejected=retry_rejected,
         )
 
-    async def create(self, request: TextEnable, witness: Witness | None = None) -> Order:
+    async def create(self, request: TextEnable, witness: CreateObserver | None = None) -> Order:
         """Send a checked request that creates an order; for bulk work, not for callers."""
         name = "TextEnableQualifiedNumbers"
         answer = await self._session.request(name, OrderId, body=encode(request), witness=witness)
         if witness is not None and answer.hosting_order_id:
-            await witness.created(answer.hosting_order_id)
+            await witness.on_created(answer.hosting_order_id)
         return await self._orders.read_created(name, answer.hosting_order_id)
 
     async def text_enable_toll_free(
@@ -278,7 +282,7 @@ class QualifiedNumbers:
         )
 
     async def create_toll_free(
-        self, request: TextEnableTollFree, witness: Witness | None = None
+        self, request: TextEnableTollFree, witness: CreateObserver | None = None
     ) -> Order:
         """Send a checked request that creates an order; for bulk work, not for callers."""
         return await self._orders.create("TextEnableTollFreeQualifiedNumbers", request, witness)
@@ -338,14 +342,14 @@ class QualifiedNumbers:
         def is_over(number: QualifiedNumber) -> bool:
             return _is_over(number, wanted)
 
-        with self._session.bells.bell(phone_number) as bell:
+        with self._wakeups.listen(phone_number) as wakeup:
             return await Wait(
                 fetch=fetch,
                 is_over=is_over,
                 what=f"{phone_number} in {' or '.join(state.name for state in wanted)}",
                 policy=self._poll,
                 clock=self._session.clock,
-                sleep=bell.rest,
+                sleep=wakeup.sleep,
                 timeout=timeout,
             ).run()
 
