@@ -390,7 +390,7 @@ def api_error(
     ]
     status = described.get("status")
     message = described.get("message") or text or _reason(status_code)
-    return _error_class(status_code)(
+    error = _error_class(status_code)(
         str(message),
         operation=operation,
         status_code=status_code,
@@ -399,6 +399,10 @@ def api_error(
         field_violations=violations,
         retry_after=parse_retry_after(headers.get("Retry-After"), headers.get("Date")),
     )
+    error.is_from_service = any(
+        isinstance(described.get(k), str | int) for k in ("message", "code")
+    )
+    return error
 
 
 def _reason(status_code: int) -> str:

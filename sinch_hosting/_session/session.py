@@ -25,7 +25,7 @@ from .auth import Authorization, Basic, Secret, SecretBytes, Token, TokenCache, 
 from .loop_state import LoopState
 from .operations import OPERATIONS, Operation, Retryability
 from .responses import AccessToken
-from .retry import CreateObserver, RateLimitPause, RetryPolicy, may_have_been_applied, with_retries
+from .retry import CreateObserver, RateLimitPause, RetryPolicy, with_retries
 from .settings import Credentials, HttpSettings
 from .transport_errors import (
     USERINFO,
@@ -219,13 +219,12 @@ class Session:
         except NoToken as failed:
             # A copy each: one error for a thousand waiters would collect all their tracebacks.
             raise deepcopy(failed.reason) from failed.reason.__cause__
-        except errors.NotFound as error:
-            if operation.method == "DELETE" and error.after_lost_answer:
-                return cast("T", None)
-            raise
         except errors.SinchHostingError as error:
-            if operation.loses_answers and may_have_been_applied(error):
+            if operation.loses_answers and error.may_have_been_applied:
                 raise errors.OutcomeUnknown(name, error) from error
+            is_gone = isinstance(error, errors.NotFound) and error.after_lost_answer
+            if operation.method == "DELETE" and is_gone:
+                return cast("T", None)
             raise
 
     def _url(
@@ -434,5 +433,5 @@ async def _authorize(auth: Authorization) -> Secret:
 
 
 async def _tell(call: _Call[Any], error: errors.SinchHostingError) -> None:
-    if call.witness is not None and not may_have_been_applied(error):
+    if call.witness is not None and not error.may_have_been_applied:
         await call.witness.on_refused(error)
