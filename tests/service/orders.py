@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from .state import STEPS, Letter, Order, Store, Timeline
+from .state import STEPS, Json, Letter, Order, Store, Timeline
+
+LETTER: Json = {
+    "authorisedPerson": {"firstName": "John", "lastName": "Doe", "email": "john.doe@email.com"},
+    "address": {
+        "buildingNumber": "1234",
+        "street": "Main St",
+        "city": "NYC",
+        "state": "NY",
+        "postalCode": "01002",
+        "country": "US",
+    },
+    "currentVoiceCarrier": "Verizon",
+}
 
 
 class OrderMaking:
@@ -75,6 +88,7 @@ class OrderMaking:
                 campaign=campaign,
                 created=created,
                 callback_url=callback_url,
+                letter=LETTER,
                 loa_type="DIRECT" if type == "TYPE_TEXT_ENABLE" else "",
             )
             made.append(order)

@@ -2,22 +2,42 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import hashlib
+import hmac
 import json
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 import yaml
+from aiohttp import web
 from jsonschema import Draft202012Validator
 
 from . import (
     CREATES,
+    LISTS,
     OPERATIONS,
+    RateLimit,
     Service,
+    cut,
+    delay,
+    drop,
+    duplicate,
     echo,
+    edit,
+    endless_body,
     error,
+    gzip_bomb,
+    hang,
+    huge_error,
+    id_only,
+    reply,
+    slow,
 )
 
 N1, N2, TOLL_FREE = "+12025550134", "+12025550135", "+18335870229"
@@ -346,3 +366,321 @@ async def test_numbers_of_an_order_fill_in_over_time(service, api, clock):
         seen.append(len((await api("GET", path))["numbers"]))
         await clock.advance(60)
     assert seen == [0, 1, 2]
+
+
+# --------------------------------------------------------------------------- lists
+
+
+@pytest.mark.parametrize("cap", [20, 100, 1000])
+async def test_pages_have_the_services_size_whatever_is_asked_for(service, api, cap):
+    """`pageSize` can only make pages smaller."""
+    service.lists["ListHostingOrders"].page_cap = cap
+    service.add_orders(1234)
+    pages = await api.walk("/hostingOrders", "hostingOrders", **ORDERS, pageSize=5000)
+    assert [len(page) for page in pages[:-1]] == [cap] * (1234 // cap)
+    assert sum(map(len, pages)) == 1234
+    page = await api("GET", "/hostingOrders", **ORDERS, pageSize=7)
+    assert (len(page["hostingOrders"]), page["totalSize"]) == (7, 1234)
+    service.lists["ListHostingOrders"].total_size = False
+    assert "totalSize" not in await api("GET", "/hostingOrders", **ORDERS)
+
+
+async def test_lists_run_either_way_by_either_time(service, api, clock):
+    """By created or updated time, up or down; the query's `orderBy` wins."""
+    clock.by_hand = True
+    old, new = (service.add_orders(1, created_at=clock() + at)[0] for at in (-20, -10))
+    service.set_state(old, "IN_PROGRESS", at=clock() - 5)
+    service.set_state(new, "IN_PROGRESS", at=clock() - 6)
+    rules, state = service.lists["ListHostingOrders"], {"states": "IN_PROGRESS"}
+    assert await api.ids(**state) == [old.id, new.id]
+    rules.descending = True
+    assert await api.ids(**state) == [new.id, old.id]
+    assert await api.ids(**state, orderBy="updatedTime") == [old.id, new.id]
+    rules.descending, rules.order_by = False, "updatedTime"
+    assert await api.ids(**state) == [new.id, old.id]
+
+
+@pytest.mark.parametrize(("paging", "missing"), [("stable", 0), ("shifting", 20)])
+async def test_pages_are_stable_or_shift_as_orders_move(service, api, paging, missing):
+    """What leaves a list while it is read moves the rest under an offset, and only there."""
+    rules = service.lists["ListHostingOrders"]
+    rules.paging, rules.page_cap = paging, 20
+    orders = service.add_orders(60)
+    page = await api("GET", "/hostingOrders", **ORDERS)
+    service.set_state(orders[:20], "COMPLETED")
+    seen = len(page["hostingOrders"])
+    while token := page.get("nextPageToken"):
+        page = await api("GET", "/hostingOrders", **ORDERS, pageToken=token)
+        seen += len(page["hostingOrders"])
+    assert seen == 60 - missing
+
+
+async def test_lists_lag_hide_and_show_old_states(service, api, clock):
+    """Each in the list only: the single read is right."""
+    clock.by_hand = True
+    first, second, third = orders = service.add_orders(3)
+    rules = service.lists["ListHostingOrders"]
+    await clock.advance(100)
+    service.set_state(orders, "COMPLETED")
+    rules.lag = 30
+    assert len(await api.ids()) == 3
+    await clock.advance(30)
+    rules.hidden.add(first.id)
+    rules.shown_as[second.id] = "SUBMITTED"
+    assert await api.ids(states="COMPLETED") == [third.id]
+    assert await api.ids() == [second.id]
+    assert (await api("GET", f"/hostingOrders/{first.id}"))["state"] == "COMPLETED"
+
+
+@pytest.mark.parametrize("kind", ["empty", "strangers"])
+async def test_pages_without_end_have_a_new_token_each(service, api, kind):
+    """Pages that are empty, or hold what nobody knows."""
+    rules = service.lists["ListHostingOrders"]
+    rules.endless, rules.page_cap = kind, 20
+    (order,) = service.add_orders(1)
+    tokens, found, token = set(), [], ""
+    for _ in range(50):
+        page = await api("GET", "/hostingOrders", **ORDERS, pageToken=token)
+        token = page["nextPageToken"]
+        tokens.add(token)
+        found += [item["hostingOrderId"] for item in page["hostingOrders"]]
+    assert len(tokens) == 50
+    assert len(set(found)) == (1000 if kind == "strangers" else 0)
+    assert order.id not in found
+
+
+async def test_empty_pages_and_foreign_tokens(service, api):
+    """Every other page is empty; a token serves its own list only, until it is forgotten."""
+    rules = service.lists["ListHostingOrders"]
+    rules.empty_every, rules.page_cap = 2, 10
+    service.add_orders(30)
+    pages = await api.walk("/hostingOrders", "hostingOrders", **ORDERS)
+    assert [len(page) for page in pages] == [10, 0, 10, 0, 10]
+    token = (await api("GET", "/hostingOrders", **ORDERS))["nextPageToken"]
+    other = {**ORDERS, "states": "COMPLETED", "pageToken": token}
+    assert (await api.raw("GET", "/hostingOrders", **other))[0] == 400
+    service.pager.forget_tokens()
+    assert (await api.raw("GET", "/hostingOrders", **ORDERS, pageToken=token))[0] == 400
+
+
+async def test_an_empty_campaign_is_listed_or_refused(service, api):
+    """As the service is told."""
+    (order,) = service.add_orders(1, campaign="")
+    assert await api.ids(campaignId="") == [order.id]
+    service.lists["ListHostingOrders"].empty_campaign = 422
+    assert (await api.raw("GET", "/hostingOrders", **{**ORDERS, "campaignId": ""}))[0] == 422
+
+
+# -------------------------------------------------------------------------- faults
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("fault", [drop, cut, error, gzip_bomb, endless_body, huge_error, slow])
+async def test_faults_come_before_or_after_the_order_is_made(service, api, fault, after):
+    """Whatever the caller sees, the order is there or not as the fault says."""
+    arguments = {error: (503,), gzip_bomb: (20,), huge_error: (500, 5)}.get(fault, ())
+    service.fault(CREATES, fault(*arguments, after=after))
+    async with (
+        api.session.post(api.root + ORDER_IMPORT, json=IMPORT, headers=api.headers)
+        if fault not in (drop, cut)
+        else contextlib.nullcontext() as answer
+    ):
+        if answer is None:
+            with pytest.raises(aiohttp.ClientError):
+                await api("POST", ORDER_IMPORT, IMPORT)
+        elif fault is endless_body:
+            assert len(await answer.content.readexactly(1_000_000)) == 1_000_000
+        else:
+            size = len(await answer.read())
+            assert (answer.status, size > 4_000_000) == {
+                error: (503, False),
+                slow: (504, False),
+                gzip_bomb: (200, True),
+                huge_error: (500, True),
+            }[fault]
+    assert len(service.orders) == after
+    assert await api("POST", ORDER_IMPORT, IMPORT | {"numbers": ["+12025550199"]})
+
+
+async def test_rules_count_skip_and_choose(service, api):
+    """After the first `skip`, for `times`, and only what `when` takes."""
+    numbers = ("+12025550101", "+12025550102")
+    rule = service.fault(
+        None, error(500), times=2, skip=1, when=lambda request: numbers[0] in request.path
+    )
+    for number in numbers:
+        await api("POST", "/qualifiedNumbers:addNumbers", {"phoneNumbers": [number]})
+    for number, wanted in ((0, 200), (1, 200), (0, 500), (0, 500), (0, 200), (1, 200)):
+        assert (await api.raw("GET", f"/qualifiedNumbers/{numbers[number]}"))[0] == wanted
+    assert rule.hits == 2
+    with pytest.raises(ValueError, match="no operations: ListOrders"):
+        service.fault("ListOrders", error(500))
+
+
+@pytest.mark.parametrize("body", [b"null", b"[]", b"text", b"{}", b'{"a":', "", [1]])
+async def test_any_body_can_be_answered(service, api, body):
+    """Bytes and text as they are, the rest as JSON; headers as given."""
+    service.fault(LISTS, reply(200, body, {"X-Made-Up": "1"}))
+    status, raw, headers = await api.raw("GET", "/hostingOrders", **ORDERS)
+    text = body.encode() if isinstance(body, str) else body
+    assert (status, raw) == (200, b"[1]" if body == [1] else text)
+    assert headers["X-Made-Up"] == "1"
+
+
+async def test_a_repeating_proxy_makes_two_orders_and_shows_the_second(service, api):
+    """Two letters; the caller knows of one order."""
+    service.fault(CREATES, duplicate())
+    answer = await api("POST", TEXT_ENABLE, ENABLE)
+    assert list(service.orders)[1] == answer["hostingOrderId"]
+    assert service.numbers_in_two_letters == {N1}
+    assert service.counts["TextEnableHostingOrderNumbers"] == 1
+
+
+async def test_answers_can_be_changed(service, api):
+    """`id_only` and any other change; the order is as it was."""
+    service.fault(CREATES, id_only())
+    answer = await api("POST", ORDER_IMPORT, IMPORT)
+    assert list(answer) == ["hostingOrderId"]
+    path = f"/hostingOrders/{answer['hostingOrderId']}"
+    service.fault("GetHostingOrder", edit(lambda order: {**order, "state": "NEW"}))
+    assert [(await api("GET", path))["state"] for _ in range(2)] == ["NEW", "SUBMITTED"]
+
+
+@pytest.mark.parametrize("after", [False, True])
+async def test_a_request_hangs_until_it_is_released(service, api, after):
+    """Before the order is made, or after."""
+    rule = service.fault(CREATES, hang(after=after))
+    task = asyncio.create_task(api("POST", ORDER_IMPORT, IMPORT))
+    await rule.arrived.wait()
+    await service.wait_until(lambda: len(service.orders) == after)
+    assert (len(service.orders), service.in_flight, task.done()) == (after, 1, False)
+    rule.release()
+    assert (await task)["hostingOrderId"] in service.orders
+
+
+async def test_a_service_with_hanging_requests_ends(clock):
+    """Leaving the service drops what hangs."""
+    async with Service(clock=clock) as service, aiohttp.ClientSession() as session:
+        rule = service.fault("Unknown", hang())
+        task = asyncio.create_task(session.get(service.base_url))
+        await rule.arrived.wait()
+        await service.__aexit__(None, None, None)
+        with pytest.raises(aiohttp.ClientError):
+            await task
+
+
+async def test_delays_are_of_the_injected_sleep(service, api, clock):
+    """Before and after; the slow error too."""
+    (order,) = service.add_orders(1)
+    service.fault("GetHostingOrder", delay(30))
+    service.fault("GetHostingOrder", delay(40, after=True))
+    service.fault("GetHostingOrder", slow(1.5, 504))
+    statuses = [(await api.raw("GET", f"/hostingOrders/{order.id}"))[0] for _ in range(3)]
+    assert statuses == [200, 200, 504]
+    assert clock.slept == [30, 40, 1.5]
+
+
+# --------------------------------------------------------- tokens, rates, callbacks
+
+
+async def test_tokens_expire_and_are_revoked(service, api, clock):
+    """By time, and on demand; the challenge says which."""
+    path = "/callbackConfiguration"
+    for lose, expired in (
+        (lambda: setattr(clock, "now", clock.now + 3600), True),
+        (service.expire_tokens, True),
+        (service.revoke_tokens, False),
+    ):
+        assert await api.token() == 200
+        await api("GET", path)
+        lose()
+        status, _, headers = await api.raw("GET", path)
+        assert (status, "expired" in headers["WWW-Authenticate"]) == (401, expired)
+        assert "invalid_token" in headers["WWW-Authenticate"]
+    assert service.token_fetches == service.counts["Token"] == 3
+
+
+async def test_a_wrong_secret_gets_no_token(service, api):
+    """401, and a refused token endpoint is a fault like any other."""
+    service.fault("Token", reply(503))
+    data = {"grant_type": "client_credentials"}
+    for wanted in (503, 401):
+        headers = {"Authorization": aiohttp.encode_basic_auth("key-id-1", "wrong")}
+        async with api.session.post(service.auth_url, data=data, headers=headers) as answer:
+            assert answer.status == wanted
+
+
+@pytest.mark.parametrize("form", ["seconds", "date", "epoch", None])
+async def test_the_rate_limit_is_a_bucket_on_the_clock(clock, form):
+    """Burst, then 429 with Retry-After as it is set, then as much as the time allows."""
+    clock.by_hand = True
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    limit = RateLimit(per_second=0.5, burst=3, retry_after=form)
+    async with (
+        Service(clock=clock, epoch=start, rate_limit=limit) as service,
+        aiohttp.ClientSession() as session,
+    ):
+        api = Api(service, session)
+        answers = [await api.raw("GET", "/callbackConfiguration") for _ in range(4)]
+        assert [answer[0] for answer in answers] == [200, 200, 200, 429]
+        assert answers[3][2].get("Retry-After") == {
+            "seconds": "2",
+            "date": "Thu, 01 Jan 2026 00:00:02 GMT",
+            "epoch": str(int(start.timestamp()) + 2),
+        }.get(form)
+        await clock.advance(2)
+        statuses = [(await api.raw("GET", "/callbackConfiguration"))[0] for _ in range(2)]
+        assert statuses == [200, 429]
+        assert limit.refused == 2
+
+
+async def test_the_record_of_requests_holds_no_credentials(service, api):
+    """Operation, method, path, query, body and time; not the Authorization header."""
+    await api.token()
+    await api("POST", ORDER_IMPORT, IMPORT)
+    await api.ids()
+    (request,) = service.requests_of("ImportNumbers")
+    assert (request.method, request.path, request.body) == ("POST", ORDER_IMPORT, IMPORT)
+    assert service.requests[-1].query == ORDERS
+    assert service.counts == {"Token": 1, "ImportNumbers": 1, "ListHostingOrders": 1}
+    assert "Authorization" not in repr(service.requests)
+    assert service.key_secret not in repr(service.requests)
+
+
+async def test_a_mistake_of_the_service_fails_the_test(clock):
+    """What raised inside is raised at the end, not hidden behind a 500."""
+    with pytest.raises(ExceptionGroup, match="the service itself failed") as caught:
+        async with Service(clock=clock) as service, aiohttp.ClientSession() as session:
+            service.rules.stored_name = lambda name: name + 1
+            status, *_ = await Api(service, session).raw("POST", ORDER_IMPORT, IMPORT)
+            assert status == 500
+    assert caught.group_contains(TypeError)
+
+
+async def test_callbacks_are_signed_and_sent_once_an_order(service, api):
+    """One event an order and one a number, signed; a wrong secret on demand."""
+    got: list[tuple[bytes, str]] = []
+
+    async def take(request: web.BaseRequest) -> web.Response:
+        got.append((await request.read(), request.headers.get("X-Sinch-Signature", "")))
+        return web.Response()
+
+    runner = web.ServerRunner(web.Server(take), shutdown_timeout=0.01)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = "http://127.0.0.1:{1}".format(*runner.addresses[0])
+    (order, failed) = service.add_orders(2, numbers=[[N1, N2], [TOLL_FREE]])
+    assert await service.send_due_callbacks(url) == []
+    service.set_state(order, "COMPLETED")
+    service.set_state(failed, "REJECTED")
+    sent = await service.send_due_callbacks(url, times=2)
+    assert await service.send_due_callbacks(url) == []
+    assert await service.send_callback(url, secret="", resourceId=N1) == 200
+    await runner.cleanup()
+    bodies = [json.loads(body) for body, _ in got]
+    assert bodies[:-1:2] == bodies[1:-1:2] == sent
+    assert [event["resourceId"] for event in sent] == [order.id, N1, N2, failed.id, TOLL_FREE]
+    assert [event["status"] for event in sent] == ["SUCCEEDED"] * 3 + ["FAILED"] * 2
+    assert got[-1][1] == ""
+    for body, signature in got[:-1]:
+        assert signature == hmac.new(b"callback-secret", body, hashlib.sha1).hexdigest()
