@@ -15,6 +15,7 @@ given) and what the clock has moved since.
     Service(page_cap=20, total_size=False, order_by="updatedTime", descending=True, lag=30)
     service.lists["ListHostingOrders"].paging = "shifting"
     service.lists["ListHostingOrders"].hidden.add(order.id)
+    service.lists["ListHostingOrders"].hide = lambda order: number in order.numbers
     service.lists["ListHostingOrders"].shown_as[order.id] = "SUBMITTED"
     service.lists["ListHostingOrders"].endless = "strangers"
     service.lists["ListHostingOrders"].empty_campaign = 422
@@ -30,6 +31,8 @@ given) and what the clock has moved since.
     service.set_number(order, number, "FAILED", "campaignProvisioning")
     service.set_qualified(number, "VERIFICATION_PENDING")
     service.rules.lives["IMPORT"] = [(0, "DRAFT"), (5, "SUBMITTED"), (60, "COMPLETED")]
+    service.rules.lives["IMPORT"] = lambda body: [(0, "SUBMITTED"), (9, "REJECTED")]
+    service.rules.failing[number] = "campaignProvisioning"
 
 **Other behaviour.** `Service(rules={...})`, or an attribute of `service.rules`: see `Rules`.
 
@@ -66,6 +69,12 @@ Operations are ids of the contract, `"Token"`, `CREATES`, `TEXT_ENABLES`, `LISTS
     await rule.arrived.wait()
     rule.release()
     service.clear_faults()
+
+**Connections.**
+
+    service.close_connections()
+    await service.down()
+    await service.up()
 
 **Tokens.** `service.token_fetches` counts.
 

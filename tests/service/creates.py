@@ -77,8 +77,10 @@ class AllOperations(Operations):
             raise Refusal(400, f"regionCode is US or CA, not {body['regionCode']!r}", "regionCode")
         now = self.now
         when = body.get("scheduledOsrUpdateTime") or body.get("scheduledZipwhipProvisioningTime")
-        return self.store.add_order(
-            [(now + seconds, state) for seconds, state in self.rules.lives[kind]],
+        life = self.rules.lives[kind]
+        life = life(body) if callable(life) else life
+        order = self.store.add_order(
+            [(now + seconds, state) for seconds, state in life],
             type=kind,
             numbers=list(body["numbers"]),
             display_name=self.rules.stored_name(body.get("displayName", "")),
@@ -91,6 +93,10 @@ class AllOperations(Operations):
             scheduled=when or "",
             created=now,
         )
+        done = [(at, "FAILED") for at, state in order.line.points if state == "COMPLETED"]
+        for number in self.rules.failing.keys() & set(order.numbers):
+            order.steps[number, self.rules.failing[number]] = Timeline(list(done))
+        return order
 
     def _answer(self, operation: str, order: Order) -> Json:
         if operation in self.rules.id_only:
@@ -160,7 +166,7 @@ class AllOperations(Operations):
                 for number in self.store.qualified.values()
                 if state(number, time) == wanted
                 and number.created <= time
-                and number.number not in rules.hidden
+                and rules.shows(number.number, number)
                 and query.get("regionCode", number.region) == number.region
             ]
             return in_order(found, rules, query, lambda n: n.created, lambda n: n.line.since(time))

@@ -15,12 +15,29 @@ Json = dict[str, Any]
 T = TypeVar("T")
 
 
+STATUSES = {
+    400: "INVALID_ARGUMENT",
+    403: "PERMISSION_DENIED",
+    404: "NOT_FOUND",
+    409: "ALREADY_EXISTS",
+}
+
+
 class Refusal(Exception):
     """An error answer."""
 
     def __init__(self, status: int, message: str, name: str = "") -> None:
         super().__init__(message)
         self.status, self.message, self.name = status, message, name
+
+    def body(self, *, nested: bool) -> Json:
+        """The flat error body, or the nested one."""
+        violation = {"field": self.name, "description": self.message}
+        details = [{"type": "BadRequest", "fieldViolations": [violation]}] if self.name else []
+        common = {"message": self.message, "status": STATUSES.get(self.status, "UNKNOWN")}
+        if nested:
+            return {"error": {"code": self.status, **common, "details": details}}
+        return {"code": str(self.status), **common, "details": details}
 
 
 @define

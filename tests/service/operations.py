@@ -54,7 +54,7 @@ class Operations:
                 for number in self.store.imported.values()
                 if (number.plan, number.campaign) == wanted
                 and number.created <= time
-                and number.number not in rules.hidden
+                and rules.shows(number.number, number)
                 and query.get("regionCode", number.region) == number.region
                 and matches(number.number, pattern, where)
             ]
@@ -137,7 +137,7 @@ class Operations:
                 and order.type == kind
                 and (rules.shown_as.get(order.id) or order.line.at(time)) == state
                 and order.created <= time
-                and order.id not in rules.hidden
+                and rules.shows(order.id, order)
                 and query.get("regionCode", order.region) == order.region
             ]
             return in_order(found, rules, query, lambda o: o.created, lambda o: o.line.since(time))
@@ -188,7 +188,7 @@ class Operations:
             return [
                 number
                 for number in self._shown(order)
-                if number not in rules.hidden
+                if rules.shows(number, number)
                 and all(order.step_state(number, step, time) == state for step, state in wanted)
             ][:: -1 if rules.descending else 1]
 

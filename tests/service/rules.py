@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from attrs import define, field, frozen
 
+Life = list[tuple[float, str]]
+
 
 @frozen(kw_only=True)
 class Call:
@@ -22,7 +24,7 @@ class Call:
 class Rules:
     """How the operations behave; all attributes may be changed at any time."""
 
-    lives: dict[str, list[tuple[float, str]]] = field(
+    lives: dict[str, Life | Callable[[dict[str, Any]], Life]] = field(
         factory=lambda: {
             "IMPORT": [(0, "SUBMITTED"), (60, "IN_PROGRESS"), (120, "COMPLETED")],
             "TYPE_TEXT_ENABLE": [
@@ -33,10 +35,13 @@ class Rules:
             ],
         }
     )
-    """By type of order: states, and the seconds after the create from which they hold."""
-    qualification: list[tuple[float, str]] = field(
-        factory=lambda: [(0, "ELIGIBLE_CHECK_PENDING"), (60, "ELIGIBLE")]
-    )
+    """By type of order: states, and the seconds after the create from which they hold.
+
+    Or a function of the create's body that returns them."""
+    failing: dict[str, str] = field(factory=dict)
+    """Numbers, and the step (`osrUpdate`, `campaignProvisioning`, `platformProvisioning`) that
+    fails for them where their order completes."""
+    qualification: Life = field(factory=lambda: [(0, "ELIGIBLE_CHECK_PENDING"), (60, "ELIGIBLE")])
     """The same for numbers in qualification, without the prefix."""
     link_seconds: float = 60.0
     """How long a single import or link takes."""
@@ -76,6 +81,9 @@ class ListRules:
     """Shows everything as it was this many seconds ago."""
     hidden: set[str] = field(factory=set)
     """Ids of orders, or numbers, that the list never shows."""
+    hide: Callable[[Any], bool] = lambda record: False
+    """Takes an `Order` (`Imported`, `Qualified`, or a number of an order); the list never shows
+    those for which it is true."""
     shown_as: dict[str, str] = field(factory=dict)
     """Ids of orders (or numbers in qualification), and the old state in which the list has them."""
     endless: Literal["empty", "strangers"] | None = None
@@ -84,3 +92,7 @@ class ListRules:
     """Every so-many-th page is empty and has a further token."""
     empty_campaign: int | None = None
     """The status that refuses an empty `campaignId`; None lists what has no campaign."""
+
+    def shows(self, key: str, record: Any) -> bool:
+        """Whether the list shows a record at all."""
+        return key not in self.hidden and not self.hide(record)

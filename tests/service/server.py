@@ -24,13 +24,6 @@ from .rules import Call, ListRules, Rules
 from .state import Store
 
 SECRETS = ("authorization", "proxy-authorization", "cookie")
-STATUSES = {
-    400: "INVALID_ARGUMENT",
-    401: "UNAUTHENTICATED",
-    403: "PERMISSION_DENIED",
-    404: "NOT_FOUND",
-    409: "ALREADY_EXISTS",
-}
 
 
 class Service(OrderMaking, Callbacks):
@@ -77,7 +70,7 @@ class Service(OrderMaking, Callbacks):
         )
         self._faults: list[Rule] = []
         self._runner: web.ServerRunner | None = None
-        self.base_url = ""
+        self.base_url, self._port = "", 0
 
     # ------------------------------------------------------------------------ life
 
@@ -86,8 +79,7 @@ class Service(OrderMaking, Callbacks):
             web.Server(self._serve, access_log=None), shutdown_timeout=0.01
         )
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        self.base_url = "http://127.0.0.1:{1}".format(*self._runner.addresses[0])
+        await self.up()
         return self
 
     async def __aexit__(self, *failure: object) -> None:
@@ -95,6 +87,28 @@ class Service(OrderMaking, Callbacks):
         await self._runner.cleanup()
         if self.bugs and failure[1] is None:
             raise ExceptionGroup("the service itself failed", self.bugs)
+
+    async def up(self) -> None:
+        """Listen, on the same port as before; for after `down`."""
+        assert self._runner is not None
+        site = web.TCPSite(self._runner, "127.0.0.1", self._port, reuse_address=True)
+        await site.start()
+        self._port = self._runner.addresses[0][1]
+        self.base_url = f"http://127.0.0.1:{self._port}"
+
+    async def down(self) -> None:
+        """Refuse connections, and end all there are."""
+        assert self._runner is not None
+        for site in list(self._runner.sites):
+            await site.stop()
+        self.close_connections()
+
+    def close_connections(self) -> None:
+        """End all connections, also those that a client keeps for later."""
+        assert self._runner is not None
+        assert self._runner.server is not None
+        for connection in list(self._runner.server.connections):
+            connection.force_close()
 
     @property
     def auth_url(self) -> str:
@@ -238,18 +252,10 @@ class Service(OrderMaking, Callbacks):
             call = Call(operation=found[0], path=found[2], query=request.query, body=request.body)
             result = getattr(self._operations, found[1])(call)
         except Refusal as refusal:
-            return self._refusal(request.operation, refusal)
+            usual = "nested" if request.operation.endswith("CallbackConfiguration") else "flat"
+            shape = self.error_shape or usual
+            return Answer.of(refusal.status, refusal.body(nested=shape == "nested"))
         return Answer() if result is None else Answer.of(200, result)
-
-    def _refusal(self, operation: str, refusal: Refusal) -> Answer:
-        code = refusal.status
-        violation = {"field": refusal.name, "description": refusal.message}
-        details = [{"type": "BadRequest", "fieldViolations": [violation]}] if refusal.name else []
-        body = {"message": refusal.message, "status": STATUSES.get(code, "UNKNOWN")}
-        usual = "nested" if operation.endswith("CallbackConfiguration") else "flat"
-        if (self.error_shape or usual) == "nested":
-            return Answer.of(code, {"error": {"code": code, **body, "details": details}})
-        return Answer.of(code, {"code": str(code), **body, "details": details})
 
     # ------------------------------------------------------------------------ answers
 

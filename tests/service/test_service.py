@@ -1,134 +1,34 @@
-"""The service itself, through a plain client: what it says, what it counts, how it fails."""
+"""What the service keeps and says: the contract, orders, numbers, letters, tokens, callbacks."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import hashlib
 import hmac
 import json
-from collections.abc import AsyncIterator
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
-import yaml
 from aiohttp import web
 from jsonschema import Draft202012Validator
 
-from . import (
-    CREATES,
-    LISTS,
-    OPERATIONS,
-    RateLimit,
-    Service,
-    cut,
-    delay,
-    drop,
-    duplicate,
-    echo,
-    edit,
-    endless_body,
-    error,
-    gzip_bomb,
-    hang,
-    huge_error,
-    id_only,
-    reply,
-    slow,
+from . import CREATES, OPERATIONS, RateLimit, Service, echo, error, reply
+from .samples import (
+    ENABLE,
+    IMPORT,
+    LETTER,
+    N1,
+    N2,
+    ORDER_IMPORT,
+    ORDERS,
+    PLACE,
+    TEXT_ENABLE,
+    TOLL_FREE,
+    Api,
 )
-
-N1, N2, TOLL_FREE = "+12025550134", "+12025550135", "+18335870229"
-PLACE = {"servicePlanId": "plan", "campaignId": "campaign"}
-ORDERS = {**PLACE, "type": "TYPE_TEXT_ENABLE", "states": "SUBMITTED"}
-ADDRESS = ("buildingNumber", "street", "city", "state", "postalCode", "country")
-LETTER = {
-    "authorisedPerson": {"firstName": "John", "lastName": "Doe", "email": "john@email.com"},
-    "address": dict.fromkeys(ADDRESS, "x"),
-    "currentVoiceCarrier": "Verizon",
-}
-ENABLE = {"regionCode": "US", "numbers": [N1], **PLACE, "directLoaInfo": LETTER}
-IMPORT = {"regionCode": "US", "numbers": [N1, N2], **PLACE, "displayName": "My Order"}
-TEXT_ENABLE = "/hostingOrders:textEnableNumbers"
-ORDER_IMPORT = "/hostingOrders:importNumbers"
-
-
-class Api:
-    """A plain client of one service."""
-
-    def __init__(self, service: Service, session: aiohttp.ClientSession) -> None:
-        self.service, self.session = service, session
-        self.root = f"{service.base_url}/v1/projects/{service.project_id}"
-        self.basic = aiohttp.encode_basic_auth(service.key_id, service.key_secret)
-        self.headers = {"Authorization": self.basic}
-
-    async def raw(
-        self, method: str, path: str, body: Any = None, **query: Any
-    ) -> tuple[int, bytes, Any]:
-        """Status, body and headers of an answer."""
-        async with self.session.request(
-            method, self.root + path, json=body, params=query, headers=self.headers
-        ) as response:
-            return response.status, await response.read(), response.headers
-
-    async def __call__(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
-        """The JSON of a 200."""
-        status, answer, _ = await self.raw(method, path, body, **query)
-        assert status == 200, answer
-        return json.loads(answer) if answer else None
-
-    async def token(self) -> int:
-        """Use a new token from here on; the status of the token endpoint."""
-        data = {"grant_type": "client_credentials"}
-        headers = {"Authorization": self.basic}
-        async with self.session.post(self.service.auth_url, data=data, headers=headers) as answer:
-            given = await answer.json()
-            self.headers = {"Authorization": f"Bearer {given['access_token']}"}
-            return answer.status
-
-    async def walk(self, path: str, key: str, **query: Any) -> list[list[Any]]:
-        """All pages of a list."""
-        page = await self("GET", path, **query)
-        pages = [page[key]]
-        while token := page.get("nextPageToken"):
-            page = await self("GET", path, **query, pageToken=token)
-            pages.append(page[key])
-        return pages
-
-    async def ids(self, **query: Any) -> list[str]:
-        """The ids of all orders in a list."""
-        pages = await self.walk("/hostingOrders", "hostingOrders", **{**ORDERS, **query})
-        return [order["hostingOrderId"] for page in pages for order in page]
-
-
-@pytest.fixture
-async def service(clock: Any) -> AsyncIterator[Service]:
-    """A service on the test's clock."""
-    async with Service(clock=clock, sleep=clock.sleep) as running:
-        yield running
-
-
-@pytest.fixture
-async def api(service: Service) -> AsyncIterator[Api]:
-    """A plain client of it."""
-    async with aiohttp.ClientSession() as session:
-        yield Api(service, session)
-
-
-# -------------------------------------------------------------------- the contract
-
-
-@pytest.fixture(scope="module")
-def contract() -> Any:
-    """The contract; the test is skipped where it is not to be had."""
-    name = "shared/contract/imported-hosting.openapi.yaml"
-    places = [parent / name for parent in Path(__file__).resolve().parents]
-    found = next((place for place in places if place.exists()), None)
-    if found is None:
-        pytest.skip("the contract is not beside this checkout")
-    return yaml.safe_load(found.read_text(encoding="utf-8"))
 
 
 def schema_of(contract: Any, operation: str, status: int) -> Any:
@@ -253,6 +153,14 @@ async def test_bad_requests_are_refused_in_the_contracts_shape(
     assert not service.orders
 
 
+def test_it_shares_no_code_with_what_it_tests():
+    """No module names the package, but for the fixtures that make clients."""
+    folder = Path(__file__).parent
+    named = re.compile(r"^\s*(from|import) sinch_hosting", re.MULTILINE)
+    modules = {path.name for path in folder.glob("*.py") if named.search(path.read_text())}
+    assert modules == {"fixtures.py"}
+
+
 # -------------------------------------------------------------------- what it keeps
 
 
@@ -297,6 +205,22 @@ async def test_single_numbers_can_differ_from_their_order(service, api):
     assert [number["phoneNumber"] for number in found["numbers"]] == [N2]
     report = await api("GET", f"{path}/report")
     assert (report["addedToCampaign"], report["osrUpdated"]) == (1, 2)
+
+
+async def test_lives_and_failures_are_chosen_before_an_order_is_made(service, api, clock):
+    """By the create's body, and by number; a list can hide an order by what it holds."""
+    clock.by_hand = True
+    service.rules.lives["IMPORT"] = lambda body: [(0, "DRAFT"), (len(body["numbers"]), "COMPLETED")]
+    service.rules.failing[N2] = "campaignProvisioning"
+    service.lists["ListHostingOrders"].hide = lambda order: N2 in order.numbers
+    order = (await api("POST", ORDER_IMPORT, IMPORT))["hostingOrderId"]
+    path = f"/hostingOrders/{order}/numbers/{N2}"
+    assert (await api("GET", path))["campaignProvisioning"]["state"] == "WAITING"
+    await clock.advance(2)
+    number = await api("GET", path)
+    assert number["campaignProvisioning"]["state"] == "FAILED"
+    assert number["osrUpdate"]["state"] == "DONE"
+    assert await api.ids(type="IMPORT", states="COMPLETED") == []
 
 
 async def test_an_import_of_what_is_imported_conflicts(api):
@@ -368,218 +292,6 @@ async def test_numbers_of_an_order_fill_in_over_time(service, api, clock):
     assert seen == [0, 1, 2]
 
 
-# --------------------------------------------------------------------------- lists
-
-
-@pytest.mark.parametrize("cap", [20, 100, 1000])
-async def test_pages_have_the_services_size_whatever_is_asked_for(service, api, cap):
-    """`pageSize` can only make pages smaller."""
-    service.lists["ListHostingOrders"].page_cap = cap
-    service.add_orders(1234)
-    pages = await api.walk("/hostingOrders", "hostingOrders", **ORDERS, pageSize=5000)
-    assert [len(page) for page in pages[:-1]] == [cap] * (1234 // cap)
-    assert sum(map(len, pages)) == 1234
-    page = await api("GET", "/hostingOrders", **ORDERS, pageSize=7)
-    assert (len(page["hostingOrders"]), page["totalSize"]) == (7, 1234)
-    service.lists["ListHostingOrders"].total_size = False
-    assert "totalSize" not in await api("GET", "/hostingOrders", **ORDERS)
-
-
-async def test_lists_run_either_way_by_either_time(service, api, clock):
-    """By created or updated time, up or down; the query's `orderBy` wins."""
-    clock.by_hand = True
-    old, new = (service.add_orders(1, created_at=clock() + at)[0] for at in (-20, -10))
-    service.set_state(old, "IN_PROGRESS", at=clock() - 5)
-    service.set_state(new, "IN_PROGRESS", at=clock() - 6)
-    rules, state = service.lists["ListHostingOrders"], {"states": "IN_PROGRESS"}
-    assert await api.ids(**state) == [old.id, new.id]
-    rules.descending = True
-    assert await api.ids(**state) == [new.id, old.id]
-    assert await api.ids(**state, orderBy="updatedTime") == [old.id, new.id]
-    rules.descending, rules.order_by = False, "updatedTime"
-    assert await api.ids(**state) == [new.id, old.id]
-
-
-@pytest.mark.parametrize(("paging", "missing"), [("stable", 0), ("shifting", 20)])
-async def test_pages_are_stable_or_shift_as_orders_move(service, api, paging, missing):
-    """What leaves a list while it is read moves the rest under an offset, and only there."""
-    rules = service.lists["ListHostingOrders"]
-    rules.paging, rules.page_cap = paging, 20
-    orders = service.add_orders(60)
-    page = await api("GET", "/hostingOrders", **ORDERS)
-    service.set_state(orders[:20], "COMPLETED")
-    seen = len(page["hostingOrders"])
-    while token := page.get("nextPageToken"):
-        page = await api("GET", "/hostingOrders", **ORDERS, pageToken=token)
-        seen += len(page["hostingOrders"])
-    assert seen == 60 - missing
-
-
-async def test_lists_lag_hide_and_show_old_states(service, api, clock):
-    """Each in the list only: the single read is right."""
-    clock.by_hand = True
-    first, second, third = orders = service.add_orders(3)
-    rules = service.lists["ListHostingOrders"]
-    await clock.advance(100)
-    service.set_state(orders, "COMPLETED")
-    rules.lag = 30
-    assert len(await api.ids()) == 3
-    await clock.advance(30)
-    rules.hidden.add(first.id)
-    rules.shown_as[second.id] = "SUBMITTED"
-    assert await api.ids(states="COMPLETED") == [third.id]
-    assert await api.ids() == [second.id]
-    assert (await api("GET", f"/hostingOrders/{first.id}"))["state"] == "COMPLETED"
-
-
-@pytest.mark.parametrize("kind", ["empty", "strangers"])
-async def test_pages_without_end_have_a_new_token_each(service, api, kind):
-    """Pages that are empty, or hold what nobody knows."""
-    rules = service.lists["ListHostingOrders"]
-    rules.endless, rules.page_cap = kind, 20
-    (order,) = service.add_orders(1)
-    tokens, found, token = set(), [], ""
-    for _ in range(50):
-        page = await api("GET", "/hostingOrders", **ORDERS, pageToken=token)
-        token = page["nextPageToken"]
-        tokens.add(token)
-        found += [item["hostingOrderId"] for item in page["hostingOrders"]]
-    assert len(tokens) == 50
-    assert len(set(found)) == (1000 if kind == "strangers" else 0)
-    assert order.id not in found
-
-
-async def test_empty_pages_and_foreign_tokens(service, api):
-    """Every other page is empty; a token serves its own list only, until it is forgotten."""
-    rules = service.lists["ListHostingOrders"]
-    rules.empty_every, rules.page_cap = 2, 10
-    service.add_orders(30)
-    pages = await api.walk("/hostingOrders", "hostingOrders", **ORDERS)
-    assert [len(page) for page in pages] == [10, 0, 10, 0, 10]
-    token = (await api("GET", "/hostingOrders", **ORDERS))["nextPageToken"]
-    other = {**ORDERS, "states": "COMPLETED", "pageToken": token}
-    assert (await api.raw("GET", "/hostingOrders", **other))[0] == 400
-    service.pager.forget_tokens()
-    assert (await api.raw("GET", "/hostingOrders", **ORDERS, pageToken=token))[0] == 400
-
-
-async def test_an_empty_campaign_is_listed_or_refused(service, api):
-    """As the service is told."""
-    (order,) = service.add_orders(1, campaign="")
-    assert await api.ids(campaignId="") == [order.id]
-    service.lists["ListHostingOrders"].empty_campaign = 422
-    assert (await api.raw("GET", "/hostingOrders", **{**ORDERS, "campaignId": ""}))[0] == 422
-
-
-# -------------------------------------------------------------------------- faults
-
-
-@pytest.mark.parametrize("after", [False, True])
-@pytest.mark.parametrize("fault", [drop, cut, error, gzip_bomb, endless_body, huge_error, slow])
-async def test_faults_come_before_or_after_the_order_is_made(service, api, fault, after):
-    """Whatever the caller sees, the order is there or not as the fault says."""
-    arguments = {error: (503,), gzip_bomb: (20,), huge_error: (500, 5)}.get(fault, ())
-    service.fault(CREATES, fault(*arguments, after=after))
-    async with (
-        api.session.post(api.root + ORDER_IMPORT, json=IMPORT, headers=api.headers)
-        if fault not in (drop, cut)
-        else contextlib.nullcontext() as answer
-    ):
-        if answer is None:
-            with pytest.raises(aiohttp.ClientError):
-                await api("POST", ORDER_IMPORT, IMPORT)
-        elif fault is endless_body:
-            assert len(await answer.content.readexactly(1_000_000)) == 1_000_000
-        else:
-            size = len(await answer.read())
-            assert (answer.status, size > 4_000_000) == {
-                error: (503, False),
-                slow: (504, False),
-                gzip_bomb: (200, True),
-                huge_error: (500, True),
-            }[fault]
-    assert len(service.orders) == after
-    assert await api("POST", ORDER_IMPORT, IMPORT | {"numbers": ["+12025550199"]})
-
-
-async def test_rules_count_skip_and_choose(service, api):
-    """After the first `skip`, for `times`, and only what `when` takes."""
-    numbers = ("+12025550101", "+12025550102")
-    rule = service.fault(
-        None, error(500), times=2, skip=1, when=lambda request: numbers[0] in request.path
-    )
-    for number in numbers:
-        await api("POST", "/qualifiedNumbers:addNumbers", {"phoneNumbers": [number]})
-    for number, wanted in ((0, 200), (1, 200), (0, 500), (0, 500), (0, 200), (1, 200)):
-        assert (await api.raw("GET", f"/qualifiedNumbers/{numbers[number]}"))[0] == wanted
-    assert rule.hits == 2
-    with pytest.raises(ValueError, match="no operations: ListOrders"):
-        service.fault("ListOrders", error(500))
-
-
-@pytest.mark.parametrize("body", [b"null", b"[]", b"text", b"{}", b'{"a":', "", [1]])
-async def test_any_body_can_be_answered(service, api, body):
-    """Bytes and text as they are, the rest as JSON; headers as given."""
-    service.fault(LISTS, reply(200, body, {"X-Made-Up": "1"}))
-    status, raw, headers = await api.raw("GET", "/hostingOrders", **ORDERS)
-    text = body.encode() if isinstance(body, str) else body
-    assert (status, raw) == (200, b"[1]" if body == [1] else text)
-    assert headers["X-Made-Up"] == "1"
-
-
-async def test_a_repeating_proxy_makes_two_orders_and_shows_the_second(service, api):
-    """Two letters; the caller knows of one order."""
-    service.fault(CREATES, duplicate())
-    answer = await api("POST", TEXT_ENABLE, ENABLE)
-    assert list(service.orders)[1] == answer["hostingOrderId"]
-    assert service.numbers_in_two_letters == {N1}
-    assert service.counts["TextEnableHostingOrderNumbers"] == 1
-
-
-async def test_answers_can_be_changed(service, api):
-    """`id_only` and any other change; the order is as it was."""
-    service.fault(CREATES, id_only())
-    answer = await api("POST", ORDER_IMPORT, IMPORT)
-    assert list(answer) == ["hostingOrderId"]
-    path = f"/hostingOrders/{answer['hostingOrderId']}"
-    service.fault("GetHostingOrder", edit(lambda order: {**order, "state": "NEW"}))
-    assert [(await api("GET", path))["state"] for _ in range(2)] == ["NEW", "SUBMITTED"]
-
-
-@pytest.mark.parametrize("after", [False, True])
-async def test_a_request_hangs_until_it_is_released(service, api, after):
-    """Before the order is made, or after."""
-    rule = service.fault(CREATES, hang(after=after))
-    task = asyncio.create_task(api("POST", ORDER_IMPORT, IMPORT))
-    await rule.arrived.wait()
-    await service.wait_until(lambda: len(service.orders) == after)
-    assert (len(service.orders), service.in_flight, task.done()) == (after, 1, False)
-    rule.release()
-    assert (await task)["hostingOrderId"] in service.orders
-
-
-async def test_a_service_with_hanging_requests_ends(clock):
-    """Leaving the service drops what hangs."""
-    async with Service(clock=clock) as service, aiohttp.ClientSession() as session:
-        rule = service.fault("Unknown", hang())
-        task = asyncio.create_task(session.get(service.base_url))
-        await rule.arrived.wait()
-        await service.__aexit__(None, None, None)
-        with pytest.raises(aiohttp.ClientError):
-            await task
-
-
-async def test_delays_are_of_the_injected_sleep(service, api, clock):
-    """Before and after; the slow error too."""
-    (order,) = service.add_orders(1)
-    service.fault("GetHostingOrder", delay(30))
-    service.fault("GetHostingOrder", delay(40, after=True))
-    service.fault("GetHostingOrder", slow(1.5, 504))
-    statuses = [(await api.raw("GET", f"/hostingOrders/{order.id}"))[0] for _ in range(3)]
-    assert statuses == [200, 200, 504]
-    assert clock.slept == [30, 40, 1.5]
-
-
 # --------------------------------------------------------- tokens, rates, callbacks
 
 
@@ -649,11 +361,12 @@ async def test_the_record_of_requests_holds_no_credentials(service, api):
 
 async def test_a_mistake_of_the_service_fails_the_test(clock):
     """What raised inside is raised at the end, not hidden behind a 500."""
+    service = await Service(clock=clock).__aenter__()
+    service.rules.stored_name = lambda name: name + 1
+    async with aiohttp.ClientSession() as session:
+        assert (await Api(service, session).raw("POST", ORDER_IMPORT, IMPORT))[0] == 500
     with pytest.raises(ExceptionGroup, match="the service itself failed") as caught:
-        async with Service(clock=clock) as service, aiohttp.ClientSession() as session:
-            service.rules.stored_name = lambda name: name + 1
-            status, *_ = await Api(service, session).raw("POST", ORDER_IMPORT, IMPORT)
-            assert status == 500
+        await service.__aexit__(None, None, None)
     assert caught.group_contains(TypeError)
 
 
