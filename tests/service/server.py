@@ -262,7 +262,8 @@ class Service(OrderMaking, Callbacks):
     async def _send(
         self, raw: web.BaseRequest, request: Request, answer: Answer, fault: Fault
     ) -> web.StreamResponse:
-        self.statuses[request.operation, answer.status] += 1
+        status = 0 if fault.ending == "drop" else answer.status
+        self.statuses[request.operation, status] += 1
         if fault.ending == "drop":
             _close(raw)
         headers = {
