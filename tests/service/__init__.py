@@ -32,6 +32,7 @@ given) and what the clock has moved since.
     service.set_qualified(number, "VERIFICATION_PENDING")
     service.rules.lives["IMPORT"] = [(0, "DRAFT"), (5, "SUBMITTED"), (60, "COMPLETED")]
     service.rules.lives["IMPORT"] = lambda body: [(0, "SUBMITTED"), (9, "REJECTED")]
+    service.rules.qualification = [(0, "ELIGIBLE_CHECK_PENDING"), (60, "ELIGIBLE")]
     service.rules.failing[number] = "campaignProvisioning"
 
 **Other behaviour.** `Service(rules={...})`, or an attribute of `service.rules`: see `Rules`.

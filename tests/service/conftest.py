@@ -11,7 +11,10 @@ import pytest
 import yaml
 
 from . import Service
+from .fixtures import api_client, api_service, make_api_client
 from .samples import Api
+
+__all__ = ["api", "api_client", "api_service", "contract", "make_api_client", "service"]
 
 
 @pytest.fixture

@@ -41,7 +41,14 @@ class Rules:
     failing: dict[str, str] = field(factory=dict)
     """Numbers, and the step (`osrUpdate`, `campaignProvisioning`, `platformProvisioning`) that
     fails for them where their order completes."""
-    qualification: Life = field(factory=lambda: [(0, "ELIGIBLE_CHECK_PENDING"), (60, "ELIGIBLE")])
+    qualification: Life = field(
+        factory=lambda: [
+            (0, "ELIGIBLE_CHECK_PENDING"),
+            (60, "ELIGIBLE"),
+            (120, "VERIFICATION_PENDING"),
+            (180, "VERIFIED"),
+        ]
+    )
     """The same for numbers in qualification, without the prefix."""
     link_seconds: float = 60.0
     """How long a single import or link takes."""
