@@ -29,7 +29,8 @@ given) and what the clock has moved since.
     service.set_state(orders, "COMPLETED", at=clock() + 600, every=5)
     service.set_state(order.id, "REJECTED")
     service.set_number(order, number, "FAILED", "campaignProvisioning")
-    service.set_qualified(number, "VERIFICATION_PENDING")
+    service.set_qualified([number], "VERIFICATION_PENDING")
+    service.add_imported([number], plan="p", campaign="")
     service.rules.lives["IMPORT"] = [(0, "DRAFT"), (5, "SUBMITTED"), (60, "COMPLETED")]
     service.rules.lives["IMPORT"] = lambda body: [(0, "SUBMITTED"), (9, "REJECTED")]
     service.rules.qualification = [(0, "ELIGIBLE_CHECK_PENDING"), (60, "ELIGIBLE")]
@@ -86,6 +87,7 @@ Operations are ids of the contract, `"Token"`, `CREATES`, `TEXT_ENABLES`, `LISTS
 **Rate limit.** On the service's clock.
 
     Service(rate_limit=RateLimit(per_second=5, burst=5, retry_after="date"))
+    service.rate_limit = RateLimit(per_second=1, retry_after="epoch", operations=CREATES)
     service.rate_limit.refused
 
 **What came.** `requests`, `requests_of(*operations)`, `counts`, `statuses`, `most_in_flight`.

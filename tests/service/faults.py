@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import struct
 import zlib
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
@@ -148,11 +149,18 @@ def huge_error(status: int = 500, megabytes: int = 20, *, after: bool = False) -
 
 @lru_cache
 def _bomb(megabytes: int) -> bytes:
-    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
-    megabyte = b" " * 1_000_000
-    return b"".join(packer.compress(megabyte) for _ in range(megabytes)) + (
-        packer.compress(b"{}") + packer.flush()
-    )
+    """A gzip file of one packed megabyte again and again: made at once, however large."""
+    blanks, end = b" " * 1_000_000, b"{}"
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    block = packer.compress(blanks) + packer.flush(zlib.Z_FULL_FLUSH)
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    last = packer.compress(end) + packer.flush()
+    checksum = 0
+    for _ in range(megabytes):
+        checksum = zlib.crc32(blanks, checksum)
+    size = (megabytes * 1_000_000 + len(end)) % 2**32
+    trailer = struct.pack("<LL", zlib.crc32(end, checksum), size)
+    return b"\x1f\x8b\x08\0\0\0\0\0\0\xff" + block * megabytes + last + trailer
 
 
 @define(kw_only=True)

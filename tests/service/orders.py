@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from .state import STEPS, Json, Letter, Order, Store, Timeline
+from .state import STEPS, Imported, Json, Letter, Order, Qualified, Store, Timeline
 
 LETTER: Json = {
     "authorisedPerson": {"firstName": "John", "lastName": "Doe", "email": "john.doe@email.com"},
@@ -119,10 +119,36 @@ class OrderMaking:
         for step in steps or STEPS:
             found.steps.setdefault((number, step), Timeline([])).change(state, time)
 
-    def set_qualified(self, number: str, state: str, *, at: float | None = None) -> None:
-        """Let a number in qualification be in a state (without the prefix)."""
+    def add_imported(
+        self, numbers: Iterable[str], *, plan: str = "plan", campaign: str = "campaign"
+    ) -> None:
+        """Have imported numbers whose plan and campaign are in force."""
+        now = self.store.clock()
+        for number in numbers:
+            self.store.imported[number] = Imported(
+                number=number,
+                region="US",
+                display_name="",
+                plan=plan,
+                campaign=campaign,
+                callback_url="",
+                created=now,
+                linked_at=now,
+            )
+
+    def set_qualified(
+        self, numbers: str | Iterable[str], state: str, *, at: float | None = None
+    ) -> None:
+        """Let numbers in qualification be in a state (without the prefix); adds those not there."""
         time = self.store.clock() if at is None else at
-        self.store.qualified[number].line.change(state, time)
+        for number in [numbers] if isinstance(numbers, str) else numbers:
+            known = self.store.qualified.get(number)
+            if known is None:
+                line = Timeline([(time, state)])
+                known = Qualified(number=number, region="US", created=time, line=line)
+                self.store.qualified[number] = known
+            known.order = None
+            known.line.change(state, time)
 
     def _of(self, orders: Any) -> list[Order]:
         if isinstance(orders, Order | str):

@@ -1,6 +1,9 @@
-"""The fixtures for other tests: the client through the service, from end to end."""
+"""For those who use the service: its fixtures, from end to end, and its examples."""
 
 from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
 
 from sinch_hosting import COMPLETED, Address, AuthorisedPerson, DirectLoa
 
@@ -47,3 +50,18 @@ async def test_numbers_are_onboarded(api_service, api_client, tmp_path):
     report = await api_client.onboard(numbers(20), **PLACE, **job).run()
     assert {line.outcome.value for line in report.lines} == {"done"}
     assert len(api_service.letters) == 1
+
+
+async def test_the_examples_of_the_package_run(api_service, clock):
+    """Each line of its docstring that stands alone."""
+    package = sys.modules[__package__]
+    number, url = numbers(1)[0], "http://127.0.0.1:9/"
+    (order,) = api_service.add_orders(1, numbers=[[number]])
+    known = {"service": api_service, "order": order, "number": number, "url": url, "clock": clock}
+    known |= {"datetime": datetime, "UTC": UTC}
+    lines = [line[4:] for line in package.__doc__.splitlines() if line.startswith("    ")]
+    skipped = ("async", " ", "assert", "await", "rule.release", "service.requests")
+    examples = [line for line in lines if not line.startswith(skipped)]
+    for line in examples:
+        exec(line, vars(package) | known, known)
+    assert len(examples) >= 50

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 
 import aiohttp
 import pytest
@@ -77,6 +78,18 @@ async def test_a_service_is_down_and_up_again(service, api):
     service.close_connections()
     with pytest.raises(aiohttp.ServerDisconnectedError):
         await api("POST", ORDER_IMPORT, IMPORT)
+
+
+async def test_a_gzip_bomb_is_a_whole_gzip_file(service, api):
+    """It unpacks into valid JSON, checksum and all."""
+    service.fault("GetCallbackConfiguration", gzip_bomb(2))
+    async with (
+        aiohttp.ClientSession(auto_decompress=False, headers=api.headers) as session,
+        session.get(f"{api.root}/callbackConfiguration") as answer,
+    ):
+        packed = await answer.read()
+    assert len(packed) < 10_000
+    assert gzip.decompress(packed) == b" " * 2_000_000 + b"{}"
 
 
 async def test_rules_count_skip_and_choose(service, api):
