@@ -20,7 +20,8 @@ SinchHostingError
 │   ├── RateLimited             429, with `retry_after`
 │   └── ServerError             5xx
 ├── DecodeError             a 2xx answer that cannot be understood
-├── PageTokenRepeated       a list whose pages would never end
+├── UnreadableList          a list that does not end, or does not show all that it counts
+│   └── PageTokenRepeated       a list that gives a page token again
 ├── RelinkFailed            a number was unlinked, and could not be linked anew
 ├── OrderRejected           a wait that met REJECTED
 ├── NumberFailed            a wait that met a state from which the wanted one cannot come
@@ -62,6 +63,7 @@ __all__ = [
     "ServerError",
     "SinchHostingError",
     "TransportError",
+    "UnreadableList",
     "UsageError",
     "WaitTimeout",
 ]
@@ -334,16 +336,31 @@ class DecodeError(SinchHostingError):
         return True
 
 
-class PageTokenRepeated(SinchHostingError):
+class UnreadableList(SinchHostingError):
+    """A list that cannot be read whole: it does not end, or shows fewer than it counts.
+
+    What was read before is complete as far as it goes.
+    """
+
+    def __init__(self, operation: str, reason: str, *, page_token: str | None = None) -> None:
+        super().__init__(f"{operation}: {reason}")
+        self.operation = operation
+        """The name of the operation in the contract."""
+        self.reason = reason
+        """What is wrong with the list."""
+        self.page_token = page_token
+        """The token of the page that was not read any more, where there was one."""
+
+
+class PageTokenRepeated(UnreadableList):
     """A list gave a page token a second time, so its pages would never end."""
 
     def __init__(self, operation: str, page_token: str) -> None:
-        super().__init__(
-            f"{operation}: the service gave the page token {page_token!r} a second time; "
+        reason = (
+            f"the service gave the page token {page_token!r} a second time; "
             "what was read before it is complete, what comes after it cannot be reached"
         )
-        self.page_token = page_token
-        """The token that came again."""
+        super().__init__(operation, reason, page_token=page_token)
 
 
 class RelinkFailed(SinchHostingError):

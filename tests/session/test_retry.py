@@ -180,7 +180,9 @@ CREATES = [name for name, op in OPERATIONS.items() if op.kind is Retryability.CR
 ORDERS = [name for name in CREATES if name not in ("ImportNumber", "AddQualifiedNumbers")]
 VOICE = ["SendVoiceChallenge", "VerifyVoiceChallenge"]
 ALL = [*REPEATED, *CREATES, *VOICE]
-GOOD = {"hostingOrderId": "1", "phoneNumber": NUMBER}
+# With a field of each answer: an object that has none of them is no answer.
+GOOD = {"hostingOrderId": "1", "phoneNumber": NUMBER, "totalSize": 0, "total": 0, "hmacSecret": "s"}
+GOOD["qualifiedNumbers"] = []
 
 LOST = {
     "500": lambda s: 500,
