@@ -9,13 +9,14 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
-from ..errors import BadRequest
+from ..errors import ApiError, UnreadableList
 from .chunks import Chunk, HeldChunks
 from .decisions import Decision, ReadKnown, Send, decide
 from .known_orders import (
     KnownOrders,
     OrdersAtService,
     Tagged,
+    cannot_be_listed,
     check_arguments,
     check_numbers,
     differing_arguments,
@@ -41,7 +42,7 @@ class Job:
     ) -> None:
         self.work = work
         self.options = options
-        self.journal = KnownOrders(orders, work.place, options.job)
+        self.journal = KnownOrders(orders, work.place, options.job, sleep)
         self.meaning = work.meaning()
         self._sleep = sleep
         self._ledger: Ledger | None = None
@@ -145,8 +146,8 @@ class Job:
     async def _walk(self) -> None:
         try:
             await self.journal.read()
-        except BadRequest as refused:
-            if self.work.place.is_certain:
+        except (ApiError, UnreadableList) as refused:
+            if self.work.place.is_certain or not cannot_be_listed(refused):
                 raise
             _log.warning("orders without a campaign cannot be listed: %s", refused)
 

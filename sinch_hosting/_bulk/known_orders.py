@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from itertools import islice
-from typing import Protocol
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Literal, Protocol
 
 from attrs import frozen
 
 from .._aio import Sleep
 from .._session.retry import exponential
-from ..errors import JobChanged
+from ..errors import ApiError, JobChanged, SinchHostingError, UnreadableList
 from ..models import Order, OrderNumber, OrderReport
 from ..models.pages import Pages
-from ..states import OrderState, OrderType
-from .chunks import Chunk
+from ..states import OrderState, OrderType, in_order_of_life
 from .results import Place
 from .tags import Tag, tag_of
 
-LIFE = (
-    OrderState.DRAFT,
-    OrderState.SUBMITTED,
-    OrderState.WAITING_FOR_LOA_SIGNATURE,
-    OrderState.IN_PROGRESS,
-    OrderState.COMPLETED,
-    OrderState.REJECTED,
-)
+LIFE = in_order_of_life(state for state in OrderState if state is not OrderState.UNSPECIFIED)
 PAGE_SIZE = 1000
+_WALKS = 5
+_NOT_LISTED_SO = (400, 404, 422)
 
 
 class OrdersAtService(Protocol):
@@ -36,10 +30,11 @@ class OrdersAtService(Protocol):
     def list(
         self,
         *,
-        states: Iterable[OrderState | str],
+        states: OrderState | str | Iterable[OrderState | str],
         type: OrderType | str,
         service_plan_id: str,
         campaign_id: str,
+        order_by: Literal["createdTime", "updatedTime"] | None,
         page_size: int | None,
     ) -> Pages[Order]:
         """List orders."""
@@ -71,6 +66,74 @@ class Tagged:
         return self.order.state == OrderState.REJECTED
 
 
+class TaggedOrders:
+    """One reading of the orders of a place that carry tags, for jobs and for onboardings.
+
+    Each state's list is walked from the oldest order on. What a walk saw is compared with the
+    number that the service counts: where pages shifted under the walk, it is walked again.
+    """
+
+    def __init__(self, orders: OrdersAtService, place: Place, sleep: Sleep) -> None:
+        self._orders = orders
+        self._place = place
+        self._sleep = sleep
+        self.requests = 0
+        """How many pages were asked for."""
+        self.latest: datetime | None = None
+        """The latest time that any of the orders shows."""
+        self.torn: Order | None = None
+        """An order whose name begins as a tag that is sought, and is none: edited, or cut."""
+
+    async def read(
+        self, is_ours: Callable[[str], bool], begins_as_ours: Callable[[str], bool]
+    ) -> AsyncIterator[Tagged]:
+        """Give the orders whose tag has a job that `is_ours`, state by state, in order of life.
+
+        Raises `UnreadableList` where a state's list never shows what it counts, and what the
+        list raises.
+        """
+        for state in LIFE:
+            for order in await self._whole_list(state):
+                self.latest = later(self.latest, order.updated_time or order.created_time)
+                tag = tag_of(order)
+                if tag is not None and is_ours(tag.job):
+                    yield Tagged(tag, order)
+                    continue
+                job, slash, _ = (order.display_name or "").partition("/")
+                if slash and begins_as_ours(job):
+                    self.torn = order
+
+    async def _whole_list(self, state: OrderState) -> list[Order]:
+        pauses = exponential(initial=1, factor=2, maximum=8)
+        seen: dict[str, Order] = {}
+        counted = 0
+        for walk in range(_WALKS):
+            if walk:
+                await self._sleep(next(pauses))
+            seen, counted = {}, 0
+            async for page in self._pages(state).pages():
+                self.requests += 1
+                counted = max(counted, page.total_size or 0)
+                seen.update((order.hosting_order_id, order) for order in page.items)
+            if len(seen) >= counted:
+                return list(seen.values())
+        raise UnreadableList(
+            "ListHostingOrders",
+            f"the list of {state} orders counts {counted} and shows {len(seen)}, in "
+            f"{_WALKS} walks; what it does not show cannot be told from what is not there",
+        )
+
+    def _pages(self, state: OrderState) -> Pages[Order]:
+        return self._orders.list(
+            states=state,
+            type=self._place.type,
+            service_plan_id=self._place.service_plan_id,
+            campaign_id=self._place.campaign_id,
+            order_by="createdTime",
+            page_size=PAGE_SIZE,
+        )
+
+
 class KnownOrders:
     """The orders of one job, read from the lists of its place.
 
@@ -78,13 +141,16 @@ class KnownOrders:
     forgotten.
     """
 
-    def __init__(self, orders: OrdersAtService, place: Place, job: str) -> None:
+    def __init__(self, orders: OrdersAtService, place: Place, job: str, sleep: Sleep) -> None:
         self._orders = orders
         self._place = place
         self._job = job
+        self._sleep = sleep
         self._by_chunk: dict[int, dict[str, Tagged]] = {}
         self.requests = 0
         """How many pages of lists were asked for so far."""
+        self.latest: datetime | None = None
+        """The latest time of the service that was seen: it is no earlier there now."""
         self._running: asyncio.Task[None] | None = None
         self._next: asyncio.Task[None] | None = None
 
@@ -106,30 +172,28 @@ class KnownOrders:
         found = self._by_chunk.setdefault(tagged.tag.chunk, {})
         found[tagged.order.hosting_order_id] = tagged
 
-    async def read(self) -> None:
-        """Walk all states once, in the order of life; answers after a whole walk.
+    def saw(self, order: Order) -> None:
+        """Note what time it is at the service, as an order shows it."""
+        self.latest = later(self.latest, order.updated_time or order.created_time)
 
-        Raises `JobChanged` for an order whose name begins as the job's tags do and is none, and
-        what the list raises.
+    async def read(self) -> None:
+        """Walk all states once, in the order of life; returns after a whole walk.
+
+        Raises `JobChanged` for an order whose name begins as the job's tags do and is none,
+        `UnreadableList`, and what the list raises.
         """
-        pages = self._orders.list(
-            states=LIFE,
-            type=self._place.type,
-            service_plan_id=self._place.service_plan_id,
-            campaign_id=self._place.campaign_id,
-            page_size=PAGE_SIZE,
-        )
-        torn: Order | None = None
-        async for page in pages.pages():
-            self.requests += 1
-            for order in page.items:
-                tag = tag_of(order)
-                if tag is not None and tag.job == self._job:
-                    self.add(Tagged(tag, order))
-                elif (order.display_name or "").startswith(f"{self._job}/"):
-                    torn = order
-        if torn is not None:
-            raise _not_a_tag(self._job, torn)
+        reading = TaggedOrders(self._orders, self._place, self._sleep)
+        try:
+            async for tagged in reading.read(self._job.__eq__, self._begins_as_ours):
+                self.add(tagged)
+        finally:
+            self.requests += reading.requests
+            self.latest = later(self.latest, reading.latest)
+        if reading.torn is not None:
+            raise not_a_tag(self._job, reading.torn)
+
+    def _begins_as_ours(self, job: str) -> bool:
+        return job.casefold() == self._job.casefold()  # a service may keep names in small letters
 
     async def read_anew(self) -> None:
         """Wait for a whole walk that begins after this call; those who wait share it."""
@@ -158,61 +222,27 @@ def _retrieve(walk: asyncio.Task[None]) -> None:
         walk.exception()  # those who waited have it; a walk that nobody waits for may fail
 
 
-def _not_a_tag(job: str, order: Order) -> JobChanged:
+def later(one: datetime | None, other: datetime | None) -> datetime | None:
+    """The later of two times, as far as they are known."""
+    return max(filter(None, (one, other)), default=None)
+
+
+def cannot_be_listed(error: SinchHostingError) -> bool:
+    """Whether a service says so that it does not list orders without a campaign."""
+    if isinstance(error, ApiError):
+        return error.status_code in _NOT_LISTED_SO
+    return isinstance(error, UnreadableList)
+
+
+def not_a_tag(job: str, order: Order) -> JobChanged:
+    """The refusal of a job one of whose orders cannot be placed."""
     return JobChanged(
         field="job",
         value=job,
         rule=f"order {order.hosting_order_id} is called {order.display_name!r}, which begins as "
-        "the tags of this job do and is none: it was edited or cut, so it cannot be told which "
-        "chunk it holds; look at it, and take another name for the job",
+        "the tags of this job do and is none: it was edited or cut, so it cannot be told what "
+        "it holds; look at it, and take another name for the job",
     )
-
-
-class NumbersDiffer(Exception):
-    """An order holds numbers that do not belong to its chunk."""
-
-
-def rests(
-    sleep: Sleep, *, times: int, initial: float, maximum: float
-) -> Callable[[], Awaitable[bool]]:
-    """A `rest` for `missing_numbers`: pauses that grow, until there were `times` of them."""
-    pauses = islice(exponential(initial=initial, factor=2, maximum=maximum), times)
-
-    async def rest() -> bool:
-        pause = next(pauses, None)
-        if pause is None:
-            return False
-        await sleep(pause)
-        return True
-
-    return rest
-
-
-async def missing_numbers(
-    orders: OrdersAtService,
-    order_id: str,
-    chunk: Chunk,
-    rest: Callable[[], Awaitable[bool]],
-) -> list[str]:
-    """The numbers of a chunk that its order does not hold, the others being compared first.
-
-    An order may hold a subset of its chunk, which exclusions make, never anything else: raises
-    `NumbersDiffer`. Where it seems to hold a subset its report is asked whether the list is
-    whole; where it is not, `rest` is awaited and the list read again, as long as that answers
-    true. An order of which no number can be seen counts as whole.
-    """
-    asked = set(chunk.numbers)
-    while True:
-        held = {n.phone_number async for n in orders.numbers(order_id, page_size=PAGE_SIZE)}
-        if foreign := sorted(held - asked):
-            raise NumbersDiffer(f"{len(foreign)} numbers such as {foreign[0]}")
-        if held == asked:
-            return []
-        total = (await orders.report(order_id)).total
-        if total == len(held) and held:
-            return [number for number in chunk.numbers if number not in held]
-        if not await rest():
-            return [number for number in chunk.numbers if number not in held] if held else []
 
 
 def check_numbers(tag: Tag, ours: Tag) -> None:

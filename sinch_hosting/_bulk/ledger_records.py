@@ -14,6 +14,7 @@ from attrs import define, evolve, field, frozen
 
 from .tags import parse_tag
 
+Pairs = Iterable[tuple[str, str]]
 CREATED, ADOPTED, FAILED, UNKNOWN = "created", "adopted", "failed", "unknown"
 
 

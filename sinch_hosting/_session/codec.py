@@ -309,20 +309,20 @@ def decode(operation: str, raw: bytes, answer_type: type[T], hide: Hide) -> T:
     raise errors.DecodeError(operation, path=where, reason=reason, body=body, is_json=is_json)
 
 
-def _check_not_hollow(payload: Any, answer_type: type[Any]) -> None:
+def _check_not_hollow(payload: Any, answer_type: type[object]) -> None:
     """Refuse an object that holds none of the fields of its type, such as an error in a 200.
 
     `{}` is one whose fields all have their defaults: an empty list, a report of zeros.
     """
     if not isinstance(payload, dict) or not payload:
         return
-    if payload.keys().isdisjoint(_wire_names(answer_type)):
+    if payload.keys().isdisjoint(_wire_names(cast("type[attrs.AttrsInstance]", answer_type))):
         shown = ", ".join(map(repr, sorted(payload)[:3]))
         raise StructureError(f"fields of {answer_type.__name__}, not only {shown},", payload)
 
 
 @lru_cache(maxsize=64)
-def _wire_names(answer_type: type[Any]) -> tuple[str, ...]:
+def _wire_names(answer_type: type[attrs.AttrsInstance]) -> tuple[str, ...]:
     fields = [a for a in attrs.fields(answer_type) if not a.name.startswith("_")]
     also = [a.metadata["also"] for a in fields if "also" in a.metadata]
     return (*(camel_case(a.name) for a in fields), *also)

@@ -320,7 +320,7 @@ async def test_a_rejected_order_that_only_the_ledger_knows(rig: Rig, ledger: Pat
     assert len((await rig.text_enable(numbers(5), **settings)).failed) == 1
     again = await rig.text_enable(numbers(5), retry_rejected=True, **settings)
     assert (again.chunks[0].tag or "").startswith("bare/0.2/")
-    rig.sandbox.faults.add("error_before", operation="GetHostingOrder", status=404)
+    rig.sandbox.faults.add("error_before", operation="GetHostingOrder", status=403)
     dark = await rig.text_enable(numbers(5), **settings)
     assert len(dark.unknown) == 1
     assert rig.creates() == 2
