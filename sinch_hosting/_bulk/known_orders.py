@@ -5,52 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Literal, Protocol
 
 from attrs import frozen
 
 from .._aio import Sleep
+from .._session.orders_api import PAGE_SIZE, OrdersApi, Place
 from .._session.retry import exponential
 from ..errors import ApiError, JobChanged, SinchHostingError, UnreadableList
-from ..models import Order, OrderNumber, OrderReport
-from ..models.pages import Pages
-from ..states import OrderState, OrderType, in_order_of_life
-from .results import Place
+from ..models import Order
+from ..states import OrderState, in_order_of_life
 from .tags import Tag, tag_of
 
 LIFE = in_order_of_life(state for state in OrderState if state is not OrderState.UNSPECIFIED)
-PAGE_SIZE = 1000
 _WALKS = 5
 _NOT_LISTED_SO = (400, 404, 422)
-
-
-class OrdersAtService(Protocol):
-    """What is needed of `hosting_orders` to read the journal."""
-
-    def list(
-        self,
-        *,
-        states: OrderState | str | Iterable[OrderState | str],
-        type: OrderType | str,
-        service_plan_id: str,
-        campaign_id: str,
-        order_by: Literal["createdTime", "updatedTime"] | None,
-        page_size: int | None,
-    ) -> Pages[Order]:
-        """List orders."""
-        ...
-
-    def numbers(self, order_id: str, *, page_size: int | None) -> Pages[OrderNumber]:
-        """List an order's numbers."""
-        ...
-
-    async def report(self, order_id: str) -> OrderReport:
-        """Count an order's numbers."""
-        ...
-
-    async def get(self, order_id: str) -> Order:
-        """Read an order."""
-        ...
 
 
 @frozen
@@ -73,7 +41,7 @@ class TaggedOrders:
     number that the service counts: where pages shifted under the walk, it is walked again.
     """
 
-    def __init__(self, orders: OrdersAtService, place: Place, sleep: Sleep) -> None:
+    def __init__(self, orders: OrdersApi, place: Place, sleep: Sleep) -> None:
         self._orders = orders
         self._place = place
         self._sleep = sleep
@@ -111,7 +79,10 @@ class TaggedOrders:
             if walk:
                 await self._sleep(next(pauses))
             seen, counted = {}, 0
-            async for page in self._pages(state).pages():
+            pages = self._orders.list(
+                self._place, state, order_by="createdTime", page_size=PAGE_SIZE
+            )
+            async for page in pages.pages():
                 self.requests += 1
                 counted = max(counted, page.total_size or 0)
                 seen.update((order.hosting_order_id, order) for order in page.items)
@@ -123,16 +94,6 @@ class TaggedOrders:
             f"{_WALKS} walks; what it does not show cannot be told from what is not there",
         )
 
-    def _pages(self, state: OrderState) -> Pages[Order]:
-        return self._orders.list(
-            states=state,
-            type=self._place.type,
-            service_plan_id=self._place.service_plan_id,
-            campaign_id=self._place.campaign_id,
-            order_by="createdTime",
-            page_size=PAGE_SIZE,
-        )
-
 
 class KnownOrders:
     """The orders of one job, read from the lists of its place.
@@ -141,7 +102,7 @@ class KnownOrders:
     forgotten.
     """
 
-    def __init__(self, orders: OrdersAtService, place: Place, job: str, sleep: Sleep) -> None:
+    def __init__(self, orders: OrdersApi, place: Place, job: str, sleep: Sleep) -> None:
         self._orders = orders
         self._place = place
         self._job = job

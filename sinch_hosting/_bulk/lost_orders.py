@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from attrs import frozen
 
 from .._aio import Clock, Sleep
+from .._session.orders_api import OrdersApi, Place
 from .._session.retry import exponential
 from ..errors import (
     ApiError,
@@ -21,11 +22,11 @@ from ..errors import (
 from ..models import Order
 from ..states import OrderType
 from .chunks import Chunk, SkippedNumber
-from .known_orders import KnownOrders, OrdersAtService, Tagged, cannot_be_listed
+from .known_orders import KnownOrders, Tagged, cannot_be_listed
 from .ledger import Ledger
 from .ledger_records import ADOPTED, Entry, JobEntries
 from .order_numbers import NumbersDiffer, all_numbers, missing_numbers, rests
-from .results import LEFT_OUT, BulkResult, ChunkOutcome, FailedChunk, Place, UnknownChunk, result_of
+from .results import LEFT_OUT, BulkResult, ChunkOutcome, FailedChunk, UnknownChunk, result_of
 from .tags import Tag, is_sub_job, numbers_digest, parse_tag
 
 _log = logging.getLogger("sinch_hosting")
@@ -155,7 +156,7 @@ def check_known(sought: Iterable[LostOrder], ledger: Ledger) -> None:
 
 async def reconcile(
     sought: Sequence[LostOrder],
-    orders: OrdersAtService,
+    orders: OrdersApi,
     ledger: Ledger | None,
     *,
     settle: float,
@@ -198,7 +199,7 @@ def _tagged(journal: KnownOrders, one: LostOrder) -> Tagged | None:
 
 
 async def _outcome(
-    one: LostOrder, tagged: Tagged, orders: OrdersAtService, ledger: Ledger | None, sleep: Sleep
+    one: LostOrder, tagged: Tagged, orders: OrdersApi, ledger: Ledger | None, sleep: Sleep
 ) -> ChunkOutcome:
     order_id = tagged.order.hosting_order_id
     sent = _sent(one, ledger)
@@ -236,7 +237,7 @@ def _sent(one: LostOrder, ledger: Ledger | None) -> int:
 
 
 async def _numbers_of(
-    one: LostOrder, order: Order, orders: OrdersAtService, sleep: Sleep, sent: int
+    one: LostOrder, order: Order, orders: OrdersApi, sleep: Sleep, sent: int
 ) -> tuple[str, ...]:
     """The numbers of an order; `NumbersDiffer` where it is not what is looked for."""
     rest = rests(sleep, times=_LOOKS, initial=1, maximum=8)

@@ -12,11 +12,11 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from .._aio import Sleep
+from .._session.orders_api import PAGE_SIZE, OrdersApi
 from .._session.retry import exponential
 from ..errors import SinchHostingError
 from ..models import Order
 from .chunks import Chunk
-from .known_orders import PAGE_SIZE, OrdersAtService
 
 Rest = Callable[[], Awaitable[bool]]
 # Machines of the service may differ by hours, where a time zone is missing; not by a day.
@@ -50,7 +50,7 @@ def rests(sleep: Sleep, *, times: int, initial: float, maximum: float) -> Rest:
 
 
 async def missing_numbers(
-    orders: OrdersAtService,
+    orders: OrdersApi,
     order: Order,
     chunk: Chunk,
     rest: Rest,
@@ -87,7 +87,7 @@ async def missing_numbers(
 
 
 async def all_numbers(
-    orders: OrdersAtService, order_id: str, rest: Rest, *, sent: int
+    orders: OrdersApi, order_id: str, rest: Rest, *, sent: int
 ) -> tuple[str, ...]:
     """The numbers of an order, once there are as many as were sent, or as there are in the end."""
     while True:
@@ -96,9 +96,9 @@ async def all_numbers(
             return tuple(sorted(held))
 
 
-async def _count(orders: OrdersAtService, order: Order) -> int | None:
+async def _count(orders: OrdersApi, order: Order) -> int | None:
     return (await orders.report(order.hosting_order_id)).total
 
 
-async def _held(orders: OrdersAtService, order_id: str) -> set[str]:
+async def _held(orders: OrdersApi, order_id: str) -> set[str]:
     return {n.phone_number async for n in orders.numbers(order_id, page_size=PAGE_SIZE)}

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from attrs import evolve, frozen
 
+from .._session.orders_api import Place
 from ..errors import (
     ApiError,
     AuthenticationFailed,
@@ -23,7 +24,6 @@ from ..models import ImportedNumber, QualifiedNumber
 from ..states import QualificationState
 from .chunks import SkippedNumber
 from .order_numbers import is_long_ago
-from .results import Place
 
 TMO_ELSEWHERE = "60135"
 _FIELD = re.compile(r"(?:numbers|phone_?[nN]umbers?)(?:\[(\d+)\]|\.(\d+))?(?![a-zA-Z])")

@@ -11,6 +11,7 @@ from typing import Protocol
 from attrs import define, evolve
 
 from .._aio import Clock, Sleep, map_concurrently
+from .._session.orders_api import OrdersApi
 from .._session.throttle import AdaptiveLimit
 from ..errors import (
     ApiError,
@@ -29,7 +30,7 @@ from .attempts import ChunkAttempt, LedgerRecorder, TagGuard
 from .chunks import Chunk, Numbers, SkippedNumber, chunks_of
 from .decisions import Adopt, Hold, ReadKnown, Send, is_in_doubt
 from .job import Job
-from .known_orders import OrdersAtService, Tagged
+from .known_orders import Tagged
 from .ledger_records import ADOPTED, FAILED, UNKNOWN, Entry, Pairs
 from .lost_orders import Search, find_lost_order
 from .order_numbers import NumbersDiffer, missing_numbers, rests
@@ -79,7 +80,7 @@ class Run:
         self,
         work: OrderTemplate,
         options: JobOptions | None,
-        orders: OrdersAtService,
+        orders: OrdersApi,
         session: SessionLike,
         *,
         concurrency: int,

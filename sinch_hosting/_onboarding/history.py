@@ -15,8 +15,6 @@ from attrs import define, field, frozen
 
 from .._aio import Sleep, unwrap_group
 from .._bulk.known_orders import (
-    PAGE_SIZE,
-    OrdersAtService,
     Tagged,
     TaggedOrders,
     cannot_be_listed,
@@ -28,8 +26,8 @@ from .._bulk.ledger import Ledger
 from .._bulk.ledger_records import ADOPTED, Entry, JobEntries
 from .._bulk.lost_orders import sub_jobs_of
 from .._bulk.order_template import JobOptions, OrderTemplate
-from .._bulk.results import Place
 from .._bulk.tags import Fingerprint, is_sub_job, parse_tag
+from .._session.orders_api import PAGE_SIZE, OrdersApi, Place
 from .._session.retry import exponential
 from ..errors import ApiError, NotFound, UnreadableList
 from ..models import Order, OrderNumber
@@ -100,7 +98,7 @@ class History:
         options: JobOptions,
         groups: Iterable[Group],
         makes_work: MakesWork,
-        orders: OrdersAtService,
+        orders: OrdersApi,
         places: Sequence[Place],
         wanted: Wanted,
         sleep: Sleep,
@@ -312,7 +310,7 @@ class History:
         return name, [tagged for tagged in self._tagged.values() if tagged.tag.job == name]
 
 
-async def whole_list(orders: OrdersAtService, order_id: str, sleep: Sleep) -> list[OrderNumber]:
+async def whole_list(orders: OrdersApi, order_id: str, sleep: Sleep) -> list[OrderNumber]:
     """The numbers of an order; a list that shows fewer than its report counts is read again."""
     pauses = exponential(initial=1, factor=2, maximum=8)
     listed: list[OrderNumber] = []

@@ -5,13 +5,10 @@ Nothing here waits or asks; times are seconds on the session's clock.
 
 from __future__ import annotations
 
-from array import array
-from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Container
 from typing import Any
-from zlib import crc32
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from ..models import Order
 from ..states import OrderState, OrderType, has_reached
@@ -68,23 +65,6 @@ class Debounce:
         return due
 
 
-@frozen
-class NumberFilter:
-    """Which numbers an order has, in four bytes each; a stranger passes once in millions."""
-
-    _sums: array[int]
-
-    @classmethod
-    def of(cls, numbers: Iterable[str]) -> NumberFilter:
-        """The digest of these numbers."""
-        return cls(array("I", sorted(crc32(number.encode()) for number in numbers)))
-
-    def __contains__(self, phone_number: str) -> bool:
-        wanted = crc32(phone_number.encode("utf-8", "surrogatepass"))
-        at = bisect_left(self._sums, wanted)
-        return at < len(self._sums) and self._sums[at] == wanted
-
-
 @define(eq=False)
 class WatchedOrder:
     """An order that is watched, and when it is to be looked at."""
@@ -102,7 +82,7 @@ class WatchedOrder:
     """Whether a request for it alone is under way."""
     followers: tuple[Any, ...] = ()
     """Who hears of it."""
-    digest: NumberFilter | None = None
+    numbers: Container[str] | None = None
     """Its numbers, where they are known."""
     notices: Debounce | None = None
 
