@@ -114,7 +114,7 @@ def sought_in_ledger(ledger: Ledger, job: str | None) -> list[LostOrder]:
     if job is not None:
         jobs = {name: jobs[name] for name in jobs if name == job} | sub_jobs_of(ledger, job)
         if not jobs:
-            raise InvalidRequest(field="job", value=job, rule=f"is not in {ledger.path}")
+            raise InvalidRequest(field="job", value=job, rule=f"is not in {ledger.name}")
     found = []
     for entries in jobs.values():
         place = Place(
@@ -148,7 +148,7 @@ def check_known(sought: Iterable[LostOrder], ledger: Ledger) -> None:
     if foreign:
         raise InvalidRequest(
             field="ledger",
-            value=str(ledger.path),
+            value=ledger.name,
             rule=f"knows nothing of job {min(foreign)}: leave it out, or give the one that the job "
             "was run with",
         )

@@ -18,7 +18,7 @@ from ..models import ImportedNumber, Order, QualifiedNumber
 from ..models import _checks as check
 from ..states import OrderType
 from .chunks import Numbers, SkippedNumber, check_source, distinct_numbers
-from .ledger import Ledger
+from .ledger_file import LedgerFile
 from .lost_orders import check_known, reconcile, sought_in, sought_in_ledger
 from .many_numbers import concurrency_of
 from .order_template import SETTLE, JobOptions, LedgerPath, OrderTemplate, job_options
@@ -225,7 +225,7 @@ class OrderRuns:
             raise InvalidRequest(
                 field="unknown", value=None, rule="give the unknown chunks, a ledger, or both"
             )
-        book = None if ledger is None else await Ledger.open(ledger, is_new_fine=False)
+        book = None if ledger is None else await LedgerFile.open(ledger, is_new_fine=False)
         try:
             if isinstance(unknown, BulkResult):
                 sought = sought_in(unknown.unknown)

@@ -23,6 +23,7 @@ from .._bulk.known_orders import (
     not_a_tag,
 )
 from .._bulk.ledger import Ledger
+from .._bulk.ledger_file import LedgerFile
 from .._bulk.ledger_records import ADOPTED, Entry, JobEntries
 from .._bulk.lost_orders import sub_jobs_of
 from .._bulk.order_template import JobOptions, OrderTemplate
@@ -126,7 +127,7 @@ class History:
         if self.options.ledger is not None:
             path = self.options.ledger
             assert not isinstance(path, Ledger)  # noqa: S101 - `begin` takes none
-            self.ledger = await Ledger.open(path, read_only=read_only)
+            self.ledger = await LedgerFile.open(path, read_only=read_only)
         self._compare_runs()
         await self._read()
         if read_only:
