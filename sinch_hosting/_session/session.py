@@ -321,9 +321,10 @@ class Session:
             raise transport_error(call.operation.name, error) from cause
         except (RuntimeError, ValueError) as error:
             raise other_error(bound, call.operation, error) from without_frames(error)
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as cancelled:
             if call.operation.loses_answers:
                 _log.warning("%s was cancelled: it may have been carried out", call.operation.name)
+                cancelled.add_note(_what_was_cancelled(call))
             raise
         finally:
             if _log.isEnabledFor(logging.DEBUG):
@@ -407,6 +408,20 @@ def _usable(answer: AccessToken) -> Token:
 def _encoded(body: Mapping[str, Any]) -> bytes:
     raw = json.dumps(body).encode()
     return SecretBytes(raw) if "hmacSecret" in body else raw
+
+
+def _what_was_cancelled(call: _Call[Any]) -> str:
+    """What may have been carried out, and what to look for before it is sent again."""
+    body = json.loads(call.data) if call.data else {}
+    numbers = body.get("numbers") or body.get("phoneNumbers") or []
+    numbers = numbers or [n for n in (body.get("phoneNumber"),) if n]
+    of = f" of {len(numbers)} numbers ({', '.join(numbers[:3])})" if numbers else ""
+    name = body.get("displayName")
+    sought = f"an order named {name!r}" if name else "its numbers, or an order that holds them,"
+    return (
+        f"{call.operation.name}{of} was sent, and cancelled before its answer came: it may have "
+        f"been carried out. Look for {sought} before you send it again."
+    )
 
 
 def _withhold(_: str) -> str:

@@ -127,14 +127,18 @@ class Rig:
             await client.aclose()
 
 
-def keep_records(ledger: Path, keep: Callable[[dict[str, Any]], bool]) -> None:
-    """Make a ledger one in which only some of its records were ever written."""
-    records = [json.loads(line) for line in ledger.read_text().splitlines()]
-    kept = [
-        {name: value for name, value in record.items() if name not in ("seq", "sum")}
-        for record in records
-        if keep(record)
-    ]
+def keep_records(
+    ledger: Path,
+    keep: Callable[[dict[str, Any]], bool] = lambda record: True,
+    *,
+    change: Callable[[str], str] = str,
+) -> None:
+    """Make a ledger one in which only some of its records were written, or other texts."""
+    kept: list[dict[str, Any]] = []
+    for line in ledger.read_text().splitlines():
+        record = json.loads(change(line))
+        if keep(record):
+            kept.append({k: v for k, v in record.items() if k not in ("seq", "sum")})
     ledger.write_bytes(b"".join(line_of(record, n) for n, record in enumerate(kept, 1)))
 
 
