@@ -37,14 +37,16 @@ class Tagged:
 class TaggedOrders:
     """One reading of the orders of a place that carry tags, for jobs and for onboardings.
 
-    Each state's list is walked from the oldest order on. What a walk saw is compared with the
-    number that the service counts: where pages shifted under the walk, it is walked again.
+    Each state's list is walked from the oldest order on, the states in the order of life. Pages
+    may shift while they are walked, and hide an order; so what was seen is compared with what the
+    service counts, and where it is less all is walked again.
     """
 
     def __init__(self, orders: OrdersApi, place: Place, sleep: Sleep) -> None:
         self._orders = orders
         self._place = place
         self._sleep = sleep
+        self._seen: set[str] = set()
         self.requests = 0
         """How many pages were asked for."""
         self.latest: datetime | None = None
@@ -55,44 +57,55 @@ class TaggedOrders:
     async def read(
         self, is_ours: Callable[[str], bool], begins_as_ours: Callable[[str], bool]
     ) -> AsyncIterator[Tagged]:
-        """Give the orders whose tag has a job that `is_ours`, state by state, in order of life.
+        """Give the orders whose tag has a job that `is_ours`; one may come again, and newer.
 
-        Raises `UnreadableList` where a state's list never shows what it counts, and what the
-        list raises.
+        Raises `UnreadableList` where the lists never show what they count, and what they raise.
         """
-        for state in LIFE:
-            for order in await self._whole_list(state):
-                self.latest = later(self.latest, order.updated_time or order.created_time)
-                tag = tag_of(order)
-                if tag is not None and is_ours(tag.job):
-                    yield Tagged(tag, order)
-                    continue
-                job, slash, _ = (order.display_name or "").partition("/")
-                if slash and begins_as_ours(job):
-                    self.torn = order
-
-    async def _whole_list(self, state: OrderState) -> list[Order]:
         pauses = exponential(initial=1, factor=2, maximum=8)
-        seen: dict[str, Order] = {}
-        counted = 0
         for walk in range(_WALKS):
             if walk:
                 await self._sleep(next(pauses))
-            seen, counted = {}, 0
-            pages = self._orders.list(
-                self._place, state, order_by="createdTime", page_size=PAGE_SIZE
-            )
-            async for page in pages.pages():
-                self.requests += 1
-                counted = max(counted, page.total_size or 0)
-                seen.update((order.hosting_order_id, order) for order in page.items)
-            if len(seen) >= counted:
-                return list(seen.values())
+            shows_all = True
+            for state in LIFE:
+                found, counted = await self._walk(state)
+                shows_all = shows_all and len(found) >= counted
+                for order in found.values():
+                    tag = tag_of(order)
+                    job, slash, _ = (order.display_name or "").partition("/")
+                    if tag is not None and is_ours(tag.job):
+                        yield Tagged(tag, order)
+                    elif slash and begins_as_ours(job):
+                        self.torn = order
+            if shows_all or len(self._seen) >= await self._count():
+                return
         raise UnreadableList(
             "ListHostingOrders",
-            f"the list of {state} orders counts {counted} and shows {len(seen)}, in "
-            f"{_WALKS} walks; what it does not show cannot be told from what is not there",
+            f"the lists count more orders than the {len(self._seen)} that they show, in {_WALKS} "
+            "walks; what they do not show cannot be told from what is not there",
         )
+
+    async def _walk(self, state: OrderState) -> tuple[dict[str, Order], int]:
+        """The orders that one walk of a state's list shows, and how many it counts."""
+        found: dict[str, Order] = {}
+        counted = 0
+        pages = self._orders.list(self._place, state, order_by="createdTime", page_size=PAGE_SIZE)
+        async for page in pages.pages():
+            self.requests += 1
+            counted = max(counted, page.total_size or 0)
+            found.update((order.hosting_order_id, order) for order in page.items)
+        self._seen.update(found)
+        times = (order.updated_time or order.created_time for order in found.values())
+        self.latest = max(filter(None, (self.latest, *times)), default=None)
+        return found, counted
+
+    async def _count(self) -> int:
+        """How many orders there are: one that moves meanwhile may count twice, and none is lost."""
+        counted = 0
+        for state in LIFE:
+            page = await self._orders.page(self._place, state, page_size=1)
+            self.requests += 1
+            counted += page.total_size or 0
+        return counted
 
 
 class KnownOrders:
@@ -135,7 +148,10 @@ class KnownOrders:
 
     def saw(self, order: Order) -> None:
         """Note what time it is at the service, as an order shows it."""
-        self.latest = later(self.latest, order.updated_time or order.created_time)
+        self._saw(order.updated_time or order.created_time)
+
+    def _saw(self, moment: datetime | None) -> None:
+        self.latest = max(filter(None, (self.latest, moment)), default=None)
 
     async def read(self) -> None:
         """Walk all states once, in the order of life; returns after a whole walk.
@@ -149,7 +165,7 @@ class KnownOrders:
                 self.add(tagged)
         finally:
             self.requests += reading.requests
-            self.latest = later(self.latest, reading.latest)
+            self._saw(reading.latest)
         if reading.torn is not None:
             raise not_a_tag(self._job, reading.torn)
 
@@ -181,11 +197,6 @@ class KnownOrders:
 def _retrieve(walk: asyncio.Task[None]) -> None:
     if not walk.cancelled():
         walk.exception()  # those who waited have it; a walk that nobody waits for may fail
-
-
-def later(one: datetime | None, other: datetime | None) -> datetime | None:
-    """The later of two times, as far as they are known."""
-    return max(filter(None, (one, other)), default=None)
 
 
 def cannot_be_listed(error: SinchHostingError) -> bool:
