@@ -188,9 +188,9 @@ class History:
             if name not in self._groups:
                 continue  # of a letter that is not asked for now; its place is ours
             work = works.setdefault(name, self._makes_work(self._groups[name]))
-            ours = work.meaning().tag(name, 0, 1, (), is_last=False)
+            ours = work.fingerprint().tag(name, 0, 1, (), is_last=False)
             if (tagged.tag.arguments, tagged.tag.letter) != (ours.arguments, ours.letter):
-                differing = differing_arguments(tagged.order, work.sample())
+                differing = differing_arguments(tagged.order, work.request)
                 named = ", ".join(differing) or "which, the tags do not tell"
                 raise job_changed(self.options.job, f"the arguments ({named}); tag {tagged.tag}")
 
@@ -327,7 +327,7 @@ def _differing(known: JobEntries, work: OrderTemplate) -> list[str]:
     before = Fingerprint(
         arguments=dict(known.run.get("arguments") or {}), letter=str(known.run.get("letter"))
     )
-    return before.differs_from(work.meaning())
+    return before.differs_from(work.fingerprint())
 
 
 def _age(tagged: Tagged) -> tuple[datetime, int]:
