@@ -80,7 +80,7 @@ def begin(
         campaign_id=arguments.campaign_id,
         nnid=arguments.nnid,
         relink=check.check_flag(relink, "relink"),
-        retry_rejected=check.check_flag(job["retry_rejected"], "retry_rejected"),
+        retry_rejected=check.check_flag(job.get("retry_rejected"), "retry_rejected"),
         chunk_size=arguments.chunk_size,
         window=check.check_seconds(readiness_window, "readiness_window"),
         timeout=check.optional(timeout, check.check_seconds, "timeout"),
