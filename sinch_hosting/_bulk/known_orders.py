@@ -1,4 +1,4 @@
-"""The journal of a job: its orders, as the service lists them."""
+"""Orders that carry tags, as the service lists them; the one reader of them, whoever asks."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ from .job import Job
 from .known_orders import Tagged
 from .ledger_records import ADOPTED, FAILED, UNKNOWN, Entry, Pairs
 from .lost_orders import Search, find_lost_order
-from .order_numbers import NumbersDiffer, missing_numbers, rests
+from .order_numbers import NumbersDiffer
 from .order_template import JobOptions, OrderTemplate
 from .refusals import (
     PERHAPS_ITS_OWN,
@@ -49,7 +49,6 @@ from .tags import Tag, parse_tag, tag_of
 _log = logging.getLogger("sinch_hosting")
 _REFUSALS_FOR_RATE = 20
 _LONGEST_PAUSE = 3600.0
-_COMPARE_AGAIN = 5
 _ASK_TO_RESEND = "the service does not know it any more; on_unknown='resend' creates another"
 
 
@@ -219,9 +218,7 @@ class Run:
         self, attempt: ChunkAttempt, tagged: Tagged, sent: int | None
     ) -> ChunkAttempt:
         """The attempt less what the order does not hold; raises `NumbersDiffer`."""
-        initial = min(1.0, self._its_job.options.grace / 8)
-        rest = rests(self._sleep, times=_COMPARE_AGAIN, initial=initial, maximum=30)
-        missing = await missing_numbers(self._orders, tagged.order, attempt.chunk, rest, sent=sent)
+        missing = await self._its_job.missing_numbers(attempt.chunk, tagged.order, sent)
         known = {skipped.phone_number: skipped for skipped in attempt.left_out}
         gone = [known.get(n) or SkippedNumber(phone_number=n, reason=LEFT_OUT) for n in missing]
         return evolve(attempt, numbers=attempt.chunk.numbers, left_out=()).without(gone)
@@ -269,7 +266,7 @@ class Run:
             recorder = self._recorder(attempt)
             order = await self._template.create(request, recorder)
             if self._job is not None:
-                self._job.journal.saw(order)
+                self._job.known.saw(order)
             if recorder is not None:
                 await recorder.on_created(order.hosting_order_id)
             if attempt.tag is not None:
@@ -323,7 +320,7 @@ class Run:
         the work of the order itself, which a proxy may have sent twice.
         """
         found = await obstacles(refused, attempt.numbers, self._template.why_not)
-        latest = None if self._job is None else self._job.journal.latest
+        latest = None if self._job is None else self._job.known.latest
         is_open = is_perhaps_ours(refused, found, latest)
         if is_open and (outcome := await self._its_own(attempt, refused)) is not None:
             return outcome
@@ -376,11 +373,11 @@ class Run:
         job = self._its_job
 
         def find() -> Tagged | None:
-            found = job.journal.of_chunk(tag.chunk)
+            found = job.known.of_chunk(tag.chunk)
             return next((tagged for tagged in found if tagged.tag == tag), None)
 
         return await find_lost_order(
-            job.journal, find, grace=job.options.grace, clock=self._clock, sleep=self._sleep
+            job.known, find, grace=job.options.grace, clock=self._clock, sleep=self._sleep
         )
 
     async def _found(
