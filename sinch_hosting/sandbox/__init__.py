@@ -81,7 +81,7 @@ Callbacks
     `Sandbox` is told of others: events for strangers are recorded as ``withheld``.
 """
 
-from .profile import (
+from .profiles import (
     IMMEDIATE,
     MANUAL,
     PROFILES,

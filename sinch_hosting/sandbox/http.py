@@ -1,4 +1,7 @@
-"""Requests in, answers out: routing, credentials, bodies, faults, errors, and the request log."""
+"""Requests in, answers out: routing, credentials, bodies, faults, errors, and the request log.
+
+`Listener` is the server under it: broken HTTP, too, is answered in the contract's shape.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,15 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 from attrs import define, field
 
 from . import checks, routes
 from .errors import Refusal
+from .fault_effects import bent_page, display_names, move_orders, orders_to_move, unknown_values
 from .faults import retry_later
-from .operations import Call
 from .records import RequestRecord
-from .shaping import bent_page, display_names, move_orders, orders_to_move, unknown_values
+from .wire import Call
 
 if TYPE_CHECKING:
     from collections import deque
@@ -24,10 +28,11 @@ if TYPE_CHECKING:
     from .checks import Shape
     from .credentials import Credentials
     from .faults import Fault, Faults
-    from .operations import Json, Operations
+    from .operations import Operations
     from .records import HostingOrder
     from .routes import Operation
     from .store import World
+    from .wire import Json
 
 LARGEST_BODY = 1 << 20
 """Bytes in a request's body; more is answered 413."""
@@ -209,7 +214,7 @@ class Service:
             moving = self._moving(fault, call)
             if (moving or bent != answer) and fault.strikes(record.operation, self.world.now):
                 _note(record, fault)
-                move_orders(self.operations.orders_life, moving)
+                move_orders(self.operations.order_lifecycle, moving)
                 answer = bent
         return answer
 
@@ -248,6 +253,41 @@ class Service:
             self._dead[transport] = True
         else:
             asyncio.get_running_loop().call_later(after, transport.close)
+
+
+class Connection(web.RequestHandler):
+    """One connection; answers what is no HTTP request with an error body, not a page."""
+
+    __slots__ = ()
+
+    def log_exception(self, *args: Any, **kwargs: Any) -> None:
+        """Log what failed, but not that a body cannot be read: its sender was told."""
+        if not isinstance(kwargs.get("exc_info"), (web.RequestPayloadError, HttpProcessingError)):
+            super().log_exception(*args, **kwargs)
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """The answer to a request that could not be read, or whose handler failed."""
+        if status >= 500:
+            _log.error("the sandbox failed", exc_info=exc)
+            message = "the sandbox failed; its log says why"
+        refusal = Refusal(status, message or "the request is not valid HTTP")
+        response = json_response(refusal.body(nested=False), status)
+        response.force_close()
+        return response
+
+
+class Listener(web.Server):
+    """An HTTP server whose connections are `Connection`."""
+
+    def __call__(self) -> web.RequestHandler:
+        """A new connection's protocol."""
+        return Connection(self, loop=self._loop, **self._kwargs)
 
 
 async def read_body(request: web.BaseRequest) -> bytes:

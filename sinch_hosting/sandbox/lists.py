@@ -7,7 +7,7 @@ import json
 import zlib
 from heapq import nsmallest
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .errors import invalid, shown
 from .store import Listed
@@ -16,14 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from .store import Bucket
+    from .wire import Json
 
 DEFAULT_PAGE_SIZE = 100
 LARGEST_PAGE = 1000
 ABSURD_PAGE = 100_000
 COUNTED = 10_000
 """In longer lists, filtered ones are not counted."""
-
-Json: TypeAlias = dict[str, Any]
 
 R = TypeVar("R", bound=Listed)
 T = TypeVar("T")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING
 
 from attrs import define
 
@@ -14,10 +14,11 @@ from .checks import (
     check_region,
 )
 from .errors import conflict, invalid, not_found
+from .fault_effects import as_bucket, lagging_imported, lagging_orders, lagging_qualified
 from .lists import bucket_page, order_of, sequence_page
-from .numbers_life import NumbersLife
+from .number_lifecycle import NumberLifecycle
 from .order_creation import OrderCreation
-from .orders_life import OrdersLife, report
+from .order_lifecycle import OrderLifecycle, report
 from .qualification import Qualification
 from .records import (
     ORDER_STATES,
@@ -28,8 +29,9 @@ from .records import (
     ImportedNumber,
     Step,
 )
-from .shaping import as_bucket, lagging_imported, lagging_orders, lagging_qualified
 from .wire import (
+    Call,
+    Json,
     imported_json,
     imported_response_json,
     order_json,
@@ -43,23 +45,8 @@ if TYPE_CHECKING:
     from .records import HostingOrder, QualifiedNumber
     from .store import World
 
-Json: TypeAlias = dict[str, Any]
-
 MAX_ADDED = 10_000
 """The numbers that one addNumbers takes; the vendor publishes no figure."""
-
-
-@define
-class Call:
-    """One request to one operation: path parameters, query, and the checked body.
-
-    ``lag`` is by how many virtual seconds its list is to lag behind.
-    """
-
-    path: dict[str, str]
-    query: dict[str, str]
-    body: Json
-    lag: float = 0.0
 
 
 @define(eq=False)
@@ -67,7 +54,7 @@ class ImportedNumbers:
     """The five operations under ``importedNumbers``."""
 
     world: World
-    life: NumbersLife
+    life: NumberLifecycle
 
     def import_number(self, call: Call) -> Json:
         """ImportNumber."""
@@ -284,14 +271,14 @@ class Operations:
     creation: OrderCreation
     qualified: QualifiedNumbers
     callbacks: Callbacks
-    orders_life: OrdersLife
+    order_lifecycle: OrderLifecycle
     qualification: Qualification
 
     @classmethod
     def over(cls, world: World) -> Operations:
         """Wire the operations and the lives behind them."""
-        numbers, qualification = NumbersLife(world), Qualification(world)
-        life = OrdersLife(world, numbers, qualification)
+        numbers, qualification = NumberLifecycle(world), Qualification(world)
+        life = OrderLifecycle(world, numbers, qualification)
         return cls(
             world,
             ImportedNumbers(world, numbers),

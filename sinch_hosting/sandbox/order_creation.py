@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING
 
 from attrs import define
 
@@ -16,17 +16,14 @@ from .checks import (
 )
 from .clock import LATEST
 from .errors import conflict, failed_precondition, invalid, not_found
-from .numbers_life import TMO_ELSEWHERE
+from .number_lifecycle import TMO_ELSEWHERE
 from .records import UNSPECIFIED, HostingOrder, OrderNumber
 from .store import is_toll_free
-from .wire import order_json
+from .wire import Call, Json, order_json
 
 if TYPE_CHECKING:
-    from .operations import Call
-    from .orders_life import OrdersLife
+    from .order_lifecycle import OrderLifecycle
     from .store import World
-
-Json: TypeAlias = dict[str, Any]
 
 TEXT_ENABLE_LIMIT = 500
 """The numbers in one text-enabling request."""
@@ -41,7 +38,7 @@ class OrderCreation:
     """Checks what a schema cannot say, and starts orders."""
 
     world: World
-    life: OrdersLife
+    life: OrderLifecycle
 
     def import_numbers(self, call: Call) -> Json:
         """ImportNumbers."""

@@ -9,12 +9,14 @@ from attrs import frozen
 
 from . import checks
 from .errors import Refusal, not_found
+from .operation_ids import LISTS, WRITES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from .checks import Shape
-    from .operations import Call, Json, Operations
+    from .operations import Operations
+    from .wire import Call, Json
 
 Path: TypeAlias = tuple[str, ...]
 
@@ -30,8 +32,6 @@ class Operation:
         required: the query parameters that must be there.
         nested: whether its errors (401 apart) come in the nested shape.
         body_optional: whether an empty body stands for no fields.
-        writes: whether it may change anything.
-        lists: the field of its answer that holds the page, where it answers one.
     """
 
     operation_id: str
@@ -40,8 +40,16 @@ class Operation:
     required: tuple[str, ...] = ()
     nested: bool = False
     body_optional: bool = False
-    writes: bool = False
-    lists: str = ""
+
+    @property
+    def writes(self) -> bool:
+        """Whether it may change anything."""
+        return self.operation_id in WRITES
+
+    @property
+    def lists(self) -> str:
+        """The field of its answer that holds the page; ``""`` where it answers none."""
+        return LISTS.get(self.operation_id, "")
 
 
 _LINKED = ("servicePlanId", "campaignId")
@@ -52,23 +60,20 @@ TABLE: Mapping[Path, Mapping[str, Operation]] = {
             "ListImportedNumbers",
             lambda o: o.imported.list,
             required=_LINKED,
-            lists="importedNumbers",
         ),
         "POST": Operation(
             "ImportNumber",
             lambda o: o.imported.import_number,
             checks.CREATE_IMPORTED_NUMBER,
-            writes=True,
         ),
     },
     ("importedNumbers", "{phoneNumber}"): {
         "GET": Operation("GetImportedNumber", lambda o: o.imported.get),
-        "DELETE": Operation("DeleteImportedNumber", lambda o: o.imported.delete, writes=True),
+        "DELETE": Operation("DeleteImportedNumber", lambda o: o.imported.delete),
         "PATCH": Operation(
             "UpdateImportedNumber",
             lambda o: o.imported.update,
             checks.UPDATE_IMPORTED_NUMBER,
-            writes=True,
         ),
     },
     ("hostingOrders",): {
@@ -76,7 +81,6 @@ TABLE: Mapping[Path, Mapping[str, Operation]] = {
             "ListHostingOrders",
             lambda o: o.orders.list,
             required=("states", "type", *_LINKED),
-            lists="hostingOrders",
         ),
     },
     ("hostingOrders", "{hostingOrderId}"): {
@@ -86,7 +90,7 @@ TABLE: Mapping[Path, Mapping[str, Operation]] = {
         "GET": Operation("GetHostingOrderReport", lambda o: o.orders.report),
     },
     ("hostingOrders", "{hostingOrderId}", "numbers"): {
-        "GET": Operation("ListHostingOrderNumbers", lambda o: o.orders.numbers, lists="numbers"),
+        "GET": Operation("ListHostingOrderNumbers", lambda o: o.orders.numbers),
     },
     ("hostingOrders", "{hostingOrderId}", "numbers", "{phoneNumber}"): {
         "GET": Operation("GetHostingOrderNumber", lambda o: o.orders.number),
@@ -96,7 +100,6 @@ TABLE: Mapping[Path, Mapping[str, Operation]] = {
             "ImportNumbers",
             lambda o: o.creation.import_numbers,
             checks.IMPORT_NUMBERS,
-            writes=True,
         ),
     },
     ("hostingOrders:textEnableNumbers",): {
@@ -104,7 +107,6 @@ TABLE: Mapping[Path, Mapping[str, Operation]] = {
             "TextEnableHostingOrderNumbers",
             lambda o: o.creation.text_enable,
             checks.TEXT_ENABLE,
-            writes=True,
         ),
     },
     ("hostingOrders:textEnableTollFreeNumbers",): {
@@ -112,7 +114,6 @@ TABLE: Mapping[Path, Mapping[str, Operation]] = {
             "TextEnableTollFreeHostingOrderNumbers",
             lambda o: o.creation.text_enable_toll_free,
             checks.TEXT_ENABLE_TOLL_FREE,
-            writes=True,
         ),
     },
     ("callbackConfiguration",): {
@@ -123,7 +124,6 @@ TABLE: Mapping[Path, Mapping[str, Operation]] = {
             checks.CALLBACK_CONFIGURATION,
             nested=True,
             body_optional=True,
-            writes=True,
         ),
     },
     ("qualifiedNumbers",): {
@@ -131,24 +131,20 @@ TABLE: Mapping[Path, Mapping[str, Operation]] = {
             "ListQualifiedNumbers",
             lambda o: o.qualified.list,
             required=("states",),
-            lists="qualifiedNumbers",
         ),
     },
     ("qualifiedNumbers", "{phoneNumber}"): {
         "GET": Operation("GetQualifiedNumber", lambda o: o.qualified.get),
-        "DELETE": Operation("DeleteQualifiedNumber", lambda o: o.qualified.delete, writes=True),
+        "DELETE": Operation("DeleteQualifiedNumber", lambda o: o.qualified.delete),
     },
     ("qualifiedNumbers:addNumbers",): {
-        "POST": Operation(
-            "AddQualifiedNumbers", lambda o: o.qualified.add, checks.ADD_NUMBERS, writes=True
-        ),
+        "POST": Operation("AddQualifiedNumbers", lambda o: o.qualified.add, checks.ADD_NUMBERS),
     },
     ("qualifiedNumbers:textEnableNumbers",): {
         "POST": Operation(
             "TextEnableQualifiedNumbers",
             lambda o: o.creation.text_enable_qualified,
             checks.TEXT_ENABLE,
-            writes=True,
         ),
     },
     ("qualifiedNumbers:textEnableTollFreeNumbers",): {
@@ -156,7 +152,6 @@ TABLE: Mapping[Path, Mapping[str, Operation]] = {
             "TextEnableTollFreeQualifiedNumbers",
             lambda o: o.creation.text_enable_toll_free_qualified,
             checks.TEXT_ENABLE_TOLL_FREE,
-            writes=True,
         ),
     },
     ("qualifiedNumbers", "{phoneNumber}:verifyVoiceChallenge"): {
@@ -164,19 +159,13 @@ TABLE: Mapping[Path, Mapping[str, Operation]] = {
             "VerifyVoiceChallenge",
             lambda o: o.qualified.verify_voice_challenge,
             checks.VERIFY_CODE,
-            writes=True,
         ),
     },
     ("qualifiedNumbers", "{phoneNumber}:sendVoiceChallenge"): {
-        "POST": Operation(
-            "SendVoiceChallenge", lambda o: o.qualified.send_voice_challenge, writes=True
-        ),
+        "POST": Operation("SendVoiceChallenge", lambda o: o.qualified.send_voice_challenge),
     },
 }
 """Every path below the project, and the operations on it by method."""
-
-OPERATION_IDS = tuple(op.operation_id for methods in TABLE.values() for op in methods.values())
-"""The contract's names of the operations."""
 
 _PREFIX = "/v1/projects/"
 

@@ -18,19 +18,18 @@ from .clock import FASTEST, Clock
 from .control import PREFIX, Control
 from .credentials import Credentials
 from .faults import Faults
-from .http import Service
-from .listener import Listener
+from .http import Listener, Service
+from .operation_ids import OPERATION_IDS
 from .operations import Operations
 from .people import People
-from .profile import profile_named
-from .routes import OPERATION_IDS
+from .profiles import profile_named
 from .store import World
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from types import TracebackType
 
-    from .profile import Profile, TimingSpec
+    from .profiles import Profile, TimingSpec
     from .records import (
         CallbackRecord,
         HostingOrder,

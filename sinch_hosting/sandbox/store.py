@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .clock import Clock
-    from .profile import Profile
+    from .profiles import Profile
 
 _ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 

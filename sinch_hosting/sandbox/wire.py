@@ -1,8 +1,10 @@
-"""Records as the wire writes them."""
+"""What goes over the wire: a call as it came in, and records as they are written."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from attrs import define
 
 from .clock import wire_time
 from .records import CARRIERS, DONE, FAILED, IN_PROGRESS, QUALIFICATION_PREFIX, WAITING, Carrier
@@ -10,7 +12,20 @@ from .records import CARRIERS, DONE, FAILED, IN_PROGRESS, QUALIFICATION_PREFIX, 
 if TYPE_CHECKING:
     from .records import HostingOrder, ImportedNumber, OrderNumber, QualifiedNumber, Step
 
-Json = dict[str, Any]
+Json: TypeAlias = dict[str, Any]
+
+
+@define
+class Call:
+    """One request to one operation: path parameters, query, and the checked body.
+
+    ``lag`` is by how many virtual seconds its list is to lag behind.
+    """
+
+    path: dict[str, str]
+    query: dict[str, str]
+    body: Json
+    lag: float = 0.0
 
 
 def order_json(order: HostingOrder, project_id: str) -> Json:

@@ -19,6 +19,7 @@ from sinch_hosting.sandbox import Sandbox
 from sinch_hosting.sandbox.credentials import Credentials
 from sinch_hosting.sandbox.errors import Refusal
 from sinch_hosting.sandbox.faults import GROUPS
+from sinch_hosting.sandbox.operation_ids import OPERATION_IDS
 from sinch_hosting.sandbox.records import (
     CARRIERS,
     FAILURE_CODES,
@@ -28,7 +29,7 @@ from sinch_hosting.sandbox.records import (
     QUALIFICATION_STATES,
     STATES,
 )
-from sinch_hosting.sandbox.routes import OPERATION_IDS, TABLE
+from sinch_hosting.sandbox.routes import TABLE
 
 N1 = "+12025550134"
 LINKED = {"servicePlanId": "plan", "campaignId": "campaign"}

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from sinch_hosting.sandbox import Sandbox
-from sinch_hosting.sandbox.routes import OPERATION_IDS
+from sinch_hosting.sandbox.operation_ids import OPERATION_IDS
 
 LOCAL = {"type": "string", "pattern": r"^\+1202555010[0-9]$"}
 FREE = {"type": "string", "pattern": r"^\+1833555010[0-9]$"}

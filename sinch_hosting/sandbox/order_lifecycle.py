@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from attrs import define
 
-from .numbers_life import settle_carriers, wanted_campaign
+from .number_lifecycle import settle_carriers, wanted_campaign
 from .records import DONE, FAILED, IN_PROGRESS, Carrier, Letter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .numbers_life import NumbersLife
+    from .number_lifecycle import NumberLifecycle
     from .qualification import Qualification
     from .records import HostingOrder, OrderNumber
     from .store import World
@@ -25,11 +25,11 @@ FINAL = ("COMPLETED", "REJECTED")
 
 
 @define(eq=False)
-class OrdersLife:
+class OrderLifecycle:
     """Moves orders along; each has at most one planned transition at a time."""
 
     world: World
-    numbers: NumbersLife
+    numbers: NumberLifecycle
     qualification: Qualification
 
     def begin(self, order: HostingOrder) -> None:

@@ -22,7 +22,7 @@ TMO_ELSEWHERE = "60135"
 
 
 @define(eq=False)
-class NumbersLife:
+class NumberLifecycle:
     """Moves imported numbers along; each has at most one planned transition at a time."""
 
     world: World
