@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from .records import Plan
+    from .rules import Rules
     from .wire import Json
 
 PREFIX = "/_sandbox"
@@ -50,6 +51,7 @@ class Handles(View, Protocol):
     def refuse(self, number: str, reason: str = ...) -> None: ...
     def voice_code(self, number: str) -> str: ...
     def plan(self, number: str, **failures: str) -> Plan: ...
+    def change_rules(self, **changes: Any) -> Rules: ...
     def expire_tokens(self) -> None: ...
     def reset(self) -> None: ...
 
@@ -187,6 +189,7 @@ _ACTIONS: dict[str, Callable[..., Json | None]] = {
     "refuse": lambda sandbox, number, **reason: sandbox.refuse(number, **reason),
     "voice-code": lambda sandbox, number: {"code": sandbox.voice_code(number)},
     "plan": _plan,
+    "rules": lambda sandbox, **changes: sandbox.change_rules(**changes).json(),
     "faults": _add_fault,
     "expire-tokens": lambda sandbox: sandbox.expire_tokens(),
     "reset": lambda sandbox: sandbox.reset(),

@@ -16,7 +16,7 @@ from aiohttp.http import HttpProcessingError
 from attrs import define, field
 
 from . import checks, routes
-from .errors import Refusal
+from .errors import Refusal, shown
 from .fault_effects import bent_page, display_names, move_orders, orders_to_move, unknown_values
 from .faults import retry_later
 from .records import RequestRecord
@@ -24,6 +24,7 @@ from .wire import Call
 
 if TYPE_CHECKING:
     from collections import deque
+    from collections.abc import Callable
 
     from .checks import Shape
     from .credentials import Credentials
@@ -56,13 +57,22 @@ class Dropped(Exception):
 
 @define(eq=False)
 class Service:
-    """Answers the requests of the API and of the token endpoint."""
+    """Answers the requests of the API and of the token endpoint.
+
+    Arguments:
+        world, operations: what is asked for.
+        credentials: who may ask.
+        faults: what goes wrong on order.
+        requests: the log, oldest first.
+        serves: whether a ``Host`` is this service.
+    """
 
     world: World
     operations: Operations
     credentials: Credentials
     faults: Faults
     requests: deque[RequestRecord]
+    serves: Callable[[str], bool]
     _count: int = field(init=False, default=0)
     _dead: WeakKeyDictionary[asyncio.BaseTransport, bool] = field(
         init=False, factory=WeakKeyDictionary
@@ -103,6 +113,7 @@ class Service:
             record.operation = operation.operation_id
             # Read first: the witness shows what was sent, whatever becomes of it.
             body = await self._body(request, operation, record)
+            self._check_host(request)
             await self._before(request, record)
             self.credentials.check(request.headers.get("Authorization", ""))
             body = body if operation.shape is None else _checked(body, operation.shape)
@@ -124,6 +135,11 @@ class Service:
         except Refusal as refusal:
             return self._refused(refusal, operation, record)
 
+    def _check_host(self, request: web.BaseRequest) -> None:
+        host = request.headers.get("Host", "")
+        if not self.serves(host):
+            raise Refusal(421, f"{shown(host)!r} is not served here: check the Host header")
+
     def _refused(
         self, refusal: Refusal, operation: Operation | None, record: RequestRecord
     ) -> web.Response:
@@ -139,6 +155,7 @@ class Service:
         try:
             if request.method != "POST":
                 raise Refusal(405, "POST is what works here", headers={"Allow": "POST"})
+            self._check_host(request)
             await self._before(request, record)
             raw = await read_body(request)
             authorization = request.headers.get("Authorization", "")

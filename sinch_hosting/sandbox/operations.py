@@ -13,10 +13,10 @@ from .checks import (
     check_phone,
     check_region,
 )
-from .errors import conflict, invalid, not_found
+from .errors import Refusal, conflict, invalid, not_found
 from .fault_effects import as_bucket, lagging_imported, lagging_orders, lagging_qualified
 from .lists import bucket_page, order_of, sequence_page
-from .number_lifecycle import NumberLifecycle
+from .number_lifecycle import NumberLifecycle, refuse_imported
 from .order_creation import OrderCreation
 from .order_lifecycle import OrderLifecycle, report
 from .qualification import Qualification
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .records import HostingOrder, QualifiedNumber
+    from .rules import Rules
     from .store import World
 
 MAX_ADDED = 10_000
@@ -64,8 +65,8 @@ class ImportedNumbers:
         sms = body["smsConfiguration"]
         plan = check_filled(sms.get("servicePlanId", ""), "smsConfiguration.servicePlanId")
         callback_url = check_callback_url(body.get("callbackUrl", ""))
-        if phone_number in world.imported:
-            raise conflict(f"{phone_number} is already imported")
+        migrate = world.rules.migrate == "everywhere" and sms.get("migrateToSinchTmo", False)
+        refuse_imported(world, phone_number, migrate=migrate)
         campaign_id, now = sms.get("campaignId", ""), world.now
         number = ImportedNumber(
             phone_number,
@@ -78,24 +79,26 @@ class ImportedNumbers:
             now,
             Step(plan, updated=now),
             Step(campaign_id, state="WAITING", updated=now) if campaign_id else None,
+            migrate_to_sinch_tmo=migrate,
         )
         self.life.begin(number)
-        return imported_json(number, world.project_id)
+        return imported_json(number, world.project_id, world.rules)
 
     def get(self, call: Call) -> Json:
         """GetImportedNumber."""
-        return imported_response_json(self._find(call), self.world.project_id)
+        return imported_response_json(self._find(call), self.world.project_id, self.world.rules)
 
     def list(self, call: Call) -> Json:
         """ListImportedNumbers."""
         query = call.query
+        _check_campaign(query, self.world.rules)
         key = (query["servicePlanId"], query["campaignId"])
         bucket = self.world.imported_index.bucket(key)
         if call.lag:
             bucket = as_bucket(lagging_imported(self.world, key, call.lag))
         found, rest = bucket_page(bucket, query, _number_filter(query))
         project = self.world.project_id
-        listed = [imported_response_json(number, project) for number in found]
+        listed = [imported_response_json(number, project, self.world.rules) for number in found]
         return {"importedNumbers": listed, **rest}
 
     def update(self, call: Call) -> Json:
@@ -110,7 +113,7 @@ class ImportedNumbers:
             number.callback_url = callback_url
         number.display_name = body.get("displayName", number.display_name)
         number.updated = self.world.now
-        return imported_json(number, self.world.project_id)
+        return imported_json(number, self.world.project_id, self.world.rules)
 
     def delete(self, call: Call) -> Json:
         """DeleteImportedNumber."""
@@ -139,6 +142,7 @@ class HostingOrders:
         query, project = call.query, self.world.project_id
         _one_of(query["states"], ORDER_STATES, "states")
         _one_of(query["type"], ORDER_TYPES, "type")
+        _check_campaign(query, self.world.rules)
         key = (query["states"], query["type"], query["servicePlanId"], query["campaignId"])
         region = query.get("regionCode")
         wanted = None if region is None else lambda order: order.region_code == region
@@ -236,7 +240,7 @@ class QualifiedNumbers:
         return self._json(number)
 
     def _json(self, number: QualifiedNumber) -> Json:
-        return qualified_json(number, self.world.project_id)
+        return qualified_json(number, self.world.project_id, self.world.rules)
 
     def _find(self, call: Call) -> QualifiedNumber:
         number = self.world.qualified.get(call.path["phoneNumber"])
@@ -303,6 +307,14 @@ def _one_of(value: str, known: tuple[str, ...], field: str) -> str:
     if value not in known:
         raise invalid(field, f"must be one of {', '.join(known)}")
     return value
+
+
+def _check_campaign(query: dict[str, str], rules: Rules) -> None:
+    """Raises `Refusal` where what has no campaign cannot be listed."""
+    if not query["campaignId"] and rules.empty_campaign != 200:
+        violation = ("campaignId", "must not be empty")
+        status = rules.empty_campaign
+        raise Refusal(status, f"{violation[0]} {violation[1]}", violations=[violation])
 
 
 def _number_filter(query: dict[str, str]) -> Callable[[ImportedNumber], bool] | None:

@@ -164,7 +164,7 @@ class People:
     def plan(self, number: NumberLike, **failures: str) -> Plan:
         """Settle what shall go wrong with *number*; see `Plan` for the names.
 
-        Several calls add up; ``""`` takes a failure away. Answers the plan as it is now.
+        Several calls add up; ``""`` takes a failure away. Returns the plan as it is now.
         """
         phone_number = check_number(_phone(number))
         if not all(isinstance(value, str) for value in failures.values()):
@@ -173,6 +173,8 @@ class People:
             code = failures.get(name, "")
             if code and code not in FAILURE_CODES:
                 raise ValueError(f"{code!r} is no failure code; there are {FAILURE_CODES}")
+        if failures.get("verification", "") not in {"", "needed", "not_needed"}:
+            raise ValueError("verification is 'needed' or 'not_needed'")
         try:
             plan = evolve(self._world.plans.get(phone_number, NO_PLAN), **failures)
         except TypeError as error:
@@ -195,6 +197,8 @@ class People:
             self._operations.order_lifecycle.hurry(found)
         if found.state != "WAITING_FOR_LOA_SIGNATURE":
             raise ValueError(f"order {found.hosting_order_id} is {found.state}: no letter waits")
+        if found.warning:
+            raise ValueError(f"order {found.hosting_order_id} waits in vain: {found.warning}")
         return found
 
     def _qualified(self, numbers: NumberLike | Iterable[NumberLike]) -> list[QualifiedNumber]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from .clock import Clock
     from .profiles import Profile
+    from .rules import Rules
 
 _ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
@@ -127,14 +128,16 @@ class World:
     Arguments:
         clock: the virtual time.
         profile: when transitions happen.
+        rules: how it behaves where the contract is silent.
         seed: settles everything that is left to chance.
         project_id: the one project there is.
-        hmac_secret: the key that signs callbacks.
+        hmac_secret: the key that signs callbacks; ``""`` where they are not signed.
         import_limit: the numbers allowed in one import order.
     """
 
     clock: Clock
     profile: Profile
+    rules: Rules
     seed: int
     project_id: str
     hmac_secret: str

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         QualifiedNumber,
         RequestRecord,
     )
+    from .rules import Rules
     from .wire import Json
 
 SHOWN = 100
@@ -49,6 +50,8 @@ class View(Protocol):
     def speed(self) -> float: ...
     @property
     def profile(self) -> Profile: ...
+    @property
+    def rules(self) -> Rules: ...
     @property
     def requests(self) -> list[RequestRecord]: ...
     @property
@@ -75,6 +78,7 @@ def order_view(sandbox: View, order_id: str) -> Json:
         "report": report(order),
         "history": [{"time": wire_time(at), "state": state} for at, state in order.history],
         "reason": order.reason,
+        "warning": order.warning,
         "next": sandbox.coming(order.hosting_order_id),
     }
 
@@ -110,20 +114,21 @@ def _order_line(sandbox: View, order: Any) -> Json:
         **line,
         "numbers": len(order.numbers),
         "report": report(order),
+        "warning": order.warning,
         "next": sandbox.coming(order.hosting_order_id),
     }
 
 
 def _qualified_line(sandbox: View) -> Callable[[Any], Json]:
     return lambda number: {
-        **qualified_json(number, sandbox.project_id),
+        **qualified_json(number, sandbox.project_id, sandbox.rules),
         "invoicesReceived": number.invoices_received,
         "voiceCode": number.code,
     }
 
 
 def _imported_line(sandbox: View) -> Callable[[Any], Json]:
-    return lambda number: imported_response_json(number, sandbox.project_id)
+    return lambda number: imported_response_json(number, sandbox.project_id, sandbox.rules)
 
 
 def _records(records: list[Any], most: int = SHOWN) -> list[Json]:
@@ -149,6 +154,7 @@ def _every(records: list[Any]) -> list[Json]:
 VIEWS: dict[str, Callable[[View], Any]] = {
     "state": summary,
     "time": time_of,
+    "rules": lambda sandbox: sandbox.rules.json(),
     "requests": lambda sandbox: _every(sandbox.requests),
     "callbacks": lambda sandbox: _every(sandbox.callbacks),
     "outbox": lambda sandbox: _every(sandbox.outbox),
