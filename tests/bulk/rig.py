@@ -23,6 +23,8 @@ from sinch_hosting import (
 from sinch_hosting.sandbox import Sandbox
 
 PLAN, CAMPAIGN = "plan-1", "CAMP1"
+RULES = {"unqualified": 200}
+"""These tests are about orders: that their numbers were qualified is taken for granted."""
 
 
 def letter(email: str = "jane.roe@example.com") -> DirectLoa:
@@ -136,7 +138,8 @@ def adds_up(result: BulkResult, listed: Iterable[str]) -> None:
 @contextlib.asynccontextmanager
 async def rigged(**settings: Any) -> AsyncIterator[Rig]:
     """A rig for a block."""
-    options = {"speed": 0, "seed": 7, "profile": "manual", "request_log": 1_000_000, **settings}
+    options = {"speed": 0, "seed": 7, "profile": "manual", "request_log": 1_000_000}
+    options |= {"rules": RULES, **settings}
     async with Sandbox(**options) as sandbox:
         rig = Rig(sandbox)
         try:
