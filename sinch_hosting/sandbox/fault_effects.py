@@ -82,9 +82,9 @@ def lagging_imported(
             yield number
 
 
-def as_bucket(records: Iterable[R]) -> Bucket[R]:
-    """A bucket of *records* in the order in which they were filed."""
-    bucket: Bucket[R] = Bucket()
+def as_bucket(records: Iterable[R], text: Callable[[R], str] | None = None) -> Bucket[R]:
+    """A bucket of *records* in the order in which they were filed; *text* as it has it."""
+    bucket: Bucket[R] = Bucket(text)
     for record in sorted(records, key=lambda record: record.entry):
         bucket.add(record)
     return bucket

@@ -19,6 +19,7 @@ from .lists import bucket_page, order_of, sequence_page
 from .number_lifecycle import NumberLifecycle, refuse_imported
 from .order_creation import OrderCreation
 from .order_lifecycle import OrderLifecycle, report
+from .patterns import Pattern
 from .qualification import Qualification
 from .records import (
     ORDER_STATES,
@@ -29,6 +30,7 @@ from .records import (
     ImportedNumber,
     Step,
 )
+from .store import imported_text
 from .wire import (
     Call,
     Json,
@@ -40,8 +42,6 @@ from .wire import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from .records import HostingOrder, QualifiedNumber
     from .rules import Rules
     from .store import World
@@ -95,7 +95,7 @@ class ImportedNumbers:
         key = (query["servicePlanId"], query["campaignId"])
         bucket = self.world.imported_index.bucket(key)
         if call.lag:
-            bucket = as_bucket(lagging_imported(self.world, key, call.lag))
+            bucket = as_bucket(lagging_imported(self.world, key, call.lag), imported_text)
         found, rest = bucket_page(bucket, query, _number_filter(query))
         project = self.world.project_id
         listed = [imported_response_json(number, project, self.world.rules) for number in found]
@@ -145,7 +145,7 @@ class HostingOrders:
         _check_campaign(query, self.world.rules)
         key = (query["states"], query["type"], query["servicePlanId"], query["campaignId"])
         region = query.get("regionCode")
-        wanted = None if region is None else lambda order: order.region_code == region
+        wanted = None if not region else lambda order: order.region_code == region
         bucket = self.world.orders_index.bucket(key)
         if call.lag:
             bucket = as_bucket(lagging_orders(self.world, key, call.lag))
@@ -214,7 +214,7 @@ class QualifiedNumbers:
         _one_of(query["states"], _PREFIXED_STATES, "states")
         state = query["states"].removeprefix(QUALIFICATION_PREFIX)
         region = query.get("regionCode")
-        wanted = None if region is None else lambda number: number.region_code == region
+        wanted = None if not region else lambda number: number.region_code == region
         bucket = self.world.qualified_index.bucket((state,))
         if call.lag:
             bucket = as_bucket(lagging_qualified(self.world, (state,), call.lag))
@@ -317,26 +317,11 @@ def _check_campaign(query: dict[str, str], rules: Rules) -> None:
         raise Refusal(status, f"{violation[0]} {violation[1]}", violations=[violation])
 
 
-def _number_filter(query: dict[str, str]) -> Callable[[ImportedNumber], bool] | None:
-    """What a list of imported numbers leaves out; ``None`` where it shows all."""
+def _number_filter(query: dict[str, str]) -> Pattern | None:
+    """What a list of imported numbers shows; ``None`` where it shows all."""
     search = query.get("numberPattern.searchPattern", "START")
     _one_of(search, ("START", "CONTAIN", "END"), "numberPattern.searchPattern")
-    pattern, region = query.get("numberPattern.pattern", ""), query.get("regionCode")
+    pattern, region = query.get("numberPattern.pattern", ""), query.get("regionCode", "")
     if pattern.startswith(" ") and pattern[1:].isdigit():
         raise invalid("numberPattern.pattern", "a + in a query must be written %2B")
-    if not pattern and region is None:
-        return None
-
-    def wanted(number: ImportedNumber) -> bool:
-        phone_number = number.phone_number
-        if region is not None and number.region_code != region:
-            return False
-        if search == "CONTAIN":
-            return pattern in phone_number
-        return (
-            phone_number.startswith(pattern)
-            if search == "START"
-            else phone_number.endswith(pattern)
-        )
-
-    return wanted
+    return Pattern(pattern, search, region) if pattern or region else None

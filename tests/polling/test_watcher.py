@@ -85,7 +85,7 @@ async def make_world() -> AsyncIterator[Callable[..., Any]]:
     closing: list[Any] = []
 
     async def make(profile: Any = "standard", **settings: Any) -> World:
-        rules = {"unqualified": 200}  # what matters here are orders
+        rules = {"unqualified": 200, "first_state": "DRAFT"}  # what matters here are orders
         sandbox = await Sandbox(speed=0, seed=1, profile=profile, rules=rules).start()
 
         def clock() -> float:
