@@ -193,8 +193,12 @@ class Service:
             if lag is not None:
                 _note(record, lag)
                 call.lag = float(lag.settings["seconds"])
-        with self.world.clock.still():
-            answer = operation.perform(self.operations)(call)
+        perform = operation.perform(self.operations)
+        if operation.writes:
+            with self.world.clock.still():
+                answer = perform(call)
+        else:
+            answer = perform(call)
         record.acted = operation.writes
         return self._bent(operation, call, answer, record) if len(self.faults) else answer
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import unquote
 
-from attrs import frozen
+from attrs import field, frozen
 
 from . import checks
 from .errors import Refusal, not_found
@@ -32,6 +32,9 @@ class Operation:
         required: the query parameters that must be there.
         nested: whether its errors (401 apart) come in the nested shape.
         body_optional: whether an empty body stands for no fields.
+
+    ``writes`` says whether it may change anything, ``lists`` which field of its answer holds the
+    page (``""`` where it answers none).
     """
 
     operation_id: str
@@ -40,16 +43,12 @@ class Operation:
     required: tuple[str, ...] = ()
     nested: bool = False
     body_optional: bool = False
+    writes: bool = field(init=False)
+    lists: str = field(init=False)
 
-    @property
-    def writes(self) -> bool:
-        """Whether it may change anything."""
-        return self.operation_id in WRITES
-
-    @property
-    def lists(self) -> str:
-        """The field of its answer that holds the page; ``""`` where it answers none."""
-        return LISTS.get(self.operation_id, "")
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "writes", self.operation_id in WRITES)
+        object.__setattr__(self, "lists", LISTS.get(self.operation_id, ""))
 
 
 _LINKED = ("servicePlanId", "campaignId")
@@ -188,9 +187,9 @@ def _parts(raw_path: str, project_id: str) -> list[str]:
     if not raw_path.startswith(_PREFIX):
         raise not_found(raw_path)
     try:
-        project, *parts = [
-            unquote(part, errors="strict") for part in raw_path[len(_PREFIX) :].split("/")
-        ]
+        project, *parts = raw_path[len(_PREFIX) :].split("/")
+        if "%" in raw_path:
+            project, *parts = [unquote(part, errors="strict") for part in (project, *parts)]
     except UnicodeDecodeError as error:
         raise Refusal(400, "the path cannot be decoded") from error
     if project != project_id:
