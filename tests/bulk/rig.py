@@ -23,8 +23,14 @@ from sinch_hosting import (
 from sinch_hosting.sandbox import Sandbox
 
 PLAN, CAMPAIGN = "plan-1", "CAMP1"
-RULES = {"unqualified": 200}
-"""These tests are about orders: that their numbers were qualified is taken for granted."""
+RULES = {
+    "unqualified": 200,  # that numbers were qualified is taken for granted here
+    "first_state": "DRAFT",  # one step more at which a run can be stopped
+    "no_campaign": "letter",  # orders without a campaign have lives, and can be listed
+    "empty_campaign": 200,
+    "links": "at_once",  # tests that look at pending links say so
+}
+"""How the sandbox behaves unless a test says otherwise."""
 
 
 def letter(email: str = "jane.roe@example.com") -> DirectLoa:
