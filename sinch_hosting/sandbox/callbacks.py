@@ -52,7 +52,7 @@ class _Held:
 class Callbacks:
     """Delivers events; one receiver gets its events one after the other.
 
-    Arguments:
+    Args:
         world: whose clock times the retries and whose secret signs.
         faults: what may happen to events.
         allowed: hosts that may be called besides loopback ones; ``*`` for all.

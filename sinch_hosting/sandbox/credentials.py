@@ -23,7 +23,7 @@ _CHALLENGE = 'Bearer realm="sandbox", Basic realm="sandbox"'
 class Credentials:
     """The one key there is, and the tokens given out for it.
 
-    Arguments:
+    Args:
         key_id, key_secret: the key.
         token_lifetime: seconds of *real* time that a token says it lasts, and lasts.
         new_token: makes a token.

@@ -32,7 +32,7 @@ _LONGEST_ECHO = 80
 class Refusal(Exception):
     """A request that is answered with an error.
 
-    Arguments:
+    Args:
         code: the HTTP status.
         message: what is wrong, for people.
         status: the word for it; the usual one for *code* where left out.

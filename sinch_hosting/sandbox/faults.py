@@ -222,9 +222,9 @@ class Faults:
         lasts: Seconds | None = None,
         **settings: Any,
     ) -> Fault:
-        """Put a fault in force, and answer it.
+        """Put a fault in force, and return it.
 
-        Arguments:
+        Args:
             kind: one of `KINDS`; ``help(sinch_hosting.sandbox.faults)`` explains them and their
                 settings.
             operation: the contract's name of one or several operations, or ``reads``, ``writes``,

@@ -59,7 +59,7 @@ class Dropped(Exception):
 class Service:
     """Answers the requests of the API and of the token endpoint.
 
-    Arguments:
+    Args:
         world, operations: what is asked for.
         credentials: who may ask.
         faults: what goes wrong on order.

@@ -115,7 +115,7 @@ class OrderLifecycle:
         self._tell_hosting(order)
 
     def hurry(self, order: HostingOrder) -> str:
-        """Do the next planned transition of *order* now; answers its name, or ``""``."""
+        """Do the next planned transition of *order* now; returns its name, or ``""``."""
         return self.world.clock.trigger(("order", order.hosting_order_id))
 
     def _submit(self, order: HostingOrder) -> None:

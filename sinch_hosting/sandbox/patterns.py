@@ -28,7 +28,7 @@ Bitmaps: TypeAlias = dict[tuple[int, str], int]
 class Pattern:
     """What a number with its region has to look like.
 
-    Arguments:
+    Args:
         digits: what its digits hold; ``""`` for any number.
         search: where: ``START``, ``CONTAIN`` or ``END``.
         region: its region; ``""`` for any.

@@ -115,7 +115,7 @@ class People:
     def trigger(self, subject: OrderLike | NumberLike) -> str:
         """Let the next planned transition of an order or a number happen now.
 
-        This is how ``manual`` transitions happen. Answers the transition's name. An id that
+        This is how ``manual`` transitions happen. Returns the transition's name. An id that
         starts with ``+`` is a number; one in qualification goes before an imported one.
         """
         for key in self._subjects(subject):

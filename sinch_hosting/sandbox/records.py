@@ -188,7 +188,7 @@ class QualifiedNumber:
 class Plan:
     """What shall go wrong with one number; everything left empty goes well.
 
-    Arguments:
+    Args:
         not_eligible, not_verified: the reason why qualification ends.
         osr: a failure code with which the routing update fails.
         platform: an error message with which the SMS platform refuses the number.

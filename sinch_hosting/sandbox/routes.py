@@ -25,7 +25,7 @@ Path: TypeAlias = tuple[str, ...]
 class Operation:
     """One of the 23 operations.
 
-    Arguments:
+    Args:
         operation_id: the contract's name for it.
         perform: finds the method that does it.
         shape: what its body must look like; ``None`` where it takes none.

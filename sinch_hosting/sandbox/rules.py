@@ -49,7 +49,7 @@ class Rules:
 
     A rule that is a number is the status of the answer, and 200 means that the service does it.
 
-    Arguments:
+    Args:
         first_state: the state of a new text-enabling order: ``"SUBMITTED"`` or ``"DRAFT"``.
         links: ``"scheduled"`` shows a plan or campaign that was asked for in
             ``scheduledProvisioning`` until it is in force; ``"at_once"`` shows it as in force.

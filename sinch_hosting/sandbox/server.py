@@ -58,7 +58,7 @@ _log = logging.getLogger("sinch_hosting.sandbox")
 class Sandbox(People):
     """The simulated service on a port of this machine; use it as ``async with``.
 
-    Arguments:
+    Args:
         host, port: where it listens; port 0 takes a free one. Other hosts than loopback ones
             are possible, and warned about: anybody who reaches it may use it.
         speed: virtual seconds in one real second, at most ten million; 0 stands still but for
@@ -151,7 +151,7 @@ class Sandbox(People):
         return f"<Sandbox {where} seed={self.seed} profile={self._world.profile.name}>"
 
     async def start(self) -> Sandbox:
-        """Listen; answers itself. Raises `OSError` where the port is taken."""
+        """Listen; returns itself. Raises `OSError` where the port is taken."""
         if self._runner is not None:
             raise RuntimeError("the sandbox is already running")
         if not self.on_loopback:
@@ -262,7 +262,7 @@ class Sandbox(People):
     def advance(self, delta: timedelta | None = None, /, **units: float) -> int:
         """Move virtual time ahead, as ``advance(days=2)`` or ``advance(timedelta(days=2))``.
 
-        What is due on the way happens in order, each at its own time. Answers how many
+        What is due on the way happens in order, each at its own time. Returns how many
         transitions happened.
 
         Callbacks are real requests, and none is sent before the program awaits something: all

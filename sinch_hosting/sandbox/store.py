@@ -138,7 +138,7 @@ class Index(Generic[R]):
 class World:
     """Everything that the pretended service knows.
 
-    Arguments:
+    Args:
         clock: the virtual time.
         profile: when transitions happen.
         rules: how it behaves where the contract is silent.
@@ -157,11 +157,11 @@ class World:
     import_limit: int = 5
     random: Random = field(init=False)
     orders: dict[str, HostingOrder] = field(init=False, factory=dict)
-    orders_index: Index[HostingOrder] = field(init=False, factory=Index)
+    orders_index: Index[HostingOrder] = field(init=False)
     imported: dict[str, ImportedNumber] = field(init=False, factory=dict)
     imported_index: Index[ImportedNumber] = field(init=False)
     qualified: dict[str, QualifiedNumber] = field(init=False, factory=dict)
-    qualified_index: Index[QualifiedNumber] = field(init=False, factory=Index)
+    qualified_index: Index[QualifiedNumber] = field(init=False)
     plans: dict[str, Plan] = field(init=False, factory=dict)
     outbox: list[Mail] = field(init=False, factory=list)
     letters: list[Letter] = field(init=False, factory=list)
@@ -169,7 +169,7 @@ class World:
 
     def __attrs_post_init__(self) -> None:
         self.random = self._dice()
-        self.imported_index = Index(imported_text)
+        self._begin_lists()
 
     def clear(self) -> None:
         """Forget everything but the time and the secrets, and start chance anew."""
@@ -177,11 +177,14 @@ class World:
         self.random = self._dice()
         for records in (self.orders, self.imported, self.qualified, self.plans):
             records.clear()
+        self._begin_lists()
+        self.outbox.clear()
+        self.letters.clear()
+
+    def _begin_lists(self) -> None:
         self.orders_index = Index()
         self.imported_index = Index(imported_text)
         self.qualified_index = Index()
-        self.outbox.clear()
-        self.letters.clear()
 
     def _dice(self) -> Random:
         # Reproducible by design: nothing that this draws protects anything.

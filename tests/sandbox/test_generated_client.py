@@ -100,9 +100,7 @@ async def test_a_generated_client_calls_all_operations(generated, sandbox, api):
 
 async def imported_numbers(sinch: Generated) -> None:
     """From import to deletion."""
-    body = sinch.body(
-        "ImportedNumber", phoneNumber=N1, regionCode="US", smsConfiguration=LINKED
-    )
+    body = sinch.body("ImportedNumber", phoneNumber=N1, regionCode="US", smsConfiguration=LINKED)
     number = await sinch("import_number", body=body)
     assert number.sms_configuration.scheduled_provisioning.service_plan_id == "plan"
     sinch.sandbox.advance(days=1)
