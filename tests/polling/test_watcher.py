@@ -85,7 +85,8 @@ async def make_world() -> AsyncIterator[Callable[..., Any]]:
     closing: list[Any] = []
 
     async def make(profile: Any = "standard", **settings: Any) -> World:
-        sandbox = await Sandbox(speed=0, seed=1, profile=profile).start()
+        rules = {"unqualified": 200, "first_state": "DRAFT"}  # what matters here are orders
+        sandbox = await Sandbox(speed=0, seed=1, profile=profile, rules=rules).start()
 
         def clock() -> float:
             return sandbox.now.timestamp()

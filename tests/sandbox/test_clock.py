@@ -138,7 +138,6 @@ async def test_an_order_completes_by_itself_when_time_is_fast(open_api):
             await asyncio.sleep(0.002)
         history = sandbox.order(order_id).history
         assert [state for _, state in history] == [
-            "DRAFT",
             "SUBMITTED",
             "WAITING_FOR_LOA_SIGNATURE",
             "IN_PROGRESS",

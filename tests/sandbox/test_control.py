@@ -122,17 +122,15 @@ async def test_the_summary_stays_small(sandbox, api, enable_body):
 
 async def test_time_and_state_are_reset_over_http(sandbox, api):
     """Stepping, expiring tokens, and starting anew."""
-    token = await api.token()
     await api.import_numbers(N1)
     sandbox.faults.add("latency", count=0)
     assert (await api.control("POST", "step"))[1] == {"happened": "start"}
     assert (await api.control("POST", "expire-tokens"))[0] == 200
-    url = f"{api.root}/callbackConfiguration"
-    async with api.session.get(url, headers={"Authorization": f"Bearer {token}"}) as response:
-        assert response.status == 401
+    assert (await api("GET", "/callbackConfiguration"))[0] == 401
     assert (await api.control("POST", "reset", {}))[0] == 200
     assert set(sandbox.counts().values()) == {0}
     assert sandbox.step() is None
+    api.headers = {"Authorization": f"Bearer {await api.token()}"}
     await api.import_numbers(N1)
     assert len(sandbox.orders_created()) == 1
 

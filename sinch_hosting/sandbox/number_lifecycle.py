@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from attrs import define
 
-from .errors import failed_precondition
+from .errors import conflict, failed_precondition
 from .records import DONE, FAILED, IN_PROGRESS, NO_CARRIERS, WAITING, Carrier, ImportedNumber, Step
 from .store import CARRIER_ERRORS, is_toll_free
 
@@ -22,7 +22,7 @@ TMO_ELSEWHERE = "60135"
 
 
 @define(eq=False)
-class NumbersLife:
+class NumberLifecycle:
     """Moves imported numbers along; each has at most one planned transition at a time."""
 
     world: World
@@ -112,6 +112,8 @@ class NumbersLife:
     def _check_link(self, field: str, current: str, wanted: str | None, step: Step | None) -> None:
         if not wanted or wanted == current:
             return
+        if current and step is not None and step.state in {WAITING, IN_PROGRESS}:
+            raise failed_precondition(f"the number's {field} is being linked: wait, or unlink it")
         if current:
             raise failed_precondition(f"the number is linked: unlink its {field} before relinking")
         if step is not None and step.type == "DEPROVISIONING" and step.state == IN_PROGRESS:
@@ -176,6 +178,16 @@ class NumbersLife:
         self.world.event(
             number.callback_url, "IMPORTED_NUMBER", event, number.phone_number, failure
         )
+
+
+def refuse_imported(world: World, phone_number: str, *, migrate: bool) -> None:
+    """409 for an imported number, except one that T-Mobile refused and that now migrates."""
+    number = world.imported.get(phone_number)
+    if number is None:
+        return
+    elsewhere = any(carrier.error_code == TMO_ELSEWHERE for carrier in number.carriers)
+    if not (elsewhere and migrate):
+        raise conflict(f"{phone_number} is already imported")
 
 
 def settle_carriers(plan: Plan, migrate: bool, now: float) -> tuple[Carrier, ...]:

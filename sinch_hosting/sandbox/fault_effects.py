@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from .faults import Fault
-    from .orders_life import OrdersLife
+    from .order_lifecycle import OrderLifecycle
     from .records import HostingOrder, ImportedNumber, QualifiedNumber
     from .store import World
 
@@ -82,9 +82,9 @@ def lagging_imported(
             yield number
 
 
-def as_bucket(records: Iterable[R]) -> Bucket[R]:
-    """A bucket of *records* in the order in which they were filed."""
-    bucket: Bucket[R] = Bucket()
+def as_bucket(records: Iterable[R], text: Callable[[R], str] | None = None) -> Bucket[R]:
+    """A bucket of *records* in the order in which they were filed; *text* as it has it."""
+    bucket: Bucket[R] = Bucket(text)
     for record in sorted(records, key=lambda record: record.entry):
         bucket.add(record)
     return bucket
@@ -123,7 +123,7 @@ def orders_to_move(world: World, fault: Fault, query: dict[str, str]) -> list[Ho
     ]
 
 
-def move_orders(life: OrdersLife, orders: Iterable[HostingOrder]) -> None:
+def move_orders(life: OrderLifecycle, orders: Iterable[HostingOrder]) -> None:
     """Let *orders* enter their next state."""
     for order in orders:
         _next_state(order, life.hurry)

@@ -21,7 +21,7 @@ TimingSpec: TypeAlias = "Timing | str | float | timedelta | tuple[float, float]"
 class Timing:
     """When a transition happens: at once, after a while, or only when a person starts it.
 
-    Arguments:
+    Args:
         low, high: the wait in seconds (business days with *business*), drawn between the two.
         manual: only a handle starts it; *low* and *high* do not matter then.
         business: count in business days instead of seconds.
@@ -118,7 +118,7 @@ PEOPLE = ("send_invoices", "sign_letter")
 class Profile:
     """When every transition happens, and what share of numbers goes wrong by chance.
 
-    Arguments:
+    Args:
         name: shown in listings.
         timings: a timing for each name in `STANDARD`.
         waves: in how many slices the numbers of an order pass each timed step.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from math import ceil
@@ -9,39 +10,45 @@ from typing import TYPE_CHECKING
 
 from attrs import define
 
-from .numbers_life import settle_carriers, wanted_campaign
+from .number_lifecycle import settle_carriers, wanted_campaign
 from .records import DONE, FAILED, IN_PROGRESS, Carrier, Letter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .numbers_life import NumbersLife
+    from .number_lifecycle import NumberLifecycle
     from .qualification import Qualification
     from .records import HostingOrder, OrderNumber
     from .store import World
+
+_log = logging.getLogger("sinch_hosting.sandbox")
 
 FINAL = ("COMPLETED", "REJECTED")
 """The states that an order does not leave."""
 
 
 @define(eq=False)
-class OrdersLife:
+class OrderLifecycle:
     """Moves orders along; each has at most one planned transition at a time."""
 
     world: World
-    numbers: NumbersLife
+    numbers: NumberLifecycle
     qualification: Qualification
 
     def begin(self, order: HostingOrder) -> None:
         """Take in a new *order* and plan its first transition."""
         self.world.orders[order.hosting_order_id] = order
-        self._enter(order, "SUBMITTED" if order.type == "IMPORT" else "DRAFT")
-        for phone_number in order.numbers if order.type != "IMPORT" else ():
-            self.qualification.hosting_started(phone_number)
         if order.type == "IMPORT":
+            self._enter(order, "SUBMITTED")
             self._plan(order, "start", self.start)
-        else:
+            return
+        for phone_number in order.numbers:
+            self.qualification.hosting_started(phone_number)
+        if self.world.rules.first_state == "DRAFT":
+            self._enter(order, "DRAFT")
             self._plan(order, "submit", self._submit)
+        else:
+            self._submit(order)
 
     def send_letter(self, order: HostingOrder) -> None:
         """Mail the letter; from here on somebody has to sign."""
@@ -90,7 +97,7 @@ class OrdersLife:
             self.qualification.hosting_ended(phone_number, reason)
         if order.letter_info:
             self._mail_outcome(order, f"was rejected: {reason}")
-        self._tell_order(order, "")
+        self._tell_hosting(order)
 
     def complete(self, order: HostingOrder) -> None:
         """End *order* as COMPLETED: what reached the platform is an imported number now."""
@@ -105,18 +112,26 @@ class OrdersLife:
         self._enter(order, "COMPLETED")
         if order.letter_info:
             self._mail_outcome(order, "is completed")
-        self._tell_order(order, None)
+        self._tell_hosting(order)
 
     def hurry(self, order: HostingOrder) -> str:
-        """Do the next planned transition of *order* now; answers its name, or ``""``."""
+        """Do the next planned transition of *order* now; returns its name, or ``""``."""
         return self.world.clock.trigger(("order", order.hosting_order_id))
 
     def _submit(self, order: HostingOrder) -> None:
         self._enter(order, "SUBMITTED")
         if order.letter_kind == "BLANKET":
             self._plan(order, "start", self.start)
-        else:
+        elif order.campaign_id or order.toll_free or self.world.rules.no_campaign == "letter":
             self._plan(order, "send_letter", self.send_letter)
+        else:
+            order.warning = "without a campaign no letter is generated"
+            _log.warning("order %s: %s", order.hosting_order_id, order.warning)
+            self._plan(order, "send_letter", self._await_no_letter)
+
+    def _await_no_letter(self, order: HostingOrder) -> None:
+        """The order waits for the signature of a letter that nobody was sent."""
+        self._enter(order, "WAITING_FOR_LOA_SIGNATURE")
 
     def _enter(self, order: HostingOrder, state: str) -> None:
         order.state = state
@@ -192,7 +207,7 @@ class OrdersLife:
             number.updated = world.now
             return
         failure = {
-            "osr_update": plan.osr,
+            "osr_update": self._osr_failure(order, number),
             "platform_provisioning": plan.platform,
             "campaign_provisioning": wanted_campaign(plan, number.phone_number),
         }[phase]
@@ -200,6 +215,10 @@ class OrdersLife:
         event = _EVENTS[phase]
         code = (failure if event != "PROVISIONING_TO_SMS_PLATFORM" else "") if failure else None
         world.event(order.callback_url, "HOSTING_ORDER_NUMBER", event, number.phone_number, code)
+
+    def _osr_failure(self, order: HostingOrder, number: OrderNumber) -> str:
+        known = self.world.rules.knows_nnid(order.nnid)
+        return self.world.plan_for(number.phone_number).osr if known else "INVALID_NNID"
 
     def _settle_letter(self, order: HostingOrder, state: str) -> None:
         for letter in reversed(self.world.letters):
@@ -217,14 +236,22 @@ class OrdersLife:
             hosting_order_id=order.hosting_order_id,
         )
 
-    def _tell_order(self, order: HostingOrder, failure: str | None) -> None:
-        self.world.event(
-            order.callback_url,
-            "HOSTING_ORDER_NUMBER",
-            "HOSTING_PROCESS",
-            order.hosting_order_id,
-            failure,
-        )
+    def _tell_hosting(self, order: HostingOrder) -> None:
+        """Tell how hosting ended: for each number, or once for the order."""
+        failures = {number: self._hosting_failure(order, number) for number in order.numbers}
+        if self.world.rules.hosting_process == "order":
+            failures = {order.hosting_order_id: None if None in failures.values() else ""}
+        for resource_id, failure in failures.items():
+            self.world.event(
+                order.callback_url, "HOSTING_ORDER_NUMBER", "HOSTING_PROCESS", resource_id, failure
+            )
+
+    def _hosting_failure(self, order: HostingOrder, phone_number: str) -> str | None:
+        """Why hosting failed for a number, ``""`` without a code; ``None`` where it did not."""
+        number = order.numbers[phone_number]
+        if order.state == "COMPLETED" and number.platform == DONE:
+            return None
+        return self._osr_failure(order, number) if number.osr == FAILED else ""
 
 
 _EVENTS = {
