@@ -14,7 +14,8 @@ from .. import errors
 from .._session.responses import ListedOrders, page_of
 from .._session.retry import LONGEST_PAUSE
 from .._session.session import Session
-from ..models import Order, OrderCalls, bind
+from ..models import Order
+from ..models.orders import OrderCalls, bind
 from ..models.pages import Page
 from ..states import OrderState
 from .lists import Group, Walk

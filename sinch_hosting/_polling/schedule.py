@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Any
 from zlib import crc32
 
@@ -79,8 +79,8 @@ class NumberFilter:
         """The digest of these numbers."""
         return cls(array("I", sorted(crc32(number.encode()) for number in numbers)))
 
-    def __contains__(self, phone_number: str) -> bool:
-        wanted = crc32(phone_number.encode("utf-8", "surrogatepass"))
+    def __contains__(self, phone_number: object) -> bool:
+        wanted = crc32(str(phone_number).encode("utf-8", "surrogatepass"))
         at = bisect_left(self._sums, wanted)
         return at < len(self._sums) and self._sums[at] == wanted
 
@@ -102,7 +102,7 @@ class WatchedOrder:
     """Whether a request for it alone is under way."""
     followers: tuple[Any, ...] = ()
     """Who hears of it."""
-    digest: NumberFilter | None = None
+    numbers: Container[str] | None = None
     """Its numbers, where they are known."""
     notices: Debounce | None = None
 

@@ -16,8 +16,9 @@ from attrs import define, evolve, field
 from .. import errors
 from .._aio import sleep_until, unwrap_group
 from .._session.session import Session
-from ..models import Order, OrderCalls
+from ..models import Order
 from ..models._checks import check_identifier, check_seconds
+from ..models.orders import OrderCalls, created_with
 from ..states import OrderState
 from .fetcher import OrderFetcher
 from .followers import OrderChange, Subscription
@@ -106,7 +107,7 @@ class Watcher:
             self._learn(member, order)
         follower.orders[order_id] = member
         member.followers = (*member.followers, follower)
-        member.digest = member.digest or order.digest
+        member.numbers = member.numbers or created_with(order)
 
     def _learn(self, member: WatchedOrder, order: Order) -> None:
         """Take in a newer snapshot that somebody has, and tell those who follow already."""
@@ -158,13 +159,13 @@ class Watcher:
         self._run.wake.set()
 
     def _notice_number(self, phone_number: str, now: float) -> None:
-        found = [m for m in self._members.values() if m.digest and phone_number in m.digest]
+        found = [m for m in self._members.values() if m.numbers and phone_number in m.numbers]
         for member in found:
             self._notice(member, now)
         if not found:
             for group in self._groups.values():
                 # Orders whose numbers are known do not have this one.
-                if any(m.digest is None for m in group.members.values()):
+                if any(m.numbers is None for m in group.members.values()):
                     group.notice(now)
 
     def _notice(self, member: WatchedOrder, now: float) -> None:

@@ -7,7 +7,8 @@ from typing import TypeVar
 
 from attrs import field, frozen
 
-from ..models import Answered, ImportedNumber, Order, OrderNumber, QualifiedNumber
+from ..models import ImportedNumber, Order, OrderNumber, QualifiedNumber
+from ..models._base import Answered
 from ..models.pages import Page
 from ..states import OpenEnum
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from attrs import frozen
 
-from ..states import EventStatus, FailureCode, OrderState, OrderType
-
-if TYPE_CHECKING:
-    from . import CallbackEvent, Order
+from ..states import FailureCode, OrderState
 
 __all__ = ["Failure", "WaitingOn"]
 
@@ -42,19 +39,31 @@ _CARRIERS = (
 _NO_LETTER = "See which person signs the letter of authorization, and ask them to sign it."
 
 
-def waiting_on(order: Order) -> WaitingOn | None:
-    """Whom an order waits for; `None` where it has ended."""
-    since = order.updated_time
-    match order.state:
+class Signer(Protocol):
+    """Who signs a letter, as far as an order tells it."""
+
+    @property
+    def first_name(self) -> str: ...
+    @property
+    def last_name(self) -> str: ...
+    @property
+    def email(self) -> str: ...
+
+
+def waiting_on(
+    state: OrderState, *, is_import: bool, since: datetime | None, signer: Signer
+) -> WaitingOn | None:
+    """Whom an order in a state waits for; `None` where it has ended."""
+    match state:
         case OrderState.COMPLETED | OrderState.REJECTED:
             return None
         case OrderState.DRAFT | OrderState.SUBMITTED:
             return WaitingOn(who="review", since=since, what_to_do=_REVIEW)
         case OrderState.WAITING_FOR_LOA_SIGNATURE:
-            return _signer(order)
+            return _signer(signer, since)
         case OrderState.IN_PROGRESS:
             return WaitingOn(who="carriers", since=since, what_to_do=_CARRIERS)
-    kind = "import" if order.type == OrderType.IMPORT else "order"
+    kind = "import" if is_import else "order"
     return WaitingOn(
         who="unknown",
         since=since,
@@ -62,15 +71,14 @@ def waiting_on(order: Order) -> WaitingOn | None:
     )
 
 
-def _signer(order: Order) -> WaitingOn:
-    person = order.text_enable_info.authorised_person
+def _signer(person: Signer, since: datetime | None) -> WaitingOn:
     name = " ".join(part for part in (person.first_name, person.last_name) if part)
     asked = f"Ask {name or 'the authorised person'} to sign the letter that went to {person.email}"
     return WaitingOn(
         who="signer",
         name=name or None,
         email=person.email or None,
-        since=order.updated_time,
+        since=since,
         what_to_do=(
             f"{asked} (it may be in the spam folder); no call sends it again or takes it back."
             if person.email
@@ -189,12 +197,11 @@ _FAILURES: dict[FailureCode, tuple[str, bool, str, str]] = {
 }
 
 
-def failure_of(event: CallbackEvent) -> Failure | None:
-    """What the failure that an event reports means; `None` where it reports none."""
-    if event.status != EventStatus.FAILED and event.failure_code is None:
-        return None
-    code = event.failure_code
+def failure_of(code: FailureCode | None, *, has_failed: bool) -> Failure | None:
+    """What a failure code means; `None` where there is none and nothing has failed."""
     if code is None:
+        if not has_failed:
+            return None
         return Failure(
             code=None,
             meaning="It failed, and the service gives no code, as for the SMS platform.",

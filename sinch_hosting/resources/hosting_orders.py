@@ -22,9 +22,9 @@ from .._session.responses import ListedOrderNumbers, ListedOrders, page_of
 from .._session.retry import CreateObserver
 from .._session.session import Session
 from ..errors import DecodeError, OutcomeUnknown, SinchHostingError
-from ..models import DirectLoa, Letter, Order, OrderNumber, OrderReport, ResellerLoa, bind, digested
+from ..models import DirectLoa, Letter, Order, OrderNumber, OrderReport, ResellerLoa
 from ..models import _checks as check
-from ..models._resume import read_token
+from ..models.orders import bind, read_resume_token, remember_numbers
 from ..models.pages import Page, Pages
 from ..states import OpenEnum, OrderState, OrderType, ProvisioningState, parse_state, parse_states
 from .bulk_orders import BulkOrders
@@ -241,7 +241,7 @@ class HostingOrders(BulkOrders):
         order = await self._session.request(operation, Order, body=encode(request), witness=witness)
         if not order.hosting_order_id:
             raise OutcomeUnknown(operation, _no_id(operation))
-        return digested(bind(order, self), NumberFilter.of(request.numbers))
+        return remember_numbers(bind(order, self), NumberFilter.of(request.numbers))
 
     async def read_created(self, operation: str, order_id: str) -> Order:
         """The order behind a fresh id, or as much of it as is known; for the resources."""
@@ -493,7 +493,7 @@ class HostingOrders(BulkOrders):
         token, has a version that this one cannot read, or belongs to another project. Sends
         nothing.
         """
-        ids = read_token(text, self._session.project_id)
+        ids = read_resume_token(text, self._session.project_id)
         kind = OrderType(ids.pop("type", OrderType.UNSPECIFIED))
         return bind(Order(type=kind, **ids), self)  # type: ignore[arg-type]
 

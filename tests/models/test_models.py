@@ -34,9 +34,9 @@ from sinch_hosting.models import (
     ResellerLoa,
     SmsConfiguration,
     TextEnableInfo,
-    bind,
 )
 from sinch_hosting.models import _checks as check
+from sinch_hosting.models.orders import bind
 from sinch_hosting.states import COMPLETED, OrderState, OrderType, ProvisioningState
 
 SECRET = "hush-hush-hush"

@@ -34,7 +34,7 @@ from sinch_hosting import (
     UsageError,
     WaitTimeout,
 )
-from sinch_hosting.models import bind
+from sinch_hosting.models.orders import bind
 from sinch_hosting.sandbox import PROFILES, Sandbox
 
 LISTS, GETS = "ListHostingOrders", "GetHostingOrder"

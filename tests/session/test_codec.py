@@ -21,7 +21,6 @@ from sinch_hosting._session import codec, requests, responses
 from sinch_hosting.errors import ApiError, DecodeError
 from sinch_hosting.models import (
     Address,
-    Answered,
     AuthorisedPerson,
     BlanketLoa,
     CallbackConfiguration,
@@ -35,6 +34,7 @@ from sinch_hosting.models import (
     ResellerLoa,
     TextEnableInfo,
 )
+from sinch_hosting.models._base import Answered
 from sinch_hosting.states import OpenEnum, OrderState, ProvisioningState, QualificationState
 
 SECRET = "hush-hush-hush"

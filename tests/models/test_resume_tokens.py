@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sinch_hosting import InvalidRequest, Order, OrderType
-from sinch_hosting.models._resume import read_token, write_token
+from sinch_hosting.models.orders import read_resume_token, write_resume_token
 
 ORDER = Order(
     hosting_order_id="01arz3nhyrtsv4rrffq69g5fav",
@@ -38,9 +38,9 @@ def test_a_token_is_a_small_json_text_of_ids() -> None:
 
 def test_what_is_not_known_is_left_out() -> None:
     """An order of which only the id is known makes a token all the same."""
-    text = write_token(Order(hosting_order_id="o1"))
+    text = write_resume_token(Order(hosting_order_id="o1"))
 
-    assert read_token(text, "any project") == {"hosting_order_id": "o1"}
+    assert read_resume_token(text, "any project") == {"hosting_order_id": "o1"}
 
 
 def _but(**changes: object) -> str:
@@ -72,7 +72,7 @@ def _but(**changes: object) -> str:
 def test_what_is_no_token_of_this_project_is_refused(text: str, says: str) -> None:
     """With the rule that it breaks, before anything could be asked with it."""
     with pytest.raises(InvalidRequest, match=says):
-        read_token(text, "project-1")
+        read_resume_token(text, "project-1")
 
 
 @pytest.mark.parametrize(
@@ -82,16 +82,16 @@ def test_what_is_no_token_of_this_project_is_refused(text: str, says: str) -> No
 def test_every_field_is_checked(name: str, value: object) -> None:
     """Nothing gets in that could not be sent, or that is no text."""
     with pytest.raises(InvalidRequest, match=name) as caught:
-        read_token(_but(**{name: value}), "project-1")
+        read_resume_token(_but(**{name: value}), "project-1")
     str(caught.value).encode()
 
 
 def test_a_type_has_a_name() -> None:
     """It may be one that only a later version knows; a token without one is fine."""
     with pytest.raises(InvalidRequest, match="type"):
-        read_token(_but(type=""), "project-1")
+        read_resume_token(_but(type=""), "project-1")
     order = Order(hosting_order_id="o1", type=OrderType("PORT"), campaign_id="")
-    assert read_token(write_token(order), "project-1") == {
+    assert read_resume_token(write_resume_token(order), "project-1") == {
         "hosting_order_id": "o1",
         "type": "PORT",
         "campaign_id": "",
@@ -102,4 +102,4 @@ def test_a_type_has_a_name() -> None:
 def test_any_text_is_read_or_refused(text: str) -> None:
     """Nothing else is ever raised."""
     with pytest.raises(InvalidRequest):
-        read_token(text, "project-1")
+        read_resume_token(text, "project-1")
