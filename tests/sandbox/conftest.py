@@ -212,9 +212,7 @@ async def open_api(contract: Contract) -> AsyncIterator[Callable[[Sandbox], Awai
             bent = sandbox.requests and sandbox.requests[-1].fault
             if path.startswith("/v1/") and not bent:
                 raw = await response.read()
-                contract.check(
-                    request.method, path, response.status, raw, response.content_type
-                )
+                contract.check(request.method, path, response.status, raw, response.content_type)
             return response
 
         session = aiohttp.ClientSession(middlewares=(check,))
