@@ -273,7 +273,7 @@ async def test_an_idle_connection_is_closed_after_a_while(sandbox, api):
     writer.write(
         f"{request}Host: x\r\nAuthorization: {api.headers['Authorization']}\r\n\r\n".encode()
     )
-    answer = await asyncio.wait_for(reader.read(), 5)
+    answer = await asyncio.wait_for(reader.read(), 30)
     writer.close()
     await writer.wait_closed()
     assert b"hmacSecret" in answer
