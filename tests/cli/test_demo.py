@@ -297,7 +297,7 @@ def test_ctrl_c_stops_the_demo_cleanly() -> None:
         if line.startswith("qualification: 0"):
             process.send_signal(signal.SIGINT)
             break
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=120)
 
     assert (process.returncode, errors) == (130, "sinch-hosting: stopped\n")
 
@@ -318,7 +318,7 @@ def test_ctrl_c_leaves_a_report_of_every_row(numbers: Path, tmp_path: Path) -> N
         if line.startswith("qualification: 0"):
             process.send_signal(signal.SIGINT)
             break
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=120)
 
     with report.open(newline="") as file:
         rows = list(csv.DictReader(file))

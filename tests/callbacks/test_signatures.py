@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,12 +14,12 @@ from hypothesis import strategies as st
 
 import sinch_hosting
 from sinch_hosting import callbacks
-from sinch_hosting.callbacks import SIGNATURE_HEADER, parse, sign, verify
+from sinch_hosting.callbacks import SIGNATURE_HEADER, parse, sign, signatures, verify
 from sinch_hosting.errors import DecodeError, InvalidRequest, InvalidSignature
 from sinch_hosting.models import CallbackEvent
 from sinch_hosting.states import EventStatus, EventType, FailureCode, ResourceType
 
-VECTORS = Path(__file__).parent / "contract" / "callback-vectors.json"
+VECTORS = Path(__file__).parents[1] / "contract" / "callback-vectors.json"
 SECRET = "hush-hush-hush"
 EVENT = {
     "resourceType": "IMPORTED_NUMBER",
@@ -119,13 +120,13 @@ def test_without_a_secret_nothing_is_verified(secrets: Any) -> None:
 def test_every_secret_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     """In constant time, on bytes, whichever fits: time tells nothing about which it was."""
     compared: list[tuple[object, object]] = []
-    real = callbacks.hmac.compare_digest
+    real = signatures.hmac.compare_digest
 
     def spy(ours: bytes, theirs: bytes) -> bool:
         compared.append((ours, theirs))
         return real(ours, theirs)
 
-    monkeypatch.setattr(callbacks.hmac, "compare_digest", spy)
+    monkeypatch.setattr(signatures.hmac, "compare_digest", spy)
     body, signature = signed(EVENT)
     assert verify(body, signature, [SECRET, "second", "third"])
     assert len(compared) == 3
@@ -200,3 +201,57 @@ def test_the_module_offers_what_it_answers_with() -> None:
     assert callbacks.CallbackEvent is CallbackEvent
     assert "CallbackEvent" in callbacks.__all__
     assert all(hasattr(callbacks, name) for name in callbacks.__all__)
+
+
+@pytest.mark.parametrize("secret", ["s\n", "s\r\n", "\x00", "\ud800"])
+def test_a_secret_that_no_service_has_is_refused(secret: str) -> None:
+    """A trailing newline would make every signature unfit; the error does not show the secret."""
+    for check in (verify, parse):
+        with pytest.raises(InvalidRequest, match="secrets") as caught:
+            check(BODY, "0" * 40, ["another", secret])
+        assert secret not in str(caught.value)
+
+
+SIGNED = KNOWN[2]
+REWRITTEN = json.dumps(EVENT, separators=(",", ":")).encode()
+FOREIGN = json.dumps({**EVENT, "resourceId": "é"}, ensure_ascii=False).encode()
+
+
+@pytest.mark.parametrize(
+    ("body", "signature", "said"),
+    [
+        (BODY, f"sha1={SIGNED}", "it begins with 'sha1=': the service sends the hex digits alone"),
+        (BODY, f"SHA1:{SIGNED}", "it begins with 'SHA1:'"),
+        (BODY, base64.b64encode(bytes.fromhex(SIGNED)).decode(), "it looks like base64"),
+        (BODY, f'"{SIGNED}"', "blanks or quotes around it"),
+        (BODY, f"{SIGNED}\n", "blanks or quotes around it"),
+        (BODY, "0" * 64, "it has 64 hex digits: HMAC-SHA1 has 40"),
+        (BODY, SIGNED.encode(), "it is no text but bytes"),
+        (b"", SIGNED, "the body is empty: was it read before?"),
+        (REWRITTEN, SIGNED, "pass the raw body as it came"),
+        (BODY + b"\n", SIGNED, "pass the raw body as it came"),
+        (BODY, sign(REWRITTEN, KNOWN[0]), "pass the raw body as it came"),
+        (json.dumps(json.loads(FOREIGN)).encode(), sign(FOREIGN, KNOWN[0]), "the raw body"),
+    ],
+)
+def test_a_signature_that_does_not_fit_says_what_it_looks_like(
+    body: bytes, signature: Any, said: str
+) -> None:
+    """The usual mistakes of frameworks and proxies; neither secret nor right signature shows."""
+    with pytest.raises(InvalidSignature) as caught:
+        parse(body, signature, ["another", KNOWN[0]])
+    text = str(caught.value)
+    assert text.startswith(f"the {SIGNATURE_HEADER} header does not fit the body; ")
+    assert said in text
+    assert KNOWN[0] not in text
+    assert SIGNED not in text
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.binary(max_size=200) | st.just(b"[" * 5000), st.text(max_size=60) | st.binary(max_size=50)
+)
+def test_whatever_comes_is_refused_in_one_way(body: bytes, signature: Any) -> None:
+    """Telling what is wrong with a signature raises nothing else."""
+    with pytest.raises(InvalidSignature):
+        parse(body, signature, SECRET)

@@ -131,7 +131,7 @@ async def test_a_body_that_does_not_come_is_408(
     served: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody holds a connection for ever."""
-    monkeypatch.setattr("sinch_hosting.callbacks._BODY_TIMEOUT", 0.01)
+    monkeypatch.setattr("sinch_hosting.callbacks.receiver._BODY_TIMEOUT", 0.01)
     head = b"POST /plain HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n"
 
     assert b" 408 " in await _first_line(served, head + b"{")
@@ -182,12 +182,13 @@ async def test_a_body_too_large_is_413_in_any_framework(receiver: CallbackReceiv
 async def test_an_event_that_came_before_is_answered_and_dropped(
     receiver: CallbackReceiver, told: Client
 ) -> None:
-    """By the signed id; an event without one cannot be told from another."""
-    for event_id in ("e1", "e1", "e2", None, None):
-        raw = body(event_id)
+    """By the signed id; an event without one by what its body says."""
+    unnamed = body(None), body(None), body(None, status="FAILED"), body("")
+    for raw in (body("e1"), body("e1"), body("e2"), *unnamed):
         assert (await receiver.receive(raw, sign(raw, SECRET))).status == 200
 
-    assert [event.event_id for event in told.events] == ["e1", "e2", None, None]
+    assert [event.event_id for event in told.events] == ["e1", "e2", None, None, ""]
+    assert [event.status for event in told.events[2:]] == ["SUCCEEDED", "FAILED", "SUCCEEDED"]
 
 
 def test_the_memory_of_events_is_bounded() -> None:
@@ -199,6 +200,48 @@ def test_the_memory_of_events_is_bounded() -> None:
     assert len(seen) == 3
     with pytest.raises(InvalidRequest):
         RecentEvents(limit=0)
+
+
+def test_the_memory_of_events_is_bounded_by_bytes() -> None:
+    """Long ids make it remember fewer; one that fits nowhere is not kept at all."""
+    seen = RecentEvents(max_bytes=100_000)
+    for number in range(1000):
+        assert seen.add(f"{number:01000}")
+    assert 50 < len(seen) < 100
+    assert not seen.add(f"{999:01000}")
+    assert seen.add("x" * 200_000)
+    assert len(seen) == 0
+    assert seen.add("e1")
+    assert not seen.add("e1")
+
+
+def test_an_event_can_be_forgotten() -> None:
+    """And one that was never there, too; its bytes are free again."""
+    seen = RecentEvents(max_bytes=200)
+    for _ in range(100):
+        assert seen.add("e1")
+        seen.discard("e1")
+        seen.discard("e1")
+    assert len(seen) == 0
+
+
+async def test_a_store_is_asked_for_short_ids_only(told: Client) -> None:
+    """A column of 200 characters holds what it is given, however long an event's id is."""
+    asked: list[str] = []
+
+    class Store:
+        def add(self, event_id: str) -> bool:
+            asked.append(event_id)
+            return True
+
+    async with CallbackReceiver(SECRET, sinch=told, seen=Store()) as receiver:
+        for event_id in ("x" * 200, "x" * 201, "x" * 202, "x" * 201, None):
+            raw = body(event_id)
+            assert (await receiver.receive(raw, sign(raw, SECRET))).status == 200
+
+    assert asked[0] == "x" * 200
+    assert all(len(event_id) <= 200 for event_id in asked)
+    assert asked[1] == asked[3] != asked[2]
 
 
 async def test_a_store_may_be_asynchronous_and_may_fail(
@@ -271,7 +314,7 @@ async def test_a_handler_that_never_ends_is_cancelled_at_closing(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Closing awaits its end, though not for ever: one may refuse to be cancelled."""
-    monkeypatch.setattr("sinch_hosting.callbacks._CANCEL_TIMEOUT", 0.01)
+    monkeypatch.setattr("sinch_hosting.callbacks.handlers._CANCEL_TIMEOUT", 0.01)
     ended: list[str] = []
     go = asyncio.Event()
 
@@ -329,8 +372,11 @@ async def test_closing_awaits_what_is_with_the_store() -> None:
         taken = asyncio.create_task(receiver.receive(body(), sign(body(), SECRET)))
         await asyncio.sleep(0)
         closing = asyncio.create_task(receiver.aclose(timeout))
-        await asyncio.sleep(0.03)
-        assert closing.done() == (timeout < 1)
+        if timeout < 1:
+            await closing
+        else:
+            await asyncio.sleep(0.03)
+            assert not closing.done()
         store.go.set()
         await closing
         assert done == through
@@ -343,7 +389,7 @@ async def test_a_store_that_never_answers_makes_events_new(
     told: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """After its time limit; what is with it counts for `max_pending`, before it is remembered."""
-    monkeypatch.setattr("sinch_hosting.callbacks._STORE_TIMEOUT", 0.02)
+    monkeypatch.setattr("sinch_hosting.callbacks.seen.STORE_TIMEOUT", 0.02)
     async with CallbackReceiver(SECRET, sinch=told, seen=SlowStore(), max_pending=2) as receiver:
         raws = [body(f"e{number}") for number in range(3)]
         answers = await asyncio.gather(*(receiver.receive(raw, sign(raw, SECRET)) for raw in raws))
@@ -403,7 +449,7 @@ async def test_too_many_that_wait_for_the_handlers_are_put_off_and_not_remembere
     put_off = await receiver.receive(second, sign(second, SECRET))
     assert (put_off.status, put_off.headers) == (503, {"Retry-After": "30"})
     go.set()
-    while receiver._tasks:  # noqa: ASYNC110 - the handler's end
+    while any(calls.events for calls in receiver._calls.values()):  # noqa: ASYNC110 - the handler's end
         await asyncio.sleep(0)
 
     assert (await receiver.receive(second, sign(second, SECRET))).text == "ok"
@@ -426,6 +472,23 @@ def test_a_receiver_without_a_secret_is_refused(secrets: Any) -> None:
     """An empty key would let anybody sign."""
     with pytest.raises(ConfigurationError):
         CallbackReceiver(secrets)
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [f"{SECRET}\n", f"{SECRET}\r\n", f" {SECRET}", f"{SECRET} ", "two\nlines", "\x00x", "\udce9x"],
+)
+async def test_a_secret_that_could_fit_nothing_is_refused(
+    receiver: CallbackReceiver, secret: str
+) -> None:
+    """One read from a file ends with a newline; it would refuse every callback. It never shows."""
+    for use in (CallbackReceiver, lambda given: setattr(receiver, "secrets", given)):
+        for given in (secret, ["good", secret]):
+            with pytest.raises(ConfigurationError) as caught:
+                use(given)
+            assert secret.strip() not in str(caught.value)
+            assert "callback_configuration" in str(caught.value)
+    assert receiver.secrets == (SECRET,)
 
 
 async def test_a_client_that_is_closed_costs_no_event(
