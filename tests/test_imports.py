@@ -18,7 +18,7 @@ PACKAGE = "sinch_hosting"
 LAYERS: list[set[str]] = [
     {"_version", "errors"},
     {"states", "_validators", "_advice", "_tokens", "models"},
-    {"_phone_cells", "phone_files"},
+    {"phone_files"},
     {
         *("_wire", "_operations", "_retry", "_paging", "_polling", "_bulk"),
         *("_requests", "_answers", "callbacks"),
@@ -43,7 +43,8 @@ ONLY_IN = {
     "aiohttp": {"_session", "callbacks"},  # the receiver's aiohttp.web, when it is used
     "aiolimiter": {"_session"},
     "cattrs": {"_wire"},
-    "phonenumbers": {"_phone_cells"},
+    "phonenumbers": {"phone_files"},
+    "python_calamine": {"phone_files"},
     "cyclopts": {"cli"},
     "rich": {"cli"},
     "temporalio": {"temporal"},

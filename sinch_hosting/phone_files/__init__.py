@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ._phone_cells import NOTHING, NumberKind, Region, understand
-from .errors import SinchHostingError
+from .cells import NOTHING, NumberKind, Region, understand
+from ..errors import SinchHostingError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
