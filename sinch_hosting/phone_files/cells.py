@@ -42,11 +42,12 @@ _DIGITS_BEFORE_WORD, _DIGITS_BEFORE_SIGN = 7, 10  # signs separate groups of dig
 # "202-555-0100 - 202-555-0109", "202-555-0100 to 0109", "202-555-0100-09", "202-555-01XX".
 _RANGE = re.compile(
     r"(?P<first>\+?\(?\d[\d\s().-]*\d)\s*"
-    r"(?:(?:-|\u2013|\u2014|~|>|->|\.\.+)|\b(?:to|thru|through|until|bis|hasta|al?|\u00e0)\b)\s*"
+    r"(?:(?:-|\u2013|\u2014|~|>|->|\.\.+|\+(?=\d{1,4}\Z))|\b(?:to|thru|through|until|bis|hasta|al?|\u00e0)\b)\s*"
     r"(?P<last>\+?\(?\d[\d\s().-]*)",
     re.IGNORECASE,
 )
 _MASKED = re.compile(r"\+?[\d\s().-]*\d{3}[\s().-]*\d{0,3}(?:[x*?n]{2,4})", re.IGNORECASE)
+_WITHOUT_AREA_CODE = re.compile(r"\+?1[\s.-]+\d{3}[\s.-]?\d{4}")
 _FAX = re.compile(r"fax|facsimile|t[e\u00e9]l[e\u00e9]cop|\b(?:pager|beeper)\b", re.IGNORECASE)
 _LONGEST_CELL = 250  # what phonenumbers reads
 _LONGEST_MARKUP = 4_000
@@ -225,7 +226,7 @@ def _american(text: str, number: phonenumbers.PhoneNumber, *, letters: bool) -> 
     digits = phonenumbers.national_significant_number(number)
     if len(digits) == 10:
         return _ten_digits(digits, letters=letters)
-    if len(digits) == 7:
+    if len(digits) == 7 or _WITHOUT_AREA_CODE.fullmatch(text):
         return NO_AREA_CODE
     if _how_many(text) > 1 or _are_glued(text):
         return _SEVERAL

@@ -95,8 +95,8 @@ def sample_of(stream: BinaryIO, encoding: encodings.Encoding) -> str:
 def _best_delimiter(sample: str) -> str:
     fits = {delimiter: _fit(sample, delimiter) for delimiter in _DELIMITERS}
     # An even table with a header is no single column, though its cells joined may give numbers.
-    if any(fit.named and fit.shape == 1 for fit in fits.values()):
-        del fits[_ONE_COLUMN]
+    if any(fit.named and fit.shape == 1 and fit.width > 1 for fit in fits.values()):
+        fits = {delimiter: fit for delimiter, fit in fits.items() if fit.width > 1}
     return max(fits, key=lambda delimiter: fits[delimiter])
 
 

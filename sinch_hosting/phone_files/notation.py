@@ -34,7 +34,7 @@ _SCIENTIFIC = re.compile(r"\+?(\d)(?:[.,](\d*))?e\+?(\d{1,2})", re.IGNORECASE)
 # Links: what is dialled, and what is shown.
 _SCHEME = r"(?:tel|callto|sms|smsto|mms|skype|facetime|facetime-audio|whatsapp)"
 _URI = re.compile(rf"{_SCHEME}:(?://)?", re.IGNORECASE)
-_SIP = re.compile(r"sips?:(\+?\d{10,11})(?:;[^@\s]*)?@[^\s,;]+", re.IGNORECASE)
+_SIP = re.compile(r"sips?:(\+?\d{10,11})(?:;[^@\s]*)?@[^\s,;]+(?:;\S*)?", re.IGNORECASE)
 _LINK = re.compile(
     rf"<a\b[^>]*\bhref\s*=\s*[\"']?{_SCHEME}:([^\"'>]*)[\"']?[^>]*>(.*?)</a\s*>"
     rf"|\[([^\]]*)\]\({_SCHEME}:([^)]*)\)"
@@ -56,7 +56,7 @@ _LABEL = (
 )
 _NUMBER = r"(?:no(?=[.:#])|nr|num|number|num[e\u00e9]ro|n[\u00b0\u00ba])"
 _LEADING_LABEL = re.compile(
-    rf"\A(?:[(\[]?(?:{_LABEL}|{_NUMBER})(?:(?![^\W_])| ?\d{{1,2}}(?= ?:))"
+    rf"\A(?:[(\[]?(?:{_LABEL}|{_NUMBER})(?: ?\d{{1,2}}(?= ?:)|(?![^\W_]))"
     r"[)\]]?[\s.:/#=\-]*)+(?=[+(\[\d])",
     re.IGNORECASE,
 )
