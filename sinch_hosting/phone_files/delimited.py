@@ -59,7 +59,7 @@ def open_delimited(stream: BinaryIO, encoding: encodings.Encoding) -> Table:
         stream: The file, seekable; it stays open while rows are read.
         encoding: How it is decoded.
     """
-    sample = sample_of(stream, encoding)
+    sample = encodings.beginning(stream, encoding)
     skipped = 0
     if (directive := _EXCEL_DIRECTIVE.match(sample)) is not None:
         delimiter, sample, skipped = directive[1], sample[directive.end() :], 1
@@ -79,17 +79,6 @@ def open_delimited(stream: BinaryIO, encoding: encodings.Encoding) -> Table:
         delimiter="" if delimiter == _ONE_COLUMN else delimiter,
         notes=(encoding.note,) if encoding.note else (),
     )
-
-
-def sample_of(stream: BinaryIO, encoding: encodings.Encoding) -> str:
-    """The beginning of a text, in whole lines where they are not too long."""
-    read, lines = 0, []
-    for line in encodings.lines(stream, encoding):
-        lines.append(line)
-        read += len(line)
-        if read >= encodings.SAMPLE:
-            break
-    return "".join(lines)[: encodings.SAMPLE]
 
 
 def _best_delimiter(sample: str) -> str:

@@ -37,6 +37,7 @@ SAMPLE = 65_536
 _CHUNK = 1 << 20
 _LONGEST_LINE = 1 << 20
 _JUDGED_LINES = 2_000
+_JUDGED_BYTES = 500  # of a line
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _LINES = re.compile(rb"[^\r\n]+")
 _BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
@@ -98,6 +99,17 @@ def find_encoding(stream: BinaryIO) -> Encoding:
             f"cannot be decoded as {encoding.codec} (byte {error.start}); save it as 'CSV UTF-8'"
         ) from error
     return encoding
+
+
+def beginning(stream: BinaryIO, encoding: Encoding) -> str:
+    """The first characters of a file, in whole lines where it has them."""
+    stream.seek(0)
+    errors = "strict" if encoding.legacy is None else "replace"
+    text = io.TextIOWrapper(stream, encoding.codec, errors, newline="")
+    sample = text.read(SAMPLE).lstrip("\ufeff")
+    text.detach()
+    whole = max(sample.rfind("\n"), sample.rfind("\r")) + 1
+    return sample[:whole] if whole and len(sample) > SAMPLE // 2 else sample
 
 
 def lines(stream: BinaryIO, encoding: Encoding) -> Iterator[str]:
@@ -183,8 +195,8 @@ class _Controls:
                 self._line_of_zero = self._lines + text.count("\n", 0, text.index("\0")) + 1
             self._zeros += zeros
             self._others += len(found) - zeros
-            if self._others * 100 > self._characters + _CHUNK:
-                self.finish()
+            if self._zeros and self._others > self._last:
+                self.finish()  # binary for sure: the rest need not be read
         self._lines += text.count("\n")
 
     def finish(self) -> None:
@@ -207,9 +219,10 @@ def _older(stream: BinaryIO) -> Encoding:
     judged: list[bytes] = []
     some_utf_8 = False
     stream.seek(0)
-    for line in _lines_of(stream):
-        if _BEYOND_ASCII.search(line) is None:
+    for whole in _lines_of(stream):
+        if (first := _BEYOND_ASCII.search(whole)) is None:
             continue
+        line = whole if len(whole) < _JUDGED_BYTES else whole[first.start() :][:_JUDGED_BYTES]
         if _decode(line, "utf-8") is not None:
             some_utf_8 = True
         elif len(judged) < _JUDGED_LINES:

@@ -12,8 +12,8 @@ import attrs
 from . import formats
 from .cells import NOTHING, Cell
 from .columns import find_layout
-from .delimited import Table, open_delimited, sample_of
-from .encodings import SAMPLE, find_encoding, lines
+from .delimited import Table, open_delimited
+from .encodings import SAMPLE, beginning, find_encoding, lines
 from .records import PhoneFileError, PhoneRecord, PhoneSheet, RecordOutcome
 from .vcards import HEADER, read_vcards
 from .workbooks import open_workbook
@@ -151,7 +151,7 @@ def _look_into(stream: BinaryIO, column: str | int | None, sheet: str | int | No
         return _of_table(open_workbook(stream, kind, sheet), column)
     formats.refuse_binary(head)
     encoding = find_encoding(stream)
-    sample = sample_of(stream, encoding)
+    sample = beginning(stream, encoding)
     if sheet is not None:
         raise PhoneFileError("is no workbook, so it has no sheets; leave --sheet out")
     if formats.VCARD.match(sample):

@@ -49,11 +49,11 @@ def test_each_file_is_read_as_its_case_says(folder: str, case: dict[str, Any]) -
         got = read_phone_file(DATA / folder / "files" / case["id"], **case["args"])
     except PhoneFileError as error:
         got = error
-        assert "\n" not in str(error)
-        assert len(str(error)) < 1_000
 
     judged = [JUDGE.judge(expected, got) for expected in case["expect"]]
 
+    assert "\n" not in str(got) or isinstance(got, PhoneSheet)
+    assert len(str(got)) < 1_000 or isinstance(got, PhoneSheet)
     rank, problems = min(judged, key=lambda each: each[0])
     assert rank <= (1 if case["id"] in TOLERATED else 0), problems
 
