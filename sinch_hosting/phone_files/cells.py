@@ -230,6 +230,8 @@ def _american(text: str, number: phonenumbers.PhoneNumber, *, letters: bool) -> 
         return NO_AREA_CODE
     if _how_many(text) > 1 or _are_glued(text):
         return _SEVERAL
+    if text[0] == "0":
+        return Cell("begins with 0, as no US or Canadian number does")
     possible = phonenumbers.is_possible_number_with_reason(number)
     return Cell(_MISFITS.get(possible, "not a US or Canadian number"))
 

@@ -1,118 +1,27 @@
-"""Which column holds the phone numbers, and what is read together with it."""
+"""Which column holds the phone numbers: by name, by what it holds, or as it was asked for.
+
+A column whose header names phones is taken, the first one of those that are well filled. The
+numbers of managers, parents, faxes and bills come last. Without such a header the column is
+taken that holds the numbers. Where two could be meant, the file is refused, and `--column`
+has to say which.
+"""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from itertools import islice
 from typing import TYPE_CHECKING
 
-import attrs
-
-from .cells import Cell, understand
-from .companions import Companions, find_companions
-from .headers import Role, count_numbers, names_phones_plainly, role, words
-from .headings import HEADER_ROWS, cell_at, named_header, unnamed_header
+from .headers import Role, may_name_records, names_phones_plainly, role, words
+from .headings import HEADER_ROWS, cell_at, unnamed_header
 from .records import PhoneFileError, shorten
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
-_SAMPLE_ROWS = 200
 _LISTED = 5
 _CHOOSE = "choose a column with --column, by its header, its number or its letter"
-_ABOVE = Cell("stands above the table, so it is no row of it")
-_NOTHING_ABOVE = Cell("nothing in the phone column, above the table")
-_HEADER_AGAIN = Cell("the header once more")
-_COMMENT = Cell("a comment: the row begins with #")
-
-
-@attrs.frozen(kw_only=True)
-class Layout:
-    """Where a table's phone numbers are.
-
-    Attributes:
-        header_row: The header's index, `None` where there is none.
-        header: The header's cells, `()` where there is none.
-        column: The phone column's index.
-        other_columns: The indexes of further columns with phone numbers.
-        companions: The columns that say more about the numbers.
-        has_comments: Whether rows that begin with `#` are comments.
-    """
-
-    header_row: int | None
-    header: tuple[str, ...]
-    column: int
-    other_columns: tuple[int, ...] = ()
-    companions: Companions = Companions()
-    has_comments: bool = False
-
-    def entries(self, rows: Iterator[Sequence[str]]) -> Iterator[tuple[int, str, Cell]]:
-        """Give each row's number, counted from 1, its phone cell, and what that holds."""
-        column, header_row = self.column, self.header_row
-        judge = self._judge if self.companions or self.has_comments else None
-        title = cell_at(self.header, column)
-        for row, cells in enumerate(rows):
-            raw = cells[column] if column < len(cells) else ""
-            if header_row is not None and row <= header_row:
-                if row < header_row:
-                    yield row + 1, raw, _ABOVE if raw.strip() else _NOTHING_ABOVE
-                continue
-            cell = understand(raw) if judge is None else judge(raw, cells)
-            if cell.phone_number is None:
-                if raw and raw == title:
-                    cell = _HEADER_AGAIN
-            elif column and cells[column - 1].endswith(":"):
-                cell = _labelled(cells[column - 1]) or cell
-            yield row + 1, raw, cell
-
-    @property
-    def notes(self) -> Iterator[str]:
-        """What a person should know about how the table was taken."""
-        if self.header_row:
-            rows = "row 1 stands" if self.header_row == 1 else f"rows 1 to {self.header_row} stand"
-            yield f"{rows} above the header; no number was taken from there"
-        if self.companions:
-            beside = listed(self.header, self.companions.columns)
-            yield f"the numbers were read together with {beside}"
-
-    def _judge(self, raw: str, cells: Sequence[str]) -> Cell:
-        if self.has_comments and cells and cells[0].startswith("#") and cells[0][1:2] != "":
-            return _COMMENT
-        return self.companions.judge(raw, cells)
-
-
-def find_layout(rows: Callable[[], Iterator[Sequence[str]]], column: str | int | None) -> Layout:
-    """Find the header, the phone column and what belongs to it.
-
-    Args:
-        rows: Goes through the table's rows from the first one.
-        column: The column that was asked for, or `None`.
-
-    Raises:
-        PhoneFileError: No column, or no single one, holds the phone numbers.
-    """
-    table = rows()
-    sample = list(islice(table, _SAMPLE_ROWS))
-    header_row = named_header(sample)
-    header = sample[header_row] if header_row is not None else ()
-    data = sample[header_row + 1 :] if header_row is not None else sample
-    local = any(role(cell) is Role.AREA_CODE for cell in header)
-    numbers = count_numbers(data, local=local)
-    if not numbers:
-        numbers = count_numbers(table, local=local)
-    if column is not None:
-        asked_row, chosen = _asked_column(sample, header_row, column)
-        header_row = asked_row if asked_row is not None else header_row
-    else:
-        chosen = _choose(sample, header, numbers)
-    over = cell_at(sample[header_row], chosen) if header_row is not None else ""
-    if header_row is None or (over.strip() and role(over) is Role.UNKNOWN and column is None):
-        header_row = unnamed_header(sample, chosen)
-    if header_row is not None and len(sample) == header_row + 1:
-        raise PhoneFileError("has a header and no rows under it; add the numbers")
-    return _complete(sample, header_row, chosen, numbers)
 
 
 def listed(header: Sequence[str], columns: Sequence[int]) -> str:
@@ -126,36 +35,26 @@ def listed(header: Sequence[str], columns: Sequence[int]) -> str:
     return " and ".join((", ".join(names[:-1]), names[-1]) if len(names) > 1 else names)
 
 
-def _complete(
-    sample: Sequence[Sequence[str]], header_row: int | None, column: int, numbers: Counter[int]
-) -> Layout:
-    header = tuple(sample[header_row]) if header_row is not None else ()
-    data = sample[header_row + 1 :] if header_row is not None else sample
-    companions = find_companions(header, data, column)
-    enough = numbers[column] / 10
-    first = next((row[0].strip() for row in sample if row and row[0].strip()), "")
-    return Layout(
-        header_row=header_row,
-        header=header,
-        column=column,
-        other_columns=tuple(
-            index
-            for index in sorted(numbers)
-            if index != column and numbers[index] > enough and index not in companions.columns
-        ),
-        companions=companions,
-        has_comments=first.startswith("#") and len(first) > 1 and first[1:2] not in "0123456789(+",
-    )
+def choose_column(
+    sample: Sequence[Sequence[str]], header: Sequence[str], numbers: Counter[int]
+) -> int:
+    """The phone column by its header's name, or else by what it holds.
 
+    Args:
+        sample: The table's first rows.
+        header: The titles of the columns, `()` where no row names phones.
+        numbers: How many phone numbers each column holds.
 
-def _choose(sample: Sequence[Sequence[str]], header: Sequence[str], numbers: Counter[int]) -> int:
-    """The phone column by its header's name, or else by what it holds."""
+    Raises:
+        PhoneFileError: No column, or no single one, could be it.
+    """
     roles = {index: role(cell) for index, cell in enumerate(header)}
     own = [index for index, what in roles.items() if what is Role.PHONE]
     plain = [index for index in own if names_phones_plainly(header[index])]
     most = max((numbers[index] for index in own), default=0)
     for index in plain:
         if most and numbers[index] * 2 >= most:
+            _refuse_twins(header, [i for i in plain if numbers[i]], index)
             return index
     others = [i for i, what in roles.items() if what is Role.OTHER_PHONE and numbers[i]]
     likely = [i for i in sorted(numbers) if roles.get(i) not in {Role.OTHER, Role.OTHER_PHONE}]
@@ -176,6 +75,16 @@ def _choose(sample: Sequence[Sequence[str]], header: Sequence[str], numbers: Cou
     raise PhoneFileError(_nothing_found(roles.values()))
 
 
+def _refuse_twins(header: Sequence[str], columns: Sequence[int], chosen: int) -> None:
+    """Refuse two columns with the same title: nothing says whose numbers are in which."""
+    twins = [index for index in columns if words(header[index]) == words(header[chosen])]
+    if len(twins) > 1:
+        raise PhoneFileError(
+            f"{listed(header, twins)} are headed alike; choose a column with --column, "
+            "by its number or its letter"
+        )
+
+
 def _only(
     sample: Sequence[Sequence[str]],
     header: Sequence[str],
@@ -184,7 +93,12 @@ def _only(
 ) -> int:
     """The one column that holds the numbers, as no header names it; two alike are refused."""
     head = header or _unnamed_titles(sample, likely)
-    fit = [index for index in likely if role(cell_at(head, index)) is not Role.OTHER]
+    fit = [
+        index
+        for index in likely
+        if role(cell_at(head, index)) is not Role.OTHER
+        and not (may_name_records(cell_at(head, index)) and _is_bare(sample, index))
+    ]
     own = [index for index in fit if role(cell_at(head, index)) is not Role.OTHER_PHONE] or fit
     if not own:
         raise PhoneFileError(
@@ -205,6 +119,11 @@ def _only(
         f"{listed(head, rivals)} could each be the phone numbers, and no header names one; "
         f"{_CHOOSE}"
     )
+
+
+def _is_bare(sample: Sequence[Sequence[str]], column: int) -> bool:
+    """Whether a column has no sign of a phone number, such as a hyphen: digits and no more."""
+    return not any(re.search(r"\d[\s().-]+\d|\A\s*\+", cell_at(row, column)) for row in sample)
 
 
 def _unnamed_titles(sample: Sequence[Sequence[str]], likely: Sequence[int]) -> Sequence[str]:
@@ -233,7 +152,7 @@ def _nothing_found(roles: Iterable[Role]) -> str:
     )
 
 
-def _asked_column(
+def asked_column(
     sample: Sequence[Sequence[str]], header_row: int | None, column: str | int
 ) -> tuple[int | None, int]:
     """The header row and the index of a column that was asked for by name, number or letter."""
@@ -293,10 +212,3 @@ def _no_such_column(sample: Sequence[Sequence[str]], header_row: int | None, col
         f"no column is headed {shorten(column)!r}; "
         f"its {which} has {', '.join(cells[:_LISTED])}{more}"
     )
-
-
-def _labelled(label: str) -> Cell | None:
-    """Why a number is not taken whose own row calls it something else: `Account:`."""
-    if role(label) in {Role.OTHER, Role.OTHER_PHONE}:
-        return Cell(f"the cell before it says {shorten(label)!r}")
-    return None

@@ -8,72 +8,34 @@ numbers of seven digits, and a column of types marks the fax numbers.
 from __future__ import annotations
 
 import re
-import unicodedata
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import attrs
 
 from .cells import NO_AREA_CODE, NOTHING, Cell, understand
-from .headers import Role, role, type_header_of, words
+from .countries import (
+    foreign_country,
+    looks_like_calling_code,
+    looks_like_country,
+    says_ours,
+)
+from .headers import (
+    Role,
+    may_be_countries,
+    names_a_code,
+    names_abroad,
+    role,
+    type_header_of,
+    words,
+)
+from .headings import cell_at
 from .notation import states_country
-from .numbering import REGIONS, country_of, is_calling_code, is_country, judge
 from .records import shorten
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-# The names of the US, its territories and Canada, without signs and accents.
-_OURS = frozenset(
-    {
-        *(region.casefold() for region in REGIONS),
-        "usa",
-        "united states",
-        "united states of america",
-        "the united states",
-        "america",
-        "etats unis",
-        "les etats unis",
-        "estados unidos",
-        "eeuu",
-        "ee uu",
-        "e u a",
-        "eua",
-        "eu",
-        "vereinigte staaten",
-        "u s",
-        "u s a",
-        "us of a",
-        "can",
-        "canada",
-        "kanada",
-        "pri",
-        "gum",
-        "vir",
-        "asm",
-        "mnp",
-        "puerto rico",
-        "guam",
-        "u s virgin islands",
-        "us virgin islands",
-        "virgin islands us",
-        "virgin islands u s",
-        "united states virgin islands",
-        "usvi",
-        "american samoa",
-        "northern mariana islands",
-        "northern marianas",
-        "saipan",
-        "us and canada",
-        "us canada",
-        "usa canada",
-        "north america",
-        "us ca",
-        "840",
-        "124",
-    }
-)
-_UNSAID = frozenset({"", "n a", "na", "none", "null", "nil", "unknown", "tbd", "nan", "x"})
+_OURS_ALL_THE_SAME = "a number that is American all the same needs its +1"
 _AREA_CODE = re.compile(r"\s*(?:\+?1[\s.-]*)?\(?([2-9]\d{2})\)?(?:\.0+)?\s*", re.ASCII)
 _FAX = re.compile(r"fax|pager|beeper|t[e\u00e9]l[e\u00e9]cop", re.IGNORECASE)
 _SPECIFIC = frozenset({"country", "code", "region", "phone", "number", "pays", "pais", "name"})
@@ -87,9 +49,11 @@ class Companions:
     area_code: int | None = None
     type_: int | None = None
     header: tuple[str, ...] = ()
+    abroad: str = ""
+    """The phone column's own header where it names another country: `UK Phone`."""
 
     def __bool__(self) -> bool:
-        return bool(self.countries) or self.area_code is not None or self.type_ is not None
+        return bool(self.columns or self.abroad)
 
     @property
     def columns(self) -> tuple[int, ...]:
@@ -102,23 +66,22 @@ class Companions:
         if cell is NOTHING:
             return cell
         if cell is NO_AREA_CODE and self.area_code is not None:
-            area = _AREA_CODE.fullmatch(_at(cells, self.area_code))
+            area = _AREA_CODE.fullmatch(cell_at(cells, self.area_code))
             cell = understand(f"{area[1]} {_seven(raw)}") if area else cell
-        if not self.countries and self.type_ is None:
-            return cell
         return self._refusal(raw, cells, cell) or cell
 
     def _refusal(self, raw: str, cells: Sequence[str], cell: Cell) -> Cell | None:
-        if self.type_ is not None and _FAX.search(kind := _at(cells, self.type_)):
+        if self.type_ is not None and _FAX.search(kind := cell_at(cells, self.type_)):
             return Cell(f"the column of types says {shorten(kind)!r}")
+        if self.abroad and not states_country(raw):
+            return Cell(f"the header says {self.abroad!r}; {_OURS_ALL_THE_SAME}")
         for index in self.countries:
-            if (country := foreign_country(_at(cells, index))) is None or states_country(raw):
+            if (country := foreign_country(cell_at(cells, index))) is None or states_country(raw):
                 continue
-            title = _at(self.header, index).strip()
+            title = cell_at(self.header, index).strip()
             column = repr(shorten(title)) if title else str(index + 1)
             return Cell(
-                f"column {column} says {country}, not the US or Canada; "
-                "a number that is American all the same needs its +1",
+                f"column {column} says {country}, not the US or Canada; {_OURS_ALL_THE_SAME}",
                 is_number=cell.is_number,
             )
         return None
@@ -134,80 +97,54 @@ def find_companions(
         rows: A sample of the rows under it.
         column: The phone column's index.
     """
-    if not header:
-        return Companions(countries=_countries_by_content(rows, column))
     roles = {index: role(cell) for index, cell in enumerate(header) if index != column}
     area = [index for index, what in roles.items() if what is Role.AREA_CODE]
-    return Companions(
-        countries=(
-            *_of_this_phone(header, column, [i for i in roles if roles[i] is Role.COUNTRY]),
-            *(
-                index
-                for index, what in roles.items()
-                if what is Role.CALLING_CODE and _mostly(_is_code, rows, index)
-            ),
+    countries = [
+        *_of_this_phone(header, column, [i for i in roles if roles[i] is Role.COUNTRY]),
+        *(
+            index
+            for index, what in roles.items()
+            if what is Role.CALLING_CODE and _mostly(looks_like_calling_code, rows, index)
         ),
+        *_countries_by_content(header, rows, column),
+    ]
+    return Companions(
+        countries=tuple(dict.fromkeys(countries)),
         area_code=area[0] if area and _mostly(_is_area_code, rows, area[0]) else None,
-        type_=type_header_of(header, column),
+        type_=type_header_of(header, column) if header else None,
         header=tuple(header),
+        abroad=shorten(header[column]) if names_abroad(cell_at(header, column)) else "",
     )
-
-
-@lru_cache(maxsize=4096)
-def foreign_country(cell: str) -> str | None:
-    """The country that a cell of a country column names; `None` for the US, Canada or none."""
-    folded = unicodedata.normalize("NFKD", cell).encode("ascii", "ignore").decode().casefold()
-    digits = re.sub(r"\D", "", re.sub(r"\.0+\s*\Z", "", folded))
-    name = " ".join(re.findall(r"[a-z]+|\d+", folded))
-    if not digits:
-        if cell.strip() and not name.strip():
-            return None if cell.strip().isascii() else repr(shorten(cell))
-        return None if name in _UNSAID or name in _OURS else repr(shorten(cell))
-    digits = re.sub(r"\A(?:00|011)(?=[1-9])", "", digits)
-    if digits == "1" or name in _OURS:
-        return None
-    if len(digits) == 4 and digits[0] == "1":
-        verdict = judge(f"{digits[1:]}2345678")
-        return None if verdict.region or verdict.kind else repr(shorten(cell))
-    return country_of(int(digits)) if is_calling_code(digits) else repr(shorten(cell))
 
 
 def _of_this_phone(header: Sequence[str], column: int, countries: list[int]) -> list[int]:
     """The countries that share a word with the phone's header: `Business Phone`'s, not `Home`'s."""
-    mine = frozenset(words(header[column])) - _SPECIFIC
+    mine = frozenset(words(cell_at(header, column))) - _SPECIFIC
     shared = [i for i in countries if mine & (frozenset(words(header[i])) - _SPECIFIC)]
     return shared or countries
 
 
-def _countries_by_content(rows: Sequence[Sequence[str]], column: int) -> tuple[int, ...]:
-    """A column without a header that holds nothing but countries, ours among them."""
-    width = max(map(len, rows), default=0)
-    found = []
-    for index in range(width):
-        cells = [_at(row, index).strip() for row in rows if _at(row, column).strip()]
-        said = {cell for cell in cells if cell}
-        if index == column or len(said) < 2 or len(said) > len(cells) / 2 + 1:
+def _countries_by_content(
+    header: Sequence[str], rows: Sequence[Sequence[str]], column: int
+) -> Iterator[int]:
+    """Columns that hold nothing but countries, ours among them, whatever their header says."""
+    for index in range(max(map(len, rows), default=0)):
+        title = cell_at(header, index)
+        if index == column or role(title) is Role.COUNTRY or not may_be_countries(title):
             continue
+        said = {cell for row in rows if (cell := cell_at(row, index).strip())}
         # Bare codes are only taken for such where they stand right before the numbers.
-        bare = index == column - 1
-        codes = all(
-            is_calling_code(re.sub(r"\A\+|\.0\Z", "", cell)) and (bare or cell[0] == "+")
-            for cell in said
-        )
-        names = all(is_country(cell) or foreign_country(cell) is None for cell in said)
-        if (codes and said & {"1", "+1", "1.0"}) or (names and said & {"US", "USA", "us", "usa"}):
-            found.append(index)
-    return tuple(found)
+        bare = index == column - 1 and (not title.strip() or names_a_code(title))
+        codes = all(looks_like_calling_code(cell) and (bare or cell[0] == "+") for cell in said)
+        names = all(map(looks_like_country, said)) and any(map(says_ours, said))
+        ours = not said.isdisjoint({"1", "+1", "1.0"}) or names_a_code(title, surely=True)
+        if (names and len(said) > 1) or (codes and ours and said - {"1", "+1", "1.0"}):
+            yield index
 
 
 def _mostly(fits: Callable[[str], bool], rows: Iterable[Sequence[str]], column: int) -> bool:
-    cells = [cell for row in rows if (cell := _at(row, column).strip())]
+    cells = [cell for row in rows if (cell := cell_at(row, column).strip())]
     return sum(map(fits, cells)) * 2 >= len(cells) > 0
-
-
-def _is_code(cell: str) -> bool:
-    digits = re.sub(r"\.0+\Z|\D", "", cell)
-    return is_calling_code(digits) or (len(digits) == 4 and digits[0] == "1")
 
 
 def _is_area_code(cell: str) -> bool:
@@ -216,7 +153,3 @@ def _is_area_code(cell: str) -> bool:
 
 def _seven(raw: str) -> str:
     return re.sub(r"\A[^\d]*1[\s.-]+(?=\d{3}[\s.-]?\d{4}\Z)", "", raw.strip())
-
-
-def _at(cells: Sequence[str], index: int) -> str:
-    return cells[index] if index < len(cells) else ""

@@ -139,7 +139,8 @@ def lines(stream: BinaryIO, encoding: Encoding) -> Iterator[str]:
             line = text.readline(_LONGEST_LINE)
             number += 1
     finally:
-        text.detach()
+        if not stream.closed:  # the stream outlives this pass through it
+            text.detach()
 
 
 def _by_mark(sample: bytes, stream: BinaryIO) -> Encoding | None:

@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from .cells import NO_AREA_CODE, may_hold_number, understand
+from .countries import ABROAD
 from .text_repair import mend
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ _PHONE_WORDS = frozenset({
     "mobile", "mobilephone", "mobilenumber", "mobileno", "mobil", "movil", "cell",
     "cellphone", "cellnumber", "cellular", "celular", "cellulaire", "homephone", "workphone",
     "businessphone", "contactphone", "landline", "portable", "handy", "msisdn", "did", "dids",
-    "tn", "tns", "tfn", "tfns", "ani", "e164", "wtn", "wtns", "btn", "mdn", "ctn", "lineuri",
+    "tn", "tns", "tfn", "tfns", "ani", "e164", "wtn", "wtns", "btn", "mdn", "mtn", "ctn", "lineuri",
     "rufnummer", "telefonnummer", "telefonos", "telefones", "telemovel", "fon", "teleph",
 })
 _NUMBER_WORDS = frozenset({"number", "numbers", "numero", "numeros", "nummer", "no", "nr", "num"})
@@ -49,6 +50,7 @@ _KINDS_OF_NUMBER = frozenset({
     "wireless", "contact", "home", "work", "business", "office", "daytime", "day", "evening",
     "direct", "main", "text", "texting", "sms", "toll", "tollfree", "free", "local", "hosted",
     "ported", "porting", "dialed", "dialled", "working", "voice", "voip", "line", "dial",
+    "subscriber", "service", "inbound", "outbound", "published",
 })
 # Words that make something else of a phone's header: its type, its carrier, its country.
 _OTHER_WORDS = frozenset({
@@ -70,6 +72,13 @@ _OTHER_THINGS = (_OTHER_WORDS - {"ext", "extension", "extn", "name", "owner", "l
     "esn", "sim", "mac", "routing", "iban", "claim", "mrn", "student", "confirmation", "lat",
     "lon", "lng", "latitude", "longitude", "epoch", "unix",
 }
+# Under these, ten bare digits are rather the number of a record than a phone's.
+_PERHAPS_RECORDS = frozenset({
+    "customer", "customers", "client", "clients", "employee", "employees", "patient", "patients",
+    "user", "users", "record", "device", "badge", "loan", "kunde", "kunden",
+    "cliente", "clientes", "contract", "contrat", "contrato", "vertrag", "lead", "deal", "job",
+    "donor", "guest", "tenant", "site", "location", "store", "asset", "key",
+})
 # Numbers of other people and other machines: a text-enabled one would be a stranger's.
 _SOMEBODY_ELSE = frozenset({
     "manager", "managers", "supervisor", "supervisors", "boss", "assistant", "assistants",
@@ -96,12 +105,12 @@ _SOMEBODY_ELSE = frozenset({
     "vorgesetzter", "assistent", "assistenz", "notfall", "alte", "alter", "andere", "eltern",
     "mutter", "vater",
 })
-_COUNTRY_WORDS = frozenset({"country", "pays", "pais", "nation"})
+_COUNTRY_WORDS = frozenset({"country", "ctry", "cntry", "pays", "pais", "nation"})
 _CALLING_WORDS = frozenset({
     "calling", "dial", "dialing", "dialling", "isd", "idd", "intl", "international", "phone",
     "telephone", "mobile", "indicatif", "prefix",
 })
-_CODE_WORDS = frozenset({"code", "prefix", "indicatif", "prefijo", "codigo", "vorwahl"})
+_CODE_WORDS = frozenset({"code", "cd", "prefix", "indicatif", "prefijo", "codigo", "vorwahl"})
 _NO_COUNTRY_OF_A_PHONE = frozenset({
     "birth", "origin", "manufacture", "citizenship", "nationality", "made", "club", "visited",
     "count", "music", "destination", "naissance", "origine", "nacimiento", "origen", "zip",
@@ -115,9 +124,23 @@ _AREA_CODES = frozenset({
     ("telephone", "area", "code"),
 })
 # fmt: on
+_SURE_CODES = frozenset({"cc", "ccode", "isd", "idd", "dial", "dialing", "calling", "prefix"})
+_MACHINES = frozenset({"fax", "faxes", "facsimile", "telefax", "telecopieur", "pager", "beeper"})
+# What a cell must have at least to be looked at as a label.
+_LABEL = re.compile(
+    r":\s*\Z|fax|phone|t[e\u00e9]l|cell|cel\b|mobil|m[o\u00f3]vil|pager|beeper|number",
+    re.IGNORECASE,
+)
+_CODE_TITLES = _CODE_WORDS | _SURE_CODES
 _PREPOSITIONS = frozenset({"with", "including", "include", "incl", "avec", "con", "mit", "please"})
 _FILLERS = frozenset({"value", "number", "no", "num"})
 _MOST_WORDS = 14
+
+
+_VOCABULARY = frozenset().union(
+    _PHONE_WORDS, _NUMBER_WORDS, _KINDS_OF_NUMBER, _OTHER_THINGS, _OTHER_WORDS, _SOMEBODY_ELSE,
+    _COUNTRY_WORDS, _CALLING_WORDS, _CODE_WORDS, {"area", "areacode"},
+)  # fmt: skip
 
 
 @lru_cache(maxsize=4096)
@@ -126,7 +149,17 @@ def words(cell: str) -> tuple[str, ...]:
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", mend(cell[:1_000]))
     plain = unicodedata.normalize("NFKD", spaced).encode("ascii", "ignore").decode()
     found = re.findall(r"e164|[a-z]+|\d+", plain.casefold().replace("e.164", "e164"))
-    return tuple(found)
+    return tuple(part for word in found for part in _parted(word))
+
+
+def _parted(word: str) -> tuple[str, ...]:
+    """Words that were written as one: `managerphone`, `countrycode`, `faxno`."""
+    if word in _VOCABULARY or len(word) < 5:
+        return (word,)
+    for at in range(3, len(word) - 1):
+        if word[:at] in _VOCABULARY and (rest := _parted(word[at:])) and rest[0] in _VOCABULARY:
+            return (word[:at], *rest)
+    return (word,)
 
 
 @lru_cache(maxsize=4096)
@@ -138,11 +171,11 @@ def role(cell: str) -> Role:
         return Role.UNKNOWN
     if (beside := _role_beside_phones(said, known)) is not None:
         return beside
-    phone = names_phones(cell)
-    if known & _SOMEBODY_ELSE and (phone or not known & _OTHER_THINGS - _SOMEBODY_ELSE):
+    somebody_else = not _SOMEBODY_ELSE.isdisjoint(known)
+    if names_phones(cell):
+        return Role.OTHER_PHONE if somebody_else or names_abroad(cell) else Role.PHONE
+    if somebody_else and not known & (_OTHER_THINGS - _SOMEBODY_ELSE):
         return Role.OTHER_PHONE
-    if phone:
-        return Role.PHONE
     if len(said) <= 4 and not known & _PHONE_WORDS and known & _OTHER_THINGS:
         return Role.OTHER
     return Role.UNKNOWN
@@ -182,6 +215,40 @@ def names_phones(cell: str) -> bool:
     if known & _OTHER_THINGS or not known & _NUMBER_WORDS:
         return False
     return len(said) == 1 or bool(known & _KINDS_OF_NUMBER)
+
+
+def may_name_records(cell: str) -> bool:
+    """Whether bare digits under a header may be the numbers of records: of customers, loans."""
+    return not _PERHAPS_RECORDS.isdisjoint(words(cell))
+
+
+def names_abroad(cell: str) -> bool:
+    """Whether a phone header names another country: `UK Phone`."""
+    return not ABROAD.isdisjoint(words(cell))
+
+
+def may_be_countries(cell: str) -> bool:
+    """Whether countries under a header could be those of the phone numbers."""
+    return _NO_COUNTRY_OF_A_PHONE.isdisjoint(words(cell))
+
+
+def names_a_code(cell: str, *, surely: bool = False) -> bool:
+    """Whether a header could stand over calling codes: `Code`; surely so: `CC`, `Prefix`."""
+    return not (_SURE_CODES if surely else _CODE_TITLES).isdisjoint(words(cell))
+
+
+def calls_it_otherwise(label: str) -> bool:
+    """Whether the cell before a number says that it is somebody else's or no phone's.
+
+    `Fax`, `Manager phone` and `Account:` do; `Support` may be the name of a line.
+    """
+    if not _LABEL.search(label[:60]):
+        return False
+    said, what = words(label), role(label)
+    if label.rstrip().endswith(":"):
+        return what in {Role.OTHER, Role.OTHER_PHONE}
+    machine = len(said) <= 3 and not _MACHINES.isdisjoint(said)
+    return what is Role.OTHER_PHONE and (machine or names_phones(label))
 
 
 def type_header_of(header: Sequence[str], column: int) -> int | None:

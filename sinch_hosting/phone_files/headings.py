@@ -52,6 +52,30 @@ def unnamed_header(rows: Sequence[Sequence[str]], column: int) -> int | None:
     return None
 
 
+def titles_of(rows: Sequence[Sequence[str]], header_row: int | None) -> Sequence[str]:
+    """The titles of the columns, with what stands over them where it says whose they are.
+
+    Under `Emergency contact` over two columns, `Phone` is somebody else's phone.
+    """
+    if header_row is None:
+        return ()
+    header = rows[header_row]
+    over = rows[header_row - 1] if header_row else ()
+    if not is_heading_row(over):
+        return header
+    group, titles = "", []
+    for column, title in enumerate(header):
+        group = cell_at(over, column).strip() or group
+        told = group and (role(group) is Role.OTHER_PHONE or list(header).count(title) > 1)
+        titles.append(f"{group}: {title}" if told and title.strip() else title)
+    return titles
+
+
+def is_heading_row(row: Sequence[str]) -> bool:
+    """Whether a row could be a header: two cells or more, and none with a number."""
+    return _filled(row) >= 2 and not any(map(holds_number, row))
+
+
 def holds_number(cell: str) -> bool:
     """Whether a cell has as many digits as a phone number: no header has."""
     return len(cell) >= _DIGITS_OF_A_NUMBER and (

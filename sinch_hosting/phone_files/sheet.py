@@ -11,9 +11,9 @@ import attrs
 
 from . import formats
 from .cells import NOTHING, Cell
-from .columns import find_layout
 from .delimited import Table, open_delimited
 from .encodings import SAMPLE, beginning, find_encoding, lines
+from .layout import find_layout
 from .records import PhoneFileError, PhoneRecord, PhoneSheet, RecordOutcome
 from .vcards import HEADER, read_vcards
 from .workbooks import open_workbook
