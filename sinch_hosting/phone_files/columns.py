@@ -12,15 +12,18 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING
 
-from .headers import Role, may_name_records, names_phones_plainly, role, words
+from .headers import Role, may_name_records, names_phones_plainly, rank, role
 from .headings import HEADER_ROWS, cell_at, unnamed_header
 from .records import PhoneFileError, shorten
+from .vocabulary import words
 
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Iterable, Sequence
 
 _LISTED = 5
+_UNSURE = 2
+_NOT_BY_CONTENT = frozenset({Role.OTHER, Role.OTHER_PHONE})
 _CHOOSE = "choose a column with --column, by its header, its number or its letter"
 
 
@@ -51,17 +54,15 @@ def choose_column(
     roles = {index: role(cell) for index, cell in enumerate(header)}
     own = [index for index, what in roles.items() if what is Role.PHONE]
     plain = [index for index in own if names_phones_plainly(header[index])]
-    most = max((numbers[index] for index in own), default=0)
-    for index in plain:
-        if most and numbers[index] * 2 >= most:
-            _refuse_twins(header, [i for i in plain if numbers[i]], index)
-            return index
+    if (chosen := _by_name(header, plain, numbers)) is not None:
+        return chosen
     others = [i for i, what in roles.items() if what is Role.OTHER_PHONE and numbers[i]]
-    likely = [i for i in sorted(numbers) if roles.get(i) not in {Role.OTHER, Role.OTHER_PHONE}]
+    named = {*plain, *(i for i, what in roles.items() if what in _NOT_BY_CONTENT)}
+    likely = [index for index in sorted(numbers) if index not in named]
     if likely:
         return _only(sample, header, likely, numbers)
     if own:
-        return (plain or own)[0]
+        return min(plain or own, key=lambda index: rank(header[index]))
     if others:
         return _only_other(header, others)
     if numbers:
@@ -69,10 +70,26 @@ def choose_column(
             f"only {listed(header, sorted(numbers))} could hold phone numbers, and that is headed "
             f"as something else; {_CHOOSE}"
         )
-    named = [index for index, what in roles.items() if what is Role.OTHER_PHONE]
-    if named:
-        return named[0]
+    if Role.OTHER_PHONE in roles.values():
+        return next(index for index, what in roles.items() if what is Role.OTHER_PHONE)
     raise PhoneFileError(_nothing_found(roles.values()))
+
+
+def _by_name(header: Sequence[str], named: Sequence[int], numbers: Counter[int]) -> int | None:
+    """The first well filled column of those that mean the rows' own numbers most surely."""
+    best = min((rank(header[index]) for index in named), default=0)
+    first = [index for index in named if rank(header[index]) == best]
+    filled = [index for index in first if numbers[index]]
+    most = max((numbers[index] for index in filled), default=0)
+    for index in filled:
+        if numbers[index] * 2 >= most:
+            if best == _UNSURE and len(filled) > 1:
+                raise PhoneFileError(
+                    f"{listed(header, filled)} could each be the rows' own numbers; {_CHOOSE}"
+                )
+            _refuse_twins(header, filled, index)
+            return index
+    return None
 
 
 def _refuse_twins(header: Sequence[str], columns: Sequence[int], chosen: int) -> None:
@@ -110,7 +127,7 @@ def _only(
     if len(rivals) == 1:
         return rivals[0]
     filled = [row for row, cells in enumerate(sample, 1) if any(map(str.strip, cells))]
-    if most == 1 and len(filled) <= 2 and not header:
+    if most == 1 and len(filled) <= 2 and not head:
         raise PhoneFileError(
             f"row {filled[-1]} holds {len(rivals)} numbers side by side, in "
             f"{listed(head, rivals)}; put each number in a row of its own"

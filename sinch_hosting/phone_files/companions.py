@@ -19,18 +19,11 @@ from .countries import (
     looks_like_country,
     says_ours,
 )
-from .headers import (
-    Role,
-    may_be_countries,
-    names_a_code,
-    names_abroad,
-    role,
-    type_header_of,
-    words,
-)
+from .headers import Role, may_be_countries, names_a_code, names_abroad, role, type_header_of
 from .headings import cell_at
 from .notation import states_country
 from .records import shorten
+from .vocabulary import words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

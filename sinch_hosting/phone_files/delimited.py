@@ -28,6 +28,7 @@ _ONE_COLUMN = "\x1f"
 _DELIMITERS = (",", ";", "\t", "|", _ONE_COLUMN)
 _URI_PARAMETER = re.compile(r";(?:ext|isub|phone-context)=[^\s;,|]*", re.IGNORECASE)
 _EXCEL_DIRECTIVE = re.compile(r'"?sep=([^\s\w"]|\t)"?(?:\r\n|\r|\n|\Z)', re.IGNORECASE)
+_TABS = re.compile(r"\t+")
 _SAMPLE_ROWS = 200
 _MOST_COLUMNS = 16_384  # Excel's
 _END = "end-of-file"
@@ -61,6 +62,7 @@ def open_delimited(stream: BinaryIO, encoding: encodings.Encoding) -> Table:
     """
     sample = encodings.beginning(stream, encoding)
     skipped = 0
+    aligned = False
     if (directive := _EXCEL_DIRECTIVE.match(sample)) is not None:
         delimiter, sample, skipped = directive[1], sample[directive.end() :], 1
         if not sample.strip():
@@ -68,10 +70,12 @@ def open_delimited(stream: BinaryIO, encoding: encodings.Encoding) -> Table:
     else:
         plain = _URI_PARAMETER.sub("", sample.lstrip("\r\n"))
         delimiter = _best_delimiter(plain)
+        aligned = delimiter == "\t" and _is_aligned(sample)
     spaced = _has_spaced_quotes(sample, delimiter)
 
     def rows() -> Iterator[list[str]]:
-        return _rows(islice(encodings.lines(stream, encoding), skipped, None), delimiter, spaced)
+        lines = islice(encodings.lines(stream, encoding), skipped, None)
+        return _rows(map(_aligned, lines) if aligned else lines, delimiter, spaced)
 
     return Table(
         rows=rows,
@@ -84,9 +88,19 @@ def open_delimited(stream: BinaryIO, encoding: encodings.Encoding) -> Table:
 def _best_delimiter(sample: str) -> str:
     fits = {delimiter: _fit(sample, delimiter) for delimiter in _DELIMITERS}
     # An even table with a header is no single column, though its cells joined may give numbers.
-    if any(fit.named and fit.shape == 1 and fit.width > 1 for fit in fits.values()):
+    if any(fit.named and fit.shape >= 0.8 and fit.width > 1 for fit in fits.values()):
         fits = {delimiter: fit for delimiter, fit in fits.items() if fit.width > 1}
     return max(fits, key=lambda delimiter: fits[delimiter])
+
+
+def _is_aligned(sample: str) -> bool:
+    """Whether several tabs stand between two cells, as many as make the columns straight."""
+    joined = _fit(_aligned(sample), "\t").shape
+    return "\t\t" in sample and joined == 1 > _fit(sample, "\t").shape
+
+
+def _aligned(text: str) -> str:
+    return _TABS.sub("\t", text)
 
 
 class _Fit(NamedTuple):

@@ -1,14 +1,11 @@
 """What a column's header says: whose numbers are under it, or what else.
 
-A header is taken apart into words, without accents and capitals, so that `Téléphone`,
-`TELEPHONE` and `telephone_number` are understood alike, in English, French, Spanish, German
-and Portuguese.
+The words of a header decide (`vocabulary`). What is not known is unknown, and not guessed.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import Counter
 from enum import Enum
 from functools import lru_cache
@@ -16,7 +13,25 @@ from typing import TYPE_CHECKING
 
 from .cells import NO_AREA_CODE, may_hold_number, understand
 from .countries import ABROAD
-from .text_repair import mend
+from .vocabulary import (
+    AREA_CODES,
+    CALLING_WORDS,
+    CODE_WORDS,
+    COUNTRY_WORDS,
+    KINDS_OF_NUMBER,
+    MACHINES,
+    NO_COUNTRY_OF_A_PHONE,
+    NUMBER_WORDS,
+    OTHER_THINGS,
+    OTHER_WORDS,
+    OWN_WORDS,
+    PERHAPS_RECORDS,
+    PHONE_WORDS,
+    PREPOSITIONS,
+    SOMEBODY_ELSE,
+    SURE_CODES,
+    words,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -34,132 +49,13 @@ class Role(Enum):
     UNKNOWN = "nothing that is known here"
 
 
-# fmt: off
-_PHONE_WORDS = frozenset({
-    "phone", "phones", "phonenumber", "phonenumbers", "phoneno", "phonenum", "telephone",
-    "telephones", "telephonenumber", "tel", "telno", "telefon", "telefono", "telefone",
-    "mobile", "mobilephone", "mobilenumber", "mobileno", "mobil", "movil", "cell",
-    "cellphone", "cellnumber", "cellular", "celular", "cellulaire", "homephone", "workphone",
-    "businessphone", "contactphone", "landline", "portable", "handy", "msisdn", "did", "dids",
-    "tn", "tns", "tfn", "tfns", "ani", "e164", "wtn", "wtns", "btn", "mdn", "mtn", "ctn", "lineuri",
-    "rufnummer", "telefonnummer", "telefonos", "telefones", "telemovel", "fon", "teleph",
-})
-_NUMBER_WORDS = frozenset({"number", "numbers", "numero", "numeros", "nummer", "no", "nr", "num"})
-# With "number" after them they name phones as well.
-_KINDS_OF_NUMBER = frozenset({
-    "wireless", "contact", "home", "work", "business", "office", "daytime", "day", "evening",
-    "direct", "main", "text", "texting", "sms", "toll", "tollfree", "free", "local", "hosted",
-    "ported", "porting", "dialed", "dialled", "working", "voice", "voip", "line", "dial",
-    "subscriber", "service", "inbound", "outbound", "published",
-})
-# Words that make something else of a phone's header: its type, its carrier, its country.
-_OTHER_WORDS = frozenset({
-    "type", "types", "kind", "carrier", "provider", "ext", "extension", "extn", "country",
-    "code", "codes", "verified", "valid", "validated", "email", "mail", "id", "ids", "date",
-    "time", "status", "state", "note", "notes", "remark", "remarks", "comment", "comments",
-    "model", "count", "plan", "charge", "charges", "usage", "minutes", "label", "consent",
-    "opt", "optin", "optout", "imei", "make", "brand", "os", "system", "name", "owner", "url",
-})
-_OTHER_THINGS = (_OTHER_WORDS - {"ext", "extension", "extn", "name", "owner", "line"}) | {
-    "order", "orders", "orderid", "orderno", "ordernumber", "customerid", "userid", "uuid",
-    "zip", "zipcode", "postal", "postcode", "plz", "account", "accountid", "accountno",
-    "accountnumber", "acct", "invoice", "invoiceid", "invoiceno", "invoicenumber", "sku", "upc",
-    "ean", "isbn", "serial", "ssn", "tax", "vat", "ein", "npi", "ref", "reference", "case",
-    "ticket", "tracking", "transaction", "barcode", "product", "item", "part", "po", "purchase",
-    "amount", "price", "total", "quantity", "timestamp", "created", "updated", "birth", "dob",
-    "license", "licence", "policy", "member", "bestellung", "auftrag", "konto", "rechnung",
-    "commande", "facture", "compte", "pedido", "factura", "cuenta", "iccid", "imsi", "meid",
-    "esn", "sim", "mac", "routing", "iban", "claim", "mrn", "student", "confirmation", "lat",
-    "lon", "lng", "latitude", "longitude", "epoch", "unix",
-}
-# Under these, ten bare digits are rather the number of a record than a phone's.
-_PERHAPS_RECORDS = frozenset({
-    "customer", "customers", "client", "clients", "employee", "employees", "patient", "patients",
-    "user", "users", "record", "device", "badge", "loan", "kunde", "kunden",
-    "cliente", "clientes", "contract", "contrat", "contrato", "vertrag", "lead", "deal", "job",
-    "donor", "guest", "tenant", "site", "location", "store", "asset", "key",
-})
-# Numbers of other people and other machines: a text-enabled one would be a stranger's.
-_SOMEBODY_ELSE = frozenset({
-    "manager", "managers", "supervisor", "supervisors", "boss", "assistant", "assistants",
-    "secretary", "parent", "parents", "guardian", "guardians", "mother", "mothers", "father",
-    "fathers", "mom", "moms", "dad", "dads", "mum", "spouse", "spouses", "husband", "wife",
-    "partner", "partners", "relative", "sibling", "kin", "nok", "emergency", "ice", "alternate",
-    "alt", "alternative", "alternativ", "secondary", "second", "other", "backup", "additional",
-    "old", "previous", "prev", "former", "prior", "past", "ex", "disconnected", "cancelled",
-    "canceled", "inactive", "fax", "faxes", "facsimile", "telefax", "telecopieur", "telecopie",
-    "telecopy", "billing", "bill", "btn", "payer", "pager", "beeper", "tty", "tdd", "telex",
-    "isdn", "modem", "referral", "referrer", "referred", "referee", "references", "doctor",
-    "physician", "pharmacy", "dentist", "insurance", "insurer", "hospital", "clinic", "landlord",
-    "employer", "school", "lawyer", "attorney", "broker", "agent", "agents", "realtor",
-    "adjuster", "vendor", "vendors", "supplier", "support", "helpdesk", "forward", "forwarding",
-    "forwarded", "forwards", "destination", "callback", "caller", "callerid", "cid", "cidnum",
-    "clid", "neighbor", "neighbour", "friend", "dnc", "blocked", "blacklist", "suppressed",
-    "unsubscribed", "donotcall",
-    "gestionnaire", "superviseur", "superieur", "patron", "adjoint", "adjointe", "mere", "pere",
-    "tuteur", "conjoint", "conjointe", "urgence", "urgences", "autre", "ancien", "ancienne",
-    "precedent", "precedente", "facturation", "secondaire", "telecop",
-    "gerente", "jefe", "asistente", "padre", "padres", "madre", "tutor", "conyuge",
-    "emergencia", "emergencias", "otro", "otra", "alterno", "alternativo", "anterior",
-    "antiguo", "viejo", "facturacion", "secundario", "responsable",
-    "vorgesetzter", "assistent", "assistenz", "notfall", "alte", "alter", "andere", "eltern",
-    "mutter", "vater",
-})
-_COUNTRY_WORDS = frozenset({"country", "ctry", "cntry", "pays", "pais", "nation"})
-_CALLING_WORDS = frozenset({
-    "calling", "dial", "dialing", "dialling", "isd", "idd", "intl", "international", "phone",
-    "telephone", "mobile", "indicatif", "prefix",
-})
-_CODE_WORDS = frozenset({"code", "cd", "prefix", "indicatif", "prefijo", "codigo", "vorwahl"})
-_NO_COUNTRY_OF_A_PHONE = frozenset({
-    "birth", "origin", "manufacture", "citizenship", "nationality", "made", "club", "visited",
-    "count", "music", "destination", "naissance", "origine", "nacimiento", "origen", "zip",
-    "postal", "promo", "discount", "access", "security", "bar", "verification", "network",
-    "pin", "unlock",
-})
-_AREA_CODES = frozenset({
-    ("area", "code"), ("areacode",), ("npa",), ("area",), ("ac",), ("phone", "area", "code"),
-    ("indicatif", "regional"), ("code", "regional"), ("codigo", "de", "area"),
-    ("local", "area", "code"), ("phone", "area"), ("tel", "area", "code"), ("lada",),
-    ("telephone", "area", "code"),
-})
-# fmt: on
-_SURE_CODES = frozenset({"cc", "ccode", "isd", "idd", "dial", "dialing", "calling", "prefix"})
-_MACHINES = frozenset({"fax", "faxes", "facsimile", "telefax", "telecopieur", "pager", "beeper"})
 # What a cell must have at least to be looked at as a label.
 _LABEL = re.compile(
     r":\s*\Z|fax|phone|t[e\u00e9]l|cell|cel\b|mobil|m[o\u00f3]vil|pager|beeper|number",
     re.IGNORECASE,
 )
-_CODE_TITLES = _CODE_WORDS | _SURE_CODES
-_PREPOSITIONS = frozenset({"with", "including", "include", "incl", "avec", "con", "mit", "please"})
 _FILLERS = frozenset({"value", "number", "no", "num"})
 _MOST_WORDS = 14
-
-
-_VOCABULARY = frozenset().union(
-    _PHONE_WORDS, _NUMBER_WORDS, _KINDS_OF_NUMBER, _OTHER_THINGS, _OTHER_WORDS, _SOMEBODY_ELSE,
-    _COUNTRY_WORDS, _CALLING_WORDS, _CODE_WORDS, {"area", "areacode"},
-)  # fmt: skip
-
-
-@lru_cache(maxsize=4096)
-def words(cell: str) -> tuple[str, ...]:
-    """A header's words: without accents and capitals, `phoneNumber2` as three."""
-    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", mend(cell[:1_000]))
-    plain = unicodedata.normalize("NFKD", spaced).encode("ascii", "ignore").decode()
-    found = re.findall(r"e164|[a-z]+|\d+", plain.casefold().replace("e.164", "e164"))
-    return tuple(part for word in found for part in _parted(word))
-
-
-def _parted(word: str) -> tuple[str, ...]:
-    """Words that were written as one: `managerphone`, `countrycode`, `faxno`."""
-    if word in _VOCABULARY or len(word) < 5:
-        return (word,)
-    for at in range(3, len(word) - 1):
-        if word[:at] in _VOCABULARY and (rest := _parted(word[at:])) and rest[0] in _VOCABULARY:
-            return (word[:at], *rest)
-    return (word,)
 
 
 @lru_cache(maxsize=4096)
@@ -171,32 +67,32 @@ def role(cell: str) -> Role:
         return Role.UNKNOWN
     if (beside := _role_beside_phones(said, known)) is not None:
         return beside
-    somebody_else = not _SOMEBODY_ELSE.isdisjoint(known)
+    somebody_else = not SOMEBODY_ELSE.isdisjoint(known)
     if names_phones(cell):
         return Role.OTHER_PHONE if somebody_else or names_abroad(cell) else Role.PHONE
-    if somebody_else and not known & (_OTHER_THINGS - _SOMEBODY_ELSE):
+    if somebody_else and not known & (OTHER_THINGS - SOMEBODY_ELSE):
         return Role.OTHER_PHONE
-    if len(said) <= 4 and not known & _PHONE_WORDS and known & _OTHER_THINGS:
+    if len(said) <= 4 and not known & PHONE_WORDS and known & OTHER_THINGS:
         return Role.OTHER
     return Role.UNKNOWN
 
 
 def _role_beside_phones(said: tuple[str, ...], known: frozenset[str]) -> Role | None:
     """The role of a column that says more about the phone column's numbers."""
-    if said in _AREA_CODES:
+    if said in AREA_CODES:
         return Role.AREA_CODE
-    if said == ("land",) or (known & _COUNTRY_WORDS and len(said) <= 5):
-        other = _NO_COUNTRY_OF_A_PHONE | (_SOMEBODY_ELSE - {"billing", "bill", "other"})
+    if said == ("land",) or (known & COUNTRY_WORDS and len(said) <= 5):
+        other = NO_COUNTRY_OF_A_PHONE | (SOMEBODY_ELSE - {"billing", "bill", "other"})
         return Role.UNKNOWN if known & other else Role.COUNTRY
-    if known & _CALLING_WORDS and known & _CODE_WORDS and len(said) <= 4:
-        other = _NO_COUNTRY_OF_A_PHONE | {"area"}
+    if known & CALLING_WORDS and known & CODE_WORDS and len(said) <= 4:
+        other = NO_COUNTRY_OF_A_PHONE | {"area"}
         return Role.UNKNOWN if known & other else Role.CALLING_CODE
     return None
 
 
 def names_phones_plainly(cell: str) -> bool:
     """Whether it says so with a word for phones, not with "number" alone."""
-    return not _NUMBER_WORDS.issuperset(words(cell))
+    return not NUMBER_WORDS.issuperset(words(cell))
 
 
 def names_phones(cell: str) -> bool:
@@ -204,22 +100,31 @@ def names_phones(cell: str) -> bool:
     outside = words(re.sub(r"\([^()]*\)|\[[^\]]*\]", " ", cell))
     said = outside or words(cell)
     for position, word in enumerate(said):
-        if word in _PREPOSITIONS and position:
+        if word in PREPOSITIONS and position:
             said = said[:position]
             break
     known = frozenset(said)
-    if not said or len(said) > _MOST_WORDS or known & _OTHER_WORDS:
+    if not said or len(said) > _MOST_WORDS or known & OTHER_WORDS:
         return False
-    if known & _PHONE_WORDS:
+    if known & PHONE_WORDS:
         return True
-    if known & _OTHER_THINGS or not known & _NUMBER_WORDS:
+    if known & OTHER_THINGS or not known & NUMBER_WORDS:
         return False
-    return len(said) == 1 or bool(known & _KINDS_OF_NUMBER)
+    return len(said) == 1 or bool(known & KINDS_OF_NUMBER)
+
+
+def rank(cell: str) -> int:
+    """How surely a phone header means the rows' own first numbers: 0 most, 2 least."""
+    said = words(cell)
+    own = PHONE_WORDS | NUMBER_WORDS | KINDS_OF_NUMBER | OWN_WORDS
+    if not all(word in own or word.isdecimal() for word in said):
+        return 2
+    return int(any(word.isdecimal() and 2 <= int(word[:4]) <= 9 for word in said))
 
 
 def may_name_records(cell: str) -> bool:
     """Whether bare digits under a header may be the numbers of records: of customers, loans."""
-    return not _PERHAPS_RECORDS.isdisjoint(words(cell))
+    return not PERHAPS_RECORDS.isdisjoint(words(cell))
 
 
 def names_abroad(cell: str) -> bool:
@@ -229,12 +134,12 @@ def names_abroad(cell: str) -> bool:
 
 def may_be_countries(cell: str) -> bool:
     """Whether countries under a header could be those of the phone numbers."""
-    return _NO_COUNTRY_OF_A_PHONE.isdisjoint(words(cell))
+    return NO_COUNTRY_OF_A_PHONE.isdisjoint(words(cell))
 
 
 def names_a_code(cell: str, *, surely: bool = False) -> bool:
     """Whether a header could stand over calling codes: `Code`; surely so: `CC`, `Prefix`."""
-    return not (_SURE_CODES if surely else _CODE_TITLES).isdisjoint(words(cell))
+    return not (SURE_CODES if surely else CODE_WORDS | SURE_CODES).isdisjoint(words(cell))
 
 
 def calls_it_otherwise(label: str) -> bool:
@@ -247,7 +152,7 @@ def calls_it_otherwise(label: str) -> bool:
     said, what = words(label), role(label)
     if label.rstrip().endswith(":"):
         return what in {Role.OTHER, Role.OTHER_PHONE}
-    machine = len(said) <= 3 and not _MACHINES.isdisjoint(said)
+    machine = len(said) <= 3 and not MACHINES.isdisjoint(said)
     return what is Role.OTHER_PHONE and (machine or names_phones(label))
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .cells import understand
-from .headers import Role, names_phones, role, words
+from .headers import Role, names_phones, role
+from .vocabulary import words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
