@@ -10,7 +10,7 @@ import attrs
 from .cells import Cell, understand
 from .columns import asked_column, choose_column, listed
 from .companions import Companions, find_companions
-from .headers import Role, calls_it_otherwise, count_numbers, role
+from .headers import Role, calls_it_otherwise, count_numbers, names_phones, role
 from .headings import cell_at, is_heading_row, named_header, titles_of, unnamed_header
 from .records import PhoneFileError, shorten
 
@@ -22,8 +22,6 @@ _SAMPLE_ROWS = 200
 _ABOVE = Cell("stands above the table, so it is no row of it")
 _NOTHING_ABOVE = Cell("nothing in the phone column, above the table")
 _HEADER_AGAIN = Cell("the header once more")
-_HEADED = frozenset({Role.PHONE, Role.OTHER_PHONE, Role.OTHER})
-_LONGEST_TITLE = 200
 _COMMENT = Cell("a comment: the row begins with #")
 
 
@@ -51,8 +49,7 @@ class Layout:
         """Give each row's number, counted from 1, its phone cell, and what that holds."""
         column, first = self.column, 0 if self.header_row is None else self.header_row + 1
         judge = self._judge if self.companions or self.has_comments else None
-        other: Cell | None = None
-        was_blank = False
+        watch = _Watch(self.header, column)
         for row, cells in enumerate(rows):
             raw = cells[column] if column < len(cells) else ""
             if row < first:
@@ -61,42 +58,14 @@ class Layout:
                 continue
             cell = understand(raw) if judge is None else judge(raw, cells)
             if cell.phone_number is None:
-                cell, other = self._of_another_table(row, raw, cells, was_blank, cell, other)
-                was_blank = not raw and not any(map(str.strip, cells))
-            elif other is not None:
-                cell = other
-            elif column and calls_it_otherwise(cells[column - 1]):
-                cell = Cell(f"the cell before it says {shorten(cells[column - 1])!r}")
+                cell = watch.without_number(row + 1, raw, cells) or cell
+            else:
+                watch.after_blank = False
+                if watch.refusal is not None:
+                    cell = watch.refusal
+                elif column and calls_it_otherwise(cells[column - 1]):
+                    cell = Cell(f"the cell before it says {shorten(cells[column - 1])!r}")
             yield row + 1, raw, cell
-
-    def _of_another_table(
-        self,
-        row: int,
-        raw: str,
-        cells: Sequence[str],
-        after_blank: bool,
-        cell: Cell,
-        other: Cell | None,
-    ) -> tuple[Cell, Cell | None]:
-        """What a row without a number is, and why the numbers from here on are not taken.
-
-        A second table under the first one may have somebody else's numbers, or accounts, in
-        the same column. Its header says so.
-        """
-        title = cell_at(self.header, self.column)
-        if raw and raw == title:
-            return _HEADER_AGAIN, None
-        if not raw.strip() or not self.header or len(raw) > _LONGEST_TITLE:
-            return cell, other
-        again = any(
-            text.strip() and text == cell_at(self.header, i) for i, text in enumerate(cells)
-        )
-        if (after_blank or again) and is_heading_row(cells) and (what := role(raw)) in _HEADED:
-            if what is Role.PHONE:
-                return _HEADER_AGAIN, None
-            reason = f"in another table, which begins in row {row + 1} under {shorten(raw)!r}"
-            return Cell(reason), Cell(reason)
-        return cell, other
 
     @property
     def notes(self) -> Iterator[str]:
@@ -112,6 +81,40 @@ class Layout:
         if self.has_comments and cells and cells[0].startswith("#") and cells[0][1:2] != "":
             return _COMMENT
         return self.companions.judge(raw, cells)
+
+
+class _Watch:
+    """Notices where another table begins under the first one.
+
+    It may have somebody else's numbers, or accounts, in the same column. Its header says so.
+    """
+
+    def __init__(self, header: Sequence[str], column: int) -> None:
+        self._header = header
+        self._title = cell_at(header, column)
+        self.refusal: Cell | None = None
+        """Why no number is taken from here on."""
+        self.after_blank = False
+
+    def without_number(self, row: int, raw: str, cells: Sequence[str]) -> Cell | None:
+        """What a row is that has no number, where it is a header, and `None` where not."""
+        after_blank, self.after_blank = self.after_blank, not any(map(str.strip, cells))
+        if self.after_blank or not self._header:
+            return None
+        if raw and raw == self._title:
+            self.refusal = None
+            return _HEADER_AGAIN
+        again = any(text and text == cell_at(self._header, at) for at, text in enumerate(cells))
+        if not (again or after_blank) or not is_heading_row(cells):
+            return None
+        what = role(raw)
+        if what is Role.PHONE:
+            self.refusal = None
+            return _HEADER_AGAIN
+        if (what is Role.OTHER_PHONE and (again or names_phones(raw))) or what is Role.OTHER:
+            reason = f"in another table, which begins in row {row} under {shorten(raw)!r}"
+            self.refusal = Cell(reason)
+        return self.refusal
 
 
 def find_layout(rows: Callable[[], Iterator[Sequence[str]]], column: str | int | None) -> Layout:

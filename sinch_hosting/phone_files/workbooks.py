@@ -20,9 +20,12 @@ if TYPE_CHECKING:
 
 Value = str | float | bool | date | time | timedelta
 _LISTED = 5
+_CHUNK = 1 << 22
 _CHOOSE = "choose one with --sheet, by its name or its number"
 # A formula that no program has worked out yet: what a script writes and nobody has opened.
-_NO_RESULT = re.compile(rb"<f\b[^>]*>[^<]*</f>\s*(?:<v\s*/>|<v>\s*</v>)?\s*</c>")
+_NO_RESULT = re.compile(
+    rb'<c\b(?![^>]*\bt="str")[^>]*>\s*<f\b(?:[^>]*/>|[^>]*>[^<]*</f>)\s*(?:<v\s*/>|<v>\s*</v>)?\s*</c>'
+)
 
 
 def open_workbook(stream: BinaryIO, kind: str, sheet: str | int | None) -> Table:
@@ -38,6 +41,21 @@ def open_workbook(stream: BinaryIO, kind: str, sheet: str | int | None) -> Table
         PhoneFileError: The workbook is damaged or has a password, or several sheets could be
             meant, or none is there.
     """
+    chosen = _chosen_sheet(stream, kind, sheet)
+    note = (
+        "the workbook has formulas without a result: open it in a spreadsheet and save it again, "
+        "for cells with such a formula were read as blank"
+    )
+    unfinished = kind == "xlsx" and _has_unfinished_formulas(stream)
+    return Table(
+        rows=lambda: _rows(chosen),
+        encoding=kind,
+        sheet=chosen.name,
+        notes=(note,) if unfinished else (),
+    )
+
+
+def _chosen_sheet(stream: BinaryIO, kind: str, sheet: str | int | None) -> CalamineSheet:
     try:
         import python_calamine  # noqa: PLC0415 - only workbooks need it
     except ModuleNotFoundError as error:
@@ -45,30 +63,27 @@ def open_workbook(stream: BinaryIO, kind: str, sheet: str | int | None) -> Table
             f"is a workbook (.{kind}), which needs the package 'python-calamine': "
             "pip install 'sinch-hosting[files]', or save the sheet as CSV"
         ) from error
-    unfinished = kind == "xlsx" and _has_unfinished_formulas(stream)
     stream.seek(0)
     try:
-        book = python_calamine.CalamineWorkbook.from_filelike(stream)
-        chosen = _sheet_of(book, sheet)
+        return _sheet_of(python_calamine.CalamineWorkbook.from_filelike(stream), sheet)
     except python_calamine.PasswordError as error:
         raise PhoneFileError(
             f"is a workbook (.{kind}) with a password: open it and save the sheet as CSV"
         ) from error
-    except python_calamine.CalamineError as error:
+    except PhoneFileError:
+        raise
+    except BaseException as error:
+        # A damaged file makes calamine's Rust code panic, which is no Exception in Python.
+        if not isinstance(error, python_calamine.CalamineError) and not _is_panic(error):
+            raise
         raise PhoneFileError(
             f"is a damaged workbook (.{kind}), or another document of an Office program: "
             "open it and save the sheet as CSV"
         ) from error
-    note = (
-        "the workbook has formulas without a result: open it in a spreadsheet and save it again, "
-        "for cells with such a formula were read as blank"
-    )
-    return Table(
-        rows=lambda: _rows(chosen),
-        encoding=kind,
-        sheet=chosen.name,
-        notes=(note,) if unfinished else (),
-    )
+
+
+def _is_panic(error: BaseException) -> bool:
+    return type(error).__name__ == "PanicException"
 
 
 def _sheet_of(book: CalamineWorkbook, asked: str | int | None) -> CalamineSheet:
@@ -126,9 +141,9 @@ def _has_unfinished_formulas(stream: BinaryIO) -> bool:
     stream.seek(0)
     with zipfile.ZipFile(stream) as archive:
         for name in archive.namelist():
-            if name.startswith("xl/worksheets/"):
+            if name.startswith("xl/worksheets/") and name.endswith(".xml"):
                 with archive.open(name) as part:
-                    while chunk := part.read(1 << 22):
+                    while chunk := part.read(_CHUNK):
                         if _NO_RESULT.search(chunk):
                             return True
     return False
