@@ -31,7 +31,7 @@ def pages_of(size: int) -> Iterator[None]:
 
 
 @define
-class Watched:
+class WatchedOrder:
     """A sandbox, a client of it, and the clock of both."""
 
     sandbox: Sandbox
@@ -62,7 +62,9 @@ class Watched:
 
 
 @asynccontextmanager
-async def virtual(profile: Profile | str, poll: PollPolicy | None = None) -> AsyncIterator[Watched]:
+async def virtual(
+    profile: Profile | str, poll: PollPolicy | None = None
+) -> AsyncIterator[WatchedOrder]:
     """The two on a clock that moves when the client sleeps."""
     async with Sandbox(speed=0, seed=7, profile=profile, request_log=1_000_000) as sandbox:
 
@@ -74,17 +76,17 @@ async def virtual(profile: Profile | str, poll: PollPolicy | None = None) -> Asy
             return sandbox.now.timestamp()
 
         async with _client(sandbox, poll, clock=clock, sleep=sleep) as sinch:
-            yield Watched(sandbox, sinch)
+            yield WatchedOrder(sandbox, sinch)
 
 
 @asynccontextmanager
-async def real(profile: Profile | str, poll: PollPolicy) -> AsyncIterator[Watched]:
+async def real(profile: Profile | str, poll: PollPolicy) -> AsyncIterator[WatchedOrder]:
     """The two on the real clock, orders moving only by hand."""
     async with (
         Sandbox(speed=1, seed=7, profile=profile) as sandbox,
         _client(sandbox, poll) as sinch,
     ):
-        yield Watched(sandbox, sinch)
+        yield WatchedOrder(sandbox, sinch)
 
 
 def _client(sandbox: Sandbox, poll: PollPolicy | None, **settings: object) -> SinchHosting:

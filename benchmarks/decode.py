@@ -16,8 +16,8 @@ import pydantic
 from pydantic.alias_generators import to_camel
 
 from benchmarks._table import Table, show_ratio, show_spread
-from sinch_hosting import _wire
-from sinch_hosting._answers import ListedOrderNumbers
+from sinch_hosting._session import codec
+from sinch_hosting._session.responses import ListedOrderNumbers
 from sinch_hosting.states import ProvisioningState
 
 NUMBERS = 500
@@ -227,13 +227,13 @@ def _ways(raw: bytes) -> dict[str, Callable[[], Any]]:
         return text
 
     return {
-        "sinch_hosting: the converter": lambda: _wire.converter.structure(
+        "sinch_hosting: the converter": lambda: codec.converter.structure(
             parsed, ListedOrderNumbers
         ),
         _PYDANTIC_AFTER_JSON: lambda: _Page.model_validate(parsed),
         "by hand, unchecked": lambda: _by_hand(parsed),
         "msgspec: convert, extras dropped": lambda: msgspec.convert(parsed, _SpecPage),
-        "sinch_hosting: the whole page": lambda: _wire.decode(
+        "sinch_hosting: the whole page": lambda: codec.decode(
             "ListHostingOrderNumbers", raw, ListedOrderNumbers, no_secrets
         ),
         _PYDANTIC_WHOLE: lambda: _Page.model_validate_json(raw),

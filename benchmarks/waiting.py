@@ -13,12 +13,12 @@ from statistics import mean, median
 from aiohttp import web
 
 from benchmarks._table import Table
-from benchmarks._watched import HOUR, Watched, pages_of, real, virtual
+from benchmarks._watched import HOUR, WatchedOrder, pages_of, real, virtual
 from sinch_hosting import COMPLETED, CallbackReceiver, Order, PollPolicy
 from sinch_hosting.sandbox import PROFILES
 
 Row = tuple[str, str, str, str]
-Act = Callable[[Watched, list[Order]], Awaitable[Row]]
+Act = Callable[[WatchedOrder, list[Order]], Awaitable[Row]]
 
 _DAY = PROFILES["standard"].with_timings(
     submit=(60, 600),
@@ -89,7 +89,7 @@ async def _day(orders: int, groups: int, page_size: int, wanted: str) -> Row:
     )
 
 
-async def _detections(world: Watched, orders: list[Order]) -> dict[str, float]:
+async def _detections(world: WatchedOrder, orders: list[Order]) -> dict[str, float]:
     """When each order was seen to have ended."""
     seen: dict[str, float] = {}
     async for update in world.sinch.hosting_orders.watch(orders):
@@ -166,7 +166,7 @@ async def _callbacks(orders: int) -> list[Row]:
         await order.wait_until(COMPLETED)
         returned[order.hosting_order_id] = time.perf_counter()
 
-    async def act(world: Watched, made: list[Order]) -> Row:
+    async def act(world: WatchedOrder, made: list[Order]) -> Row:
         waits = [asyncio.create_task(wait(order)) for order in made]
         await asyncio.sleep(1.0)  # their first looks are over
         happened: dict[str, float] = {}
@@ -189,7 +189,7 @@ async def _callbacks(orders: int) -> list[Row]:
 async def _lost(orders: int) -> Row:
     """Every wait ends although a third of the callbacks never comes."""
 
-    async def act(world: Watched, made: list[Order]) -> Row:
+    async def act(world: WatchedOrder, made: list[Order]) -> Row:
         wait = asyncio.create_task(world.sinch.hosting_orders.wait_all(made, COMPLETED, timeout=60))
         await asyncio.sleep(0.5)
         for order in made:
@@ -238,7 +238,7 @@ async def _footprint(orders: int) -> list[Row]:
 
 
 async def _measure(
-    world: Watched, wait: Callable[[], Awaitable[None]], orders: int
+    world: WatchedOrder, wait: Callable[[], Awaitable[None]], orders: int
 ) -> tuple[float, int, float]:
     """Bytes an order, tasks that the watcher has while it rests, and CPU an order a minute."""
     gc.collect()

@@ -22,408 +22,140 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from ._advice import (
-        Failure as Failure,
+    from ._bulk.chunks import SkippedNumber
+    from ._bulk.many_numbers import FailedNumber, NumbersResult
+    from ._bulk.plan import BulkPlan, PlannedOrder
+    from ._bulk.results import (
+        BulkProgress,
+        BulkResult,
+        ChunkOutcome,
+        FailedChunk,
+        UnknownChunk,
     )
-    from ._advice import (
-        WaitingOn as WaitingOn,
+    from ._onboarding.onboarding import Onboarding
+    from ._onboarding.plan import OnboardingPlan, PlannedGroup, PlannedNumber
+    from ._onboarding.report import (
+        NumberToOnboard,
+        OnboardingLine,
+        OnboardingReport,
+        OnboardingStep,
     )
-    from ._bulk import (
-        BulkProgress as BulkProgress,
-    )
-    from ._bulk import (
-        BulkResult as BulkResult,
-    )
-    from ._bulk import (
-        ChunkOutcome as ChunkOutcome,
-    )
-    from ._bulk import (
-        FailedChunk as FailedChunk,
-    )
-    from ._bulk import (
-        Place as Place,
-    )
-    from ._bulk import (
-        UnknownChunk as UnknownChunk,
-    )
-    from ._chunks import (
-        SkippedNumber as SkippedNumber,
-    )
-    from ._many_numbers import (
-        FailedNumber as FailedNumber,
-    )
-    from ._many_numbers import (
-        NumbersResult as NumbersResult,
-    )
-    from ._onboarding.flow import (
-        Onboarding as Onboarding,
-    )
-    from ._onboarding.plan import (
-        OnboardingPlan as OnboardingPlan,
-    )
-    from ._onboarding.plan import (
-        PlannedGroup as PlannedGroup,
-    )
-    from ._onboarding.plan import (
-        PlannedNumber as PlannedNumber,
-    )
-    from ._onboarding.records import (
-        NumberToOnboard as NumberToOnboard,
-    )
-    from ._onboarding.records import (
-        OnboardingLine as OnboardingLine,
-    )
-    from ._onboarding.records import (
-        OnboardingReport as OnboardingReport,
-    )
-    from ._onboarding.records import (
-        OnboardingStep as OnboardingStep,
-    )
-    from ._paging import (
-        Page as Page,
-    )
-    from ._paging import (
-        Pages as Pages,
-    )
-    from ._plan import (
-        BulkPlan as BulkPlan,
-    )
-    from ._plan import (
-        PlannedOrder as PlannedOrder,
-    )
-    from ._polling import (
-        PollPolicy as PollPolicy,
-    )
-    from ._retry import (
-        RetryPolicy as RetryPolicy,
-    )
-    from ._waiting import (
-        OrderUpdate as OrderUpdate,
-    )
-    from .callbacks import (
-        CallbackReceiver as CallbackReceiver,
-    )
-    from .callbacks import (
-        CallbackResponse as CallbackResponse,
-    )
-    from .callbacks import (
-        RecentEvents as RecentEvents,
-    )
-    from .callbacks import (
-        SeenEvents as SeenEvents,
-    )
-    from .client import (
-        SinchHosting as SinchHosting,
-    )
+    from ._polling.policy import PollPolicy
+    from ._polling.waits import OrderUpdate
+    from ._session.orders_api import Place
+    from ._session.retry import RetryPolicy
+    from .callbacks import CallbackReceiver, CallbackResponse, RecentEvents, SeenEvents
+    from .client import SinchHosting
     from .errors import (
-        ApiError as ApiError,
-    )
-    from .errors import (
-        AuthenticationFailed as AuthenticationFailed,
-    )
-    from .errors import (
-        BadRequest as BadRequest,
-    )
-    from .errors import (
-        ConfigurationError as ConfigurationError,
-    )
-    from .errors import (
-        Conflict as Conflict,
-    )
-    from .errors import (
-        DecodeError as DecodeError,
-    )
-    from .errors import (
-        InvalidRequest as InvalidRequest,
-    )
-    from .errors import (
-        InvalidSignature as InvalidSignature,
-    )
-    from .errors import (
-        JobChanged as JobChanged,
-    )
-    from .errors import (
-        LedgerError as LedgerError,
-    )
-    from .errors import (
-        LedgerLocked as LedgerLocked,
-    )
-    from .errors import (
-        NotFound as NotFound,
-    )
-    from .errors import (
-        NumberFailed as NumberFailed,
-    )
-    from .errors import (
-        OrderRejected as OrderRejected,
-    )
-    from .errors import (
-        OutcomeUnknown as OutcomeUnknown,
-    )
-    from .errors import (
-        PageTokenRepeated as PageTokenRepeated,
-    )
-    from .errors import (
-        PermissionDenied as PermissionDenied,
-    )
-    from .errors import (
-        RateLimited as RateLimited,
-    )
-    from .errors import (
-        RelinkFailed as RelinkFailed,
-    )
-    from .errors import (
-        RunStopped as RunStopped,
-    )
-    from .errors import (
-        ServerError as ServerError,
-    )
-    from .errors import (
-        SinchHostingError as SinchHostingError,
-    )
-    from .errors import (
-        TransportError as TransportError,
-    )
-    from .errors import (
-        UsageError as UsageError,
-    )
-    from .errors import (
-        WaitTimeout as WaitTimeout,
+        ApiError,
+        AuthenticationFailed,
+        BadRequest,
+        ConfigurationError,
+        Conflict,
+        DecodeError,
+        InvalidRequest,
+        InvalidSignature,
+        JobChanged,
+        LedgerError,
+        LedgerLocked,
+        NotFound,
+        NumberFailed,
+        OrderRejected,
+        OutcomeUnknown,
+        PageTokenRepeated,
+        PermissionDenied,
+        RateLimited,
+        RelinkFailed,
+        RunStopped,
+        ServerError,
+        SinchHostingError,
+        TransportError,
+        UsageError,
+        WaitTimeout,
     )
     from .models import (
-        Address as Address,
+        Address,
+        AuthorisedPerson,
+        BlanketLoa,
+        CallbackConfiguration,
+        CallbackEvent,
+        CampaignProvisioning,
+        CarrierOperation,
+        CarrierState,
+        DirectLoa,
+        HostedNumber,
+        ImportedNumber,
+        Letter,
+        MnoConfiguration,
+        Order,
+        OrderNumber,
+        OrderReport,
+        OsrEligibility,
+        OsrUpdate,
+        OwnershipVerification,
+        PlatformProvisioning,
+        Provisioning,
+        QualifiedNumber,
+        ResellerLoa,
+        ScheduledProvisioning,
+        SmsConfiguration,
+        TextEnableInfo,
     )
-    from .models import (
-        AuthorisedPerson as AuthorisedPerson,
-    )
-    from .models import (
-        BlanketLoa as BlanketLoa,
-    )
-    from .models import (
-        CallbackConfiguration as CallbackConfiguration,
-    )
-    from .models import (
-        CallbackEvent as CallbackEvent,
-    )
-    from .models import (
-        CampaignProvisioning as CampaignProvisioning,
-    )
-    from .models import (
-        CarrierOperation as CarrierOperation,
-    )
-    from .models import (
-        CarrierState as CarrierState,
-    )
-    from .models import (
-        DirectLoa as DirectLoa,
-    )
-    from .models import (
-        HostedNumber as HostedNumber,
-    )
-    from .models import (
-        ImportedNumber as ImportedNumber,
-    )
-    from .models import (
-        Letter as Letter,
-    )
-    from .models import (
-        MnoConfiguration as MnoConfiguration,
-    )
-    from .models import (
-        Order as Order,
-    )
-    from .models import (
-        OrderNumber as OrderNumber,
-    )
-    from .models import (
-        OrderReport as OrderReport,
-    )
-    from .models import (
-        OsrEligibility as OsrEligibility,
-    )
-    from .models import (
-        OsrUpdate as OsrUpdate,
-    )
-    from .models import (
-        OwnershipVerification as OwnershipVerification,
-    )
-    from .models import (
-        PlatformProvisioning as PlatformProvisioning,
-    )
-    from .models import (
-        Provisioning as Provisioning,
-    )
-    from .models import (
-        QualifiedNumber as QualifiedNumber,
-    )
-    from .models import (
-        ResellerLoa as ResellerLoa,
-    )
-    from .models import (
-        ScheduledProvisioning as ScheduledProvisioning,
-    )
-    from .models import (
-        SmsConfiguration as SmsConfiguration,
-    )
-    from .models import (
-        TextEnableInfo as TextEnableInfo,
-    )
+    from .models._guidance import Failure, WaitingOn
+    from .models.pages import Page, Pages
     from .states import (
-        COMPLETED as COMPLETED,
-    )
-    from .states import (
-        REJECTED as REJECTED,
-    )
-    from .states import (
-        CarrierOperationType as CarrierOperationType,
-    )
-    from .states import (
-        EventStatus as EventStatus,
-    )
-    from .states import (
-        EventType as EventType,
-    )
-    from .states import (
-        FailureCode as FailureCode,
-    )
-    from .states import (
-        OrderState as OrderState,
-    )
-    from .states import (
-        OrderType as OrderType,
-    )
-    from .states import (
-        ProvisioningState as ProvisioningState,
-    )
-    from .states import (
-        ProvisioningType as ProvisioningType,
-    )
-    from .states import (
-        QualificationState as QualificationState,
-    )
-    from .states import (
-        ResourceType as ResourceType,
-    )
-    from .states import (
-        ServiceType as ServiceType,
+        COMPLETED,
+        REJECTED,
+        CarrierOperationType,
+        EventStatus,
+        EventType,
+        FailureCode,
+        OrderState,
+        OrderType,
+        ProvisioningState,
+        ProvisioningType,
+        QualificationState,
+        ResourceType,
+        ServiceType,
     )
 
 _HOMES = {
-    "_bulk": (
-        "BulkProgress",
-        "BulkResult",
-        "ChunkOutcome",
-        "FailedChunk",
-        "Place",
-        "UnknownChunk",
-    ),
-    "_chunks": ("SkippedNumber",),
-    "_many_numbers": (
-        "FailedNumber",
-        "NumbersResult",
-    ),
-    "_paging": (
-        "Page",
-        "Pages",
-    ),
-    "_plan": (
-        "BulkPlan",
-        "PlannedOrder",
-    ),
-    "_polling": ("PollPolicy",),
-    "_retry": ("RetryPolicy",),
-    "_waiting": ("OrderUpdate",),
-    "_advice": (
-        "Failure",
-        "WaitingOn",
-    ),
-    "callbacks": (
-        "CallbackReceiver",
-        "CallbackResponse",
-        "RecentEvents",
-        "SeenEvents",
-    ),
-    "client": ("SinchHosting",),
-    "errors": (
-        "ApiError",
-        "AuthenticationFailed",
-        "BadRequest",
-        "ConfigurationError",
-        "Conflict",
-        "DecodeError",
-        "InvalidRequest",
-        "InvalidSignature",
-        "JobChanged",
-        "LedgerError",
-        "LedgerLocked",
-        "NotFound",
-        "NumberFailed",
-        "OrderRejected",
-        "OutcomeUnknown",
-        "PageTokenRepeated",
-        "PermissionDenied",
-        "RateLimited",
-        "RelinkFailed",
-        "RunStopped",
-        "ServerError",
-        "SinchHostingError",
-        "TransportError",
-        "UsageError",
-        "WaitTimeout",
-    ),
-    "models": (
-        "Address",
-        "AuthorisedPerson",
-        "BlanketLoa",
-        "CallbackConfiguration",
-        "CallbackEvent",
-        "CampaignProvisioning",
-        "CarrierOperation",
-        "CarrierState",
-        "DirectLoa",
-        "HostedNumber",
-        "ImportedNumber",
-        "Letter",
-        "MnoConfiguration",
-        "Order",
-        "OrderNumber",
-        "OrderReport",
-        "OsrEligibility",
-        "OsrUpdate",
-        "OwnershipVerification",
-        "PlatformProvisioning",
-        "Provisioning",
-        "QualifiedNumber",
-        "ResellerLoa",
-        "ScheduledProvisioning",
-        "SmsConfiguration",
-        "TextEnableInfo",
-    ),
-    "_onboarding.flow": ("Onboarding",),
-    "_onboarding.plan": ("OnboardingPlan", "PlannedGroup", "PlannedNumber"),
-    "_onboarding.records": (
-        "NumberToOnboard",
-        "OnboardingLine",
-        "OnboardingReport",
-        "OnboardingStep",
-    ),
-    "states": (
-        "COMPLETED",
-        "CarrierOperationType",
-        "EventStatus",
-        "EventType",
-        "FailureCode",
-        "OrderState",
-        "OrderType",
-        "ProvisioningState",
-        "ProvisioningType",
-        "QualificationState",
-        "REJECTED",
-        "ResourceType",
-        "ServiceType",
-    ),
+    "_bulk.chunks": "SkippedNumber",
+    "_bulk.many_numbers": "FailedNumber NumbersResult",
+    "_bulk.plan": "BulkPlan PlannedOrder",
+    "_bulk.results": "BulkProgress BulkResult ChunkOutcome FailedChunk UnknownChunk",
+    "_onboarding.onboarding": "Onboarding",
+    "_onboarding.plan": "OnboardingPlan PlannedGroup PlannedNumber",
+    "_onboarding.report": "NumberToOnboard OnboardingLine OnboardingReport OnboardingStep",
+    "_polling.policy": "PollPolicy",
+    "_polling.waits": "OrderUpdate",
+    "_session.orders_api": "Place",
+    "_session.retry": "RetryPolicy",
+    "callbacks": "CallbackReceiver CallbackResponse RecentEvents SeenEvents",
+    "client": "SinchHosting",
+    "errors": """
+        ApiError AuthenticationFailed BadRequest ConfigurationError Conflict DecodeError
+        InvalidRequest InvalidSignature JobChanged LedgerError LedgerLocked NotFound
+        NumberFailed OrderRejected OutcomeUnknown PageTokenRepeated PermissionDenied
+        RateLimited RelinkFailed RunStopped ServerError SinchHostingError TransportError
+        UsageError WaitTimeout
+    """,
+    "models": """
+        Address AuthorisedPerson BlanketLoa CallbackConfiguration CallbackEvent
+        CampaignProvisioning CarrierOperation CarrierState DirectLoa HostedNumber
+        ImportedNumber Letter MnoConfiguration Order OrderNumber OrderReport OsrEligibility
+        OsrUpdate OwnershipVerification PlatformProvisioning Provisioning QualifiedNumber
+        ResellerLoa ScheduledProvisioning SmsConfiguration TextEnableInfo
+    """,
+    "models._guidance": "Failure WaitingOn",
+    "models.pages": "Page Pages",
+    "states": """
+        COMPLETED CarrierOperationType EventStatus EventType FailureCode OrderState
+        OrderType ProvisioningState ProvisioningType QualificationState REJECTED
+        ResourceType ServiceType
+    """,
 }
-_HOME = {name: home for home, names in _HOMES.items() for name in names}
+_HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 __all__ = [
     "COMPLETED",

@@ -15,15 +15,10 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from attrs import field, fields, frozen
 
-from . import _wire
-from ._validators import check_seconds, check_whole
-from .errors import (
-    ConfigurationError,
-    DecodeError,
-    InvalidRequest,
-    InvalidSignature,
-)
+from ._session import codec
+from .errors import ConfigurationError, DecodeError, InvalidRequest, InvalidSignature
 from .models import CallbackEvent
+from .models._checks import check_seconds, check_whole
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -99,7 +94,7 @@ def parse(body: bytes, signature: str | None, secrets: str | Iterable[str]) -> C
     if not verify(body, signature, secrets):
         what = "is missing" if not signature else "does not fit the body"
         raise InvalidSignature(f"the {SIGNATURE_HEADER} header {what}")
-    event = _wire.decode("EventsCallback", body, CallbackEvent, lambda text: text)
+    event = codec.decode("EventsCallback", body, CallbackEvent, lambda text: text)
     for attribute in fields(CallbackEvent):
         value = getattr(event, attribute.name)
         if isinstance(value, str) and not _is_whole(value):

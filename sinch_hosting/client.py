@@ -12,35 +12,42 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from ._auth import Secret
-from ._polling import PollPolicy
-from ._retry import RetryPolicy
-from ._session import (
+from ._bulk.order_runs import OrderRuns
+from ._polling.policy import PollPolicy
+from ._polling.waits import OnUpdate, wait_until
+from ._polling.wakeups import WakeUps
+from ._polling.watcher import Watcher
+from ._session.auth import Secret
+from ._session.orders_api import OrdersApi
+from ._session.retry import RetryPolicy
+from ._session.session import Session
+from ._session.settings import (
     Credentials,
     HttpSettings,
-    Session,
     check_address,
     check_finite,
     check_traces,
     timeout_settings,
 )
-from ._validators import check_identifier, check_whole
 from .errors import ConfigurationError, InvalidRequest
+from .models import Order
+from .models._checks import check_identifier, check_whole
 from .resources.callback_configuration import Callbacks
 from .resources.hosting_orders import HostingOrders
 from .resources.imported_numbers import ImportedNumbers
 from .resources.qualified_numbers import QualifiedNumbers
+from .states import OrderState, parse_state
 
 if TYPE_CHECKING:
     import ssl as ssl_module
 
     import aiohttp
 
+    from ._bulk.order_template import LedgerPath, OnUnknown
     from ._onboarding.begin import LetterFor
-    from ._onboarding.cases import VoiceCode
-    from ._onboarding.flow import Onboarding
-    from ._onboarding.records import NumberToOnboard
-    from ._work import LedgerPath, OnUnknown
+    from ._onboarding.numbers import VoiceCode
+    from ._onboarding.onboarding import Onboarding
+    from ._onboarding.report import NumberToOnboard
     from .models import CallbackEvent
 
 BASE_URL = "https://imported.numbers.api.sinch.com"
@@ -174,11 +181,17 @@ class SinchHosting:
         credentials = _credentials(project_id, key_id, key_secret, auth, base_url, auth_url)
         self._poll = poll
         self._session = Session(credentials, http, retry, clock, sleep)
-        self.imported_numbers = ImportedNumbers(self._session, retry, poll)
-        self.hosting_orders = HostingOrders(
-            self._session, poll, import_limit=import_limit, max_concurrency=max_concurrency
+        self._wakeups = WakeUps(sleep)
+        self.imported_numbers = ImportedNumbers(self._session, retry, poll, self._wakeups)
+        self._orders_api = OrdersApi(self._session, self._wait_for)
+        self._watcher = Watcher(self._session, poll, self._orders_api)
+        self._runs = OrderRuns(
+            self._orders_api, import_limit=import_limit, max_concurrency=max_concurrency
         )
-        self.qualified_numbers = QualifiedNumbers(self._session, poll, self.hosting_orders)
+        self.hosting_orders = HostingOrders(self._orders_api, self._runs, self._watcher)
+        self.qualified_numbers = QualifiedNumbers(
+            self._session, poll, self._orders_api, self._runs, self._wakeups
+        )
         self.callback_configuration = Callbacks(self._session)
         self._shown = f"<SinchHosting project_id={project_id!r} key_id={key_id!r} {base_url}>"
 
@@ -296,7 +309,9 @@ class SinchHosting:
             session=self._session,
             imported=self.imported_numbers,
             qualified=self.qualified_numbers,
-            orders=self.hosting_orders,
+            orders=self._orders_api,
+            runs=self._runs,
+            watcher=self._watcher,
             poll=self._poll,
         )
         return begin(
@@ -344,8 +359,20 @@ class SinchHosting:
         client's event loop; where nothing is waited for, it does nothing.
         """
         if event.resource_id:
-            self._session.bells.ring(event.resource_id)
-            self.hosting_orders.watcher.notify(event.resource_id)
+            self._wakeups.notify(event.resource_id)
+            self._watcher.notify(event.resource_id)
+
+    async def _wait_for(
+        self,
+        order: Order,
+        state: OrderState | str,
+        *,
+        timeout: float | None,
+        on_update: OnUpdate | None,
+    ) -> Order:
+        """What `order.wait_until` does: an order knows nothing of the watcher."""
+        wanted = parse_state(OrderState, state, "state")
+        return await wait_until(self._watcher, order, wanted, timeout=timeout, on_update=on_update)
 
     async def aclose(self) -> None:
         """Close the client and the session that it owns; a borrowed one stays open.
@@ -354,7 +381,7 @@ class SinchHosting:
         that was closed cannot be used again (`UsageError`).
         """
         try:
-            await self.hosting_orders.watcher.aclose()
+            await self._watcher.aclose()
         finally:
             await self._session.aclose()
 

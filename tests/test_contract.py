@@ -35,9 +35,8 @@ from sinch_hosting import (
     models,
     states,
 )
-from sinch_hosting import _answers as answers
-from sinch_hosting import _wire as wire
-from sinch_hosting._operations import OPERATIONS, Kind
+from sinch_hosting._session import codec, responses
+from sinch_hosting._session.operations import OPERATIONS, Retryability
 
 FILE = Path(__file__).resolve().parents[2] / "shared" / "contract" / "imported-hosting.openapi.yaml"
 if not FILE.exists():
@@ -169,10 +168,15 @@ def test_the_table_of_operations_is_the_contracts() -> None:
 
 def test_what_an_operation_does_when_sent_twice() -> None:
     """Reads read, deletes and patches are safe, posts create; the two challenges are never safe."""
-    kinds = {"GET": Kind.READ, "PATCH": Kind.SAFE, "DELETE": Kind.SAFE, "POST": Kind.CREATE}
+    kinds = {
+        "GET": Retryability.READ,
+        "PATCH": Retryability.SAFE,
+        "DELETE": Retryability.SAFE,
+        "POST": Retryability.CREATE,
+    }
     for name, operation in OPERATIONS.items():
         never = name in {"SendVoiceChallenge", "VerifyVoiceChallenge"}
-        assert operation.kind is (Kind.NEVER if never else kinds[operation.method])
+        assert operation.kind is (Retryability.NEVER if never else kinds[operation.method])
         assert operation.loses_answers == (operation.method == "POST")
 
 
@@ -232,11 +236,11 @@ SCHEMAS: dict[type[Any], tuple[str, ...]] = {
     models.DirectLoa: ("DirectLoaInfo",),
     models.ResellerLoa: ("ResellerLoaInfo",),
     models.BlanketLoa: ("BlanketLoaInfo",),
-    answers.ListedImportedNumbers: ("ListImportedNumbersResponse",),
-    answers.ListedOrders: ("ListHostingOrdersResponse",),
-    answers.ListedOrderNumbers: ("ListHostingOrderNumbersResponse",),
-    answers.ListedQualifiedNumbers: ("ListQualifiedNumbersResponse",),
-    answers.AddedNumbers: ("BatchCreateQualifiedNumbersResponse",),
+    responses.ListedImportedNumbers: ("ListImportedNumbersResponse",),
+    responses.ListedOrders: ("ListHostingOrdersResponse",),
+    responses.ListedOrderNumbers: ("ListHostingOrderNumbersResponse",),
+    responses.ListedQualifiedNumbers: ("ListQualifiedNumbersResponse",),
+    responses.AddedNumbers: ("BatchCreateQualifiedNumbersResponse",),
 }
 
 
@@ -247,7 +251,7 @@ def test_models_have_the_contracts_fields(cls: type[Any]) -> None:
     schema = flat(CONTRACT["components"]["schemas"][name])
     for step in inner:
         schema = flat(schema["properties"][step])
-    fields = {wire.camel_case(a.name) for a in attrs.fields(cls) if not a.name.startswith("_")}
+    fields = {codec.camel_case(a.name) for a in attrs.fields(cls) if not a.name.startswith("_")}
     assert fields == set(schema["properties"])
 
 
@@ -584,9 +588,9 @@ async def test_documented_requests_can_be_produced(
 def test_documented_orders_decode(operation: str) -> None:
     """Nothing of an example is lost, whichever name its letter goes by."""
     example = dict(ANSWER_EXAMPLES[operation])
-    order = wire.decode(operation, json.dumps(example).encode(), Order, str)
+    order = codec.decode(operation, json.dumps(example).encode(), Order, str)
     assert_tells(order, example)
-    again = same_times(wire.encode(order))
+    again = same_times(codec.encode(order))
     extra = {"numberImport": example.pop("numberImport")} if "numberImport" in example else {}
     if "hostingOrderInfo" in example:
         example["textEnableInfo"] = example.pop("hostingOrderInfo")
@@ -610,24 +614,24 @@ async def test_documented_answers_reach_the_caller(service: Any, client: SinchHo
 # ------------------------------------------------------------ all valid answers
 
 ANSWER_TYPES: dict[str, type[Any]] = {
-    "ListImportedNumbers": answers.ListedImportedNumbers,
+    "ListImportedNumbers": responses.ListedImportedNumbers,
     "ImportNumber": models.ImportedNumber,
     "GetImportedNumber": models.ImportedNumber,
     "UpdateImportedNumber": models.ImportedNumber,
-    "ListHostingOrders": answers.ListedOrders,
+    "ListHostingOrders": responses.ListedOrders,
     "GetHostingOrder": models.Order,
     "GetHostingOrderReport": models.OrderReport,
-    "ListHostingOrderNumbers": answers.ListedOrderNumbers,
+    "ListHostingOrderNumbers": responses.ListedOrderNumbers,
     "GetHostingOrderNumber": models.OrderNumber,
     "ImportNumbers": models.Order,
     "TextEnableHostingOrderNumbers": models.Order,
     "TextEnableTollFreeHostingOrderNumbers": models.Order,
     "GetCallbackConfiguration": models.CallbackConfiguration,
     "UpdateCallbackConfiguration": models.CallbackConfiguration,
-    "ListQualifiedNumbers": answers.ListedQualifiedNumbers,
+    "ListQualifiedNumbers": responses.ListedQualifiedNumbers,
     "GetQualifiedNumber": models.QualifiedNumber,
-    "AddQualifiedNumbers": answers.AddedNumbers,
-    "TextEnableQualifiedNumbers": answers.OrderId,
+    "AddQualifiedNumbers": responses.AddedNumbers,
+    "TextEnableQualifiedNumbers": responses.OrderId,
     "TextEnableTollFreeQualifiedNumbers": models.Order,
     "VerifyVoiceChallenge": models.QualifiedNumber,
     "SendVoiceChallenge": models.QualifiedNumber,
@@ -677,7 +681,7 @@ def valid(schema: dict[str, Any], name: str = "") -> st.SearchStrategy[Any]:
 
 def assert_tells(model: Any, body: dict[str, Any]) -> None:
     """Everything that a body says is in the model, and what it does not say is absent."""
-    told = {wire.camel_case(a.name): a.name for a in attrs.fields(type(model))}
+    told = {codec.camel_case(a.name): a.name for a in attrs.fields(type(model))}
     told.pop("Extra", None)
     hints = get_type_hints(type(model))
     for name, value in body.items():
@@ -716,7 +720,7 @@ def test_valid_answers_decode(operation: str, data: st.DataObject) -> None:
     assert schema is not None
     body = data.draw(valid(schema))
     answer_type = ANSWER_TYPES[operation]
-    assert_tells(wire.decode(operation, json.dumps(body).encode(), answer_type, str), body)
+    assert_tells(codec.decode(operation, json.dumps(body).encode(), answer_type, str), body)
 
 
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -724,7 +728,7 @@ def test_valid_answers_decode(operation: str, data: st.DataObject) -> None:
 def test_valid_callbacks_decode(body: dict[str, Any]) -> None:
     """Events, too."""
     raw = json.dumps(body).encode()
-    assert_tells(wire.decode("EventsCallback", raw, models.CallbackEvent, str), body)
+    assert_tells(codec.decode("EventsCallback", raw, models.CallbackEvent, str), body)
 
 
 @pytest.mark.parametrize("shape", ["ErrorResponse", "NestedErrorResponse"])
@@ -733,7 +737,7 @@ def test_valid_callbacks_decode(body: dict[str, Any]) -> None:
 def test_valid_error_bodies_are_understood(shape: str, data: st.DataObject) -> None:
     """Status, message, details and violations of both shapes, whatever is absent."""
     body = data.draw(valid(CONTRACT["components"]["schemas"][shape]))
-    error = wire.api_error("Op", 400, {}, json.dumps(body).encode(), str)
+    error = codec.api_error("Op", 400, {}, json.dumps(body).encode(), str)
     said = body.get("error", {}) if shape == "NestedErrorResponse" else body
     assert error.status == said.get("status")
     assert error.message == (said.get("message") or "Bad Request")
@@ -747,7 +751,7 @@ def test_documented_statuses_have_errors_of_their_own() -> None:
     codes = {int(code) for said in DOCUMENTED.values() for code in said["responses"]} - {200}
     assert codes
     for code in codes:
-        assert type(wire.api_error("Op", code, {}, b"", str)) not in (wire.errors.ApiError, None)
+        assert type(codec.api_error("Op", code, {}, b"", str)) not in (codec.errors.ApiError, None)
 
 
 def test_deletes_answer_nothing() -> None:
@@ -755,4 +759,4 @@ def test_deletes_answer_nothing() -> None:
     silent = {name for name in DOCUMENTED if answer_schema(name) is None}
     assert silent == {"DeleteImportedNumber", "DeleteQualifiedNumber"}
     for body in (b"", b"{}", b'{"a": 1}'):
-        assert wire.decode("DeleteImportedNumber", body, types.NoneType, str) is None
+        assert codec.decode("DeleteImportedNumber", body, types.NoneType, str) is None

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sinch_hosting._operations import OPERATIONS, Kind
+from sinch_hosting._session.operations import OPERATIONS, Retryability
 from sinch_hosting.client import SinchHosting
 from sinch_hosting.models import Order
 from sinch_hosting.resources.callback_configuration import Callbacks
@@ -61,9 +61,13 @@ def test_methods_say_what_a_second_call_does(name: str) -> None:
     (operation,) = named_in(CALLING[name])
     text = text_of(CALLING[name])
     kind = OPERATIONS[operation].kind
-    if kind is Kind.CREATE and operation != "ImportNumber" and name != "QualifiedNumbers.add_many":
+    if (
+        kind is Retryability.CREATE
+        and operation != "ImportNumber"
+        and name != "QualifiedNumbers.add_many"
+    ):
         assert re.search(r"[Nn]ot to be repeated blindly|[Nn]ever repeat it blindly", text)
-    elif kind is Kind.NEVER:
+    elif kind is Retryability.NEVER:
         assert "never sent again by itself" in text
     elif not name.startswith("Order."):
         assert re.search(r"[Ss]afe to repeat", text)

@@ -14,40 +14,29 @@ import sinch_hosting
 ROOT = Path(sinch_hosting.__file__).parent
 PACKAGE = "sinch_hosting"
 
-# From the bottom up. A module may import its own row and the rows before it.
+# From the bottom up. A room may import its own floor and the floors below it.
 LAYERS: list[set[str]] = [
-    {"_version", "errors"},
-    {"states", "_validators", "_advice", "_tokens", "models"},
-    {"phone_files"},
-    {
-        *("_wire", "_operations", "_retry", "_paging", "_polling", "_bulk"),
-        *("_requests", "_answers", "callbacks"),
-        *("_chunks", "_window", "_tags", "_entries", "_ledger", "_journal", "_settling"),
-        *("_conflicts", "_work", "_decisions", "_jobs", "_parcels", "_run", "_plan"),
-        *("_reconcile", "_many_numbers"),
-        *("_slots", "_bells", "_cadence", "_groups"),
-    },
-    {"_onboarding"},
-    {"_auth"},
+    {"_version", "errors", "states", "_aio"},
+    {"models", "phone_files"},
     {"_session"},
-    {"_rounds", "_followers", "_watching", "_waiting"},
+    {"_polling", "_bulk", "callbacks"},
     {"resources"},
+    {"_onboarding"},
     {"client"},
     {""},  # the package itself, whose names resolve lazily
-    {"cli", "temporal", "pytest_plugin"},
+    {"cli", "pytest_plugin"},
 ]
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 # Third parties that are imported in one place only; the sandbox is a program of its own.
 ONLY_IN = {
-    "backoff": {"_retry"},
+    "backoff": {"_session"},
     "aiohttp": {"_session", "callbacks"},  # the receiver's aiohttp.web, when it is used
     "aiolimiter": {"_session"},
-    "cattrs": {"_wire"},
+    "cattrs": {"_session"},
     "phonenumbers": {"phone_files"},
     "python_calamine": {"phone_files"},
     "cyclopts": {"cli"},
     "rich": {"cli"},
-    "temporalio": {"temporal"},
     "pytest": {"pytest_plugin"},
 }
 
@@ -261,13 +250,6 @@ def test_nothing_imports_the_command() -> None:
     assert {part(f.importer) for f, inner in below(IMPORTS) if part(inner) == "cli"} <= {"cli"}
 
 
-def test_only_the_command_imports_fleets() -> None:
-    """And lazily: inside a function."""
-    users = [f for f, i in below(RUNNING) if part(i) == "temporal" != part(f.importer)]
-    assert {part(user.importer) for user in users} <= {"cli"}
-    assert all(user.lazy for user in users)
-
-
 # ------------------------------------------------------------ the reader itself
 
 
@@ -276,8 +258,8 @@ def test_the_reader_reads_all_kinds_of_imports() -> None:
     source = """
 import json, aiohttp.web
 from typing import TYPE_CHECKING
-from .. import errors, _validators as check
-from .._wire import encode
+from .. import errors, _aio as aio
+from .._session.codec import encode
 from . import callback_configuration
 from sinch_hosting import models, Order
 if TYPE_CHECKING:
@@ -294,8 +276,8 @@ def f():
         ("aiohttp.web", False),
         ("typing", False),
         ("sinch_hosting.errors", False),
-        ("sinch_hosting._validators", False),
-        ("sinch_hosting._wire", False),
+        ("sinch_hosting._aio", False),
+        ("sinch_hosting._session.codec", False),
         ("sinch_hosting.resources.callback_configuration", False),
         ("sinch_hosting.models", False),
         ("sinch_hosting", False),

@@ -8,22 +8,24 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, frozen
 
-from .. import _validators as check
-from .._polling import PollPolicy
-from .._work import JobOptions, Work, job_options
+from .._bulk.order_template import JobOptions, OrderTemplate, job_options
+from .._polling.policy import PollPolicy
 from ..errors import InvalidRequest
 from ..models import BlanketLoa, DirectLoa, Letter, ResellerLoa
-from .cases import Case, Settings, VoiceCode
-from .flow import Onboarding
+from ..models import _checks as check
+from .context import Context
 from .group import Group, MakesWork, by_key, places
-from .looking import Looks
-from .means import Means
-from .past import Past, Wanted
-from .records import NumberToOnboard, is_toll_free
+from .history import History, Wanted
+from .numbers import NumberProgress, Settings, VoiceCode
+from .onboarding import Onboarding
+from .reader import NumberReader
+from .report import NumberToOnboard, is_toll_free
 
 if TYPE_CHECKING:
-    from .._session import Session
-    from ..resources.hosting_orders import HostingOrders
+    from .._bulk.order_runs import OrderRuns
+    from .._polling.watcher import Watcher
+    from .._session.orders_api import OrdersApi
+    from .._session.session import Session
     from ..resources.imported_numbers import ImportedNumbers
     from ..resources.qualified_numbers import QualifiedNumbers
 
@@ -38,7 +40,9 @@ class Client:
     session: Session
     imported: ImportedNumbers
     qualified: QualifiedNumbers
-    orders: HostingOrders
+    orders: OrdersApi
+    runs: OrderRuns
+    watcher: Watcher
     poll: PollPolicy
 
 
@@ -85,7 +89,7 @@ def begin(
     cases = _cases(numbers, loa, region_code)
     groups = by_key(group for case in cases for group in case.groups())
 
-    def makes_work(group: Group) -> Work:
+    def makes_work(group: Group) -> OrderTemplate:
         return _work(client, arguments, group)
 
     options = _options([makes_work(case.group) for case in _samples(cases)], job)
@@ -102,12 +106,12 @@ def _checked_code(given: VoiceCode | None) -> VoiceCode | None:
     )
 
 
-def _samples(cases: Sequence[Case]) -> Iterable[Case]:
+def _samples(cases: Sequence[NumberProgress]) -> Iterable[NumberProgress]:
     """A case of each group: what is wrong with one order's arguments is wrong with all."""
     return {case.group.key: case for case in cases}.values()
 
 
-def _options(works: Iterable[Work], job: Mapping[str, Any]) -> JobOptions:
+def _options(works: Iterable[OrderTemplate], job: Mapping[str, Any]) -> JobOptions:
     """The checked options of the job; those that a group asks for hold for all."""
     checked = [job_options(work, **job) for work in works]
     options = checked[0]
@@ -128,7 +132,7 @@ def _means(
     options: JobOptions,
     groups: Mapping[str, Group],
     makes_work: MakesWork,
-) -> Means:
+) -> Context:
     session, orders = client.session, client.orders
     wanted = Wanted(settings.service_plan_id, settings.campaign_id)
     where = places(
@@ -137,20 +141,20 @@ def _means(
         toll_free=any(group.is_toll_free for group in groups.values()),
     )
 
-    def makes_past() -> Past:
-        return Past(options, groups.values(), makes_work, orders, where, wanted, session.sleep)
+    def makes_past() -> History:
+        return History(options, groups.values(), makes_work, orders, where, wanted, session.sleep)
 
-    return Means(
+    return Context(
         session=session,
         imported=client.imported,
         qualified=client.qualified,
         orders=orders,
         poll=client.poll,
-        looks=Looks(
+        looks=NumberReader(
             client.qualified,
             client.imported,
             session,
-            orders.watcher.budget,
+            client.watcher.budget,
             session.max_concurrency,
         ),
         makes_past=makes_past,
@@ -161,7 +165,7 @@ def _means(
 
 def _cases(
     numbers: Iterable[str | NumberToOnboard], loa: LetterFor | None, region_code: str | None
-) -> list[Case]:
+) -> list[NumberProgress]:
     """A case for each number, once each; raises `InvalidRequest`."""
     if isinstance(numbers, AsyncIterable):
         raise InvalidRequest(
@@ -173,7 +177,7 @@ def _cases(
         raise InvalidRequest(
             field="numbers", value=numbers, rule="must be numbers, not a single value"
         )
-    found: dict[str, Case] = {}
+    found: dict[str, NumberProgress] = {}
     for index, given in enumerate(numbers):
         field = f"numbers[{index}]"
         number = given
@@ -181,7 +185,9 @@ def _cases(
             number = NumberToOnboard(phone_number=check.check_phone_number(given, field))
         letter = number.loa or _letter(loa, number.phone_number)
         region = number.region_code or region_code
-        case = Case(wanted=number, loa=_checked(letter, number.phone_number), region_code=region)
+        case = NumberProgress(
+            wanted=number, loa=_checked(letter, number.phone_number), region_code=region
+        )
         found.setdefault(number.phone_number, case)
     if not found:
         raise InvalidRequest(field="numbers", value=[], rule="must hold at least 1 number")
@@ -206,7 +212,7 @@ def _checked(letter: object, number: str) -> Letter:
     )
 
 
-def _work(client: Client, arguments: OrderArguments, group: Group) -> Work:
+def _work(client: Client, arguments: OrderArguments, group: Group) -> OrderTemplate:
     """How the orders of a group are created: among the qualified numbers."""
     shared: dict[str, Any] = {
         "region_code": group.region_code,
@@ -215,19 +221,19 @@ def _work(client: Client, arguments: OrderArguments, group: Group) -> Work:
         "display_name": arguments.display_name,
         "callback_url": arguments.callback_url,
     }
-    runs, qualified = client.orders.runs, client.qualified
+    runs, orders = client.runs, client.orders
     if group.is_toll_free:
         when = arguments.scheduled_zipwhip_provisioning_time
         work = runs.text_enabling_toll_free(
             arguments.chunk_size,
-            create=qualified.create_toll_free,
+            create=orders.create_qualified_toll_free,
             scheduled_zipwhip_provisioning_time=when,
             **shared,
         )
     else:
         work = runs.text_enabling(
             arguments.chunk_size,
-            create=qualified.create,
+            create=orders.create_qualified,
             campaign_id=arguments.campaign_id,
             nnid=arguments.nnid,
             scheduled_osr_update_time=arguments.scheduled_osr_update_time,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import define
 
-from .._retry import Clock
+from .._aio import Clock
 
 
 @define

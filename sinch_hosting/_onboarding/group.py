@@ -7,10 +7,10 @@ from typing import Protocol
 
 from attrs import Factory, field, frozen
 
-from .._bulk import Place
-from .._tags import numbers_digest
-from .._wire import encode
-from .._work import Work
+from .._bulk.order_template import OrderTemplate
+from .._bulk.tags import numbers_digest
+from .._session.codec import encode
+from .._session.orders_api import Place
 from ..errors import InvalidRequest
 from ..models import BlanketLoa, Letter
 from ..states import OrderType
@@ -42,7 +42,7 @@ class Group:
 class MakesWork(Protocol):
     """What is needed to create the orders of a group."""
 
-    def __call__(self, group: Group) -> Work:
+    def __call__(self, group: Group) -> OrderTemplate:
         """The work of a group; raises `InvalidRequest` for arguments that make no sense."""
         ...
 

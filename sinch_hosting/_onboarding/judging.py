@@ -14,7 +14,7 @@ IMPORTED_NO_MORE = "its order is COMPLETED, and it is imported no more"
 NOT_IN_ORDER = "its order does not list it"
 
 
-class Need(Enum):
+class NextStep(Enum):
     """What a number needs next."""
 
     ADD = "to be put into qualification"
@@ -28,20 +28,20 @@ class Need(Enum):
 
 
 @frozen
-class Judgement:
+class Assessment:
     """What a number needs, and why."""
 
-    need: Need
+    need: NextStep
     reason: str = ""
 
 
 _BY_STATE = {
-    QualificationState.ELIGIBLE_CHECK_PENDING: Need.PATIENCE,
-    QualificationState.ELIGIBLE: Need.PROOF,
-    QualificationState.VERIFICATION_PENDING: Need.PROOF,
-    QualificationState.VERIFIED: Need.ORDER,
-    QualificationState.HOSTING_IN_PROGRESS: Need.FOLLOW,
-    QualificationState.HOSTING_DONE: Need.PROVISIONING,
+    QualificationState.ELIGIBLE_CHECK_PENDING: NextStep.PATIENCE,
+    QualificationState.ELIGIBLE: NextStep.PROOF,
+    QualificationState.VERIFICATION_PENDING: NextStep.PROOF,
+    QualificationState.VERIFIED: NextStep.ORDER,
+    QualificationState.HOSTING_IN_PROGRESS: NextStep.FOLLOW,
+    QualificationState.HOSTING_DONE: NextStep.PROVISIONING,
 }
 
 
@@ -54,33 +54,33 @@ def judge(
     relink: bool,
     retry_failed: bool,
     prove_again: bool,
-) -> Judgement:
+) -> Assessment:
     """What a number needs that no order of the job holds; `""` for a campaign is any."""
     if imported is not None:
         return _judge_imported(imported, service_plan_id, campaign_id, relink=relink)
     if qualified is None:
-        return Judgement(Need.ADD, "is not in qualification")
+        return Assessment(NextStep.ADD, "is not in qualification")
     state = qualified.global_process_state
     why = f": {qualified.error}" if qualified.error else ""
     if state == QualificationState.HOSTING_FAILED and retry_failed:
-        return Judgement(Need.ORDER, f"is {state.name}{why}")
+        return Assessment(NextStep.ORDER, f"is {state.name}{why}")
     if state == QualificationState.VERIFICATION_FAILED and prove_again:
-        return Judgement(Need.PROOF, f"is {state.name}{why}")
+        return Assessment(NextStep.PROOF, f"is {state.name}{why}")
     if state.is_failure:
-        return Judgement(Need.NOTHING, f"is {state.name}{why}")
-    return Judgement(_BY_STATE.get(state, Need.PATIENCE), f"is {state.name}")
+        return Assessment(NextStep.NOTHING, f"is {state.name}{why}")
+    return Assessment(_BY_STATE.get(state, NextStep.PATIENCE), f"is {state.name}")
 
 
 def _judge_imported(
     number: ImportedNumber, service_plan_id: str, campaign_id: str, *, relink: bool
-) -> Judgement:
+) -> Assessment:
     sms = number.sms_configuration
     elsewhere = _elsewhere(sms.service_plan_id, sms.campaign_id, service_plan_id, campaign_id)
     if not elsewhere:
-        return Judgement(Need.PROVISIONING, "its provisioning has not ended")
+        return Assessment(NextStep.PROVISIONING, "its provisioning has not ended")
     if relink:
-        return Judgement(Need.RELINK, f"imported {elsewhere}")
-    return Judgement(Need.NOTHING, f"imported {elsewhere}; relink=True would move it")
+        return Assessment(NextStep.RELINK, f"imported {elsewhere}")
+    return Assessment(NextStep.NOTHING, f"imported {elsewhere}; relink=True would move it")
 
 
 def _elsewhere(

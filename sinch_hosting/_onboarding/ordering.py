@@ -8,18 +8,18 @@ from typing import Any
 
 from attrs import define, evolve, field
 
-from .._bulk import ChunkOutcome
-from .._chunks import Chunk
-from .._jobs import Job
-from .._journal import OrdersAtService
-from .._retry import Witness
-from .._run import Run, SessionLike
-from .._work import JobOptions, Work
+from .._bulk.chunks import Chunk
+from .._bulk.job import Job
+from .._bulk.order_template import JobOptions, OrderTemplate
+from .._bulk.results import ChunkOutcome
+from .._bulk.run import Run, SessionLike
+from .._session.orders_api import OrdersApi
+from .._session.retry import CreateObserver
 from ..errors import RunStopped, SinchHostingError
 from ..models import Order
 from .deadline import Deadline
 from .group import Group, MakesWork
-from .past import Past
+from .history import History
 
 TIME_IS_UP = "time was up before its order was sent"
 
@@ -38,9 +38,9 @@ class Ordering:
 
     def __init__(
         self,
-        past: Past,
+        past: History,
         makes_work: MakesWork,
-        orders: OrdersAtService,
+        orders: OrdersApi,
         session: SessionLike,
         deadline: Deadline,
     ) -> None:
@@ -51,7 +51,7 @@ class Ordering:
         self._deadline = deadline
         self._groups: dict[str, _Running] = {}
         self._lock = asyncio.Lock()
-        self.afloat: set[asyncio.Task[Any] | None] = set()
+        self.in_flight: set[asyncio.Task[Any] | None] = set()
         """The tasks whose create has left, and whose order is not known yet."""
 
     async def close(self) -> None:
@@ -67,7 +67,7 @@ class Ordering:
                 index = self._index(running, group, numbers)
             return await running.run.handle(Chunk(index=index, numbers=tuple(numbers)))
         finally:
-            self.afloat.discard(asyncio.current_task())
+            self.in_flight.discard(asyncio.current_task())
 
     def _index(self, running: _Running, group: Group, numbers: Sequence[str]) -> int:
         """The chunk's place in its job: the one it had, where just these were in flight."""
@@ -100,10 +100,10 @@ class Ordering:
         self._groups[group.key] = running
         return running
 
-    def _watched(self, work: Work) -> Work:
+    def _watched(self, work: OrderTemplate) -> OrderTemplate:
         """The work, each of its creates noted when it leaves, and held back once time is up."""
 
-        async def create(request: Any, witness: Witness | None) -> Order:
+        async def create(request: Any, witness: CreateObserver | None) -> Order:
             return await work.create(request, _Departure(self, witness))
 
         return evolve(work, create=create)
@@ -119,23 +119,23 @@ class _Departure:
     """Notes which tasks have a create under way, and passes on what a witness is told."""
 
     _ordering: Ordering
-    _next: Witness | None
+    _next: CreateObserver | None
     _task: asyncio.Task[Any] | None = field(factory=asyncio.current_task, init=False)
 
-    async def leaves(self) -> None:
+    async def on_sending(self) -> None:
         """Let it be sent, unless time is up."""
         self._ordering.check_time()
         if self._next is not None:
-            await self._next.leaves()
-        self._ordering.afloat.add(self._task)
+            await self._next.on_sending()
+        self._ordering.in_flight.add(self._task)
 
-    async def came_to_nothing(self, error: SinchHostingError) -> None:
+    async def on_refused(self, error: SinchHostingError) -> None:
         """Forget it."""
-        self._ordering.afloat.discard(self._task)
+        self._ordering.in_flight.discard(self._task)
         if self._next is not None:
-            await self._next.came_to_nothing(error)
+            await self._next.on_refused(error)
 
-    async def created(self, order_id: str) -> None:
+    async def on_created(self, order_id: str) -> None:
         """Pass it on; the order is still to be read."""
         if self._next is not None:
-            await self._next.created(order_id)
+            await self._next.on_created(order_id)

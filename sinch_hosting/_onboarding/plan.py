@@ -8,15 +8,15 @@ from enum import StrEnum
 
 from attrs import field, frozen
 
-from .._plan import TMO_LIMIT
+from .._bulk.plan import TMO_LIMIT
 from ..states import OrderState
-from .board import INVOICES_TO
-from .cases import Case, Settings
 from .group import Group, MakesWork
-from .judging import IMPORTED_NO_MORE, REJECTED, Need, is_provisioned
-from .looking import Looks
-from .past import Past
-from .records import is_toll_free
+from .history import History
+from .judging import IMPORTED_NO_MORE, REJECTED, NextStep, is_provisioned
+from .numbers import NumberProgress, Settings
+from .progress import INVOICES_TO
+from .reader import NumberReader
+from .report import is_toll_free
 
 
 class Action(StrEnum):
@@ -41,14 +41,14 @@ class Action(StrEnum):
 
 
 _BY_NEED = {
-    Need.ADD: Action.ADD,
-    Need.PROOF: Action.WAIT,
-    Need.PATIENCE: Action.WAIT,
-    Need.ORDER: Action.ORDER,
-    Need.FOLLOW: Action.FOLLOW,
-    Need.PROVISIONING: Action.FOLLOW,
-    Need.RELINK: Action.RELINK,
-    Need.NOTHING: Action.FAIL,
+    NextStep.ADD: Action.ADD,
+    NextStep.PROOF: Action.WAIT,
+    NextStep.PATIENCE: Action.WAIT,
+    NextStep.ORDER: Action.ORDER,
+    NextStep.FOLLOW: Action.FOLLOW,
+    NextStep.PROVISIONING: Action.FOLLOW,
+    NextStep.RELINK: Action.RELINK,
+    NextStep.NOTHING: Action.FAIL,
 }
 _TO_ORDER = (Action.ADD, Action.WAIT, Action.ORDER)
 
@@ -119,7 +119,11 @@ class OnboardingPlan:
 
 
 async def plan_of(
-    cases: Sequence[Case], settings: Settings, past: Past, looks: Looks, makes_work: MakesWork
+    cases: Sequence[NumberProgress],
+    settings: Settings,
+    past: History,
+    looks: NumberReader,
+    makes_work: MakesWork,
 ) -> OnboardingPlan:
     """The plan for fresh cases; raises `JobChanged` and what reading raises."""
     try:
@@ -148,7 +152,7 @@ async def plan_of(
     )
 
 
-def _known(case: Case, past: Past, settings: Settings) -> PlannedNumber | None:
+def _known(case: NumberProgress, past: History, settings: Settings) -> PlannedNumber | None:
     """What would be done about a number that earlier runs dealt with; `None` for another."""
     number, known, again = case.number, past.known, settings.retry_rejected
     order, held = known.ordered.get(number), past.held(number)
@@ -173,10 +177,10 @@ def _known(case: Case, past: Past, settings: Settings) -> PlannedNumber | None:
 
 
 async def _check_done(
-    cases: Sequence[Case],
+    cases: Sequence[NumberProgress],
     known: dict[str, PlannedNumber | None],
     settings: Settings,
-    looks: Looks,
+    looks: NumberReader,
 ) -> None:
     """See whether numbers are still where their orders put them."""
     done = [case for case in cases if _is_done(known[case.number])]
@@ -185,11 +189,11 @@ async def _check_done(
     )
     for case in done:
         case.judgement = case.judged(None, imported.get(case.number), settings)
-        if case.judgement.need is Need.ADD:
+        if case.judgement.need is NextStep.ADD:
             known[case.number] = PlannedNumber(
                 phone_number=case.number, action=Action.FAIL, reason=IMPORTED_NO_MORE
             )
-        elif case.judgement.need is not Need.PROVISIONING:
+        elif case.judgement.need is not NextStep.PROVISIONING:
             known[case.number] = _judged(case, is_done=False)
 
 
@@ -197,7 +201,7 @@ def _is_done(planned: PlannedNumber | None) -> bool:
     return planned is not None and planned.action is Action.DONE
 
 
-def _judged(case: Case, *, is_done: bool) -> PlannedNumber:
+def _judged(case: NumberProgress, *, is_done: bool) -> PlannedNumber:
     action = _BY_NEED[case.judgement.need]
     if action is Action.FOLLOW and is_done:
         return PlannedNumber(phone_number=case.number, action=Action.DONE)
@@ -205,7 +209,10 @@ def _judged(case: Case, *, is_done: bool) -> PlannedNumber:
 
 
 def _groups(
-    cases: Sequence[Case], planned: Sequence[PlannedNumber], size: int, makes_work: MakesWork
+    cases: Sequence[NumberProgress],
+    planned: Sequence[PlannedNumber],
+    size: int,
+    makes_work: MakesWork,
 ) -> tuple[PlannedGroup, ...]:
     numbers: defaultdict[Group, list[str]] = defaultdict(list)
     for case, number in zip(cases, planned, strict=True):

@@ -17,24 +17,17 @@ from attrs import define, evolve
 from multidict import CIMultiDictProxy
 from yarl import URL
 
-from .. import _wire, errors
-from .._answers import AccessToken
-from .._auth import (
-    Authorization,
-    Basic,
-    Secret,
-    SecretBytes,
-    Token,
-    TokenCache,
-    basic_header,
-    mask,
-)
-from .._bells import Bells
-from .._operations import OPERATIONS, Kind, Operation
-from .._retry import Clock, Gate, RetryPolicy, Sleep, Witness, leaves_open, with_retries
+from .. import errors
+from .._aio import Clock, Sleep
 from ..models import CallbackConfiguration
-from .bound import Bound
-from .failures import (
+from . import codec
+from .auth import Authorization, Basic, Secret, SecretBytes, Token, TokenCache, basic_header, mask
+from .loop_state import LoopState
+from .operations import OPERATIONS, Operation, Retryability
+from .responses import AccessToken
+from .retry import CreateObserver, RateLimitPause, RetryPolicy, may_have_been_applied, with_retries
+from .settings import Credentials, HttpSettings
+from .transport_errors import (
     USERINFO,
     NoToken,
     expired_token,
@@ -43,7 +36,6 @@ from .failures import (
     transport_error,
     without_frames,
 )
-from .settings import Credentials, HttpSettings
 
 T = TypeVar("T")
 Query = Mapping[str, str | int | None]
@@ -66,7 +58,7 @@ _TOKEN_LIFE = 3600.0
 _LONGEST_TOKEN_LIFE = 1e9
 _WITHHELD = "(withheld)"
 _CLOSED = "the client is closed; make another SinchHosting"
-_GET_TOKEN = Operation("the token endpoint", "POST", "", Kind.READ)
+_GET_TOKEN = Operation("the token endpoint", "POST", "", Retryability.READ)
 
 
 @define
@@ -80,7 +72,7 @@ class _Call(Generic[T]):
     headers: Mapping[str, str]
     secret: str | None
     is_poll: bool = False
-    witness: Witness | None = None
+    witness: CreateObserver | None = None
     sends: int = 0
 
     async def count_sends(
@@ -108,12 +100,11 @@ class Session:
         self._once = evolve(retry, max_tries=1)
         self.clock = clock
         self.sleep = sleep
-        self.bells = Bells(sleep)
-        self._gate = Gate(clock, sleep)
-        self._auth_gate = Gate(clock, sleep)
+        self._gate = RateLimitPause(clock, sleep)
+        self._auth_gate = RateLimitPause(clock, sleep)
         self._root = f"{credentials.base_url}/v1/projects/{credentials.project_id}"
         self._host = URL(credentials.base_url).raw_host
-        self._bound: Bound | None = None
+        self._bound: LoopState | None = None
         self._closed = False
         self._per_request: dict[str, Any] = {
             "timeout": http.timeout,
@@ -145,7 +136,7 @@ class Session:
 
     # ------------------------------------------------------------- life
 
-    def bind(self) -> Bound:
+    def bind(self) -> LoopState:
         """What belongs to the running loop, opened at first use; `UsageError` elsewhere."""
         bound = self._bound
         if bound is not None and bound.loop is asyncio.get_running_loop():
@@ -156,7 +147,7 @@ class Session:
             raise errors.UsageError(
                 "the client belongs to another event loop; make one SinchHosting for each loop"
             )
-        self._bound = Bound(self._http, self._make_auth())
+        self._bound = LoopState(self._http, self._make_auth())
         return self._bound
 
     async def aclose(self) -> None:
@@ -196,7 +187,7 @@ class Session:
         query: Query | None = None,
         body: Mapping[str, Any] | None = None,
         is_poll: bool = False,
-        witness: Witness | None = None,
+        witness: CreateObserver | None = None,
     ) -> T:
         """Send an operation and answer what the service answers, as an `answer_type`.
 
@@ -233,7 +224,7 @@ class Session:
                 return cast("T", None)
             raise
         except errors.SinchHostingError as error:
-            if operation.loses_answers and leaves_open(error):
+            if operation.loses_answers and may_have_been_applied(error):
                 raise errors.OutcomeUnknown(name, error) from error
             raise
 
@@ -272,11 +263,11 @@ class Session:
         error: errors.SinchHostingError
         if 200 <= status < 300:
             try:
-                return _wire.decode(call.operation.name, raw, call.answer_type, hide)
+                return codec.decode(call.operation.name, raw, call.answer_type, hide)
             except errors.DecodeError as undecoded:
                 error = undecoded.with_traceback(None)
         else:
-            error = _wire.api_error(call.operation.name, status, headers, raw, hide)
+            error = codec.api_error(call.operation.name, status, headers, raw, hide)
             error.after_lost_answer = call.sends > 1
         # Tracebacks may be shown with all variables: none of their frames holds the answer.
         del raw, headers
@@ -289,7 +280,7 @@ class Session:
             await _tell(call, error)
             raise
 
-    async def _turn(self, bound: Bound, operation: Operation) -> None:
+    async def _turn(self, bound: LoopState, operation: Operation) -> None:
         """Wait until the pause of a 429 is over, then for the pace: a pause ends in no crowd."""
         await self._gate.passage(operation, self._retry)
         while bound.pace is not None:
@@ -299,11 +290,11 @@ class Session:
             await self._gate.passage(operation, self._retry)
 
     async def _send(
-        self, bound: Bound, call: _Call[Any], header: Secret, tries: int
+        self, bound: LoopState, call: _Call[Any], header: Secret, tries: int
     ) -> tuple[int, CIMultiDictProxy[str], bytes]:
         """Send a request with aiohttp, and say in this package's terms where that failed."""
         if call.witness is not None:
-            await call.witness.leaves()
+            await call.witness.on_sending()
         method = call.operation.method
         status: int | None = None
         started = self.clock()
@@ -341,9 +332,9 @@ class Session:
                 said = status or "no answer"
                 _log.debug("%s %s: %s in %.3f s, try %d", method, path, said, took, tries)
 
-    def _options(self, bound: Bound, call: _Call[Any]) -> dict[str, Any]:
+    def _options(self, bound: LoopState, call: _Call[Any]) -> dict[str, Any]:
         """The settings, and what the kind of operation asks of aiohttp beyond them."""
-        if call.operation.kind is Kind.READ:
+        if call.operation.kind is Retryability.READ:
             return self._per_request
         if call.operation.loses_answers:
             # aiohttp would give a request without a body the type of a binary one.
@@ -380,14 +371,14 @@ class Session:
         error: errors.SinchHostingError
         if 200 <= status < 300:
             try:
-                return _usable(_wire.decode(call.operation.name, raw, AccessToken, _withhold))
+                return _usable(codec.decode(call.operation.name, raw, AccessToken, _withhold))
             except errors.DecodeError as undecoded:
                 error = undecoded.with_traceback(None)
         elif status in (400, 401, 403):
-            error = _wire.api_error(call.operation.name, 401, headers, raw, hide)
+            error = codec.api_error(call.operation.name, 401, headers, raw, hide)
             error.add_note("Check SINCH_KEY_ID and SINCH_KEY_SECRET, and that the key is active.")
         else:
-            error = _wire.api_error(call.operation.name, status, headers, raw, hide)
+            error = codec.api_error(call.operation.name, status, headers, raw, hide)
         del raw, headers
         raise error
 
@@ -427,7 +418,7 @@ def _withhold(_: str) -> str:
 _SECRET_FIELD = re.compile(r"([a-zA-Z]+\.)*(hmacSecret|hmac_secret)")
 
 
-def _withhold_unless_masked(hide: _wire.Hide, text: str) -> str:
+def _withhold_unless_masked(hide: codec.Hide, text: str) -> str:
     """A text that may hold a secret which nobody here knows: shown where that was found."""
     shown = hide(text)
     if _SECRET_FIELD.fullmatch(text):
@@ -443,5 +434,5 @@ async def _authorize(auth: Authorization) -> Secret:
 
 
 async def _tell(call: _Call[Any], error: errors.SinchHostingError) -> None:
-    if call.witness is not None and not leaves_open(error):
-        await call.witness.came_to_nothing(error)
+    if call.witness is not None and not may_have_been_applied(error):
+        await call.witness.on_refused(error)

@@ -12,8 +12,8 @@ from attrs import Attribute, field, frozen
 from yarl import URL
 
 from .. import errors
-from .._auth import Secret
-from .._validators import check_positive, check_url
+from ..models._checks import check_positive, check_url
+from .auth import Secret
 
 _TOTAL, _CONNECT, _READ = 60.0, 10.0, 30.0
 # Connecting ends well before the whole does (aiohttp rounds up to seconds): only then is it

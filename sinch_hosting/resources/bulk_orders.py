@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Literal, overload
 
-from .._bulk import BulkResult, OnProgress, UnknownChunk
-from .._chunks import Numbers
-from .._plan import BulkPlan
-from .._work import LedgerPath, OnUnknown
+from .._bulk.chunks import Numbers
+from .._bulk.order_template import LedgerPath, OnUnknown
+from .._bulk.plan import BulkPlan
+from .._bulk.results import BulkResult, OnProgress, UnknownChunk
 from ..models import DirectLoa, Letter, ResellerLoa
 from .order_streams import OrderStreams
 

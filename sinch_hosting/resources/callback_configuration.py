@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from .._auth import Secret
-from .._requests import UpdateCallbackConfiguration
-from .._session import Session
-from .._wire import encode
+from .._session.auth import Secret
+from .._session.codec import encode
+from .._session.requests import UpdateCallbackConfiguration
+from .._session.session import Session
 from ..errors import ApiError, InvalidRequest
 from ..models import CallbackConfiguration
 

@@ -8,16 +8,15 @@ from collections.abc import Awaitable, Callable
 from itertools import count
 from typing import Literal
 
-from .. import _validators as check
-from .._answers import ListedImportedNumbers
-from .._chunks import Numbers
-from .._many_numbers import NumbersResult, concurrency_of, deleted, one_by_one
-from .._paging import Page, Pages
-from .._polling import PollPolicy, Wait
-from .._requests import UNSET, ImportNumber, SmsLink, SmsPatch, Unset, UpdateImportedNumber
-from .._retry import RetryPolicy, growing, leaves_open
-from .._session import Session
-from .._wire import encode
+from .._bulk.chunks import Numbers
+from .._bulk.many_numbers import NumbersResult, concurrency_of, deleted, one_by_one
+from .._polling.policy import PollPolicy, Wait
+from .._polling.wakeups import WakeUps
+from .._session.codec import encode
+from .._session.requests import UNSET, ImportNumber, SmsLink, SmsPatch, Unset, UpdateImportedNumber
+from .._session.responses import ListedImportedNumbers, page_of
+from .._session.retry import RetryPolicy, exponential, may_have_been_applied
+from .._session.session import Session
 from ..errors import (
     ApiError,
     Conflict,
@@ -29,6 +28,8 @@ from ..errors import (
     SinchHostingError,
 )
 from ..models import ImportedNumber, Provisioning
+from ..models import _checks as check
+from ..models.pages import Page, Pages
 from ..states import OpenEnum, ProvisioningState, ProvisioningType
 
 _log = logging.getLogger("sinch_hosting")
@@ -37,10 +38,13 @@ _log = logging.getLogger("sinch_hosting")
 class ImportedNumbers:
     """Import single numbers, look at them, rename, link, unlink and delete them."""
 
-    def __init__(self, session: Session, retry: RetryPolicy, poll: PollPolicy) -> None:
+    def __init__(
+        self, session: Session, retry: RetryPolicy, poll: PollPolicy, wakeups: WakeUps
+    ) -> None:
         self._session = session
         self._retry = retry
         self._poll = poll
+        self._wakeups = wakeups
 
     async def import_number(
         self,
@@ -86,7 +90,7 @@ class ImportedNumbers:
 
     async def _settle(self, request: ImportNumber, unknown: OutcomeUnknown) -> ImportedNumber:
         """Look for the number; import it again only where it is not there."""
-        pauses = growing(initial=self._retry.initial, factor=2, maximum=self._retry.maximum)
+        pauses = exponential(initial=self._retry.initial, factor=2, maximum=self._retry.maximum)
         for tries in count(1):
             await self._session.sleep(next(pauses))
             try:
@@ -162,7 +166,7 @@ class ImportedNumbers:
             answer = await self._session.request(
                 "ListImportedNumbers", ListedImportedNumbers, query={**query, "pageToken": token}
             )
-            return Page.of(answer, answer.imported_numbers)
+            return page_of(answer, answer.imported_numbers)
 
         return Pages(
             "ListImportedNumbers", fetch, lambda number: number.phone_number, page_token=page_token
@@ -265,7 +269,7 @@ class ImportedNumbers:
         try:
             await self.update(phone_number, service_plan_id="", campaign_id="")
         except SinchHostingError as error:
-            if leaves_open(error):
+            if may_have_been_applied(error):
                 error.add_note(f"{phone_number} may be unlinked, without service: relink it again")
             raise
 
@@ -363,14 +367,14 @@ class ImportedNumbers:
         def fetch() -> Awaitable[ImportedNumber]:
             return self.get(phone_number)
 
-        with self._session.bells.bell(phone_number) as bell:
+        with self._wakeups.listen(phone_number) as wakeup:
             return await Wait(
                 fetch=fetch,
                 is_over=is_over,
                 what=f"{phone_number} {what}",
                 policy=self._poll,
                 clock=self._session.clock,
-                sleep=bell.rest,
+                sleep=wakeup.sleep,
                 timeout=timeout,
             ).run()
 

@@ -22,11 +22,11 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from datetime import datetime
 
-from .._bulk import ChunkOutcome
-from .._chunks import Numbers
-from .._work import LedgerPath, OnUnknown
+from .._bulk.chunks import Numbers
+from .._bulk.order_runs import OrderRuns
+from .._bulk.order_template import LedgerPath, OnUnknown
+from .._bulk.results import ChunkOutcome
 from ..models import DirectLoa, Letter, ResellerLoa
-from .order_runs import OrderRuns
 
 
 class OrderStreams:
@@ -34,11 +34,6 @@ class OrderStreams:
 
     def __init__(self, runs: OrderRuns) -> None:
         self._runs = runs
-
-    @property
-    def runs(self) -> OrderRuns:
-        """What makes and runs the work; for the other resources, not for callers."""
-        return self._runs
 
     def import_stream(
         self,

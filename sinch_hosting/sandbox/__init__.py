@@ -81,16 +81,7 @@ Callbacks
     `Sandbox` is told of others: events for strangers are recorded as ``withheld``.
 """
 
-from .profile import (
-    IMMEDIATE,
-    MANUAL,
-    PROFILES,
-    STANDARD,
-    Profile,
-    Timing,
-    business_days,
-    timed,
-)
+from .profile import IMMEDIATE, MANUAL, PROFILES, STANDARD, Profile, Timing, business_days, timed
 from .records import (
     CallbackRecord,
     HostingOrder,

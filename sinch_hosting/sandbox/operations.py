@@ -6,13 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from attrs import define
 
-from .checks import (
-    check_callback_url,
-    check_filled,
-    check_numbers,
-    check_phone,
-    check_region,
-)
+from .checks import check_callback_url, check_filled, check_numbers, check_phone, check_region
 from .errors import conflict, invalid, not_found
 from .lists import bucket_page, order_of, sequence_page
 from .numbers_life import NumbersLife

@@ -17,7 +17,7 @@ from sinch_hosting import (
     RunStopped,
     SkippedNumber,
 )
-from sinch_hosting._conflicts import (
+from sinch_hosting._bulk.refusals import (
     complains_of_numbers,
     kind_of_refusal,
     named_numbers,

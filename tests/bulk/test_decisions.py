@@ -14,13 +14,13 @@ import pytest
 from attrs import evolve, frozen
 
 from sinch_hosting import Order, OrderState, OrderType
-from sinch_hosting._bulk import Place
-from sinch_hosting._decisions import Adopt, Decision, Recall, Send, decide, is_in_doubt
-from sinch_hosting._entries import Entry, JobEntries, take_in
-from sinch_hosting._journal import Tagged
-from sinch_hosting._tags import Tag
-from sinch_hosting._work import JobOptions, Work
+from sinch_hosting._bulk.decisions import Adopt, Decision, ReadKnown, Send, decide, is_in_doubt
+from sinch_hosting._bulk.known_orders import Tagged
+from sinch_hosting._bulk.ledger_records import Entry, JobEntries, take_in
+from sinch_hosting._bulk.order_template import JobOptions, OrderTemplate
+from sinch_hosting._bulk.tags import Tag
 
+from .._session.orders_api import Place
 from .rig import letter
 
 RUNS = 4
@@ -74,11 +74,11 @@ class World:
         return sorted(found, key=lambda tagged: (-tagged.tag.attempt, tagged.is_rejected))
 
 
-def work() -> Work:
+def work() -> OrderTemplate:
     """Work that mails letters."""
     place = Place(type=OrderType.TEXT_ENABLE, service_plan_id="p", campaign_id="c")
     none: Any = None
-    return Work(
+    return OrderTemplate(
         operation="", request=none, create=none, place=place, size=1, why_not=none, loa=letter()
     )
 
@@ -116,7 +116,7 @@ def decided(world: World, options: JobOptions) -> tuple[World, Decision]:
     decision = decide(world.listed, entry, options, WORK)
     if isinstance(decision, Adopt):
         return learnt(world, decision.tagged), decision
-    if isinstance(decision, Recall):
+    if isinstance(decision, ReadKnown):
         (order,) = [o for o in world.orders if o.order_id == decision.entry.order_id]
         may = options.retry_rejected and not is_in_doubt(decision.entry, 1, options, WORK)
         return world, decision if order.is_live or not may else Send(decision.entry.attempt + 1)

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from sinch_hosting import BulkResult, SinchHosting
-from sinch_hosting._entries import Entry
-from sinch_hosting._ledger import Ledger
+from sinch_hosting._bulk.ledger import Ledger
+from sinch_hosting._bulk.ledger_records import Entry
 
 from .rig import CAMPAIGN, PLAN, Rig, adds_up, letter, numbers
 

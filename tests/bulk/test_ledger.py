@@ -19,9 +19,9 @@ from typing import Any
 import pytest
 
 from sinch_hosting import InvalidRequest, JobChanged, LedgerError, LedgerLocked, RunStopped
-from sinch_hosting._bulk import result_of
-from sinch_hosting._entries import Entry
-from sinch_hosting._ledger import Ledger
+from sinch_hosting._bulk.ledger import Ledger
+from sinch_hosting._bulk.ledger_records import Entry
+from sinch_hosting._bulk.results import result_of
 
 from .rig import CAMPAIGN, PLAN, Rig, adds_up, letter, numbers
 
@@ -234,7 +234,7 @@ async def test_two_runs_on_one_ledger(rig: Rig, ledger: Path) -> None:
             await rig.text_enable(numbers(3), job="lock", ledger=ledger)
         script = (
             "import asyncio, sys\n"
-            "from sinch_hosting._ledger import Ledger\n"
+            "from sinch_hosting._bulk.ledger import Ledger\n"
             "from sinch_hosting import LedgerLocked\n"
             "try:\n    asyncio.run(Ledger.open(sys.argv[1]))\n"
             "except LedgerLocked:\n    sys.exit(3)\n"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sinch_hosting import InvalidRequest, OutcomeUnknown
-from sinch_hosting._settling import look_for
+from sinch_hosting._bulk.settling import find_lost_order
 
 from .rig import CAMPAIGN, PLAN, Rig, adds_up, letter, numbers
 
@@ -74,7 +74,7 @@ async def test_pauses_grow_until_the_grace_is_over(grace: float) -> None:
         async def read_anew(self) -> None:
             """Find nothing."""
 
-    search = await look_for(
+    search = await find_lost_order(
         Nothing(),  # type: ignore[arg-type]
         lambda: None,
         grace=grace,

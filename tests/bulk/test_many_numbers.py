@@ -22,7 +22,7 @@ from sinch_hosting import (
     SinchHostingError,
     TransportError,
 )
-from sinch_hosting._many_numbers import NumbersResult, added
+from sinch_hosting._bulk.many_numbers import NumbersResult, added
 
 from .rig import CAMPAIGN, PLAN, Rig, letter, numbers, rigged
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sinch_hosting import BlanketLoa, BulkPlan, JobChanged
-from sinch_hosting._ledger import Ledger
+from sinch_hosting._bulk.ledger import Ledger
 
 from .rig import CAMPAIGN, PLAN, Rig, letter, numbers
 

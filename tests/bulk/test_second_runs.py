@@ -20,9 +20,9 @@ from sinch_hosting import (
     NotFound,
     OrderRejected,
     RunStopped,
-    _wire,
 )
-from sinch_hosting._session import Session
+from sinch_hosting._session import codec
+from sinch_hosting._session.session import Session
 from sinch_hosting.resources.hosting_orders import HostingOrders
 
 from .rig import CAMPAIGN, PLAN, Rig, adds_up, letter, numbers
@@ -320,14 +320,14 @@ async def test_a_look_up_that_writes_numbers_otherwise(
         numbers(1), region_code="US", service_plan_id=PLAN, campaign_id="other"
     )
     rig.sandbox.complete(rig.sandbox.orders_created()[0])
-    real = _wire.decode
+    real = codec.decode
 
     def decode(name: str, raw: bytes, *more: Any) -> Any:
         if name == "GetImportedNumber":
             raw = json.dumps({**json.loads(raw), "phoneNumber": shown}).encode()
         return real(name, raw, *more)
 
-    monkeypatch.setattr(_wire, "decode", decode)
+    monkeypatch.setattr(codec, "decode", decode)
     result = await rig.text_enable(numbers(5), job="otherwise")
     assert [skipped.phone_number for skipped in result.skipped] == numbers(1)
     assert rig.creates() == 1 + 2

@@ -19,8 +19,9 @@ from sinch_hosting import (
     RateLimited,
     RetryPolicy,
 )
-from sinch_hosting._chunks import Chunk, HeldChunks, SeenNumbers, chunks_of
-from sinch_hosting._window import Window, fan_out
+from sinch_hosting._aio import map_concurrently
+from sinch_hosting._bulk.chunks import Chunk, HeldChunks, SeenNumbers, chunks_of
+from sinch_hosting._session.throttle import AdaptiveLimit
 
 from .rig import CAMPAIGN, PLAN, Rig, adds_up, letter, numbers
 
@@ -166,12 +167,12 @@ async def test_429s_slow_the_whole_run(rig: Rig, monkeypatch: pytest.MonkeyPatch
     """The run's window narrows by what the client's session met, and opens again by itself."""
     limits: list[float] = []
 
-    class Watched(Window):
+    class WatchedOrder(AdaptiveLimit):
         async def __aexit__(self, *error: Any) -> None:
             await super().__aexit__(*error)
             limits.append(self.limit)
 
-    monkeypatch.setattr("sinch_hosting._run.Window", Watched)
+    monkeypatch.setattr("sinch_hosting._bulk.run.AdaptiveLimit", WatchedOrder)
     rig.sandbox.faults.add("rate_limited", operation="writes", count=20, retry_after=2)
     result = await rig.blanket(numbers(500), max_concurrency=8)
     assert len(result.succeeded) == 100
@@ -203,7 +204,7 @@ async def test_a_429_without_end_fails(rig: Rig) -> None:
 async def test_the_window_halves_and_grows() -> None:
     """Additive increase, multiplicative decrease; one halving for all 429s of a time."""
     refused = 0
-    window = Window(8, lambda: refused)
+    window = AdaptiveLimit(8, lambda: refused)
     refused = 3
     async with window:
         pass
@@ -225,7 +226,7 @@ async def test_the_window_halves_and_grows() -> None:
 
 async def test_the_window_keeps_its_limit() -> None:
     """Nobody enters a full window; a waiter that is cancelled passes its turn on."""
-    window, inside, most = Window(2, lambda: 0), 0, 0
+    window, inside, most = AdaptiveLimit(2, lambda: 0), 0, 0
 
     async def work() -> None:
         nonlocal inside, most
@@ -246,7 +247,7 @@ async def test_the_window_keeps_its_limit() -> None:
 
 async def test_a_turn_that_comes_too_late_goes_to_the_next() -> None:
     """Cancelled in the very moment in which it may enter, a waiter wakes the next one."""
-    window = Window(1, lambda: 0)
+    window = AdaptiveLimit(1, lambda: 0)
     order: list[str] = []
 
     async def work(name: str) -> None:
@@ -274,7 +275,7 @@ async def test_what_is_slow_delays_no_other() -> None:
             await gate.wait()
         return item
 
-    results = fan_out(items(), handle, concurrency=2)
+    results = map_concurrently(items(), handle, concurrency=2)
     assert [await asyncio.wait_for(anext(results), 5) for _ in range(2)] == [1, 2]
     gate.set()
     assert [item async for item in results] == [0]
@@ -295,7 +296,7 @@ async def test_fan_out_finishes_what_is_under_way() -> None:
 
     given: list[int] = []
     with pytest.raises(ValueError, match="two"):
-        await drain(fan_out(items(), handle, concurrency=3), given)
+        await drain(map_concurrently(items(), handle, concurrency=3), given)
     assert {0, 1} <= set(given)
 
 

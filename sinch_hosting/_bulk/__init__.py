@@ -1,0 +1,1 @@
+"""Bulk work: chunks, jobs, ledgers and plans."""

@@ -1,0 +1,172 @@
+"""Numbers in, chunks out: each number once, read no further than the next chunk needs."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Mapping
+from contextlib import aclosing
+
+from attrs import field, frozen
+
+from ..errors import InvalidRequest
+from ..models._checks import check_phone_number
+
+Numbers = Iterable[str] | AsyncIterable[str]
+DUPLICATE = "duplicate"
+
+
+@frozen(kw_only=True)
+class SkippedNumber:
+    """A number that was left out, and why."""
+
+    phone_number: str
+    reason: str
+    can_migrate: bool = False
+    """Whether T-Mobile refused it with 60135, so that `migrate_to_sinch_tmo` would take it over."""
+
+
+@frozen(kw_only=True)
+class Chunk:
+    """The numbers that belong into one order, and what was left out while they were read."""
+
+    index: int
+    numbers: tuple[str, ...] = field(repr=lambda numbers: f"<{len(numbers)} numbers>")
+    skipped: tuple[SkippedNumber, ...] = ()
+    is_last: bool = False
+    """Whether nothing comes behind it, as far as that was looked for."""
+
+
+class SeenNumbers:
+    """Which numbers came already; a million of them take about 70 MB."""
+
+    def __init__(self) -> None:
+        self._seen: set[int] = set()
+
+    def add(self, number: str) -> bool:
+        """Note a number; whether it is new."""
+        before = len(self._seen)
+        self._seen.add(_packed(number))
+        return len(self._seen) > before
+
+
+def check_source(numbers: object) -> None:
+    """Refuse a single value where numbers belong; nothing is read."""
+    several = isinstance(numbers, (Iterable, AsyncIterable))
+    if isinstance(numbers, (str, bytes, Mapping)) or not several:
+        raise InvalidRequest(
+            field="numbers", value=numbers, rule="must be numbers, not a single value"
+        )
+
+
+async def distinct_numbers(numbers: Numbers) -> tuple[list[str], list[SkippedNumber]]:
+    """The numbers once each, and those that came again.
+
+    Raises `InvalidRequest` for the first that is no phone number, telling how many are not:
+    nothing has been sent then.
+    """
+    check_source(numbers)
+    kept: list[str] = []
+    skipped: list[SkippedNumber] = []
+    wrong: list[InvalidRequest] = []
+    seen, count = SeenNumbers(), 0
+    async for number in _each(numbers):
+        try:
+            check_phone_number(number, f"numbers[{count}]")
+        except InvalidRequest as error:
+            wrong.append(error)
+        else:
+            if seen.add(number):
+                kept.append(number)
+            else:
+                skipped.append(SkippedNumber(phone_number=number, reason=DUPLICATE))
+        count += 1
+    if wrong:
+        first = wrong[0]
+        rule = f"{first.rule} ({len(wrong)} of {len(wrong) + len(kept)} numbers are wrong)"
+        raise InvalidRequest(field=first.field, value=first.value, rule=rule)
+    if not kept:
+        raise InvalidRequest(field="numbers", value=[], rule="must hold at least 1 number")
+    return kept, skipped
+
+
+async def chunks_of(
+    numbers: Numbers, size: int, *, look_ahead: bool
+) -> AsyncGenerator[Chunk, None]:
+    """Chunks of `size` numbers, the last one perhaps shorter.
+
+    What is no phone number, and what came before, is in `skipped` of the chunk that was being
+    read then; what is left over at the end comes in a chunk without numbers. With `look_ahead` a
+    full chunk is held until the next number has come or none will, so that `is_last` is certain.
+    """
+    seen = SeenNumbers()
+    chosen: list[str] = []
+    skipped: list[SkippedNumber] = []
+    full: Chunk | None = None
+    index = 0
+    async with aclosing(_each(numbers)) as each:
+        async for number in each:
+            reason = _unfit(number) or ("" if seen.add(number) else DUPLICATE)
+            if reason:
+                skipped.append(SkippedNumber(phone_number=str(number), reason=reason))
+                continue
+            if full is not None:
+                yield full
+                full = None
+            chosen.append(number)
+            if len(chosen) == size:
+                full = Chunk(index=index, numbers=tuple(chosen), skipped=tuple(skipped))
+                chosen, skipped, index = [], [], index + 1
+                if not look_ahead:
+                    yield full
+                    full = None
+    if full is not None:
+        yield Chunk(
+            index=full.index, numbers=full.numbers, skipped=(*full.skipped, *skipped), is_last=True
+        )
+    elif chosen or skipped:
+        yield Chunk(index=index, numbers=tuple(chosen), skipped=tuple(skipped), is_last=True)
+
+
+class HeldChunks:
+    """Chunks that have to wait, 8 bytes a number, since a stream may hold very many."""
+
+    def __init__(self) -> None:
+        self._held: list[tuple[Chunk, array[int]]] = []
+
+    def add(self, chunk: Chunk) -> None:
+        """Put a chunk behind the others."""
+        bare = Chunk(index=chunk.index, numbers=(), skipped=chunk.skipped, is_last=chunk.is_last)
+        self._held.append((bare, array("Q", map(_packed, chunk.numbers))))
+
+    def release(self) -> Iterable[Chunk]:
+        """The chunks in the order in which they came; empty afterwards."""
+        held, self._held = self._held, []
+        for bare, packed in held:
+            yield Chunk(
+                index=bare.index,
+                numbers=tuple(f"+{str(number)[1:]}" for number in packed),
+                skipped=bare.skipped,
+                is_last=bare.is_last,
+            )
+
+
+def _packed(number: str) -> int:
+    # The leading 1 keeps +012 and +12 apart; 16 digits fit into 8 bytes.
+    return int(f"1{number[1:]}")
+
+
+def _unfit(number: object) -> str:
+    try:
+        check_phone_number(number)
+    except InvalidRequest as error:
+        return error.rule
+    return ""
+
+
+async def _each(numbers: Numbers) -> AsyncGenerator[str, None]:
+    if isinstance(numbers, AsyncIterable):
+        async for number in numbers:
+            yield number
+    else:
+        for number in numbers:
+            yield number

@@ -1,0 +1,169 @@
+"""What the records of a ledger say: of each job, what it last asked for; of each chunk, how it is.
+
+A record is a JSON object that begins with `at` and tells of an `event`: a `run` that begins, a
+create that is `sending`, or what it `answered`. Records of a later version may hold other events.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from attrs import define, evolve, field, frozen
+
+from .tags import parse_tag
+
+CREATED, ADOPTED, FAILED, UNKNOWN = "created", "adopted", "failed", "unknown"
+
+
+@frozen(kw_only=True)
+class Entry:
+    """What the ledger says of a chunk's last attempt."""
+
+    chunk: int
+    attempt: int
+    tag: str
+    count: int = 0
+    """How many numbers were sent."""
+    sent: str = ""
+    """A digest of them."""
+    sends: int = 1
+    """How often the attempt was sent without learning what became of it."""
+    outcome: str | None = None
+    """`None` while it is in flight."""
+    is_resent: bool = False
+    """Whether it was sent before, and what became of that was never learnt."""
+    order_id: str | None = None
+    rejected_id: str | None = None
+    """The order of the attempt before, which was REJECTED."""
+    left_out: tuple[tuple[str, str], ...] = ()
+    """The numbers of the chunk that are not in the order, with reasons."""
+    listed: tuple[str, ...] = ()
+    """The numbers that were sent, where the run noted them."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there may be an order that nobody has seen."""
+        # A refusal of the second send tells nothing of the first.
+        return self.outcome in (None, UNKNOWN) or (self.outcome == FAILED and self.is_resent)
+
+
+@define
+class JobEntries:
+    """What the ledger says of one job."""
+
+    run: Mapping[str, Any]
+    """The record with which its last run began."""
+    letters: set[str] = field(factory=set)
+    """The letters (as digests) of all its runs."""
+    chunks: dict[int, Entry] = field(factory=dict)
+
+
+class Damaged(ValueError):
+    """A record that this package did not write as it stands."""
+
+
+def record_of(line: bytes) -> dict[str, Any] | None:
+    """The record in a line; `None` where it is none: torn, or something else."""
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return None
+    is_record = isinstance(record, dict) and {"at", "event", "job"} <= record.keys()
+    return record if is_record else None
+
+
+def take_in(jobs: dict[str, JobEntries], record: Mapping[str, Any]) -> None:
+    """Add a record to what is known; raises `Damaged`."""
+    job, event = _text(record, "job"), record["event"]
+    if event == "run":
+        if not isinstance(record.get("arguments"), dict):
+            raise Damaged("a run without its arguments")
+        known = jobs.setdefault(job, JobEntries(record))
+        known.run = record
+        known.letters.add(_text(record, "letter"))
+    elif event in ("sending", "answered"):
+        if job not in jobs:
+            raise Damaged(f"it tells of job {job!r} before its beginning")
+        chunks, chunk = jobs[job].chunks, _whole(record, "chunk")
+        read = _sending if event == "sending" else _answered
+        chunks[chunk] = read(chunks.get(chunk), record)
+
+
+def _answered(before: Entry | None, record: Mapping[str, Any]) -> Entry:
+    tag, attempt, outcome = _tag(record), _whole(record, "attempt"), _text(record, "outcome")
+    order_id = _text(record, "order_id") if "order_id" in record else None
+    entry = before
+    if before is None or before.tag != tag:  # adopted without having been sent from here
+        if before is not None and _stands_against(before, attempt):
+            return before
+        entry = Entry(chunk=record["chunk"], attempt=attempt, tag=tag)
+    elif before.outcome in (CREATED, ADOPTED) and order_id not in (None, before.order_id):
+        return before  # a double of the order that is known
+    assert entry is not None  # noqa: S101
+    # A refusal is an answer: only the sends before it are in doubt.
+    was_refused = outcome == FAILED and entry.is_resent and entry.outcome != FAILED
+    return evolve(
+        entry,
+        outcome=outcome,
+        order_id=order_id or entry.order_id,
+        left_out=_pairs(record["left_out"]) if "left_out" in record else entry.left_out,
+        sends=entry.sends - was_refused,
+    )
+
+
+def _stands_against(entry: Entry, attempt: int) -> bool:
+    """Whether what is known says more than what is learnt of another attempt, or letter."""
+    if entry.outcome in (CREATED, ADOPTED):
+        return attempt <= entry.attempt
+    return entry.outcome in (None, UNKNOWN) or (entry.is_open and attempt < entry.attempt)
+
+
+def _sending(before: Entry | None, record: Mapping[str, Any]) -> Entry:
+    # Whatever the letter and the attempt: what became of the send before was never learnt.
+    is_resent = before is not None and before.is_open
+    sends, rejected_id = 1, None
+    if before is not None:
+        sends += before.sends if is_resent else 0
+        rejected_id = before.order_id or before.rejected_id
+    return Entry(
+        chunk=record["chunk"],
+        attempt=_whole(record, "attempt"),
+        tag=_tag(record),
+        is_resent=is_resent,
+        count=_whole(record, "count"),
+        sent=_text(record, "sent"),
+        sends=sends,
+        rejected_id=rejected_id,
+        left_out=_pairs(record.get("left_out", ())),
+        listed=tuple(map(str, record.get("listed", ()))),
+    )
+
+
+def _text(record: Mapping[str, Any], name: str) -> str:
+    value = record.get(name)
+    if not isinstance(value, str) or not value:
+        raise Damaged(f"its {name!r} is {value!r}")
+    return value
+
+
+def _whole(record: Mapping[str, Any], name: str) -> int:
+    value = record.get(name)
+    if type(value) is not int or value < 0:
+        raise Damaged(f"its {name!r} is {value!r}")
+    return value
+
+
+def _tag(record: Mapping[str, Any]) -> str:
+    tag = _text(record, "tag")
+    if parse_tag(tag) is None:
+        raise Damaged(f"its 'tag' is {tag!r}")
+    return tag
+
+
+def _pairs(listed: Iterable[Iterable[str]]) -> tuple[tuple[str, str], ...]:
+    try:
+        return tuple((number, reason) for number, reason in listed)
+    except (TypeError, ValueError):
+        raise Damaged(f"its 'left_out' is {listed!r}") from None

@@ -1,0 +1,185 @@
+"""What a bulk run would do, without a single create."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import AsyncExitStack, aclosing
+from typing import Literal
+
+from attrs import field, frozen
+
+from .._aio import Sleep
+from .._session.orders_api import PAGE_SIZE, OrdersApi
+from ..errors import NotFound
+from ..states import OrderState
+from .chunks import Chunk, Numbers, SkippedNumber, chunks_of
+from .decisions import Adopt, Decision, Hold, ReadKnown, Send, is_in_doubt
+from .job import Job
+from .order_template import JobOptions, OrderTemplate
+
+TMO_LIMIT = 49
+"""Numbers that T-Mobile takes on a campaign without a number pool."""
+
+
+@frozen(kw_only=True)
+class PlannedOrder:
+    """What would be done about one chunk."""
+
+    index: int
+    numbers: tuple[str, ...] = field(repr=lambda numbers: f"<{len(numbers)} numbers>")
+    action: Literal["create", "create again", "adopt", "hold"]
+    """`create again` where an earlier attempt may exist; `hold` where nothing would be done."""
+    tag: str | None = None
+    letter_to: str | None = None
+    """Who would get a letter for it."""
+    order_id: str | None = None
+    """The order that is there already."""
+
+    @property
+    def creates(self) -> bool:
+        """Whether an order would be created."""
+        return self.action.startswith("create")
+
+
+@frozen(kw_only=True)
+class BulkPlan:
+    """What a bulk call would do; nothing was created."""
+
+    orders: tuple[PlannedOrder, ...]
+    skipped: tuple[SkippedNumber, ...] = field(repr=lambda s: f"<{len(s)} numbers>")
+    warnings: tuple[str, ...] = ()
+    requests: int = 0
+    """Requests at least: the lists that a job reads first, and what each order takes."""
+
+    @property
+    def creates(self) -> int:
+        """Orders that would be created."""
+        return sum(order.creates for order in self.orders)
+
+    @property
+    def letters(self) -> Mapping[str, int]:
+        """How many letters would be mailed, and to whom."""
+        return Counter(
+            order.letter_to for order in self.orders if order.creates and order.letter_to
+        )
+
+
+async def plan_of(
+    work: OrderTemplate,
+    options: JobOptions | None,
+    numbers: Numbers,
+    orders: OrdersApi,
+    sleep: Sleep,
+) -> BulkPlan:
+    """The plan for a run; reads the ledger and the lists of a job, and writes nothing.
+
+    Raises what the run would raise before its first create.
+    """
+    planned: list[PlannedOrder] = []
+    skipped: list[SkippedNumber] = []
+    requests = 0
+    chunks = chunks_of(numbers, work.size, look_ahead=options is not None)
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(aclosing(chunks))
+        job = None
+        if options is not None:
+            job = Job(work, options, orders, sleep)
+            stack.push_async_callback(job.close)
+            await job.open(to_send=False)
+            requests = job.requests_to_read
+            chunks = await stack.enter_async_context(aclosing(job.verified(chunks)))
+        async for chunk in chunks:
+            skipped += chunk.skipped
+            if chunk.numbers:
+                decision: Decision = Send() if job is None else job.decision(chunk)
+                if isinstance(decision, ReadKnown) and options is not None:
+                    decision = await _recalled(decision, orders, options, work)
+                    requests += isinstance(decision, Send)
+                planned.append(_planned(work, job, chunk, decision))
+                requests += _requests(job, chunk, decision)
+    planned.sort(key=lambda order: order.index)
+    return BulkPlan(
+        orders=tuple(planned),
+        skipped=tuple(skipped),
+        warnings=_warnings(work, options, planned),
+        requests=requests,
+    )
+
+
+async def _recalled(
+    recall: ReadKnown, orders: OrdersApi, options: JobOptions, work: OrderTemplate
+) -> Decision:
+    """What follows from the state of an order that only the ledger knows."""
+    entry = recall.entry
+    try:
+        order = await orders.get(entry.order_id or "")
+    except NotFound:
+        return Send(entry.attempt + 1) if options.on_unknown == "resend" else Hold(entry)
+    if order.state != OrderState.REJECTED or not options.retry_rejected:
+        return recall
+    return Hold(entry) if is_in_doubt(entry, 1, options, work) else Send(entry.attempt + 1)
+
+
+def _requests(job: Job | None, chunk: Chunk, decision: Decision) -> int:
+    """How many requests a run makes at least for a chunk."""
+    if isinstance(decision, Hold):
+        return 0
+    if job is None or not isinstance(decision, Adopt):
+        return 1
+    return 0 if job.knows(chunk, decision.tagged) else -(-len(chunk.numbers) // PAGE_SIZE)
+
+
+def _planned(
+    work: OrderTemplate, job: Job | None, chunk: Chunk, decision: Decision
+) -> PlannedOrder:
+    action: Literal["create", "create again", "adopt", "hold"] = "adopt"
+    tag = order_id = None
+    if isinstance(decision, Send):
+        action = "create again" if decision.again or decision.attempt > 1 else "create"
+        tag = None if job is None else str(job.tag(chunk, decision.attempt))
+    elif isinstance(decision, Adopt):
+        tag, order_id = str(decision.tagged.tag), decision.tagged.order.hosting_order_id
+    elif isinstance(decision, ReadKnown):
+        tag, order_id = decision.entry.tag, decision.entry.order_id
+    elif isinstance(decision, Hold):
+        action, tag = "hold", decision.entry.tag
+    return PlannedOrder(
+        index=chunk.index,
+        numbers=chunk.numbers,
+        action=action,
+        tag=tag,
+        letter_to=work.signer if action.startswith("create") else None,
+        order_id=order_id,
+    )
+
+
+def _warnings(
+    work: OrderTemplate, options: JobOptions | None, planned: list[PlannedOrder]
+) -> tuple[str, ...]:
+    """What a person should know before the run is let loose."""
+    found: list[str] = []
+    count = sum(len(order.numbers) for order in planned)
+    if work.place.campaign_id and count > TMO_LIMIT:
+        found.append(
+            f"T-Mobile takes up to {TMO_LIMIT} numbers on a campaign without a number pool: "
+            f"this adds {count} to {work.place.campaign_id}"
+        )
+    nnid = getattr(work.sample(), "nnid", None)
+    if nnid is not None:
+        found.append(f"numbers with an NNID of their own ({nnid}) need NNID provisioning first")
+    letters = sum(order.creates for order in planned) if work.signer else 0
+    if letters > 1:
+        found.append(f"{letters} letters go to {work.signer}, one an order; each has to be signed")
+    if letters and (options is None or options.ledger is None):
+        found.append(
+            "letters are mailed and there is no ledger: where a run is killed, only what the "
+            "service lists tells which were"
+        )
+    held = sum(order.action == "hold" for order in planned)
+    if held:
+        found.append(
+            f"{held} chunks are held: an earlier run sent them and saw no answer; reconcile them, "
+            "or send them with on_unknown='resend'"
+        )
+    return tuple(found)

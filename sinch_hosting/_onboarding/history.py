@@ -1,0 +1,350 @@
+"""What earlier runs of an onboarding left behind: its orders by number, and creates in flight.
+
+Which numbers are ready together differs from run to run, so chunks cannot be told from the
+input: a rerun takes them from the numbers of the job's existing orders.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+
+from attrs import define, field, frozen
+
+from .._aio import Sleep, unwrap_group
+from .._bulk.known_orders import (
+    LIFE,
+    Tagged,
+    differing_arguments,
+    job_changed,
+)
+from .._bulk.ledger import Ledger
+from .._bulk.ledger_records import ADOPTED, Entry, JobEntries
+from .._bulk.lost_orders import sub_jobs_of
+from .._bulk.order_template import JobOptions, OrderTemplate
+from .._bulk.tags import Fingerprint, is_sub_job, parse_tag, tag_of
+from .._session.orders_api import PAGE_SIZE, OrdersApi, Place
+from .._session.retry import exponential
+from ..errors import BadRequest, JobChanged, NotFound
+from ..models import Order, OrderNumber
+from ..states import OrderState
+from .group import Group, MakesWork
+from .judging import NOT_IN_ORDER, why_not_done
+from .report import is_toll_free
+
+_log = logging.getLogger("sinch_hosting")
+_LOOKS = 5
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
+@frozen
+class Held:
+    """A create that was in flight when a run ended."""
+
+    job: str
+    entry: Entry
+
+
+@define
+class Known:
+    """What is known of the numbers that earlier runs dealt with."""
+
+    ordered: dict[str, Order] = field(factory=dict)
+    shown: dict[str, OrderNumber] = field(factory=dict)
+    """The numbers as those orders show them."""
+    rejected: dict[str, Order] = field(factory=dict)
+    held: dict[str, Held] = field(factory=dict)
+    twice: dict[str, str] = field(factory=dict)
+    """Numbers that are in a further order, and its id."""
+
+
+@frozen
+class Wanted:
+    """Where the numbers shall be."""
+
+    service_plan_id: str
+    campaign_id: str | None
+
+    def why_not_done(self, number: OrderNumber, order: Order) -> str:
+        """Why a number of a completed order is not text-enabled as wanted; `""` where it is."""
+        return why_not_done(
+            number,
+            order,
+            service_plan_id=self.service_plan_id,
+            campaign_id="" if is_toll_free(number.phone_number) else self.campaign_id or "",
+        )
+
+    def differs_from(self, run: Mapping[str, object], *, has_campaign: bool) -> list[str]:
+        """What of it is not as a run's record in the ledger says, with both values."""
+        wanted = {"service_plan_id": self.service_plan_id}
+        if has_campaign:
+            wanted["campaign_id"] = self.campaign_id or ""
+        return [
+            f"{name} (was {str(run.get(name) or '')!r}, is {value!r})"
+            for name, value in wanted.items()
+            if str(run.get(name) or "") != value
+        ]
+
+
+class History:
+    """The earlier runs of an onboarding's job, read from the ledger and the lists."""
+
+    def __init__(
+        self,
+        options: JobOptions,
+        groups: Iterable[Group],
+        makes_work: MakesWork,
+        orders: OrdersApi,
+        places: Sequence[Place],
+        wanted: Wanted,
+        sleep: Sleep,
+    ) -> None:
+        self.options = options
+        self.ledger: Ledger | None = None
+        self.known = Known()
+        self._groups = {group.job(options.job): group for group in groups}
+        self._makes_work = makes_work
+        self._orders = orders
+        self._places = places
+        self._wanted = wanted
+        self._sleep = sleep
+        self._tagged: dict[str, Tagged] = {}
+        self._numbers: dict[str, list[OrderNumber]] = {}
+
+    # ----------------------------------------------------------------- opening
+
+    async def open(self, *, read_only: bool = False) -> None:
+        """Lock the ledger and read the orders of earlier runs, their numbers included.
+
+        Raises `JobChanged` where those runs had other arguments. With `read_only` the ledger is
+        neither locked nor created, and the lists are read once.
+        """
+        if self.options.ledger is not None:
+            path = self.options.ledger
+            assert not isinstance(path, Ledger)  # noqa: S101 - `begin` takes none
+            self.ledger = await Ledger.open(path, read_only=read_only)
+        self._compare_runs()
+        await self._read()
+        if read_only:
+            return
+        if self._may_be_behind():
+            await self._sleep(self.options.settle)
+            await self._read()
+        await self._note_adopted()
+
+    async def close(self) -> None:
+        """Let go of the ledger. Safe to repeat."""
+        if self.ledger is not None:
+            await self.ledger.close()
+
+    async def _read(self) -> None:
+        await self._walk()
+        self._compare_tags()
+        await self._take_in_ledger()
+        unread = [order_id for order_id in self._tagged if order_id not in self._numbers]
+        try:
+            async with asyncio.TaskGroup() as reading:
+                for order_id in unread:
+                    reading.create_task(self._read_numbers(order_id))
+        except ExceptionGroup as group:
+            raise unwrap_group(group) from None
+        self.known = self._known()
+
+    def _may_be_behind(self) -> bool:
+        """Whether there may be orders that the lists do not show yet."""
+        jobs = self._jobs()
+        # A ledger that knows the job tells what was in flight; one that does not tells nothing,
+        # and with orders that it does not know another run was at work.
+        entries = [entry for job in jobs.values() for entry in job.chunks.values()]
+        ids = {entry.order_id for entry in entries} | {entry.rejected_id for entry in entries}
+        in_flight = self.known.held.keys() - self.known.ordered.keys()
+        return not jobs or bool(in_flight) or not self._tagged.keys() <= ids
+
+    def _jobs(self) -> dict[str, JobEntries]:
+        return {} if self.ledger is None else sub_jobs_of(self.ledger, self.options.job)
+
+    # --------------------------------------------------------------- comparing
+
+    def _compare_runs(self) -> None:
+        """Raise `JobChanged` where the ledger tells of runs with other arguments."""
+        for name, known in self._jobs().items():
+            has_campaign = "TollFree" not in str(known.run.get("operation"))
+            differing = self._wanted.differs_from(known.run, has_campaign=has_campaign)
+            if not differing and name in self._groups:
+                differing = _differing(known, self._makes_work(self._groups[name]))
+            if differing:
+                raise job_changed(self.options.job, f"{', '.join(differing)}, as the ledger tells")
+
+    def _compare_tags(self) -> None:
+        """Raise `JobChanged` where the orders that are there were made with other arguments."""
+        works: dict[str, OrderTemplate] = {}
+        for tagged in self._tagged.values():
+            name = tagged.tag.job
+            if name not in self._groups:
+                continue  # of a letter that is not asked for now; its place is ours
+            work = works.setdefault(name, self._makes_work(self._groups[name]))
+            ours = work.meaning().tag(name, 0, 1, (), is_last=False)
+            if (tagged.tag.arguments, tagged.tag.letter) != (ours.arguments, ours.letter):
+                differing = differing_arguments(tagged.order, work.sample())
+                named = ", ".join(differing) or "which, the tags do not tell"
+                raise job_changed(self.options.job, f"the arguments ({named}); tag {tagged.tag}")
+
+    # ------------------------------------------------------------------ reading
+
+    async def _walk(self) -> None:
+        for place in self._places:
+            try:
+                await self._walk_place(place)
+            except BadRequest as refused:
+                if place.is_certain:
+                    raise
+                _log.warning("orders without a campaign cannot be listed: %s", refused)
+
+    async def _walk_place(self, place: Place) -> None:
+        """Read the orders of a place; raises `JobChanged` for one whose tag was edited or cut."""
+        torn: Order | None = None
+        pages = self._orders.list(place, LIFE, page_size=PAGE_SIZE)
+        async for order in pages:
+            tag = tag_of(order)
+            if tag is not None and self._is_ours(tag.job):
+                self._tagged[order.hosting_order_id] = Tagged(tag, order)
+            elif tag is None and self._begins_as_ours(order.display_name or ""):
+                torn = order
+        if torn is not None:
+            raise _cut(self.options.job, torn)
+
+    def _begins_as_ours(self, name: str) -> bool:
+        job, slash, _ = name.partition("/")
+        return bool(slash) and self._is_ours(job)
+
+    def _is_ours(self, job: str) -> bool:
+        """Whether a job is a group of this onboarding, and not a bulk job of a like name."""
+        if not is_sub_job(job, self.options.job):
+            return False
+        return self.ledger is None or job not in self.ledger.jobs or job in self._jobs()
+
+    async def _read_numbers(self, order_id: str) -> None:
+        self._numbers[order_id] = await whole_list(self._orders, order_id, self._sleep)
+
+    async def _note_adopted(self) -> None:
+        """Let the ledger know the orders that were in flight and are listed now."""
+        tagged = {str(one.tag): one for one in self._tagged.values()}
+        for name, job in self._jobs().items():
+            for entry in [entry for entry in job.chunks.values() if entry.is_open]:
+                found = tagged.get(entry.tag)
+                if found is not None and self.ledger is not None:
+                    order_id = found.order.hosting_order_id
+                    await self.ledger.answered(name, entry, ADOPTED, order_id=order_id)
+
+    async def _take_in_ledger(self) -> None:
+        """Read the orders that only the ledger knows."""
+        listed = {str(tagged.tag) for tagged in self._tagged.values()}
+        for known in self._jobs().values():
+            for entry in known.chunks.values():
+                tag = parse_tag(entry.tag)
+                if tag is not None and entry.order_id and entry.tag not in listed:
+                    try:
+                        order = await self._orders.get(entry.order_id)
+                    except NotFound:
+                        _log.error("order %s, which the ledger tells of, is gone", entry.order_id)
+                        continue
+                    self._tagged[entry.order_id] = Tagged(tag, order)
+
+    # -------------------------------------------------------------- what follows
+
+    def _known(self) -> Known:
+        known = Known()
+        for tagged in sorted(self._tagged.values(), key=_age):
+            shown = self._numbers.get(tagged.order.hosting_order_id, ())
+            by_number = {number.phone_number: number for number in shown}
+            # What the ledger says was sent is in it, whatever a list that lags shows.
+            for number in {**by_number, **dict.fromkeys(self._sent_in(tagged))}:
+                if tagged.is_rejected:
+                    known.rejected[number] = tagged.order
+                else:
+                    self._note(known, tagged.order, number, by_number.get(number))
+        listed = {str(tagged.tag) for tagged in self._tagged.values()}
+        for name, job in self._jobs().items():
+            for entry in job.chunks.values():
+                if entry.tag not in listed and (entry.is_open or entry.order_id):
+                    known.held.update(dict.fromkeys(entry.listed, Held(name, entry)))
+        return known
+
+    def _sent_in(self, tagged: Tagged) -> tuple[str, ...]:
+        job = self._jobs().get(tagged.tag.job)
+        entry = None if job is None else job.chunks.get(tagged.tag.chunk)
+        return entry.listed if entry is not None and entry.tag == str(tagged.tag) else ()
+
+    def _note(self, known: Known, order: Order, number: str, shown: OrderNumber | None) -> None:
+        """Take in a number of a live order; a newer one counts instead of one that failed it."""
+        before = known.ordered.get(number)
+        if before is not None and not self._has_failed(before, known.shown.get(number)):
+            known.twice[number] = before.hosting_order_id
+        known.ordered[number] = order
+        known.shown.pop(number, None)
+        if shown is not None:
+            known.shown[number] = shown
+
+    def _has_failed(self, order: Order, shown: OrderNumber | None) -> bool:
+        is_over = order.state == OrderState.COMPLETED
+        return is_over and shown is not None and bool(self._wanted.why_not_done(shown, order))
+
+    def why_not_done(self, number: str) -> str:
+        """Why an ordered number is not text-enabled as wanted; `""` where it is."""
+        shown = self.known.shown.get(number)
+        if shown is None:
+            return NOT_IN_ORDER
+        return self._wanted.why_not_done(shown, self.known.ordered[number])
+
+    def failed(self, number: str) -> bool:
+        """Whether a number's order is over and did not text-enable it."""
+        order = self.known.ordered.get(number)
+        return order is not None and self._has_failed(order, self.known.shown.get(number))
+
+    def held(self, number: str) -> Held | None:
+        """The create in which a number is in flight, where no order of it is known."""
+        return None if number in self.known.ordered else self.known.held.get(number)
+
+    def may_resend(self, held: Held, group: Group) -> bool:
+        """Whether the numbers of a create that was in flight, and is not there, may be ordered."""
+        return self.options.may_resend(self._makes_work(group), held.entry.sends)
+
+    def of_group(self, group: Group) -> tuple[str, list[Tagged]]:
+        """The name of a group's job, and its orders."""
+        name = group.job(self.options.job)
+        return name, [tagged for tagged in self._tagged.values() if tagged.tag.job == name]
+
+
+async def whole_list(orders: OrdersApi, order_id: str, sleep: Sleep) -> list[OrderNumber]:
+    """The numbers of an order; a list that shows fewer than its report counts is read again."""
+    pauses = exponential(initial=1, factor=2, maximum=8)
+    listed: list[OrderNumber] = []
+    for _ in range(_LOOKS):
+        listed = [number async for number in orders.numbers(order_id, page_size=PAGE_SIZE)]
+        if len(listed) >= ((await orders.report(order_id)).total or 0):
+            break
+        await sleep(next(pauses))
+    return listed
+
+
+def _differing(known: JobEntries, work: OrderTemplate) -> list[str]:
+    before = Fingerprint(
+        arguments=dict(known.run.get("arguments") or {}), letter=str(known.run.get("letter"))
+    )
+    return before.differs_from(work.meaning())
+
+
+def _age(tagged: Tagged) -> tuple[datetime, int]:
+    return tagged.order.created_time or _LONG_AGO, tagged.tag.chunk
+
+
+def _cut(job: str, order: Order) -> JobChanged:
+    return JobChanged(
+        field="job",
+        value=job,
+        rule=f"order {order.hosting_order_id} is called {order.display_name!r}, which begins as "
+        "the tags of this onboarding do and is none: it was edited or cut, so it cannot be told "
+        "what it holds; look at it, and take another name for the job",
+    )

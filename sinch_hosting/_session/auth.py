@@ -1,0 +1,224 @@
+"""Who is asking: HTTP Basic, or a bearer token that is cached and renewed ahead of expiry."""
+
+from __future__ import annotations
+
+import asyncio
+import html
+import logging
+import re
+from base64 import b64encode
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from typing import Protocol
+
+from attrs import field, frozen
+
+from ..errors import SinchHostingError, UsageError
+
+_log = logging.getLogger("sinch_hosting")
+
+# A token is renewed when this share of its life is left, so that no caller waits for it.
+_RENEWED_AT = 0.1
+_LATEST_RENEWAL = 300.0
+# It counts as expired this much early: a request takes time to arrive.
+_MARGIN = 5.0
+_LONGEST_MARGIN_SHARE = 0.1
+_PAUSE_AFTER_FAILURE = 5.0
+# More than this much of a secret at the end of a text is taken for one that was cut.
+_TELLING = 8
+
+
+class Secret(str):
+    """Text that shows in no `repr`, and so in no dump of local variables."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+
+class SecretBytes(bytes):
+    """The same for a body that holds a secret."""
+
+    def __repr__(self) -> str:
+        return "b'***'"
+
+
+def mask(text: str, secrets: Iterable[str]) -> str:
+    """The text without the secrets, however JSON, a URL or HTML would spell them."""
+    # All are looked for in the text as it came: one may hold another, or begin with it, and
+    # masking that first would leave the rest.
+    shown, end = "", 0
+    for first, last in sorted(place for secret in secrets for place in _places(text, secret)):
+        if first >= end:
+            shown += text[end:first] + "***"
+        end = max(end, last)
+    return shown + text[end:]
+
+
+def _places(text: str, secret: str) -> Iterator[tuple[int, int]]:
+    """Where the secret stands; at the end of a text that was cut short, a part of it may."""
+    for found in re.finditer("".join(map(_spellings, secret)), text):
+        yield found.span()
+    for length in range(len(secret) - 1, _TELLING, -1):
+        if text.endswith(secret[:length]):
+            yield len(text) - length, len(text)
+            return
+
+
+def _spellings(character: str) -> str:
+    """A pattern for a character, which is written as it is or escaped."""
+    if character.isalnum() and character.isascii():
+        return character
+    units = character.encode("utf-16-be").hex()
+    in_json = "".join(rf"\\+u{units[at : at + 4]}" for at in range(0, len(units), 4))
+    in_url = "".join(f"%{byte:02x}" for byte in character.encode())
+    in_html = rf"{re.escape(html.escape(character))}|&#0*{ord(character)};|&#x0*{ord(character):x};"
+    return rf"(?i:\\*{re.escape(character)}|{in_json}|{in_url}|{in_html})"
+
+
+@frozen
+class Token:
+    """A bearer token, and the seconds that it lives from now."""
+
+    value: str = field(repr=False)
+    expires_in: float
+
+
+class Authorization(Protocol):
+    """What the session needs to know of credentials."""
+
+    def current(self) -> Secret | None:
+        """The `Authorization` header, or `None` where it has to be fetched."""
+        ...
+
+    async def fetch(self) -> Secret:
+        """The `Authorization` header, fetched where there is none."""
+        ...
+
+    def invalidate(self, header: Secret) -> bool:
+        """Forget a header that was refused as expired; whether another try can help."""
+        ...
+
+    async def aclose(self) -> None:
+        """End what goes on in the background."""
+        ...
+
+
+def basic_header(key_id: str, key_secret: str) -> Secret:
+    """The value of an HTTP Basic `Authorization` header."""
+    return Secret("Basic " + b64encode(f"{key_id}:{key_secret}".encode()).decode("ascii"))
+
+
+class Basic:
+    """HTTP Basic on every request; the service limits its rate heavily."""
+
+    def __init__(self, key_id: str, key_secret: str) -> None:
+        self._header = basic_header(key_id, key_secret)
+
+    def current(self) -> Secret | None:
+        """The header; it never has to be fetched."""
+        return self._header
+
+    async def fetch(self) -> Secret:
+        """The header."""
+        return self._header
+
+    def invalidate(self, header: Secret) -> bool:
+        """A password does not expire: asking again is no use."""
+        return False
+
+    async def aclose(self) -> None:
+        """Nothing goes on in the background."""
+
+
+class TokenCache:
+    """A token for all tasks of one event loop, fetched once however many ask.
+
+    `fetch_token` does the fetching, `clock` counts seconds. The cache owns the task that
+    fetches: a caller who is cancelled does not take the others' fetch along, and `aclose`
+    ends it.
+    """
+
+    def __init__(
+        self, fetch_token: Callable[[], Awaitable[Token]], clock: Callable[[], float]
+    ) -> None:
+        self._fetch_token = fetch_token
+        self._clock = clock
+        self._header: Secret | None = None
+        self._renew_at = 0.0
+        self._expires_at = 0.0
+        self._fetching: asyncio.Task[Secret] | None = None
+        self._waiting = 0
+
+    def current(self) -> Secret | None:
+        """The header while it is valid; starts its renewal when its end is near."""
+        now = self._clock()
+        if now < self._renew_at:
+            return self._header
+        if self._header is None or now >= self._expires_at:
+            return None
+        self._start()
+        return self._header
+
+    async def fetch(self) -> Secret:
+        """A valid header, fetched once for all who wait; raises why it could not be."""
+        # The shield keeps one caller's cancellation from the task that all wait for.
+        header = self.current()
+        if header is not None:
+            return header
+        task = self._start()
+        self._waiting += 1
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            me = asyncio.current_task()
+            if task.cancelled() and me is not None and not me.cancelling():
+                raise UsageError("the client was closed while it fetched a token") from None
+            raise
+        finally:
+            self._waiting -= 1
+
+    def invalidate(self, header: Secret) -> bool:
+        """Forget the header if it is still the cached one; asking again can help."""
+        if header == self._header:
+            _log.info("the token was refused as expired; fetching another")
+            self._header = None
+            self._renew_at = self._expires_at = 0.0
+        return True
+
+    async def aclose(self) -> None:
+        """Cancel and await a fetch that is under way."""
+        task, self._fetching, self._header = self._fetching, None, None
+        self._renew_at = self._expires_at = 0.0
+        if task is not None and not task.done():
+            task.cancel()
+            await asyncio.wait([task])
+
+    def _start(self) -> asyncio.Task[Secret]:
+        if self._fetching is None or self._fetching.done():
+            self._fetching = asyncio.create_task(self._renew(), name="sinch_hosting token")
+            self._fetching.add_done_callback(self._note_failure)
+        return self._fetching
+
+    async def _renew(self) -> Secret:
+        asked_at = self._clock()
+        try:
+            token = await self._fetch_token()
+        except SinchHostingError:
+            # While the old token lives, the next attempt is not made with the next call.
+            self._renew_at = min(self._clock() + _PAUSE_AFTER_FAILURE, self._expires_at)
+            raise
+        life = token.expires_in
+        expires = asked_at + life - min(_MARGIN, life * _LONGEST_MARGIN_SHARE)
+        self._expires_at = expires
+        self._renew_at = expires - min(life * _RENEWED_AT, _LATEST_RENEWAL)
+        self._header = Secret(f"Bearer {token.value}")
+        _log.info("fetched a token, valid for %.0f s", life)
+        return self._header
+
+    def _note_failure(self, task: asyncio.Task[Secret]) -> None:
+        """Read the failure of a fetch, and say it where nobody waits to whom it is raised."""
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        if not self._waiting:
+            _log.warning("could not fetch a token: %s", error)

@@ -1,0 +1,178 @@
+"""The bodies of the requests that have one; building one checks it.
+
+A field that is left at its default is not sent, so `None` and `""` in a patch are values.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import Enum
+from typing import Any, Final
+
+import attrs
+from attrs import frozen
+
+from ..errors import InvalidRequest
+from ..models import BlanketLoa, DirectLoa, Letter, ResellerLoa
+from ..models import _checks as check
+
+TEXT_ENABLE_LIMIT = 500
+
+
+class Unset(Enum):
+    """The type of `UNSET`, for annotations."""
+
+    UNSET = "UNSET"
+
+    def __repr__(self) -> str:
+        return "UNSET"
+
+
+UNSET: Final = Unset.UNSET
+"""An argument that was not given, where `None` and `""` mean something."""
+
+
+def _check_letter(value: object, name: str) -> None:
+    if not isinstance(value, (DirectLoa, ResellerLoa, BlanketLoa)):
+        raise InvalidRequest(
+            field=name,
+            value=value,
+            rule="exactly one letter: a DirectLoa, a ResellerLoa or a BlanketLoa",
+        )
+
+
+def _check_toll_free_letter(value: object, name: str) -> None:
+    if not isinstance(value, (DirectLoa, ResellerLoa)):
+        raise InvalidRequest(
+            field=name,
+            value=value,
+            rule="toll-free numbers need exactly one letter, a DirectLoa or a ResellerLoa",
+        )
+
+
+def _numbers(*, at_most: int | None, name: str = "numbers") -> Any:
+    return attrs.field(
+        converter=lambda values: check.check_phone_numbers(values, name, at_most=at_most)
+    )
+
+
+def _check_plan(value: object, name: str) -> None:
+    check.check_text(value, name)
+
+
+def _check_patched_text(value: object, name: str) -> None:
+    if value is not None:
+        check.check_any_text(value, name)
+
+
+def _check_patched_url(value: object, name: str) -> None:
+    if value is not None:
+        check.check_url(value, name)
+
+
+@frozen(kw_only=True)
+class SmsLink:
+    """What a new number is linked to."""
+
+    service_plan_id: str = check.field(_check_plan)
+    campaign_id: str | None = check.field(check.check_any_text, optional=None)
+
+
+@frozen(kw_only=True)
+class ImportNumber:
+    """`CreateImportedNumberRequest`."""
+
+    phone_number: str = check.field(check.check_phone_number)
+    region_code: str = check.field(check.check_region)
+    sms_configuration: SmsLink
+    display_name: str | None = check.field(check.check_any_text, optional=None)
+    callback_url: str | None = check.field(check.check_url, optional=None)
+
+
+@frozen(kw_only=True)
+class SmsPatch:
+    """The part of a patch that links and unlinks; `""` unlinks."""
+
+    service_plan_id: str | Unset | None = check.field(_check_patched_text, optional=UNSET)
+    campaign_id: str | Unset | None = check.field(_check_patched_text, optional=UNSET)
+
+
+@frozen(kw_only=True)
+class UpdateImportedNumber:
+    """`ImportedNumber` as a patch: only what was given is sent."""
+
+    display_name: str | Unset | None = check.field(_check_patched_text, optional=UNSET)
+    sms_configuration: SmsPatch | Unset = UNSET
+    callback_url: str | Unset | None = check.field(_check_patched_url, optional=UNSET)
+
+
+@frozen(kw_only=True)
+class ImportNumbers:
+    """`ImportNumbersRequest`; how many numbers it may hold is the account's matter."""
+
+    region_code: str = check.field(check.check_region)
+    numbers: tuple[str, ...] = _numbers(at_most=None)
+    service_plan_id: str = check.field(_check_plan)
+    campaign_id: str | None = check.field(check.check_any_text, optional=None)
+    display_name: str | None = check.field(check.check_any_text, optional=None)
+    callback_url: str | None = check.field(check.check_url, optional=None)
+    migrate_to_sinch_tmo: bool | None = check.field(check.check_flag, optional=None)
+
+
+@frozen(kw_only=True)
+class TextEnable:
+    """`TextEnableNumbersRequest`, with exactly one letter."""
+
+    region_code: str = check.field(check.check_region)
+    numbers: tuple[str, ...] = _numbers(at_most=TEXT_ENABLE_LIMIT)
+    service_plan_id: str = check.field(_check_plan)
+    loa: Letter = check.field(_check_letter)
+    campaign_id: str | None = check.field(check.check_any_text, optional=None)
+    nnid: str | None = check.field(check.check_text, optional=None)
+    scheduled_osr_update_time: datetime | None = check.field(check.check_time, optional=None)
+    display_name: str | None = check.field(check.check_any_text, optional=None)
+    callback_url: str | None = check.field(check.check_url, optional=None)
+
+
+@frozen(kw_only=True)
+class TextEnableTollFree:
+    """`TextEnableTollFreeNumbersRequest`: no campaign, no nnid, no blanket letter."""
+
+    region_code: str = check.field(check.check_region)
+    numbers: tuple[str, ...] = _numbers(at_most=TEXT_ENABLE_LIMIT)
+    service_plan_id: str = check.field(_check_plan)
+    loa: DirectLoa | ResellerLoa = check.field(_check_toll_free_letter)
+    scheduled_zipwhip_provisioning_time: datetime | None = check.field(
+        check.check_time, optional=None
+    )
+    display_name: str | None = check.field(check.check_any_text, optional=None)
+    callback_url: str | None = check.field(check.check_url, optional=None)
+
+
+@frozen(kw_only=True)
+class AddNumbers:
+    """`BatchCreateQualifiedNumbersRequest`."""
+
+    phone_numbers: tuple[str, ...] = _numbers(at_most=None, name="phone_numbers")
+
+
+@frozen(kw_only=True)
+class VerifyVoiceChallenge:
+    """The code that a called person was told."""
+
+    code: str = check.field(check.check_text)
+
+
+def _check_secret(value: object, name: str) -> None:
+    if not isinstance(value, str) or not value:
+        # The value stays out of the error: it may be most of a secret.
+        raise InvalidRequest(field=name, value="***", rule="must be text that is not empty")
+
+
+@frozen(kw_only=True)
+class UpdateCallbackConfiguration:
+    """`CallbackConfigurationUpdate`."""
+
+    hmac_secret: str = attrs.field(
+        repr=False, validator=lambda _self, attribute, value: _check_secret(value, attribute.name)
+    )

@@ -1,0 +1,86 @@
+"""Answers that never reach a caller as they are: lists, and envelopes of one field."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from attrs import field, frozen
+
+from ..models import ImportedNumber, Order, OrderNumber, QualifiedNumber
+from ..models._base import Answered
+from ..models.pages import Page
+from ..states import OpenEnum
+
+T = TypeVar("T")
+
+
+@frozen(kw_only=True)
+class Listed(Answered):
+    """What all lists have."""
+
+    next_page_token: str | None = None
+    total_size: int | None = None
+
+
+def page_of(answer: Listed, items: Sequence[T], state: OpenEnum | None = None) -> Page[T]:
+    """The page that a list's answer makes; an empty token ends a list."""
+    return Page(
+        items=tuple(items),
+        next_page_token=answer.next_page_token or None,
+        total_size=answer.total_size,
+        state=state,
+        extra=answer.extra,
+    )
+
+
+@frozen(kw_only=True)
+class ListedImportedNumbers(Listed):
+    """`ListImportedNumbersResponse`."""
+
+    imported_numbers: tuple[ImportedNumber, ...] = ()
+
+
+@frozen(kw_only=True)
+class ListedOrders(Listed):
+    """`ListHostingOrdersResponse`."""
+
+    hosting_orders: tuple[Order, ...] = ()
+
+
+@frozen(kw_only=True)
+class ListedOrderNumbers(Listed):
+    """`ListHostingOrderNumbersResponse`."""
+
+    numbers: tuple[OrderNumber, ...] = ()
+
+
+@frozen(kw_only=True)
+class ListedQualifiedNumbers(Listed):
+    """`ListQualifiedNumbersResponse`."""
+
+    qualified_numbers: tuple[QualifiedNumber, ...] = ()
+
+
+@frozen(kw_only=True)
+class AddedNumbers(Answered):
+    """`BatchCreateQualifiedNumbersResponse`."""
+
+    qualified_numbers: tuple[QualifiedNumber, ...] = ()
+
+
+@frozen(kw_only=True)
+class OrderId(Answered):
+    """What `TextEnableQualifiedNumbers` answers."""
+
+    hosting_order_id: str = ""
+
+
+@frozen(kw_only=True)
+class AccessToken(Answered):
+    """What the token endpoint answers."""
+
+    # OAuth2 spells its fields with underscores.
+    access_token: str = field(default="", repr=False, metadata={"also": "access_token"})
+    token_type: str | None = field(default=None, metadata={"also": "token_type"})
+    expires_in: int | float | str | None = field(default=None, metadata={"also": "expires_in"})

@@ -1,0 +1,131 @@
+"""Turns to send: so many requests at once, and polling gives way to every other call."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from types import TracebackType
+
+
+class RequestSlots:
+    """As many turns as requests may be under way at once, and two queues for them.
+
+    A poll gets a turn only while no other call waits for one, and polls hold at most
+    `for_polls` of the turns: however many orders are watched, the next call finds one soon.
+    """
+
+    def __init__(self, limit: int, for_polls: int) -> None:
+        self.free = limit
+        self.calls = SlotQueue(self, limit)
+        self.polls = SlotQueue(self, for_polls)
+
+    def serve(self) -> None:
+        """Give the turns that are free to those who wait, calls first."""
+        self.calls.serve()
+        if not self.calls.queue:
+            self.polls.serve()
+
+
+class SlotQueue:
+    """One of the two queues."""
+
+    def __init__(self, slots: RequestSlots, limit: int) -> None:
+        self.queue: deque[asyncio.Future[None]] = deque()
+        self._slots = slots
+        self._free = limit
+
+    async def acquire(self) -> None:
+        """Wait for a turn and take it."""
+        slots = self._slots
+        if self.queue or slots.calls.queue or not (slots.free and self._free):
+            await self._queue_up()
+        else:
+            slots.free -= 1
+            self._free -= 1
+
+    def release(self) -> None:
+        """Give a turn back."""
+        slots = self._slots
+        slots.free += 1
+        self._free += 1
+        if slots.calls.queue or slots.polls.queue:
+            slots.serve()
+
+    async def _queue_up(self) -> None:
+        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.queue.append(place)
+        try:
+            await place
+        except asyncio.CancelledError:
+            if place.cancelled():
+                with suppress(ValueError):  # whoever came to serve it may have dropped it
+                    self.queue.remove(place)
+                self._slots.serve()
+            else:
+                self.release()  # it was given a turn, and leaves
+            raise
+
+    def serve(self) -> None:
+        """Give turns to those who wait, as far as they go."""
+        while self.queue and self._slots.free and self._free:
+            place = self.queue.popleft()
+            if not place.done():
+                self._slots.free -= 1
+                self._free -= 1
+                place.set_result(None)
+
+
+class AdaptiveLimit:
+    """Room for a number of requests at once, by additive increase and multiplicative decrease.
+
+    Args:
+        maximum: the room to begin with, and at most.
+        refusals: how many requests of the client were answered 429 so far.
+    """
+
+    def __init__(self, maximum: int, refusals: Callable[[], int]) -> None:
+        self._maximum = float(maximum)
+        self._refusals = refusals
+        self._answered_for = refusals()
+        self._under_way = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self.limit = self._maximum
+        """The room at present; a fraction counts once it makes a whole."""
+
+    async def __aenter__(self) -> None:
+        while self._under_way >= int(self.limit):
+            turn = asyncio.get_running_loop().create_future()
+            self._waiting.append(turn)
+            try:
+                await turn
+            except asyncio.CancelledError:
+                if turn.done() and not turn.cancelled():
+                    self._wake()  # the turn that came too late goes to the next
+                raise
+        self._under_way += 1
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._under_way -= 1
+        refusals = self._refusals()
+        if refusals > self._answered_for:
+            # One halving for all the 429s since the last: they are one overload.
+            self._answered_for = refusals
+            self.limit = max(1.0, self.limit / 2)
+        elif exc_type is None:
+            self.limit = min(self._maximum, self.limit + 1 / self.limit)
+        for _ in range(int(self.limit) - self._under_way):
+            self._wake()
+
+    def _wake(self) -> None:
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return

@@ -1,0 +1,227 @@
+"""The rules for what a caller passes; each answers nothing or raises `InvalidRequest`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import attrs
+
+from ..errors import InvalidRequest
+
+R = TypeVar("R")
+_E164 = re.compile(r"\+[0-9]{2,15}\Z")
+_EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f.]+(\.[^@\s\x00-\x1f\x7f.]+)+\Z")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_PATH_SYNTAX = re.compile(r"[\x00-\x20\x7f/\\?#%:]")
+_BLANK = re.compile(r"[\s\x00-\x20\x7f]")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+REGIONS = ("US", "CA")
+_IDS = ("service_plan_id", "campaign_id")
+_LONGEST_EMAIL = 254
+
+
+def check_phone_number(value: object, field: str = "phone_number") -> str:
+    """E.164 in format: a leading `+` and 2 to 15 ASCII digits. Dialability is not checked."""
+    if isinstance(value, str) and _E164.match(value):
+        return value
+    raise InvalidRequest(
+        field=field,
+        value=value,
+        rule="must be in E.164, a + and 2 to 15 digits, for example +12025550134",
+    )
+
+
+def check_phone_numbers(values: object, field: str, *, at_most: int | None) -> tuple[str, ...]:
+    """A list of different E.164 numbers, 1 to `at_most` of them."""
+    if isinstance(values, (str, bytes, Mapping)) or not isinstance(values, Iterable):
+        raise InvalidRequest(
+            field=field, value=values, rule="must be a list of numbers, not a single value"
+        )
+    numbers = tuple(
+        check_phone_number(value, f"{field}[{index}]") for index, value in enumerate(values)
+    )
+    if not numbers or (at_most is not None and len(numbers) > at_most):
+        rule = "must hold at least 1 number" if at_most is None else f"must hold 1 to {at_most}"
+        raise InvalidRequest(field=field, value=f"{len(numbers)} numbers", rule=rule)
+    seen: set[str] = set()
+    for number in numbers:
+        if number in seen:
+            raise InvalidRequest(field=field, value=number, rule="must not hold a number twice")
+        seen.add(number)
+    return numbers
+
+
+def check_identifier(value: object, field: str) -> str:
+    """Text that stays one segment of a path, whatever it holds."""
+    if not isinstance(value, str) or not value:
+        raise InvalidRequest(field=field, value=value, rule="must be text that is not empty")
+    if _PATH_SYNTAX.search(value) or not value.strip("."):
+        raise InvalidRequest(
+            field=field,
+            value=value,
+            rule="must not hold what would change the path: slashes, colons, ?, #, %, "
+            "spaces, control characters, or nothing but dots",
+        )
+    return _sendable(value, field)
+
+
+def check_text(value: object, field: str) -> str:
+    """Text with something to read in it."""
+    if not isinstance(value, str) or not value.strip():
+        raise InvalidRequest(field=field, value=value, rule="must be text that is not blank")
+    if _CONTROL.search(value):
+        raise InvalidRequest(field=field, value=value, rule="must not hold control characters")
+    return _sendable(value, field)
+
+
+def check_any_text(value: object, field: str) -> str:
+    """Text, possibly empty (an empty text unlinks); an id that is not empty has to be readable."""
+    if not isinstance(value, str):
+        raise InvalidRequest(field=field, value=value, rule="must be text")
+    if value and field in _IDS:
+        return check_text(value, field)
+    return _sendable(value, field)
+
+
+def _sendable(text: str, field: str) -> str:
+    if _SURROGATE.search(text):
+        raise InvalidRequest(field=field, value=text, rule="must not hold half a character")
+    return text
+
+
+def check_region(value: object, field: str = "region_code") -> str:
+    """`US` or `CA`; Puerto Rico, Guam and the US Virgin Islands go as `US`."""
+    if value not in REGIONS:
+        raise InvalidRequest(field=field, value=value, rule="must be 'US' or 'CA'")
+    return str(value)
+
+
+def check_email(value: object, field: str) -> str:
+    """An address that a letter could reach: one @, a name before it, a domain behind it."""
+    if not isinstance(value, str) or len(value) > _LONGEST_EMAIL or not _EMAIL.match(value):
+        raise InvalidRequest(field=field, value=value, rule="must be an e-mail address")
+    return value
+
+
+def check_time(value: object, field: str) -> datetime:
+    """A point in time that says its zone."""
+    if not isinstance(value, datetime):
+        raise InvalidRequest(field=field, value=value, rule="must be a datetime")
+    if value.utcoffset() is None:
+        raise InvalidRequest(
+            field=field, value=value, rule="must say its time zone, for example tzinfo=UTC"
+        )
+    try:
+        value.astimezone(UTC)
+    except OverflowError:
+        raise InvalidRequest(
+            field=field, value=value, rule="must be a time that there is in UTC, too"
+        ) from None
+    return value
+
+
+def check_url(value: object, field: str) -> str:
+    """A whole http or https address, or the empty text, which takes one away."""
+    if not isinstance(value, str):
+        raise InvalidRequest(field=field, value=value, rule="must be text")
+    if value and not _is_address(value):
+        raise InvalidRequest(field=field, value=value, rule="must be a whole http(s) address")
+    return _sendable(value, field)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        has_host = bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is none is told when it is asked for
+        return False
+    return has_host and parts.scheme in ("http", "https") and not _BLANK.search(text)
+
+
+def check_flag(value: object, field: str) -> bool:
+    """`True` or `False`, nothing that merely counts as one."""
+    if not isinstance(value, bool):
+        raise InvalidRequest(field=field, value=value, rule="must be True or False")
+    return value
+
+
+def check_whole(value: object, field: str) -> int:
+    """A whole number from 1."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise InvalidRequest(field=field, value=value, rule="must be a whole number from 1")
+    return value
+
+
+def check_order(value: object, field: str) -> str:
+    """What a list may be ordered by."""
+    return _one_of(value, field, ("createdTime", "updatedTime"))
+
+
+def check_search(value: object, field: str) -> str:
+    """Where in a number a pattern may stand."""
+    return _one_of(value, field, ("START", "CONTAIN", "END"))
+
+
+def _one_of(value: object, field: str, choices: tuple[str, ...]) -> str:
+    if value not in choices:
+        raise InvalidRequest(field=field, value=value, rule=f"must be one of {', '.join(choices)}")
+    return str(value)
+
+
+def optional(value: object, check: Callable[[object, str], R], field: str) -> R | None:
+    """What `check` answers, or `None` for an argument that was not given."""
+    return None if value is None else check(value, field)
+
+
+def check_seconds(value: object, field: str) -> float:
+    """A time span in seconds, not negative and not NaN."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0:
+        raise InvalidRequest(field=field, value=value, rule="must be seconds, 0 or more")
+    return float(value)
+
+
+def check_positive(value: object, field: str) -> float:
+    """A number above 0."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
+        raise InvalidRequest(field=field, value=value, rule="must be a number above 0")
+    return float(value)
+
+
+def check_at_least_one(value: object, field: str) -> float:
+    """A number from 1."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 1:
+        raise InvalidRequest(field=field, value=value, rule="must be a number from 1")
+    return float(value)
+
+
+def check_share(value: object, field: str) -> float:
+    """A number from 0 to 1."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
+        raise InvalidRequest(field=field, value=value, rule="must be a number from 0 to 1")
+    return float(value)
+
+
+Validator = Callable[[object, "attrs.Attribute[Any]", object], None]
+
+
+def validator(check: Any, *, optional: Any = attrs.NOTHING) -> Validator:
+    """What attrs calls to `check` a field, under the field's name; `optional` passes unchecked."""
+
+    def validate(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+        if value is not optional:
+            check(value, attribute.name)
+
+    return validate
+
+
+def field(check: Any, *, optional: Any = attrs.NOTHING) -> Any:
+    """An attrs field that `check` validates, under the field's name.
+
+    With `optional`, that value is the default and passes unchecked. A type checker takes every
+    such field for one with a default: what callers build uses `attrs.field` and `validator`.
+    """
+    return attrs.field(validator=validator(check, optional=optional), default=optional)

@@ -1,0 +1,227 @@
+"""What people can do: whom an order waits for, and what a failure code asks for."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Protocol
+
+from attrs import frozen
+
+from ..states import FailureCode, OrderState
+
+__all__ = ["Failure", "WaitingOn"]
+
+
+@frozen(kw_only=True)
+class WaitingOn:
+    """Whom an order waits for."""
+
+    who: str
+    """`signer`, `review` (the vendor's people), `carriers`, or `unknown`."""
+    name: str | None = None
+    """The signer's name, where the order tells it."""
+    email: str | None = None
+    """Where the letter went."""
+    since: datetime | None = None
+    """When the order changed last; the wire says no more, so the wait may have begun earlier."""
+    what_to_do: str
+    """What can be done about it."""
+
+
+_REVIEW = (
+    "Nothing but wait: the vendor looks at it, usually for 1 to 3 business days. If it takes "
+    "longer, write to your account manager with the order's id."
+)
+_CARRIERS = (
+    "Nothing but wait: the routing registry and the carriers take hours to days. report() counts "
+    "how far the numbers are, and how many need a manual action."
+)
+_NO_LETTER = "See which person signs the letter of authorization, and ask them to sign it."
+
+
+class Signer(Protocol):
+    """Who signs a letter, as far as an order tells it."""
+
+    @property
+    def first_name(self) -> str: ...
+    @property
+    def last_name(self) -> str: ...
+    @property
+    def email(self) -> str: ...
+
+
+def waiting_on(
+    state: OrderState, *, is_import: bool, since: datetime | None, signer: Signer
+) -> WaitingOn | None:
+    """Whom an order in a state waits for; `None` where it has ended."""
+    match state:
+        case OrderState.COMPLETED | OrderState.REJECTED:
+            return None
+        case OrderState.DRAFT | OrderState.SUBMITTED:
+            return WaitingOn(who="review", since=since, what_to_do=_REVIEW)
+        case OrderState.WAITING_FOR_LOA_SIGNATURE:
+            return _signer(signer, since)
+        case OrderState.IN_PROGRESS:
+            return WaitingOn(who="carriers", since=since, what_to_do=_CARRIERS)
+    kind = "import" if is_import else "order"
+    return WaitingOn(
+        who="unknown",
+        since=since,
+        what_to_do=f"Read the {kind} anew with refresh(); this version does not know its state.",
+    )
+
+
+def _signer(person: Signer, since: datetime | None) -> WaitingOn:
+    name = " ".join(part for part in (person.first_name, person.last_name) if part)
+    asked = f"Ask {name or 'the authorised person'} to sign the letter that went to {person.email}"
+    return WaitingOn(
+        who="signer",
+        name=name or None,
+        email=person.email or None,
+        since=since,
+        what_to_do=(
+            f"{asked} (it may be in the spam folder); no call sends it again or takes it back."
+            if person.email
+            else _NO_LETTER
+        ),
+    )
+
+
+@frozen(kw_only=True)
+class Failure:
+    """What a failed callback means, and what to do next."""
+
+    code: FailureCode | None
+    """The service's code; numbers that fail to reach the SMS platform carry none."""
+    meaning: str
+    retry_can_help: bool
+    """Whether the same request can succeed later, without anything else having changed."""
+    who: str
+    """Who has to act: `you`, `nobody` (it passes, or is decided), `vendor`, `campaign owner`."""
+    what_to_do: str
+
+
+# By code: what it means, whether a retry can help, who has to act, and what to do next.
+_FAILURES: dict[FailureCode, tuple[str, bool, str, str]] = {
+    FailureCode.CAMPAIGN_NOT_AVAILABLE: (
+        "The campaign does not exist, or is not active for this project.",
+        False,
+        "you",
+        "Check the campaign id, then link the number to an active campaign with relink().",
+    ),
+    FailureCode.EXCEEDED_10DLC_LIMIT: (
+        "The campaign holds as many numbers as it may (T-Mobile: 49 without a number pool).",
+        False,
+        "campaign owner",
+        "Link the number to another campaign, or have a number pool approved for this one.",
+    ),
+    FailureCode.NUMBER_PROVISIONING_FAILED: (
+        "The number could not be set up.",
+        True,
+        "you",
+        "Try once more; if it fails again, ask support with the event's id.",
+    ),
+    FailureCode.PARTNER_SERVICE_UNAVAILABLE: (
+        "A partner of the vendor did not answer.",
+        True,
+        "nobody",
+        "Try again later; nothing is wrong with the request.",
+    ),
+    FailureCode.CAMPAIGN_PENDING_ACCEPTANCE: (
+        "The campaign was not accepted yet by the connectivity partner.",
+        True,
+        "campaign owner",
+        "Wait until the campaign is accepted, then link the number again.",
+    ),
+    FailureCode.MNO_SHARING_ERROR: (
+        "The campaign could not be shared with a mobile carrier.",
+        True,
+        "vendor",
+        "Try again later; if it fails again, ask support about the campaign.",
+    ),
+    FailureCode.CAMPAIGN_PROVISIONING_FAILED: (
+        "The number could not be put on the campaign.",
+        True,
+        "you",
+        "Try once more; see the number's carrier states: for T-Mobile's 60135 import it with "
+        "migrate_to_sinch_tmo=True.",
+    ),
+    FailureCode.CAMPAIGN_EXPIRED: (
+        "The campaign has expired.",
+        False,
+        "campaign owner",
+        "Renew the campaign or link the number to another one.",
+    ),
+    FailureCode.CAMPAIGN_MNO_REJECTED: (
+        "A mobile carrier rejected the campaign.",
+        False,
+        "campaign owner",
+        "Mend the campaign and have it registered anew, or link the number to another one.",
+    ),
+    FailureCode.CAMPAIGN_MNO_SUSPENDED: (
+        "A mobile carrier suspended the campaign.",
+        False,
+        "campaign owner",
+        "Settle it with the carrier through support, or link the number to another campaign.",
+    ),
+    FailureCode.CAMPAIGN_MNO_REVIEW: (
+        "A mobile carrier is still reviewing the campaign.",
+        True,
+        "nobody",
+        "Wait until the review has ended, then link the number again.",
+    ),
+    FailureCode.INSUFFICIENT_BALANCE: (
+        "The account's balance does not cover it.",
+        False,
+        "you",
+        "Top up the account, then link the number again.",
+    ),
+    FailureCode.MOCK_CAMPAIGN_NOT_ALLOWED: (
+        "The campaign is one for testing.",
+        False,
+        "you",
+        "Link the number to a real campaign.",
+    ),
+    FailureCode.TFN_NOT_ALLOWED: (
+        "Toll-free numbers do not go on 10DLC campaigns.",
+        False,
+        "you",
+        "Use text_enable_toll_free for it, without a campaign.",
+    ),
+    FailureCode.INVALID_NNID: (
+        "The routing id (NNID) is not valid for the number.",
+        False,
+        "you",
+        "Leave nnid out for the account's own, or have the number's NNID provisioned first.",
+    ),
+}
+
+
+def failure_of(code: FailureCode | None, *, has_failed: bool) -> Failure | None:
+    """What a failure code means; `None` where there is none and nothing has failed."""
+    if code is None:
+        if not has_failed:
+            return None
+        return Failure(
+            code=None,
+            meaning="It failed, and the service gives no code, as for the SMS platform.",
+            retry_can_help=True,
+            who="you",
+            what_to_do="Read the number for its error; try once more, then ask support.",
+        )
+    meaning, retry_can_help, who, what_to_do = _FAILURES.get(
+        code,
+        (
+            f"It failed with {code}, which this version does not know.",
+            False,
+            "you",
+            "See the vendor's documentation of the code, or ask support.",
+        ),
+    )
+    return Failure(
+        code=code,
+        meaning=meaning,
+        retry_can_help=retry_can_help,
+        who=who,
+        what_to_do=what_to_do,
+    )

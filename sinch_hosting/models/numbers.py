@@ -1,0 +1,190 @@
+"""Imported and qualified numbers, the numbers of an order, and how far each is."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from attrs import frozen
+
+from ..states import (
+    CarrierOperationType,
+    ProvisioningState,
+    ProvisioningType,
+    QualificationState,
+    ServiceType,
+)
+from ._base import Answered
+
+
+@frozen(kw_only=True)
+class CarrierState(Answered):
+    """How far a number is at one carrier."""
+
+    state: ProvisioningState = ProvisioningState.UNSPECIFIED
+    error_code: str | None = None
+    """The carrier's code, such as `60135` (the number belongs to another aggregator)."""
+    error_message: str | None = None
+    update_time: datetime | None = None
+
+
+@frozen(kw_only=True)
+class CarrierOperation(CarrierState):
+    """How far an imported number is at one carrier, and whether it is put on or taken off."""
+
+    operation: CarrierOperationType = CarrierOperationType.UNSPECIFIED
+
+
+@frozen(kw_only=True)
+class Provisioning(Answered):
+    """How far an imported number is on the SMS platform or on a campaign."""
+
+    service_type: ServiceType | None = None
+    service_id: str | None = None
+    type: ProvisioningType | None = None
+    state: ProvisioningState = ProvisioningState.UNSPECIFIED
+    update_time: datetime | None = None
+    error_message: str | None = None
+    error_code: str | None = None
+
+
+@frozen(kw_only=True)
+class ScheduledProvisioning(Answered):
+    """A change of a number's service plan or campaign that is still to come."""
+
+    service_plan_id: str | None = None
+    status: int | None = None
+    """An enum by number whose names the service does not document."""
+    last_updated_time: datetime | None = None
+    campaign_id: str | None = None
+    error_codes: tuple[int, ...] = ()
+
+
+@frozen(kw_only=True)
+class SmsConfiguration(Answered):
+    """The service plan and the campaign that a number is linked to; `""` is none."""
+
+    service_plan_id: str | None = None
+    campaign_id: str | None = None
+    migrate_to_sinch_tmo: bool | None = None
+    scheduled_provisioning: ScheduledProvisioning = ScheduledProvisioning()
+
+
+@frozen(kw_only=True)
+class MnoConfiguration(Answered):
+    """How far an imported number is at AT&T and T-Mobile, for SMS and MMS."""
+
+    sms_att: CarrierOperation = CarrierOperation()
+    sms_tmo: CarrierOperation = CarrierOperation()
+    mms_att: CarrierOperation = CarrierOperation()
+    mms_tmo: CarrierOperation = CarrierOperation()
+
+
+@frozen(kw_only=True)
+class ImportedNumber(Answered):
+    """A number that stays with another carrier and texts through Sinch."""
+
+    phone_number: str = ""
+    project_id: str | None = None
+    region_code: str | None = None
+    display_name: str | None = None
+    sms_configuration: SmsConfiguration = SmsConfiguration()
+    callback_url: str | None = None
+    mno_configuration: MnoConfiguration = MnoConfiguration()
+    sms_provisioning: Provisioning = Provisioning()
+    campaign_provisioning: Provisioning = Provisioning()
+
+    @property
+    def is_linked(self) -> bool:
+        """Whether a service plan or a campaign holds the number."""
+        sms = self.sms_configuration
+        return bool(sms.service_plan_id or sms.campaign_id)
+
+
+@frozen(kw_only=True)
+class OsrEligibility(Answered):
+    """Whether the number can be text-enabled at all."""
+
+    status: ProvisioningState = ProvisioningState.UNSPECIFIED
+    error: str | None = None
+
+
+@frozen(kw_only=True)
+class OwnershipVerification(Answered):
+    """Whether the number is proven to be the caller's."""
+
+    status: ProvisioningState = ProvisioningState.UNSPECIFIED
+    error: str | None = None
+
+
+@frozen(kw_only=True)
+class HostedNumber(Answered):
+    """Whether the number is hosted."""
+
+    status: int | None = None
+    """0 unspecified, 1 hosted, 2 failed."""
+    error: str | None = None
+
+
+@frozen(kw_only=True)
+class QualifiedNumber(Answered):
+    """A number on its way from review to hosting."""
+
+    phone_number: str = ""
+    project_id: str | None = None
+    region_code: str | None = None
+    global_process_state: QualificationState = QualificationState.UNSPECIFIED
+    osr_eligibility: OsrEligibility = OsrEligibility()
+    ownership_verification: OwnershipVerification = OwnershipVerification()
+    hosted_number: HostedNumber = HostedNumber()
+    created_time: datetime | None = None
+    updated_time: datetime | None = None
+
+    @property
+    def error(self) -> str | None:
+        """The service's explanation of a failure, where it gave one."""
+        return (
+            self.osr_eligibility.error
+            or self.ownership_verification.error
+            or self.hosted_number.error
+            or None
+        )
+
+
+@frozen(kw_only=True)
+class OsrUpdate(Answered):
+    """How far the routing registry's (OSR) entry of a number is."""
+
+    nnid: str | None = None
+    state: ProvisioningState = ProvisioningState.UNSPECIFIED
+
+
+@frozen(kw_only=True)
+class CampaignProvisioning(Answered):
+    """How far a number of an order is on its campaign."""
+
+    campaign_id: str | None = None
+    state: ProvisioningState = ProvisioningState.UNSPECIFIED
+
+
+@frozen(kw_only=True)
+class PlatformProvisioning(Answered):
+    """How far a number of an order is on the SMS platform."""
+
+    service_plan_id: str | None = None
+    state: ProvisioningState = ProvisioningState.UNSPECIFIED
+
+
+@frozen(kw_only=True)
+class OrderNumber(Answered):
+    """One number of an order (`HostingOrderNumber` in the contract)."""
+
+    phone_number: str = ""
+    project_id: str | None = None
+    hosting_order_id: str | None = None
+    osr_update: OsrUpdate = OsrUpdate()
+    campaign_provisioning: CampaignProvisioning = CampaignProvisioning()
+    platform_provisioning: PlatformProvisioning = PlatformProvisioning()
+    sms_att: CarrierState = CarrierState()
+    sms_tmo: CarrierState = CarrierState()
+    mms_att: CarrierState = CarrierState()
+    mms_tmo: CarrierState = CarrierState()
