@@ -52,16 +52,24 @@ class ScheduledProvisioning(Answered):
     """A change of a number's service plan or campaign that is still to come."""
 
     service_plan_id: str | None = None
-    status: int | None = None
-    """An enum by number whose names the service does not document."""
+    status: int | str | None = None
+    """By number, without documented names, or as text: `WAITING`, `IN_PROGRESS`, `FAILED`."""
     last_updated_time: datetime | None = None
     campaign_id: str | None = None
-    error_codes: tuple[int, ...] = ()
+    error_codes: tuple[int | str, ...] = ()
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the change will not come: its status says FAILED, or it has error codes."""
+        return bool(self.error_codes) or self.status == "FAILED"
 
 
 @frozen(kw_only=True)
 class SmsConfiguration(Answered):
-    """The service plan and the campaign that a number is linked to; `""` is none."""
+    """The service plan and the campaign that are in force for a number; `""` is none.
+
+    What was asked for and is not in force yet stands in `scheduled_provisioning`.
+    """
 
     service_plan_id: str | None = None
     campaign_id: str | None = None
@@ -94,10 +102,35 @@ class ImportedNumber(Answered):
     campaign_provisioning: Provisioning = Provisioning()
 
     @property
-    def is_linked(self) -> bool:
-        """Whether a service plan or a campaign holds the number."""
+    def pending_service_plan_id(self) -> str | None:
+        """The service plan that was asked for and is not in force yet; `None` where there is none.
+
+        A change that has failed is not pending.
+        """
         sms = self.sms_configuration
-        return bool(sms.service_plan_id or sms.campaign_id)
+        return _pending(sms, sms.scheduled_provisioning.service_plan_id, sms.service_plan_id)
+
+    @property
+    def pending_campaign_id(self) -> str | None:
+        """The campaign that was asked for and is not in force yet; `None` where there is none.
+
+        A change that has failed is not pending.
+        """
+        sms = self.sms_configuration
+        return _pending(sms, sms.scheduled_provisioning.campaign_id, sms.campaign_id)
+
+    @property
+    def is_linked(self) -> bool:
+        """Whether a service plan or a campaign holds the number, or is about to."""
+        sms = self.sms_configuration
+        pending = self.pending_service_plan_id or self.pending_campaign_id
+        return bool(sms.service_plan_id or sms.campaign_id or pending)
+
+
+def _pending(sms: SmsConfiguration, scheduled: str | None, in_force: str | None) -> str | None:
+    if not scheduled or scheduled == in_force or sms.scheduled_provisioning.has_failed:
+        return None
+    return scheduled
 
 
 @frozen(kw_only=True)
@@ -120,8 +153,8 @@ class OwnershipVerification(Answered):
 class HostedNumber(Answered):
     """Whether the number is hosted."""
 
-    status: int | None = None
-    """0 unspecified, 1 hosted, 2 failed."""
+    status: int | str | None = None
+    """0 unspecified, 1 hosted, 2 failed; or as text, such as `HOSTING_STATUS_HOSTED`."""
     error: str | None = None
 
 

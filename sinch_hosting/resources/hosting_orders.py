@@ -50,6 +50,9 @@ class HostingOrders(BulkOrders):
     ) -> Order:
         """Import 1 to 5 numbers in one order (`ImportNumbers`); no letter is mailed.
 
+        Importing is meant for numbers with an NNID of their own; the account manager has to have
+        that NNID provisioned before, or the numbers fail with `INVALID_NNID`.
+
         Args:
             numbers: different numbers in E.164; more than 5 with the client's `import_limit`.
             region_code: `US` or `CA`.
@@ -58,7 +61,7 @@ class HostingOrders(BulkOrders):
             display_name: free text.
             callback_url: where events about the numbers are posted.
             migrate_to_sinch_tmo: `True` where T-Mobile answered 60135, to take the numbers over
-                from another aggregator.
+                from another aggregator (documented by the vendor for this call).
             job: the care that bulk runs take, for this one order; see `order_streams`.
             ledger: the path of the job's ledger.
             settle: as for `text_enable_many`.
@@ -102,6 +105,7 @@ class HostingOrders(BulkOrders):
         scheduled_osr_update_time: datetime | None = None,
         display_name: str | None = None,
         callback_url: str | None = None,
+        migrate_to_sinch_tmo: bool | None = None,
         job: str | None = None,
         ledger: LedgerPath | None = None,
         settle: float | None = None,
@@ -117,12 +121,18 @@ class HostingOrders(BulkOrders):
             service_plan_id: the service plan to link them to.
             loa: the letter of authorization; a `DirectLoa` or `ResellerLoa` is mailed to its
                 authorised person, who has to sign it. One order, one letter.
-            campaign_id: the 10DLC campaign to link them to; none by default.
-            nnid: the routing id; the account's own by default.
+            campaign_id: the 10DLC campaign to link them to; none by default. The vendor says that
+                no letter is generated without one: the order may then wait for ever.
+            nnid: the routing id, by default Sinch's or the account's own. An NNID of your own has
+                to be provisioned by the account manager first.
             scheduled_osr_update_time: when the routing is switched, with a time zone; as soon as
-                possible by default.
+                possible by default. A letter that is signed later is likely to move it by a day.
             display_name: free text.
             callback_url: where events about the numbers are posted.
+            migrate_to_sinch_tmo: `True` to take the numbers over from another aggregator where
+                T-Mobile answered 60135; sent only where it is given. It is certain for
+                `import_numbers`; for text-enables the vendor's examples send it, and no more is
+                said.
             job: the care that bulk runs take, for this one order; see `order_streams`.
             ledger: the path of the job's ledger.
             settle: as for `text_enable_many`.
@@ -144,6 +154,7 @@ class HostingOrders(BulkOrders):
             scheduled_osr_update_time=scheduled_osr_update_time,
             display_name=display_name,
             callback_url=callback_url,
+            migrate_to_sinch_tmo=migrate_to_sinch_tmo,
         )
         return await self._runs.one(
             template,
@@ -166,6 +177,7 @@ class HostingOrders(BulkOrders):
         scheduled_zipwhip_provisioning_time: datetime | None = None,
         display_name: str | None = None,
         callback_url: str | None = None,
+        migrate_to_sinch_tmo: bool | None = None,
         job: str | None = None,
         ledger: LedgerPath | None = None,
         settle: float | None = None,
@@ -184,6 +196,7 @@ class HostingOrders(BulkOrders):
                 letter that is signed later moves it to the next day at the same time.
             display_name: free text.
             callback_url: where events about the numbers are posted.
+            migrate_to_sinch_tmo: as for `text_enable`.
             job: the care that bulk runs take, for this one order; see `order_streams`.
             ledger: the path of the job's ledger.
             settle: as for `text_enable_many`.
@@ -202,6 +215,7 @@ class HostingOrders(BulkOrders):
             scheduled_zipwhip_provisioning_time=scheduled_zipwhip_provisioning_time,
             display_name=display_name,
             callback_url=callback_url,
+            migrate_to_sinch_tmo=migrate_to_sinch_tmo,
         )
         return await self._runs.one(
             template,
