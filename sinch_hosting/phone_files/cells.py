@@ -13,7 +13,7 @@ from functools import lru_cache
 import attrs
 import phonenumbers
 
-from .notation import dialled, exact, plain
+from .notation import dialled, exact, has_fraction, plain
 from .numbering import NumberKind, Region, country_of, judge
 from .text_repair import is_damaged
 
@@ -119,6 +119,8 @@ def _read(text: str) -> Cell:
     """Read what is no usual number: several of them, a vanity word, another country's."""
     if (twice := _BOTH_WAYS.fullmatch(text)) is not None and (same := _same_twice(twice)):
         return _ten_digits(same, letters=True)
+    if has_fraction(text):
+        return Cell("a number with decimals, not a phone number")
     if _is_range(text):
         return _A_RANGE
     if _goes_on_with_another(text):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .cells import understand
+from .cells import NO_AREA_CODE, understand
 from .headers import Role, names_phones, role
 from .vocabulary import words
 
@@ -98,10 +98,8 @@ def _is_heading(cell: str) -> bool:
 
 def _is_data(row: Sequence[str], header: Sequence[str]) -> bool:
     """Whether a row has a number where the header names phones."""
-    return any(
-        names_phones(title) and holds_number(cell_at(row, column))
-        for column, title in enumerate(header)
-    )
+    held = (understand(cell_at(row, at)) for at, title in enumerate(header) if names_phones(title))
+    return any(cell.is_number or cell is NO_AREA_CODE for cell in held)
 
 
 def _is_title(row: Sequence[str], header: Sequence[str]) -> bool:

@@ -29,6 +29,7 @@ _FOOTNOTES = re.compile("(?<=\\d)[\u00b2\u00b3\u00b9\u2070-\u2079\u2080-\u2089]+
 _ENTITY = re.compile(r"&(?:#\d+|#x[\da-f]+|[a-z]+);", re.IGNORECASE)
 _FORMULA = re.compile(r'=\+?"?([^"]*)"?')
 _WHOLE_FLOAT = re.compile(r"(\+?\d{10,})[.,]0+")
+_FRACTION = re.compile(r"[+-]?\d{7,}[.,]\d{1,3}")
 _SCIENTIFIC = re.compile(r"\+?(\d)(?:[.,](\d*))?e\+?(\d{1,2})", re.IGNORECASE)
 
 # Links: what is dialled, and what is shown.
@@ -104,6 +105,11 @@ def _dialled_and_shown(text: str, link: re.Match[str]) -> str:
     digits = re.sub(r"\D", "", _TAG.sub(" ", shown))
     same = not digits or re.sub(r"\D", "", target)[-10:] == digits[-10:]
     return text[: link.start()] + (target if same else f"{target} / {shown}") + text[link.end() :]
+
+
+def has_fraction(text: str) -> bool:
+    """Whether it is a number with decimals, which no phone has: `202555010.2`."""
+    return _FRACTION.fullmatch(text) is not None
 
 
 def exact(text: str) -> str | None:

@@ -6,6 +6,7 @@ A header is taken apart into words without accents and capitals, so that `Télé
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
 from functools import lru_cache
@@ -83,7 +84,8 @@ SOMEBODY_ELSE = frozenset({
     "alt", "alternative", "alternativ", "secondary", "second", "other", "backup", "additional",
     "old", "previous", "prev", "former", "prior", "past", "ex", "disconnected", "cancelled",
     "canceled", "inactive", "fax", "faxes", "facsimile", "telefax", "telecopieur", "telecopie",
-    "telecopy", "billing", "bill", "btn", "payer", "pager", "beeper", "tty", "tdd", "telex",
+    "copieur", "telecopy", "billing", "bill", "btn", "payer", "pager", "beeper", "tty", "tdd",
+    "telex",
     "isdn", "modem", "referral", "referrer", "referred", "referee", "references", "doctor",
     "physician", "pharmacy", "dentist", "insurance", "insurer", "hospital", "clinic", "landlord",
     "employer", "school", "lawyer", "attorney", "broker", "agent", "agents", "realtor",
@@ -140,7 +142,8 @@ _VOCABULARY = frozenset().union(
 @lru_cache(maxsize=4096)
 def words(cell: str) -> tuple[str, ...]:
     """A header's words: without accents and capitals, `phoneNumber2` as three."""
-    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", mend(cell[:1_000]))
+    text = html.unescape(mend(cell[:1_000])).replace("\ufffd", " ")
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text)
     if not spaced.isascii():
         for written, said in _OTHER_SCRIPTS.items():
             spaced = re.sub(written, f" {said} ", spaced, flags=re.IGNORECASE)
