@@ -42,7 +42,8 @@ _DIGITS_BEFORE_WORD, _DIGITS_BEFORE_SIGN = 7, 10  # signs separate groups of dig
 # "202-555-0100 - 202-555-0109", "202-555-0100 to 0109", "202-555-0100-09", "202-555-01XX".
 _RANGE = re.compile(
     r"(?P<first>\+?\(?\d[\d\s().-]*\d)\s*"
-    r"(?:(?:-|\u2013|\u2014|~|>|->|\.\.+|\+(?=\d{1,4}\Z))|\b(?:to|thru|through|until|bis|hasta|al?|\u00e0)\b)\s*"
+    r"(?:(?:-|\u2013|\u2014|~|>|->|\.\.+|\+(?=\d{1,4}\Z))"
+    r"|\b(?:to|thru|through|until|bis|hasta|al?|\u00e0)\b)\s*"
     r"(?P<last>\+?\(?\d[\d\s().-]*)",
     re.IGNORECASE,
 )

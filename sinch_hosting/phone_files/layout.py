@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 _SAMPLE_ROWS = 200
-_ABOVE = Cell("stands above the table, so it is no row of it")
+_ABOVE = Cell("stands above the table and is not part of it")
 _NOTHING_ABOVE = Cell("nothing in the phone column, above the table")
 _SHIFTED = Cell(
     "the row has more cells than the header, so its columns may be shifted; "

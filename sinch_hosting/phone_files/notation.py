@@ -47,13 +47,13 @@ _TAG = re.compile(r"</?[a-z][^<>]*>", re.IGNORECASE)
 # Labels in English, French, Spanish and German. A fax's, a manager's or a pager's is none:
 # such a number is refused.
 _LABEL = (
-    r"(?:bureau|business|biz|canada|casa|cel|celular|cell|cellulaire|cellular|"
-    r"cellphone|contact|day|daytime|desk|dial|did|direct|direct line|domicile|eve|evening|"
-    r"festnetz|fijo|fon|fono|handy|hm|home|land ?line|ligne|line|local|main|main line|maison|"
+    r"(?:bur|bureau|business|biz|canada|casa|cel|celular|cell|cellulaire|cellular|"
+    r"cellphone|contact|day|daytime|desk|dial|did|direct|direct line|dom|domicile|eve|evening|"
+    r"festnetz|fijo|fixe|fon|fono|handy|hm|home|land ?line|ligne|line|local|main|main line|maison|"
     r"mob|mobil|mobile|m[o\u00f3]vil|off|"
-    r"office|oficina|ph|phn|phone|portable|preferred|primary|res|"
-    r"residence|sms|t[e\u00e9]l|t[e\u00e9]l[e\u00e9]fono|telefon|t[e\u00e9]l[e\u00e9]phone|"
-    r"text|toll[ -]?free|trabajo|us|usa|voice|wireless|wk|work|[chmoptw])"
+    r"office|oficina|ph|phn|phone|portable|preferred|primary|r[e\u00e9]s|"
+    r"r[e\u00e9]sidence|sms|t[e\u00e9]l|t[e\u00e9]l[e\u00e9]fono|telefon|t[e\u00e9]l[e\u00e9]phone|"
+    r"text|toll[ -]?free|trabajo|trav|travail|us|usa|voice|wireless|wk|work|[chmoptw])"
 )
 _NUMBER = r"(?:no(?=[.:#])|nr|num|number|num[e\u00e9]ro|n[\u00b0\u00ba])"
 _LEADING_LABEL = re.compile(
