@@ -49,7 +49,9 @@ _RANGE = re.compile(
 )
 _MASKED = re.compile(r"\+?[\d\s().-]*\d{3}[\s().-]*\d{0,3}(?:[x*?n]{2,4})", re.IGNORECASE)
 _WITHOUT_AREA_CODE = re.compile(r"\+?1[\s.-]+\d{3}[\s.-]?\d{4}")
-_FAX = re.compile(r"fax|facsimile|t[e\u00e9]l[e\u00e9]cop|\b(?:pager|beeper)\b", re.IGNORECASE)
+_FAX = re.compile(
+    r"fax|facsimile|t[e\u00e9]l[e\u00e9]c(?:op|\b)|\b(?:pager|beeper)\b", re.IGNORECASE
+)
 _LONGEST_CELL = 250  # what phonenumbers reads
 _LONGEST_MARKUP = 4_000
 

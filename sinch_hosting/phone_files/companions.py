@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _OURS_ALL_THE_SAME = "if the number is a US or Canadian one, write it with +1"
 _AREA_CODE = re.compile(r"\s*(?:\+?1[\s.-]*)?\(?([2-9]\d{2})\)?(?:\.0+)?\s*", re.ASCII)
-_FAX = re.compile(r"fax|pager|beeper|t[e\u00e9]l[e\u00e9]cop", re.IGNORECASE)
+_FAX = re.compile(r"fax|pager|beeper|t[e\u00e9]l[e\u00e9]c(?:op|\b)", re.IGNORECASE)
 _SPECIFIC = frozenset({"country", "code", "region", "phone", "number", "pays", "pais", "name"})
 
 

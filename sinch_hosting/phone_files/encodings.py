@@ -3,8 +3,7 @@
 A byte order mark decides. Without one, bytes that are valid UTF-8 are UTF-8, and zeros in
 every second byte are UTF-16. What is left comes from older programs. Nothing in such a file
 names its encoding, so each candidate is judged by what it makes of the letters: `Téléphone`
-is a likelier header than `TŽlŽphone`. Windows' encoding is taken unless
-another one is clearly better.
+is a likelier header than `TŽlŽphone`. Windows' encoding is taken unless another one is better.
 """
 
 from __future__ import annotations

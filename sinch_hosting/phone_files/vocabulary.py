@@ -95,7 +95,7 @@ SOMEBODY_ELSE = frozenset({
     "unsubscribed", "donotcall",
     "gestionnaire", "superviseur", "superieur", "patron", "adjoint", "adjointe", "mere", "pere",
     "tuteur", "conjoint", "conjointe", "urgence", "urgences", "autre", "ancien", "ancienne",
-    "precedent", "precedente", "facturation", "secondaire", "telecop",
+    "precedent", "precedente", "facturation", "secondaire", "telec", "telecop",
     "gerente", "jefe", "asistente", "padre", "padres", "madre", "tutor", "conyuge",
     "emergencia", "emergencias", "otro", "otra", "alterno", "alternativo", "anterior",
     "antiguo", "viejo", "facturacion", "secundario", "responsable",
