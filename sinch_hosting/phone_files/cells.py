@@ -77,7 +77,7 @@ _OTHER_TEXT = Cell("other text beside the number")
 _A_FAX = Cell("marked as a fax or a pager, not as a phone")
 _SEVERAL = Cell("several numbers in one cell; give each its own row", is_number=True)
 _SEVERAL_AND_WORDS = attrs.evolve(_SEVERAL, is_number=False)
-_A_RANGE = Cell("a range of numbers; give each number its own row", is_number=True)
+A_RANGE = Cell("a range of numbers; give each number its own row", is_number=True)
 
 
 def understand(raw: str) -> Cell:
@@ -125,7 +125,7 @@ def _read(text: str) -> Cell:
     if has_fraction(text):
         return Cell("a number with decimals, not a phone number")
     if _is_range(text):
-        return _A_RANGE
+        return A_RANGE
     if _goes_on_with_another(text):
         return _SEVERAL if _how_many(text) else _SEVERAL_AND_WORDS
     try:

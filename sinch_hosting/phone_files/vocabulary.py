@@ -52,11 +52,11 @@ OWN_WORDS = frozenset({
 OTHER_WORDS = frozenset({
     "type", "types", "kind", "carrier", "provider", "ext", "extension", "extn", "country",
     "code", "codes", "verified", "valid", "validated", "email", "mail", "id", "ids", "date",
-    "time", "status", "state", "note", "notes", "remark", "remarks", "comment", "comments",
+    "time", "status", "note", "notes", "remark", "remarks", "comment", "comments",
     "model", "count", "plan", "charge", "charges", "usage", "minutes", "label", "consent",
-    "opt", "optin", "optout", "imei", "make", "brand", "os", "system", "name", "owner", "url",
+    "opt", "optin", "optout", "imei", "url",
 })
-OTHER_THINGS = (OTHER_WORDS - {"ext", "extension", "extn", "name", "owner", "line"}) | {
+OTHER_THINGS = (OTHER_WORDS - {"ext", "extension", "extn", "carrier", "provider"}) | {
     "order", "orders", "orderid", "orderno", "ordernumber", "customerid", "userid", "uuid",
     "zip", "zipcode", "postal", "postcode", "plz", "account", "accountid", "accountno",
     "accountnumber", "acct", "invoice", "invoiceid", "invoiceno", "invoicenumber", "sku", "upc",
@@ -83,7 +83,8 @@ SOMEBODY_ELSE = frozenset({
     "partner", "partners", "relative", "sibling", "kin", "nok", "emergency", "ice", "alternate",
     "alt", "alternative", "alternativ", "secondary", "second", "other", "backup", "additional",
     "old", "previous", "prev", "former", "prior", "past", "ex", "disconnected", "cancelled",
-    "canceled", "inactive", "fax", "faxes", "facsimile", "telefax", "telecopieur", "telecopie",
+    "canceled", "inactive", "temporary", "temp", "interim",
+    "fax", "faxes", "facsimile", "telefax", "telecopieur", "telecopie",
     "copieur", "telecopy", "billing", "bill", "btn", "payer", "pager", "beeper", "tty", "tdd",
     "telex",
     "isdn", "modem", "referral", "referrer", "referred", "referee", "references", "doctor",
@@ -122,6 +123,7 @@ AREA_CODES = frozenset({
 })
 SURE_CODES = frozenset({"cc", "ccode", "isd", "idd", "dial", "dialing", "calling", "prefix"})
 MACHINES = frozenset({"fax", "faxes", "facsimile", "telefax", "telecopieur", "pager", "beeper"})
+ENDS = frozenset({"end", "ending", "last", "through", "thru", "fin", "hasta", "bis"})
 PREPOSITIONS = frozenset({"with", "including", "include", "incl", "avec", "con", "mit", "please"})
 # Other scripts have no words to take apart, so what they say is looked for.
 _OTHER_SCRIPTS = {
