@@ -35,7 +35,7 @@ class Tagged:
 
 
 class TaggedOrders:
-    """One reading of the orders of a place that carry tags, for jobs and for onboardings.
+    """One reading of the orders of a place that carry tags, for whichever jobs.
 
     Each state's list is walked from the oldest order on, the states in the order of life. Pages
     may shift while they are walked, and hide an order; so what was seen is compared with what the
