@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from ._polling.policy import PollPolicy
-from ._polling.wakeups import WakeUps
+from ._polling.watcher import Watcher
 from ._session.auth import Secret
 from ._session.retry import RetryPolicy
 from ._session.session import Session
@@ -175,14 +175,12 @@ class SinchHosting:
         credentials = _credentials(project_id, key_id, key_secret, auth, base_url, auth_url)
         self._poll = poll
         self._session = Session(credentials, http, retry, clock, sleep)
-        self._wakeups = WakeUps(sleep)
-        self.imported_numbers = ImportedNumbers(self._session, retry, poll, self._wakeups)
+        self._watcher = watcher = Watcher(self._session, poll)
+        self.imported_numbers = ImportedNumbers(self._session, retry, watcher)
         self.hosting_orders = HostingOrders(
-            self._session, poll, import_limit=import_limit, max_concurrency=max_concurrency
+            self._session, watcher, import_limit=import_limit, max_concurrency=max_concurrency
         )
-        self.qualified_numbers = QualifiedNumbers(
-            self._session, poll, self.hosting_orders, self._wakeups
-        )
+        self.qualified_numbers = QualifiedNumbers(self._session, self.hosting_orders, watcher)
         self.callback_configuration = Callbacks(self._session)
         self._shown = f"<SinchHosting project_id={project_id!r} key_id={key_id!r} {base_url}>"
 
@@ -348,8 +346,7 @@ class SinchHosting:
         client's event loop; where nothing is waited for, it does nothing.
         """
         if event.resource_id:
-            self._wakeups.notify(event.resource_id)
-            self.hosting_orders.watcher.notify(event.resource_id)
+            self._watcher.notify(event.resource_id)
 
     async def aclose(self) -> None:
         """Close the client and the session that it owns; a borrowed one stays open.
@@ -358,7 +355,7 @@ class SinchHosting:
         that was closed cannot be used again (`UsageError`).
         """
         try:
-            await self.hosting_orders.watcher.aclose()
+            await self._watcher.aclose()
         finally:
             await self._session.aclose()
 

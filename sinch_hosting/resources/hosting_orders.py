@@ -5,23 +5,23 @@ from __future__ import annotations
 import asyncio
 import builtins
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Literal, overload
 
 from .._bulk.order_runs import OrderRuns
 from .._bulk.order_template import LedgerPath, OnUnknown
 from .._polling import waits
-from .._polling.policy import PollPolicy
 from .._polling.schedule import NumberFilter
-from .._polling.waits import OrderUpdate
+from .._polling.sources import orders_of
+from .._polling.waits import OrderUpdate, order_goal
 from .._polling.watcher import Watcher
 from .._session.codec import encode
 from .._session.requests import ImportNumbers, TextEnable, TextEnableTollFree
 from .._session.responses import ListedOrderNumbers, ListedOrders, page_of
 from .._session.retry import CreateObserver
 from .._session.session import Session
-from ..errors import DecodeError, OutcomeUnknown, SinchHostingError
+from ..errors import DecodeError, InvalidRequest, OutcomeUnknown, SinchHostingError
 from ..models import DirectLoa, Letter, Order, OrderNumber, OrderReport, ResellerLoa
 from ..models import _checks as check
 from ..models.orders import bind, read_resume_token, remember_numbers
@@ -37,14 +37,14 @@ class HostingOrders(BulkOrders):
     """Create orders, follow them, and wait for them."""
 
     def __init__(
-        self, session: Session, poll: PollPolicy, *, import_limit: int, max_concurrency: int
+        self, session: Session, watcher: Watcher, *, import_limit: int, max_concurrency: int
     ) -> None:
         super().__init__(
             OrderRuns(session, self, import_limit=import_limit, max_concurrency=max_concurrency)
         )
         self._session = session
-        self._poll = poll
-        self.watcher = Watcher(session, poll, self)
+        self.watcher = watcher
+        self._source = orders_of(self)
 
     # ---------------------------------------------------------- creating
 
@@ -417,14 +417,15 @@ class HostingOrders(BulkOrders):
     ) -> Order:
         """What `order.wait_until(state)` does; see there."""
         wanted = parse_state(OrderState, state, "state")
+        goal = order_goal(self._source, wanted)
         return await waits.wait_until(
-            self.watcher, order, wanted, timeout=timeout, on_update=on_update
+            self.watcher, goal, order, timeout=timeout, on_update=on_update
         )
 
     @overload
     async def wait_all(
         self,
-        orders: Iterable[Order],
+        orders: Iterable[Order | str],
         state: OrderState | str,
         *,
         timeout: float | None = None,
@@ -434,7 +435,7 @@ class HostingOrders(BulkOrders):
     @overload
     async def wait_all(
         self,
-        orders: Iterable[Order],
+        orders: Iterable[Order | str],
         state: OrderState | str,
         *,
         timeout: float | None = None,
@@ -443,7 +444,7 @@ class HostingOrders(BulkOrders):
 
     async def wait_all(
         self,
-        orders: Iterable[Order],
+        orders: Iterable[Order | str],
         state: OrderState | str,
         *,
         timeout: float | None = None,
@@ -452,35 +453,52 @@ class HostingOrders(BulkOrders):
         """Wait until all orders have reached `state`, or have passed it.
 
         Args:
-            orders: the orders.
+            orders: orders, ids and tokens, in any mixture.
             state: as for `order.wait_until`.
             timeout: seconds that each may take; by default without end.
-            return_exceptions: answer the errors in place instead of raising them.
+            return_exceptions: return the errors in place instead of raising them.
 
-        Answers the orders as they were then, in the order given. Waits for all, then raises an
-        `ExceptionGroup` of what `order.wait_until` raises, each with its order in `.last`. Safe
-        to repeat.
+        Returns the orders as they were then, in the order given. Waits for all, then raises an
+        `ExceptionGroup` of what `order.wait_until` raises, each with its order in `.last`.
+        Raises `InvalidRequest` for a single order or text, and for what is no order. Safe to
+        repeat (`ListHostingOrders`, and `GetHostingOrder` where that takes fewer requests).
         """
-        wanted = parse_state(OrderState, state, "state")
-        results = await waits.wait_all(self.watcher, [*orders], wanted, timeout=timeout)
-        failed = [result for result in results if isinstance(result, Exception)]
-        if failed and not return_exceptions:
-            raise ExceptionGroup(f"{len(failed)} of {len(results)} orders", failed)
-        return results
+        goal = order_goal(self._source, parse_state(OrderState, state, "state"))
+        results = await waits.wait_all(self.watcher, goal, self._as_orders(orders), timeout=timeout)
+        return waits.unless_failed(results, "orders", return_exceptions=return_exceptions)
 
-    def watch(self, orders: Iterable[Order]) -> AsyncIterator[OrderUpdate]:
+    def watch(self, orders: Iterable[Order | str]) -> AsyncIterator[OrderUpdate]:
         """Follow orders: `async for update in hosting_orders.watch(orders)`.
 
         Args:
-            orders: the orders; changes are counted from these snapshots on.
+            orders: orders, ids and tokens, in any mixture; changes are counted from these
+                snapshots on.
 
         Gives an `OrderUpdate` for every change of every order as it happens, and ends when all
         are COMPLETED or REJECTED. An order that cannot be read any more, since it was deleted
         for instance, gives an update with its `error`, and the others go on. Raises
-        `InvalidRequest` for an order without an id and `UsageError` on a closed client. Safe to
+        `InvalidRequest` for an order without an id, for a single order or text, and for what is
+        no order, and `UsageError` on a closed client. Safe to
         repeat (`ListHostingOrders`); where single orders take fewer requests, they are read so.
         """
-        return waits.watch(self.watcher, [*orders])
+        return waits.watch_orders(self.watcher, self._source, self._as_orders(orders))
+
+    def _as_orders(self, orders: Iterable[Order | str]) -> builtins.list[Order]:
+        """Many orders, from orders, ids and tokens."""
+        if isinstance(orders, (str, bytes, Mapping, Order)) or not isinstance(orders, Iterable):
+            rule = "must be many orders, ids or tokens; put a single one into a list"
+            raise InvalidRequest(field="orders", value=orders, rule=rule)
+        return [self._as_order(given, f"orders[{n}]") for n, given in enumerate(orders)]
+
+    def _as_order(self, given: object, field: str) -> Order:
+        if isinstance(given, Order):
+            return given
+        if not isinstance(given, str):
+            rule = "must be an order, its id or its token"
+            raise InvalidRequest(field=field, value=given, rule=rule)
+        if given.lstrip().startswith("{"):
+            return self.from_token(given)
+        return bind(Order(hosting_order_id=check.check_identifier(given, field)), self)
 
     def from_token(self, text: str) -> Order:
         """The order that `order.to_token()` was made of, to go on waiting for it.
