@@ -37,8 +37,8 @@ _BROKEN = -1
 class Host(Protocol):
     """Who gives turns, runs what is under way, and hears what came of it."""
 
-    async def turn(self) -> None:
-        """Wait until a request may leave."""
+    async def turn(self, due: float) -> None:
+        """Wait until a request may leave for what is due since then."""
         ...
 
     def return_turn(self) -> None:
@@ -107,29 +107,32 @@ class Fetcher:
             for state, sought in sweep.lists():
                 await self._walk(sweep, state, sought)
         except errors.SinchHostingError as error:
-            self._list_failed(sweep, error)
+            if self._list_failed(sweep, error):
+                return
         except Exception:
             # A list that cannot even be asked for must not end the waits of others.
             _log.exception("%ss are asked for singly: their list cannot be read", group.source.noun)
             group.refused(self._session.clock())
         else:
-            if sweep.seen:
-                group.worked()
-            self._sample(sweep)
+            if sweep.seen and group.worked():
+                self._sample(sweep)
         for thing_id in sweep.missed - sweep.seen - sweep.guests:
             sweep.asked[thing_id].is_alone = True
 
-    def _list_failed(self, sweep: Sweep, error: errors.SinchHostingError) -> None:
+    def _list_failed(self, sweep: Sweep, error: errors.SinchHostingError) -> bool:
+        """Take in that a list failed; whether all is put off to try once more."""
         group, now = sweep.group, self._session.clock()
+        # Lists are left from when they could be asked for again.
+        resumes = max(now, now + self._pause_for(error), self.not_before)
         is_misfit = isinstance(error, errors.DecodeError) and error.is_json
         if not passes(error):
             group.refused(now)
-        elif not group.failed(now, tries=1 if is_misfit else 2):
+        elif not group.failed(resumes, tries=1 if is_misfit else 2):
             left = [m for i, m in sweep.asked.items() if i not in sweep.seen | sweep.guests]
             self._put_off(left, error)
-            return
-        self._pause_for(error)
+            return True
         _log.info("%ss are asked for singly for a while: %s", group.source.noun, error)
+        return False
 
     def _sample(self, sweep: Sweep) -> None:
         """Choose one of many that lists have shown, to see whether they show what is so."""
@@ -145,7 +148,7 @@ class Fetcher:
         token: str | None = None
         tokens: set[str | None] = set()
         while True:
-            page = await self._page(sweep.group, state, token)
+            page = await self._page(sweep, state, token)
             self._take_page(walk, page)
             tokens.add(token)
             token = page.next_page_token
@@ -154,23 +157,25 @@ class Fetcher:
         walk.learn()
         sweep.walked(sought, is_whole=walk.is_whole)
 
-    async def _page(self, group: Group, state: OpenEnum | None, token: str | None) -> Page[Json]:
+    async def _page(self, sweep: Sweep, state: OpenEnum | None, token: str | None) -> Page[Json]:
         """Read a page; where a list is refused with a size and an order, without them."""
+        group = sweep.group
         try:
-            return await self._request_page(group, state, token)
+            return await self._request_page(sweep, state, token)
         except errors.ApiError as error:
             if group.is_plain or error.status_code not in (400, 422):
                 raise
             group.is_plain = True
-            return await self._request_page(group, state, token)
+            return await self._request_page(sweep, state, token)
 
     async def _request_page(
-        self, group: Group, state: OpenEnum | None, token: str | None
+        self, sweep: Sweep, state: OpenEnum | None, token: str | None
     ) -> Page[Json]:
+        group = sweep.group
         options: dict[str, Any] = {"pageToken": token}
         if not group.is_plain:
             options |= {"pageSize": PAGE_SIZE, "orderBy": "updatedTime"}
-        await self._host.turn()
+        await self._host.turn(sweep.due)
         loop = asyncio.get_running_loop()
         # A list that hangs holds up no single look, and is given up in the end.
         stall = loop.call_later(STALLED, self._stalled, group)
@@ -236,7 +241,7 @@ class Fetcher:
         has_turn = False
         for member in due[:at_most]:
             if not has_turn and member.is_due_alone(self._session.clock()):
-                await self._host.turn()
+                await self._host.turn(member.due)
                 has_turn = True
             # A list or a callback's look may have shown it meanwhile.
             if not has_turn or not member.is_due_alone(self._session.clock()):
@@ -255,8 +260,6 @@ class Fetcher:
 
     async def look(self, member: Watched[Any]) -> None:
         """Ask for one."""
-        if member.is_asked:
-            return
         now = self._session.clock()
         is_audit = member.audit_at <= now < member.due and bool(member.listed_as)
         member.is_asked = True

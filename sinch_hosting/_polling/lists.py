@@ -86,6 +86,7 @@ class Group:
     _refusals: int = 0
     _contradictions: int = 0
     _lies: int = 0
+    _sweeps: int = 0
     _notices: Debounce = field(factory=Debounce)
 
     # ------------------------------------------------------------------ when
@@ -138,13 +139,19 @@ class Group:
         self._refusals += 1
         self._leave_lists(now, _REFUSED, self._refusals - 1)
 
-    def worked(self) -> None:
-        """Note a sweep that has shown something."""
+    def worked(self) -> bool:
+        """Note a sweep that has shown something; whether to look singly at one of what it did.
+
+        After the first sweep and the second, the fourth, the eighth and so on.
+        """
         self._strikes = self._refusals = 0
+        self._sweeps += 1
+        return self._sweeps.bit_count() == 1
 
     def audited(self, now: float, *, is_right: bool) -> bool:
         """Note whether a list had shown what a single look shows; whether lists are left now."""
         self._contradictions = 0 if is_right else self._contradictions + 1
+        self._sweeps = self._sweeps if is_right else 0
         if self._contradictions < _CONTRADICTIONS:
             return False
         self._contradictions = 0
@@ -245,6 +252,11 @@ class Sweep:
                 self.missed.add(member.id)
                 if is_whole:
                     self._unplaced[member.id] = member
+
+    @property
+    def due(self) -> float:
+        """Since when the first of those that it is to show is due."""
+        return min((m.due for i, m in self.asked.items() if i not in self.seen), default=self.now)
 
     @property
     def may_waste(self) -> bool:

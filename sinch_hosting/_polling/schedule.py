@@ -29,9 +29,9 @@ FRESH = 60.0
 """Seconds in which a 404 for what was not seen yet is not believed: replicas lag."""
 _EARLY_IN_LIST = 0.25
 _EARLY_ALONE = 0.05
-_FIRST_AUDIT, _AUDIT_EACH, _LONGEST_AUDIT = 120.0, 3.0, 4 * 3600.0
+_FIRST_AUDIT, _AUDIT_EACH, _LONGEST_AUDIT = 240.0, 3.0, 4 * 3600.0
 """Seconds until something is looked at singly though lists show it; so many for each beside it."""
-_HIDDEN_AT_MOST = 16
+_HIDING_DOUBLES = 5
 
 
 @define(eq=False, repr=False)
@@ -121,7 +121,8 @@ class Watched(Generic[T]):
     @property
     def state(self) -> OpenEnum:
         """Where it is in its life."""
-        return self.source.state_of(self.item)
+        state: OpenEnum = self.source.state_of(self.item)
+        return state
 
     # --------------------------------------------------------------- when to look
 
@@ -179,12 +180,14 @@ class Watched(Generic[T]):
             # It is where its list did not show it; from the second time on lists are left out
             # for a while, a longer one each time.
             self.misses += 1
-            self.hidden_until = now + policy.maximum * min(self.misses - 1, _HIDDEN_AT_MOST)
+            if self.misses > 1:
+                doublings = min(self.misses - 1, _HIDING_DOUBLES)
+                self.hidden_until = now + policy.maximum * 2.0**doublings
 
     def plan_audit(self, now: float) -> None:
         """Plan when to look at it singly though lists show it: ever later where it stays so."""
         beside = len(self.group.members) if self.group is not None else 1
-        gap = max(_FIRST_AUDIT, _AUDIT_EACH * beside) * 2.0 ** min(self.audits, 10)
+        gap = (_FIRST_AUDIT + _AUDIT_EACH * beside) * 4.0 ** min(self.audits, 10)
         self.audit_at = now + min(gap, _LONGEST_AUDIT) * random.uniform(0.5, 1.5)  # noqa: S311
 
     def rest(self, now: float, policy: PollPolicy) -> None:

@@ -5,7 +5,16 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Mapping,
+    Sequence,
+)
+from contextlib import aclosing
 from copy import deepcopy
 from typing import Any, Generic, TypeVar
 
@@ -226,7 +235,7 @@ async def watch(
     is_over: Callable[[T], bool],
     *,
     timeout: float | None = None,
-) -> AsyncIterator[list[Change[T]]]:
+) -> AsyncGenerator[list[Change[T]], None]:
     """Every change of many things, as it happens, until each is over or cannot be read."""
     async with watcher.follow(source, things, timeout) as follower:
         for thing in things:
@@ -245,6 +254,8 @@ async def watch_orders(
     watcher: Watcher, source: Source[Order], orders: Sequence[Order]
 ) -> AsyncIterator[OrderUpdate]:
     """Every change of many orders, one by one; see `HostingOrders.watch`."""
-    async for heard in watch(watcher, source, orders, lambda order: order.state.is_terminal):
-        for change in heard:
-            yield OrderUpdate(order=change.item, previous=change.previous, error=change.error)
+    changes = watch(watcher, source, orders, lambda order: order.state.is_terminal)
+    async with aclosing(changes):
+        async for heard in changes:
+            for change in heard:
+                yield OrderUpdate(order=change.item, previous=change.previous, error=change.error)

@@ -8,7 +8,7 @@ can show. Each thing has a time at which it is due, and a group is due when its 
  waits ──follow──▶ things ──by place──▶ groups ──due──▶ rounds ──turn──▶ requests
    ▲                                                      ▲ (fetcher)        │
    └────────────── news of a thing ◀── looked ────────────┼──────────────────┘
-                                         one token a turn ┘ (this task, first come first served)
+                                         one token a turn ┘ (this task)
 ```
 
 A *round* of a group reads the lists that are worth it, in the order of life (`lists`), and looks
@@ -18,7 +18,9 @@ singly at whoever they were to show and did not, the longest due first. Then:
   round. Lists are tried before, cost a bounded share of the round, and are left for a while
   after they were refused, failed or hung twice, or showed what is past.
 * **Groups are served in turn.** Each request waits for a turn of its own, and a round waits for
-  one turn at a time: so with N groups, a group gets every Nth token.
+  one turn at a time. Every other turn is of whoever waits for one longest: so with N groups, a
+  group gets at least every 2Nth token. The turns between are of whoever is due longest: so a
+  large group's things do not wait for many small ones.
 * **What counts as looked at was looked at.** A due time moves only when an answer came.
 * **Lists are not believed for ever.** They lag, and may show a state that a thing has left. One
   thing of many that a sweep has shown is looked at singly, and each after two minutes in a
@@ -35,7 +37,6 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections import deque
 from collections.abc import Coroutine, Iterable
 from contextvars import Context
 from itertools import count
@@ -70,8 +71,10 @@ class _Run:
 
     wake: asyncio.Event = field(factory=asyncio.Event)
     jobs: asyncio.TaskGroup = field(factory=asyncio.TaskGroup)
-    turns: deque[asyncio.Future[None]] = field(factory=deque)
-    """Who waits for a turn, first come first served."""
+    turns: list[tuple[float, asyncio.Future[None]]] = field(factory=list)
+    """Who waits for a turn, as they came, and since when that is due."""
+    is_by_due: bool = False
+    """Whether the next turn is of who is due longest, or of who came first."""
     busy: int = 0
     """How many jobs wait for an answer rather than for a turn."""
     task: asyncio.Task[None] | None = None
@@ -135,15 +138,11 @@ class Watcher:
         thing_id = source.id_of(thing)
         if thing_id in follower.members:
             return
-        key = (source.noun, thing_id)
-        member = self._members.get(key)
+        member = self._members.get((source.noun, thing_id))
         if member is None:
-            member = Watched(source, thing_id, thing, now, next(self._count))
-            member.fresh_until = now + FRESH
-            self._members[key] = member
-            self._join_group(member)
+            member = self._begin(source, thing, now)
         elif source.is_bare(thing) or member.is_stale(thing, from_list=True):
-            if member.is_seen or not source.is_bare(member.item):
+            if not source.is_bare(member.item):
                 follower.tell(Change(member.item, thing))
         if member.interval > self._policy.initial or member.item != thing:
             self._hasten(member, now)
@@ -153,6 +152,13 @@ class Watcher:
         member.followers = (*member.followers, follower)
         if member.numbers is None and isinstance(thing, Order):
             member.numbers = created_with(thing)
+
+    def _begin(self, source: Source[T], thing: T, now: float) -> Watched[T]:
+        member = Watched(source, source.id_of(thing), thing, now, next(self._count))
+        member.fresh_until = now + FRESH
+        self._members[source.noun, member.id] = member
+        self._join_group(member)
+        return member
 
     def _learn(self, member: Watched[T], thing: T, now: float) -> None:
         """Take in a newer snapshot that somebody has, and tell those who follow already."""
@@ -210,7 +216,11 @@ class Watcher:
             return
         now = self._now()
         nouns = {noun for noun, _ in self._groups}
-        named = [m for noun in nouns if (m := self._members.get((noun, resource_id)))]
+        named = [
+            self._members[noun, resource_id]
+            for noun in nouns
+            if (noun, resource_id) in self._members
+        ]
         if resource_id.startswith("+"):
             named += self._orders_with(resource_id, now)
         for member in named:
@@ -231,12 +241,10 @@ class Watcher:
     def _notice(self, member: Watched[Any], now: float) -> None:
         if not member.notice(now):
             member.group.bring_forward(member.due)
-        elif member.is_asked or now < self._fetcher.not_before:
-            self._hasten(member, now)
-        elif self.spawn(self._fetcher.look(member)) is None:
-            self._hasten(member, now)
+        elif now >= self._fetcher.not_before and self.spawn(self._fetcher.look(member)):
+            self.budget.take()  # also where one is under way: its answer may be older
         else:
-            self.budget.take()
+            self._hasten(member, now)
 
     # ------------------------------------------------- what a look showed
 
@@ -369,13 +377,13 @@ class Watcher:
 
     # --------------------------------------------------------------- turns
 
-    async def turn(self) -> None:
+    async def turn(self, due: float) -> None:
         """Wait until a request may leave: there is a token, and no pause that was asked for."""
         run = self._run
         if run is None:
             raise asyncio.CancelledError
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        run.turns.append(place)
+        run.turns.append((due, place))
         run.busy -= 1
         run.wake.set()
         try:
@@ -390,12 +398,15 @@ class Watcher:
         self.budget.give_back()
 
     def _give_turns(self, run: _Run, now: float) -> None:
+        run.turns = [waiting for waiting in run.turns if not waiting[1].done()]
         while run.turns and self._hold(now) <= 0:
-            place = run.turns.popleft()
-            if not place.done():
-                self.budget.take()
-                run.busy += 1
-                place.set_result(None)
+            run.is_by_due = not run.is_by_due
+            first = min(run.turns, key=lambda waiting: waiting[0])
+            waiting = first if run.is_by_due else run.turns[0]
+            run.turns.remove(waiting)
+            self.budget.take()
+            run.busy += 1
+            waiting[1].set_result(None)
 
     def _hold(self, now: float) -> float:
         """Seconds until a request may leave."""
