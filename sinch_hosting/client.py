@@ -12,9 +12,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 from urllib.parse import urlsplit
 
+from ._bulk.order_runs import OrderRuns
 from ._polling.policy import PollPolicy
+from ._polling.sources import orders_of
+from ._polling.waits import OnUpdate, order_goal, wait_until
 from ._polling.watcher import Watcher
 from ._session.auth import Secret
+from ._session.orders_api import OrdersApi
 from ._session.retry import RetryPolicy
 from ._session.session import Session
 from ._session.settings import (
@@ -26,11 +30,13 @@ from ._session.settings import (
     timeout_settings,
 )
 from .errors import ConfigurationError, InvalidRequest
+from .models import Order
 from .models._checks import check_identifier, check_whole
 from .resources.callback_configuration import Callbacks
 from .resources.hosting_orders import HostingOrders
 from .resources.imported_numbers import ImportedNumbers
 from .resources.qualified_numbers import QualifiedNumbers
+from .states import OrderState, parse_state
 
 if TYPE_CHECKING:
     import ssl as ssl_module
@@ -175,12 +181,16 @@ class SinchHosting:
         credentials = _credentials(project_id, key_id, key_secret, auth, base_url, auth_url)
         self._poll = poll
         self._session = Session(credentials, http, retry, clock, sleep)
+        self._orders_api = OrdersApi(self._session, self._wait_for)
         self._watcher = watcher = Watcher(self._session, poll)
-        self.imported_numbers = ImportedNumbers(self._session, retry, watcher)
-        self.hosting_orders = HostingOrders(
-            self._session, watcher, import_limit=import_limit, max_concurrency=max_concurrency
+        self._runs = OrderRuns(
+            self._orders_api, import_limit=import_limit, max_concurrency=max_concurrency
         )
-        self.qualified_numbers = QualifiedNumbers(self._session, self.hosting_orders, watcher)
+        self.imported_numbers = ImportedNumbers(self._session, retry, watcher)
+        self.hosting_orders = HostingOrders(self._orders_api, self._runs, watcher)
+        self.qualified_numbers = QualifiedNumbers(
+            self._session, self._orders_api, self._runs, watcher
+        )
         self.callback_configuration = Callbacks(self._session)
         self._shown = f"<SinchHosting project_id={project_id!r} key_id={key_id!r} {base_url}>"
 
@@ -298,7 +308,9 @@ class SinchHosting:
             session=self._session,
             imported=self.imported_numbers,
             qualified=self.qualified_numbers,
-            orders=self.hosting_orders,
+            orders=self._orders_api,
+            runs=self._runs,
+            watcher=self._watcher,
             poll=self._poll,
         )
         return begin(
@@ -347,6 +359,18 @@ class SinchHosting:
         """
         if event.resource_id:
             self._watcher.notify(event.resource_id)
+
+    async def _wait_for(
+        self,
+        order: Order,
+        state: OrderState | str,
+        *,
+        timeout: float | None,
+        on_update: OnUpdate[Order] | None,
+    ) -> Order:
+        """What `order.wait_until` does: an order knows nothing of the watcher."""
+        goal = order_goal(orders_of(self._orders_api), parse_state(OrderState, state, "state"))
+        return await wait_until(self._watcher, goal, order, timeout=timeout, on_update=on_update)
 
     async def aclose(self) -> None:
         """Close the client and the session that it owns; a borrowed one stays open.

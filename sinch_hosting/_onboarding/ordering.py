@@ -10,10 +10,10 @@ from attrs import define, evolve, field
 
 from .._bulk.chunks import Chunk
 from .._bulk.job import Job
-from .._bulk.known_orders import OrdersAtService
 from .._bulk.order_template import JobOptions, OrderTemplate
 from .._bulk.results import ChunkOutcome
 from .._bulk.run import Run, SessionLike
+from .._session.orders_api import OrdersApi
 from .._session.retry import CreateObserver
 from ..errors import RunStopped, SinchHostingError
 from ..models import Order
@@ -40,7 +40,7 @@ class Ordering:
         self,
         past: History,
         makes_work: MakesWork,
-        orders: OrdersAtService,
+        orders: OrdersApi,
         session: SessionLike,
         deadline: Deadline,
     ) -> None:

@@ -6,13 +6,10 @@ Nothing here waits or asks; times are seconds on the session's clock.
 from __future__ import annotations
 
 import random
-from array import array
-from bisect import bisect_left
-from collections.abc import Container, Iterable
+from collections.abc import Container
 from typing import Any, Generic, TypeVar
-from zlib import crc32
 
-from attrs import define, field, frozen
+from attrs import define
 
 from ..models import ImportedNumber, Order, QualifiedNumber
 from ..states import OpenEnum, has_reached
@@ -57,23 +54,6 @@ class Debounce:
         if self._is_followed_up and now < self._quiet_until:
             return min(due, self._quiet_until)
         return due
-
-
-@frozen
-class NumberFilter:
-    """Which numbers an order has, in four bytes each; a stranger passes once in millions."""
-
-    _sums: array[int]
-
-    @classmethod
-    def of(cls, numbers: Iterable[str]) -> NumberFilter:
-        """The filter of these numbers."""
-        return cls(array("I", sorted(crc32(number.encode()) for number in numbers)))
-
-    def __contains__(self, phone_number: object) -> bool:
-        wanted = crc32(str(phone_number).encode("utf-8", "surrogatepass"))
-        at = bisect_left(self._sums, wanted)
-        return at < len(self._sums) and self._sums[at] == wanted
 
 
 @define(eq=False, repr=False)

@@ -138,12 +138,13 @@ class Watcher:
         thing_id = source.id_of(thing)
         if thing_id in follower.members:
             return
-        member = self._members.get((source.noun, thing_id))
-        if member is None:
-            member = self._begin(source, thing, now)
-        elif source.is_bare(thing) or member.is_stale(thing, from_list=True):
-            if not source.is_bare(member.item):
-                follower.tell(Change(member.item, thing))
+        member: Watched[T] = self._members.get((source.noun, thing_id)) or self._begin(
+            source, thing, now
+        )
+        if not source.is_bare(member.item) and (
+            source.is_bare(thing) or member.is_stale(thing, from_list=True)
+        ):
+            follower.tell(Change(member.item, thing))
         if member.interval > self._policy.initial or member.item != thing:
             self._hasten(member, now)
         if member.is_older_than(thing):
