@@ -91,8 +91,8 @@ class Fetcher:
         """Look at a few things of no known place; the others are likely to be where they are."""
         before = list(group.members.values())
         await self._look_singly(group, _EXPLORERS, AT_ONCE)
-        found = {m.group for m in before if m.followers and m.group is not group}
-        for place in found:
+        found = {m.group.place: m.group for m in before if m.group is not group}
+        for place in found.values():
             guests = [m for m in group.members.values() if m.serial > place.guests_tried]
             if guests and place.has_lists(self._session.clock()):
                 place.guests_tried = max(m.serial for m in guests)
@@ -139,7 +139,7 @@ class Fetcher:
         if len(sweep.seen) >= _SAMPLE_OF:
             shown = [m for i, m in sweep.asked.items() if i in sweep.seen and m.followers]
             if shown:
-                min(shown, key=lambda member: member.audit_at).audit_at = NEVER
+                min(shown, key=lambda member: member.audit_at).audited_at = NEVER
 
     async def _walk(
         self, sweep: Sweep, state: OpenEnum | None, sought: Sequence[Watched[Any]]
@@ -294,7 +294,7 @@ class Fetcher:
             # It moved in this very moment, or lists show what is past: two more will tell.
             others = [m for m in group.members.values() if m.listed_as and m is not member]
             for other in sorted(others, key=lambda m: m.audit_at)[:_FOLLOW_UP]:
-                other.audit_at = NEVER
+                other.audited_at = NEVER
             group.bring_forward(now)
 
     def _look_failed(self, member: Watched[Any], error: errors.SinchHostingError) -> None:

@@ -86,8 +86,10 @@ class Watched(Generic[T]):
     """The status of the service's "no" to the last look for it; 0 for none."""
     fresh_until: float = NEVER
     """Until when a 404 is not believed."""
-    audit_at: float = float("inf")
-    """When it is looked at singly although lists show it: they may show it as it was."""
+    audited_at: float = float("inf")
+    """From when on the time counts until it is looked at singly although lists show it."""
+    audit_share: float = 1.0
+    """How much of that time it is given, at random: not all are looked at at once."""
     audits: int = 0
     """How many there were since it came to where it is."""
     listed_as: int = 0
@@ -165,10 +167,19 @@ class Watched(Generic[T]):
                 self.hidden_until = now + policy.maximum * 2.0**doublings
 
     def plan_audit(self, now: float) -> None:
-        """Plan when to look at it singly though lists show it: ever later where it stays so."""
+        """Begin to count the time until a look though lists show it."""
+        self.audited_at = now
+        self.audit_share = random.uniform(0.5, 1.5)  # noqa: S311 - no secret
+
+    @property
+    def audit_at(self) -> float:
+        """When it is looked at singly though lists show it: they may show it as it was.
+
+        Ever later where it stays as it is, and later the more there are beside it.
+        """
         beside = len(self.group.members) if self.group is not None else 1
         gap = (_FIRST_AUDIT + _AUDIT_EACH * beside) * 4.0 ** min(self.audits, 10)
-        self.audit_at = now + min(gap, _LONGEST_AUDIT) * random.uniform(0.5, 1.5)  # noqa: S311
+        return self.audited_at + min(gap, _LONGEST_AUDIT) * self.audit_share
 
     def rest(self, now: float, policy: PollPolicy) -> None:
         """Put the next look off after one that succeeded."""
@@ -201,7 +212,7 @@ class Watched(Generic[T]):
         """Move all that is planned by so many seconds, as the clock was."""
         self.due += seconds
         self.hidden_until += seconds
-        self.audit_at += seconds
+        self.audited_at += seconds
         self.fresh_until += seconds
         self.notices = None
 

@@ -123,7 +123,7 @@ class Watcher:
             self._forget_deadlines()
             heapq.heappush(self._deadlines, (ends, next(self._count), follower))
         for member in follower.members.values():
-            if member.audit_at == float("inf"):
+            if member.audited_at == float("inf"):
                 member.plan_audit(now)
         self._start()
         return follower
