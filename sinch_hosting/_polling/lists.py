@@ -241,6 +241,8 @@ class Sweep:
         # Who may be in any of several lists may cost a page in each.
         pages = (group.pages(later, len(coming), now) for later in ahead)
         if not list_or_single(len(coming), sum(p for p in pages if p < len(coming))):
+            for member in coming:
+                del self._unplaced[member.id]  # they are asked for singly
             coming = []
         sought = mine + coming
         return sought if list_or_single(len(sought), group.pages(state, len(sought), now)) else []

@@ -57,6 +57,7 @@ def budget_of(
     """
     at_most = _UNLIMITED if requests_per_second is None else requests_per_second * 30
     per_minute = min(policy.requests_per_minute, at_most, _UNLIMITED)
+    per_minute = per_minute // 1 if per_minute >= 1 else per_minute  # a whole number of them
     burst = max(1.0, per_minute // 4)
     # The first of a minute is of the burst: so many more may follow it evenly.
     return TokenBucket((per_minute - burst + 1) / 60, burst, clock, sleep)

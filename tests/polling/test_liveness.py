@@ -1,4 +1,4 @@
-"""Waits end: whatever the number of orders, the budget, the pages, and whatever is wrong with lists.
+"""Waits end, whatever the number of orders, the budget, the pages and the faults of lists.
 
 The service is the independent one, on a virtual clock. The bounds are in virtual seconds and in
 requests: what the budget allows for the pages of the lists plus the single looks that are needed.
