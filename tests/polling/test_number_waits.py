@@ -12,14 +12,19 @@ import pytest
 from sinch_hosting import (
     COMPLETED,
     CallbackEvent,
+    ImportedNumber,
     InvalidRequest,
     NotFound,
     NumberFailed,
     Order,
+    PermissionDenied,
     PollPolicy,
+    QualifiedNumber,
     SinchHosting,
     WaitTimeout,
 )
+from sinch_hosting._polling import reads
+from sinch_hosting._polling.sources import IMPORTED_NUMBERS, QUALIFIED_NUMBERS
 from tests.service import Service, error, reply
 
 
@@ -224,3 +229,53 @@ async def test_polls_belong_to_nobodys_request(clock: Any) -> None:
             sinch.notify(CallbackEvent(resource_id=made.id))
             await wait
     assert seen == {"none"}
+
+
+# ----------------------------------------------------------------- reading once
+
+
+async def _read(sinch: SinchHosting, source: Any, things: list[Any]) -> list[dict[str, Any]]:
+    found = reads.read(sinch._session, PollPolicy(), source, things)
+    return [some async for some in found]
+
+
+async def test_reading_a_thousand_numbers_takes_lists_and_gives_them_as_they_come(
+    clock: Any,
+) -> None:
+    """Also those that the service does not know; nothing waits for a budget of polls."""
+    async with Service(clock=clock, sleep=clock.sleep, page_cap=100) as service:
+        numbers = numbers_of(1000)
+        _qualify(service, numbers[:600], "VERIFIED")
+        _qualify(service, numbers[600:980], "HOSTING_DONE")
+        service.add_imported(numbers[:990], plan="p", campaign="c")
+        async with SinchHosting(**service.client_arguments) as sinch:
+            things = [QualifiedNumber(phone_number=number) for number in numbers]
+            parts = await _read(sinch, QUALIFIED_NUMBERS, things)
+            bare = [ImportedNumber(phone_number=number) for number in numbers]
+            imported = await _read(sinch, IMPORTED_NUMBERS, bare)
+    found = {number: there for part in parts for number, there in part.items()}
+    assert len(parts) > 5
+    assert set(found) == set(numbers)
+    assert [n for n in numbers if found[n] is None] == numbers[980:]
+    there = {number: there for part in imported for number, there in part.items()}
+    assert [n for n in numbers if there[n] is None] == numbers[990:]
+    assert service.counts["ListQualifiedNumbers"] <= 10 + 10
+    assert service.counts["GetQualifiedNumber"] <= 20
+    assert service.counts["ListImportedNumbers"] <= 11
+    assert service.counts["GetImportedNumber"] <= 8 + 10
+    assert clock() == pytest.approx(1000, abs=1)
+
+
+async def test_a_reading_tries_again_what_passes_and_raises_what_does_not(clock: Any) -> None:
+    """503 thrice is nothing; 403 is the end of it."""
+    async with Service(clock=clock, sleep=clock.sleep) as service:
+        numbers = numbers_of(5)
+        _qualify(service, numbers, "VERIFIED")
+        things = [QualifiedNumber(phone_number=number) for number in numbers]
+        async with SinchHosting(**service.client_arguments) as sinch:
+            service.fault("GetQualifiedNumber", error(503), times=3)
+            parts = await _read(sinch, QUALIFIED_NUMBERS, things)
+            assert {number for part in parts for number in part} == set(numbers)
+            service.fault("GetQualifiedNumber", error(403), times=None)
+            with pytest.raises(PermissionDenied):
+                await _read(sinch, QUALIFIED_NUMBERS, things)
