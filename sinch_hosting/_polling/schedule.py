@@ -140,8 +140,8 @@ class Watched(Generic[T]):
         self.listed_as = listed_as
         if not was_listed:
             self._was_read_alone(seen, now, policy)
-        self.is_seen = True
-        is_news = not is_stale and seen != self.item
+        is_first, self.is_seen = not self.is_seen and self.source.is_bare(self.item), True
+        is_news = not is_stale and (is_first or seen != self.item)
         if is_news:
             self.know(seen, now)
         self.rest(now, policy)

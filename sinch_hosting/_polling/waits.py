@@ -61,10 +61,6 @@ class Goal(Generic[T]):
     wanted: str
     """What it is, for people: `COMPLETED`."""
 
-    def is_met(self, thing: T) -> bool:
-        """Whether the wait for a thing is over; one of which nothing is known is not."""
-        return not self.source.is_bare(thing) and self.is_over(thing)
-
 
 def order_goal(source: Source[Order], wanted: OrderState) -> Goal[Order]:
     """The goal of waits for orders: a state is reached or passed."""
@@ -91,7 +87,7 @@ async def wait_until(
     `on_update` raises; each error of this package carries the last snapshot.
     """
     optional(timeout, check_seconds, "timeout")
-    if goal.is_met(thing):
+    if not goal.source.is_bare(thing) and goal.is_over(thing):
         return thing
     given, source = thing, goal.source
     try:
@@ -103,7 +99,7 @@ async def wait_until(
                     is_news, thing = change.item != thing, change.item
                     if is_news and on_update is not None:
                         await _tell(follower, on_update, thing)
-                    if goal.is_met(thing):
+                    if goal.is_over(thing):
                         return thing
             raise _timed_out(goal, thing, timeout)
     except asyncio.CancelledError as cancelled:
@@ -165,7 +161,7 @@ async def _wait_for_each(
     given = dict(latest)
     async with watcher.follow(goal.source, given.values(), timeout) as follower:
         for thing_id, thing in given.items():
-            if _is_settled(goal, thing_id, thing, failed):
+            if not goal.source.is_bare(thing) and _is_settled(goal, thing_id, thing, failed):
                 follower.leave(thing_id)
         while follower.has_more and not follower.is_expired:
             for change in await _changes(follower, latest):
@@ -184,7 +180,7 @@ async def _wait_for_each(
 
 def _is_settled(goal: Goal[T], thing_id: str, thing: T, failed: dict[str, Exception]) -> bool:
     try:
-        return goal.is_met(thing)
+        return goal.is_over(thing)
     except errors.SinchHostingError as error:
         failed[thing_id] = error
         return True

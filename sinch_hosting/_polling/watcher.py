@@ -141,7 +141,7 @@ class Watcher:
         member: Watched[T] = self._members.get((source.noun, thing_id)) or self._begin(
             source, thing, now
         )
-        if not source.is_bare(member.item) and (
+        if (member.is_seen or not source.is_bare(member.item)) and (
             source.is_bare(thing) or member.is_stale(thing, from_list=True)
         ):
             follower.tell(Change(member.item, thing))
