@@ -23,8 +23,9 @@ singly at whoever they were to show and did not, the longest due first. Then:
   large group's things do not wait for many small ones.
 * **What counts as looked at was looked at.** A due time moves only when an answer came.
 * **Lists are not believed for ever.** They lag, and may show a state that a thing has left. One
-  thing of many that a sweep has shown is looked at singly, and each after two minutes in a
-  state, then after twice as long each time (`audit_at`). Three contradictions, and all are.
+  of many that a sweep has shown is looked at singly now and then, and each a few minutes after
+  it came to its state, then four times as late each time (`audit_at`). Three contradictions in
+  a row, and all are asked for singly for a while.
 * **One answer ends no wait.** What says nothing of the thing puts its look off, however often;
   a "no" is believed when the next look says the same.
 
