@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Set
 from typing import TYPE_CHECKING, TypeVar
@@ -11,7 +10,7 @@ from .._bulk.chunks import SkippedNumber
 from .._bulk.many_numbers import one_by_one
 from .._bulk.run import SessionLike
 from .._polling.policy import passes
-from .._polling.schedule import Budget
+from .._session.throttle import TokenBucket
 from ..errors import NotFound, SinchHostingError
 from ..models import ImportedNumber, QualifiedNumber
 from ..states import QualificationState
@@ -40,7 +39,7 @@ class NumberReader:
         qualified: QualifiedNumbers,
         imported: ImportedNumbers,
         session: SessionLike,
-        budget: Budget,
+        budget: TokenBucket,
         concurrency: int,
     ) -> None:
         self._qualified = qualified
@@ -49,7 +48,6 @@ class NumberReader:
         self._budget = budget
         self._concurrency = concurrency
         self._pages: dict[QualificationState, int] = {}
-        self._turns = asyncio.Lock()
 
     async def imported(self, numbers: Iterable[str]) -> Mapping[str, ImportedNumber]:
         """Those of the numbers that are imported; they may be on any plan, so each is asked for."""
@@ -159,9 +157,5 @@ class NumberReader:
 
     async def _turn(self, again: bool) -> None:
         """Wait until the budget of polls allows a further look."""
-        if not again:
-            return
-        async with self._turns:
-            while (seconds := self._budget.wait(self._session.clock())) > 0:
-                await self._session.sleep(seconds)
-            self._budget.spend(self._session.clock())
+        if again:
+            await self._budget.acquire()
