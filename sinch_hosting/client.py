@@ -44,9 +44,8 @@ if TYPE_CHECKING:
     import aiohttp
 
     from ._bulk.order_template import LedgerPath, OnUnknown
-    from ._onboarding.begin import LetterFor
-    from ._onboarding.numbers import VoiceCode
-    from ._onboarding.onboarding import Onboarding
+    from ._onboarding.context import VoiceCode
+    from ._onboarding.onboarding import LetterFor, Onboarding
     from ._onboarding.report import NumberToOnboard
     from .models import CallbackEvent
 
@@ -293,9 +292,11 @@ class SinchHosting:
         campaign or argument. May be ended at any point; safe to repeat with the same job.
         """
         # Few programs onboard, and all of them start.
-        from ._onboarding.begin import Client, OrderArguments, begin  # noqa: PLC0415
+        from ._onboarding.context import Context, OnboardingSettings  # noqa: PLC0415
+        from ._onboarding.onboarding import begin  # noqa: PLC0415
+        from ._onboarding.reader import NumberReader  # noqa: PLC0415
 
-        arguments = OrderArguments(
+        settings = OnboardingSettings(
             service_plan_id=service_plan_id,
             campaign_id=campaign_id,
             nnid=nnid,
@@ -304,25 +305,9 @@ class SinchHosting:
             display_name=display_name,
             callback_url=callback_url,
             chunk_size=chunk_size,
-        )
-        client = Client(
-            session=self._session,
-            imported=self.imported_numbers,
-            qualified=self.qualified_numbers,
-            orders=self._orders_api,
-            runs=self._runs,
-            watcher=self._watcher,
-            poll=self._poll,
-        )
-        return begin(
-            client,
-            numbers,
-            arguments=arguments,
-            loa=loa,
-            region_code=region_code,
-            relink=relink,
-            voice_code=voice_code,
             readiness_window=readiness_window,
+            voice_code=voice_code,
+            relink=relink,
             timeout=timeout,
             job=job,
             ledger=ledger,
@@ -331,6 +316,23 @@ class SinchHosting:
             on_unknown=on_unknown,
             retry_rejected=retry_rejected,
         )
+        context = Context(
+            settings=settings,
+            session=self._session,
+            imported=self.imported_numbers,
+            qualified=self.qualified_numbers,
+            orders=self._orders_api,
+            runs=self._runs,
+            reader=NumberReader(
+                self.qualified_numbers,
+                self.imported_numbers,
+                self._session,
+                self._watcher.budget,
+                self._session.max_concurrency,
+            ),
+            poll=self._poll,
+        )
+        return begin(context, numbers, loa=loa, region_code=region_code)
 
     def __repr__(self) -> str:
         return self._shown

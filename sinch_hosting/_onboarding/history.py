@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from attrs import define, field, frozen
@@ -30,9 +30,8 @@ from .._session.retry import exponential
 from ..errors import BadRequest, JobChanged, NotFound
 from ..models import Order, OrderNumber
 from ..states import OrderState
-from .group import Group, MakesWork
-from .judging import NOT_IN_ORDER, why_not_done
-from .report import is_toll_free
+from .context import Context, Group, OnboardingSettings
+from .numbers import NOT_IN_ORDER, why_not_done
 
 _log = logging.getLogger("sinch_hosting")
 _LOOKS = 5
@@ -60,56 +59,17 @@ class Known:
     """Numbers that are in a further order, and its id."""
 
 
-@frozen
-class Wanted:
-    """Where the numbers shall be."""
-
-    service_plan_id: str
-    campaign_id: str | None
-
-    def why_not_done(self, number: OrderNumber, order: Order) -> str:
-        """Why a number of a completed order is not text-enabled as wanted; `""` where it is."""
-        return why_not_done(
-            number,
-            order,
-            service_plan_id=self.service_plan_id,
-            campaign_id="" if is_toll_free(number.phone_number) else self.campaign_id or "",
-        )
-
-    def differs_from(self, run: Mapping[str, object], *, has_campaign: bool) -> list[str]:
-        """What of it is not as a run's record in the ledger says, with both values."""
-        wanted = {"service_plan_id": self.service_plan_id}
-        if has_campaign:
-            wanted["campaign_id"] = self.campaign_id or ""
-        return [
-            f"{name} (was {str(run.get(name) or '')!r}, is {value!r})"
-            for name, value in wanted.items()
-            if str(run.get(name) or "") != value
-        ]
-
-
 class History:
     """The earlier runs of an onboarding's job, read from the ledger and the lists."""
 
-    def __init__(
-        self,
-        options: JobOptions,
-        groups: Iterable[Group],
-        makes_work: MakesWork,
-        orders: OrdersApi,
-        places: Sequence[Place],
-        wanted: Wanted,
-        sleep: Sleep,
-    ) -> None:
+    def __init__(self, context: Context, options: JobOptions, groups: Iterable[Group]) -> None:
         self.options = options
         self.ledger: Ledger | None = None
         self.known = Known()
+        self._context = context
+        self._settings = context.settings
+        self._orders, self._sleep = context.orders, context.session.sleep
         self._groups = {group.job(options.job): group for group in groups}
-        self._makes_work = makes_work
-        self._orders = orders
-        self._places = places
-        self._wanted = wanted
-        self._sleep = sleep
         self._tagged: dict[str, Tagged] = {}
         self._numbers: dict[str, list[OrderNumber]] = {}
 
@@ -171,9 +131,9 @@ class History:
         """Raise `JobChanged` where the ledger tells of runs with other arguments."""
         for name, known in self._jobs().items():
             has_campaign = "TollFree" not in str(known.run.get("operation"))
-            differing = self._wanted.differs_from(known.run, has_campaign=has_campaign)
+            differing = _moved(known, self._settings, has_campaign=has_campaign)
             if not differing and name in self._groups:
-                differing = _differing(known, self._makes_work(self._groups[name]))
+                differing = _differing(known, self._context.template(self._groups[name]))
             if differing:
                 raise job_changed(self.options.job, f"{', '.join(differing)}, as the ledger tells")
 
@@ -184,7 +144,7 @@ class History:
             name = tagged.tag.job
             if name not in self._groups:
                 continue  # of a letter that is not asked for now; its place is ours
-            work = works.setdefault(name, self._makes_work(self._groups[name]))
+            work = works.setdefault(name, self._context.template(self._groups[name]))
             ours = work.meaning().tag(name, 0, 1, (), is_last=False)
             if (tagged.tag.arguments, tagged.tag.letter) != (ours.arguments, ours.letter):
                 differing = differing_arguments(tagged.order, work.sample())
@@ -194,7 +154,7 @@ class History:
     # ------------------------------------------------------------------ reading
 
     async def _walk(self) -> None:
-        for place in self._places:
+        for place in self._context.places(self._groups.values()):
             try:
                 await self._walk_place(place)
             except BadRequest as refused:
@@ -289,14 +249,14 @@ class History:
 
     def _has_failed(self, order: Order, shown: OrderNumber | None) -> bool:
         is_over = order.state == OrderState.COMPLETED
-        return is_over and shown is not None and bool(self._wanted.why_not_done(shown, order))
+        return is_over and shown is not None and bool(why_not_done(shown, order, self._settings))
 
     def why_not_done(self, number: str) -> str:
         """Why an ordered number is not text-enabled as wanted; `""` where it is."""
         shown = self.known.shown.get(number)
         if shown is None:
             return NOT_IN_ORDER
-        return self._wanted.why_not_done(shown, self.known.ordered[number])
+        return why_not_done(shown, self.known.ordered[number], self._settings)
 
     def failed(self, number: str) -> bool:
         """Whether a number's order is over and did not text-enable it."""
@@ -309,7 +269,7 @@ class History:
 
     def may_resend(self, held: Held, group: Group) -> bool:
         """Whether the numbers of a create that was in flight, and is not there, may be ordered."""
-        return self.options.may_resend(self._makes_work(group), held.entry.sends)
+        return self.options.may_resend(self._context.template(group), held.entry.sends)
 
     def of_group(self, group: Group) -> tuple[str, list[Tagged]]:
         """The name of a group's job, and its orders."""
@@ -327,6 +287,18 @@ async def whole_list(orders: OrdersApi, order_id: str, sleep: Sleep) -> list[Ord
             break
         await sleep(next(pauses))
     return listed
+
+
+def _moved(known: JobEntries, settings: OnboardingSettings, *, has_campaign: bool) -> list[str]:
+    """Which of plan and campaign are not as the ledger says, with both values."""
+    wanted = {"service_plan_id": settings.service_plan_id}
+    if has_campaign:
+        wanted["campaign_id"] = settings.campaign_id or ""
+    return [
+        f"{name} (was {str(known.run.get(name) or '')!r}, is {value!r})"
+        for name, value in wanted.items()
+        if str(known.run.get(name) or "") != value
+    ]
 
 
 def _differing(known: JobEntries, work: OrderTemplate) -> list[str]:

@@ -10,12 +10,10 @@ from attrs import field, frozen
 
 from .._bulk.plan import TMO_LIMIT
 from ..states import OrderState
-from .group import Group, MakesWork
+from .context import Context, Group, OnboardingSettings
 from .history import History
-from .judging import IMPORTED_NO_MORE, REJECTED, NextStep, is_provisioned
-from .numbers import NumberProgress, Settings
+from .numbers import IMPORTED_NO_MORE, REJECTED, NumberProgress, Stage, is_provisioned
 from .progress import INVOICES_TO
-from .reader import NumberReader
 from .report import is_toll_free
 
 
@@ -40,15 +38,15 @@ class Action(StrEnum):
     """Nothing: as things are it cannot be text-enabled."""
 
 
-_BY_NEED = {
-    NextStep.ADD: Action.ADD,
-    NextStep.PROOF: Action.WAIT,
-    NextStep.PATIENCE: Action.WAIT,
-    NextStep.ORDER: Action.ORDER,
-    NextStep.FOLLOW: Action.FOLLOW,
-    NextStep.PROVISIONING: Action.FOLLOW,
-    NextStep.RELINK: Action.RELINK,
-    NextStep.NOTHING: Action.FAIL,
+_ACTIONS = {
+    Stage.NEW: Action.ADD,
+    Stage.IN_REVIEW: Action.WAIT,
+    Stage.UNPROVEN: Action.WAIT,
+    Stage.READY: Action.ORDER,
+    Stage.HOSTED_BY_OTHERS: Action.FOLLOW,
+    Stage.PROVISIONING: Action.FOLLOW,
+    Stage.ELSEWHERE: Action.RELINK,
+    Stage.FAILED: Action.FAIL,
 }
 _TO_ORDER = (Action.ADD, Action.WAIT, Action.ORDER)
 
@@ -119,31 +117,28 @@ class OnboardingPlan:
 
 
 async def plan_of(
-    cases: Sequence[NumberProgress],
-    settings: Settings,
-    past: History,
-    looks: NumberReader,
-    makes_work: MakesWork,
+    context: Context, history: History, numbers: Sequence[NumberProgress]
 ) -> OnboardingPlan:
-    """The plan for fresh cases; raises `JobChanged` and what reading raises."""
+    """The plan for fresh numbers; raises `JobChanged` and what reading raises."""
+    settings, reader = context.settings, context.reader
     try:
-        await past.open(read_only=True)
+        await history.open(read_only=True)
     finally:
-        await past.close()
-    known = {case.number: _known(case, past, settings) for case in cases}
-    await _check_done(cases, known, settings, looks)
-    unknown = [number for number, planned in known.items() if planned is None]
-    qualified, imported = await looks.qualified(unknown), await looks.imported(unknown)
+        await history.close()
+    known = {one.number: _known(one, history, settings) for one in numbers}
+    await _check_done(context, numbers, known)
+    unknown = [name for name, planned in known.items() if planned is None]
+    qualified, imported = await reader.qualified(unknown), await reader.imported(unknown)
     planned: list[PlannedNumber] = []
-    for case in cases:
-        found, there = known[case.number], imported.get(case.number)
+    for one in numbers:
+        found, there = known[one.number], imported.get(one.number)
         if found is None:
-            case.judgement = case.judged(qualified.get(case.number), there, settings)
-            found = _judged(case, is_done=there is not None and is_provisioned(there))
+            one.assessment = one.assess(qualified.get(one.number), there, settings)
+            found = _assessed(one, is_done=there is not None and is_provisioned(there))
         planned.append(found)
-    groups = _groups(cases, planned, settings.chunk_size, makes_work)
+    groups = _groups(context, numbers, planned)
     in_review = [n.phone_number for n in planned if n.action in (Action.ADD, Action.WAIT)]
-    has_ledger = past.options.ledger is not None
+    has_ledger = history.options.ledger is not None
     return OnboardingPlan(
         numbers=tuple(planned),
         groups=groups,
@@ -152,18 +147,20 @@ async def plan_of(
     )
 
 
-def _known(case: NumberProgress, past: History, settings: Settings) -> PlannedNumber | None:
+def _known(
+    one: NumberProgress, history: History, settings: OnboardingSettings
+) -> PlannedNumber | None:
     """What would be done about a number that earlier runs dealt with; `None` for another."""
-    number, known, again = case.number, past.known, settings.retry_rejected
-    order, held = known.ordered.get(number), past.held(number)
-    if order is not None and not (again and past.failed(number)):
-        why = past.why_not_done(number) if order.state == OrderState.COMPLETED else None
+    number, known, again = one.number, history.known, settings.retry_rejected
+    order, held = known.ordered.get(number), history.held(number)
+    if order is not None and not (again and history.failed(number)):
+        why = history.why_not_done(number) if order.state == OrderState.COMPLETED else None
         action = Action.FOLLOW if why is None else Action.FAIL if why else Action.DONE
         reason = f"its order is {order.state.name}" if why is None else why
         return PlannedNumber(
             phone_number=number, action=action, reason=reason, order_id=order.hosting_order_id
         )
-    if held is not None and not past.may_resend(held, case.group):
+    if held is not None and not history.may_resend(held, one.group):
         reason = f"sent by an earlier run under the tag {held.entry.tag}"
         return PlannedNumber(phone_number=number, action=Action.HOLD, reason=reason)
     if order is None and number in known.rejected and not again:
@@ -177,63 +174,60 @@ def _known(case: NumberProgress, past: History, settings: Settings) -> PlannedNu
 
 
 async def _check_done(
-    cases: Sequence[NumberProgress],
+    context: Context,
+    numbers: Sequence[NumberProgress],
     known: dict[str, PlannedNumber | None],
-    settings: Settings,
-    looks: NumberReader,
 ) -> None:
     """See whether numbers are still where their orders put them."""
-    done = [case for case in cases if _is_done(known[case.number])]
-    imported = await looks.imported_at(
-        [case.number for case in done], settings.service_plan_id, settings.campaign_id
+    settings = context.settings
+    done = [one for one in numbers if _is_done(known[one.number])]
+    imported = await context.reader.imported_at(
+        [one.number for one in done], settings.service_plan_id, settings.campaign_id
     )
-    for case in done:
-        case.judgement = case.judged(None, imported.get(case.number), settings)
-        if case.judgement.need is NextStep.ADD:
-            known[case.number] = PlannedNumber(
-                phone_number=case.number, action=Action.FAIL, reason=IMPORTED_NO_MORE
+    for one in done:
+        one.assessment = one.assess(None, imported.get(one.number), settings)
+        if one.assessment.stage is Stage.NEW:
+            known[one.number] = PlannedNumber(
+                phone_number=one.number, action=Action.FAIL, reason=IMPORTED_NO_MORE
             )
-        elif case.judgement.need is not NextStep.PROVISIONING:
-            known[case.number] = _judged(case, is_done=False)
+        elif one.assessment.stage is not Stage.PROVISIONING:
+            known[one.number] = _assessed(one, is_done=False)
 
 
 def _is_done(planned: PlannedNumber | None) -> bool:
     return planned is not None and planned.action is Action.DONE
 
 
-def _judged(case: NumberProgress, *, is_done: bool) -> PlannedNumber:
-    action = _BY_NEED[case.judgement.need]
+def _assessed(one: NumberProgress, *, is_done: bool) -> PlannedNumber:
+    action = _ACTIONS[one.assessment.stage]
     if action is Action.FOLLOW and is_done:
-        return PlannedNumber(phone_number=case.number, action=Action.DONE)
-    return PlannedNumber(phone_number=case.number, action=action, reason=case.judgement.reason)
+        return PlannedNumber(phone_number=one.number, action=Action.DONE)
+    return PlannedNumber(phone_number=one.number, action=action, reason=one.assessment.reason)
 
 
 def _groups(
-    cases: Sequence[NumberProgress],
-    planned: Sequence[PlannedNumber],
-    size: int,
-    makes_work: MakesWork,
+    context: Context, numbers: Sequence[NumberProgress], planned: Sequence[PlannedNumber]
 ) -> tuple[PlannedGroup, ...]:
-    numbers: defaultdict[Group, list[str]] = defaultdict(list)
-    for case, number in zip(cases, planned, strict=True):
+    to_order: defaultdict[Group, list[str]] = defaultdict(list)
+    for one, number in zip(numbers, planned, strict=True):
         if number.action in _TO_ORDER:
-            numbers[case.group].append(case.number)
+            to_order[one.group].append(one.number)
     return tuple(
         PlannedGroup(
             kind="toll-free" if group.is_toll_free else "local",
             region_code=group.region_code,
-            letter_to=makes_work(group).signer,
+            letter_to=context.template(group).signer,
             numbers=tuple(listed),
-            orders=-(-len(listed) // size),
+            orders=-(-len(listed) // context.settings.chunk_size),
         )
-        for group, listed in numbers.items()
+        for group, listed in to_order.items()
     )
 
 
 def _warnings(
     planned: Sequence[PlannedNumber],
     groups: Sequence[PlannedGroup],
-    settings: Settings,
+    settings: OnboardingSettings,
     *,
     has_ledger: bool,
 ) -> Iterator[str]:

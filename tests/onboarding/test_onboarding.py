@@ -766,7 +766,7 @@ async def test_two_letters_that_cannot_be_told_apart(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Groups whose keys are the same would share orders: refused before anything is sent."""
-    monkeypatch.setattr("sinch_hosting._onboarding.group.numbers_digest", lambda _: "aaaa")
+    monkeypatch.setattr("sinch_hosting._onboarding.context.numbers_digest", lambda _: "aaaa")
     with pytest.raises(InvalidRequest) as caught:
         onboarding(rig, numbers(2), region_code="US", loa=lambda n: letter(f"{n[1:]}@example.com"))
     assert caught.value.field == "loa"
