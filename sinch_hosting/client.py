@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     import aiohttp
 
     from ._bulk.order_template import LedgerPath, OnUnknown
-    from ._onboarding.context import VoiceCode
+    from ._onboarding.context import ReadyAt, VoiceCode
     from ._onboarding.onboarding import LetterFor, Onboarding
     from ._onboarding.report import NumberToOnboard
     from .models import CallbackEvent
@@ -234,6 +234,7 @@ class SinchHosting:
         display_name: str | None = None,
         callback_url: str | None = None,
         chunk_size: int = 500,
+        ready_at: ReadyAt = "eligible",
         readiness_window: float = 86_400.0,
         voice_code: VoiceCode | None = None,
         relink: bool = False,
@@ -305,6 +306,7 @@ class SinchHosting:
             display_name=display_name,
             callback_url=callback_url,
             chunk_size=chunk_size,
+            ready_at=ready_at,
             readiness_window=readiness_window,
             voice_code=voice_code,
             relink=relink,

@@ -77,8 +77,10 @@ class Completion:
 
         def moved(order: Order) -> None:
             for one in numbers:
-                one.reason = f"its order is {order.state.name}"
+                one.order_is(order)
             self._progress.tell(Step.ORDER, numbers, order.state.name, order.hosting_order_id)
+            if not order.state.is_terminal:
+                self._progress.tell_waiting()
 
         intervals = self._context.intervals()
         while True:
@@ -129,11 +131,14 @@ class Completion:
         )
         moved: set[str] = set()
         for one in numbers:
-            here = one.assess(None, imported.get(one.number), self._settings)
-            if here.stage is Stage.PROVISIONING:
+            seen = imported.get(one.number)
+            here = one.assess(None, seen, self._settings)
+            if here.stage is Stage.PROVISIONING and seen is not None and is_provisioned(seen):
                 continue
             moved.add(one.number)
-            if here.stage is Stage.ELSEWHERE:
+            if here.stage is Stage.PROVISIONING:
+                self._tasks.spawn(self.provisioned(one, seen))
+            elif here.stage is Stage.ELSEWHERE:
                 one.stage = Stage.ELSEWHERE
                 self._tasks.spawn(self.relink(one))
             else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from attrs import Factory, evolve, field, frozen
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ..resources.imported_numbers import ImportedNumbers
     from ..resources.qualified_numbers import QualifiedNumbers
 
+ReadyAt = Literal["eligible", "verified"]
 VoiceCode = Callable[[str], Awaitable[str | None] | str | None]
 _KEY_LETTERS = 6
 _LONGEST_JOB = 25
@@ -37,6 +38,11 @@ def _check_voice_code(value: object, name: str) -> None:
     if value is not None and not callable(value):
         rule = "must be an async function of the number, or None"
         raise InvalidRequest(field=name, value=value, rule=rule)
+
+
+def _check_ready_at(value: object, name: str) -> None:
+    if value not in ("eligible", "verified"):
+        raise InvalidRequest(field=name, value=value, rule="must be 'eligible' or 'verified'")
 
 
 @frozen(kw_only=True)
@@ -54,6 +60,7 @@ class OnboardingSettings:
     display_name: str | None
     callback_url: str | None
     chunk_size: int
+    ready_at: ReadyAt = check.field(_check_ready_at)
     readiness_window: float = check.field(check.check_seconds)
     voice_code: VoiceCode | None = check.field(_check_voice_code)
     relink: bool = check.field(check.check_flag)

@@ -15,7 +15,22 @@ from enum import Enum
 
 from attrs import Factory, define, field, frozen
 
-from ..models import BlanketLoa, ImportedNumber, Letter, Order, OrderNumber, QualifiedNumber
+from ..models import (
+    BlanketLoa,
+    ImportedNumber,
+    Letter,
+    Order,
+    OrderNumber,
+    QualifiedNumber,
+)
+from ..models._guidance import (
+    PROOF,
+    REVIEW_OF_NUMBERS,
+    WaitingOn,
+    advice_on_failed,
+    is_proof_pending,
+    provisioning_waits_on,
+)
 from ..states import ProvisioningState, ProvisioningType, QualificationState
 from .context import Group, OnboardingSettings
 from .report import NumberToOnboard, OnboardingLine, Outcome, is_toll_free
@@ -54,7 +69,11 @@ _OUTCOMES = {
     Stage.FAILED: Outcome.FAILED,
     Stage.UNKNOWN: Outcome.UNKNOWN,
 }
-_IN_QUALIFICATION = (Stage.IN_REVIEW, Stage.UNPROVEN, Stage.HOSTED_BY_OTHERS)
+IN_QUALIFICATION = (Stage.IN_REVIEW, Stage.UNPROVEN, Stage.HOSTED_BY_OTHERS)
+"""Those of which the service has to be asked how they go on."""
+UNDER_REVIEW = (Stage.IN_REVIEW, Stage.UNPROVEN)
+"""Those that may be ordered later on."""
+TO_ORDER = (Stage.NEW, *UNDER_REVIEW, Stage.READY)
 _HANDLED = (Stage.ORDERED, *_OUTCOMES)
 
 
@@ -64,6 +83,25 @@ class Assessment:
 
     stage: Stage
     reason: str = ""
+    what_to_do: str = ""
+    """What a person can do about it, where it has failed."""
+
+
+_RUN_AGAIN = "Run the onboarding again with the same job: it goes on where this run ended."
+_WAITING: dict[Stage, WaitingOn] = {
+    Stage.IN_REVIEW: WaitingOn(who="review", what_to_do=REVIEW_OF_NUMBERS),
+    Stage.UNPROVEN: WaitingOn(who="you", what_to_do=PROOF),
+    Stage.READY: WaitingOn(
+        who="others",
+        what_to_do="Nothing but wait: it is ordered together with others of its region and "
+        "letter, at the latest after readiness_window seconds.",
+    ),
+    Stage.HOSTED_BY_OTHERS: WaitingOn(
+        who="order",
+        what_to_do="Nothing but wait: another order hosts it, which this job did not create.",
+    ),
+    Stage.PROVISIONING: provisioning_waits_on(None),
+}
 
 
 @define
@@ -92,6 +130,14 @@ class NumberProgress:
         init=False, default=Factory(lambda self: signer_of(self.loa), takes_self=True)
     )
     """Who signs for it, or will."""
+    order_waits_on: WaitingOn | None = None
+    """Whom its order waits for."""
+    refused_at_eligible: str = ""
+    """Why the service did not text-enable it while it was ELIGIBLE; it waits for VERIFIED."""
+    told_waiting: str = ""
+    """For whom and what it was told to wait last."""
+    told_at: float = 0.0
+    invoice_asked: bool = False
     challenged: bool = False
     tried: bool = False
     """Whether its voice challenge has ended, in this run."""
@@ -114,7 +160,7 @@ class NumberProgress:
     @property
     def is_in_qualification(self) -> bool:
         """Whether its qualification goes on, or somebody else's order of it."""
-        return self.stage in _IN_QUALIFICATION
+        return self.stage in IN_QUALIFICATION
 
     @property
     def is_open(self) -> bool:
@@ -138,31 +184,62 @@ class NumberProgress:
             return _assess_imported(imported, settings, campaign_id)
         if qualified is None:
             return Assessment(Stage.NEW, "is not in qualification")
-        return _assess_qualified(qualified, settings, may_prove=not self.tried)
+        return _assess_qualified(
+            qualified, settings, may_prove=not self.tried, refused=self.refused_at_eligible
+        )
+
+    def refuse_at_eligible(self, why: str) -> None:
+        """Note that the service wants it VERIFIED: until then it is not ordered again."""
+        self.refused_at_eligible, self.reason = why, ""
+        self.assessment = _unproven(self.state or QualificationState.ELIGIBLE, why)
+        self.stage = self.assessment.stage
 
     def is_in(self, order: Order) -> None:
         """Note that an order holds it: its region and its letter are the order's."""
         self.stage, self.order_id = Stage.ORDERED, order.hosting_order_id
         self.assessment = Assessment(Stage.ORDERED, "ordered")
-        self.reason = f"its order is {order.state.name}"
+        self.order_is(order)
         if order.region_code in _REGIONS:
             self.group = self._group_in(order.region_code)
         signer = order.text_enable_info.authorised_person
         self.letter_to = (signer and signer.email) or self.letter_to
 
+    def order_is(self, order: Order) -> None:
+        """Note how far its order is."""
+        self.reason, self.order_waits_on = f"its order is {order.state.name}", order.waiting_on
+
+    @property
+    def waiting_on(self) -> WaitingOn | None:
+        """Whom it waits for; `None` where it does not wait."""
+        if self.stage.outcome is not Outcome.WAITING:
+            return None
+        if self.stage is Stage.ORDERED and self.order_waits_on is not None:
+            return self.order_waits_on
+        return _WAITING.get(self.stage) or WaitingOn(who="you", what_to_do=_RUN_AGAIN)
+
+    @property
+    def why(self) -> str:
+        """Why it stands where it does."""
+        return self.reason or "; ".join(filter(None, (self.assessment.reason, self.challenge)))
+
     def line(self) -> OnboardingLine:
         """The report's line."""
-        outcome = self.stage.outcome
-        why = self.reason or "; ".join(filter(None, (self.assessment.reason, self.challenge)))
+        outcome, waiting = self.stage.outcome, self.waiting_on
         return OnboardingLine(
             phone_number=self.number,
             outcome=outcome,
-            reason="" if outcome is Outcome.DONE else why,
+            reason="" if outcome is Outcome.DONE else self.why,
             order_id=self.order_id,
             region_code=self.group.region_code,
             kind="toll-free" if is_toll_free(self.number) else "local",
             letter_to=self.letter_to if self.order_id or outcome is Outcome.WAITING else "",
+            state=self.state.name if self.state is not None else "",
+            waiting_on=waiting.who if waiting else "",
+            what_to_do=waiting.what_to_do if waiting else self._what_to_do(),
         )
+
+    def _what_to_do(self) -> str:
+        return self.assessment.what_to_do if self.stage is Stage.FAILED else ""
 
 
 def signer_of(loa: Letter) -> str:
@@ -173,9 +250,7 @@ def signer_of(loa: Letter) -> str:
 # -------------------------------------------------------------- assessing; pure
 
 _BY_STATE = {
-    QualificationState.ELIGIBLE_CHECK_PENDING: Stage.IN_REVIEW,
-    QualificationState.ELIGIBLE: Stage.UNPROVEN,
-    QualificationState.VERIFICATION_PENDING: Stage.UNPROVEN,
+    QualificationState.ELIGIBLE: Stage.READY,
     QualificationState.VERIFIED: Stage.READY,
     QualificationState.HOSTING_IN_PROGRESS: Stage.HOSTED_BY_OTHERS,
     QualificationState.HOSTING_DONE: Stage.PROVISIONING,
@@ -183,32 +258,48 @@ _BY_STATE = {
 
 
 def _assess_qualified(
-    number: QualifiedNumber, settings: OnboardingSettings, *, may_prove: bool
+    number: QualifiedNumber, settings: OnboardingSettings, *, may_prove: bool, refused: str
 ) -> Assessment:
-    state = number.global_process_state
-    why = f": {number.error}" if number.error else ""
+    state, ownership = number.global_process_state, number.ownership_verification.status
+    said = f"is {state.name}" + (f": {number.error}" if number.error else "")
     if state == QualificationState.HOSTING_FAILED and settings.retry_rejected:
-        return Assessment(Stage.READY, f"is {state.name}{why}")
-    proves = settings.proves_again and may_prove
-    if state == QualificationState.VERIFICATION_FAILED and proves:
-        return Assessment(Stage.UNPROVEN, f"is {state.name}{why}")
+        return Assessment(Stage.READY, said)
+    if state == QualificationState.VERIFICATION_FAILED and settings.proves_again and may_prove:
+        return Assessment(Stage.UNPROVEN, said)
     if state.is_failure:
-        return Assessment(Stage.FAILED, f"is {state.name}{why}")
-    return Assessment(_BY_STATE.get(state, Stage.IN_REVIEW), f"is {state.name}")
+        return Assessment(Stage.FAILED, said, advice_on_failed(state))
+    if state in (QualificationState.ELIGIBLE, QualificationState.VERIFICATION_PENDING):
+        wants_more = settings.ready_at == "verified" or bool(refused)
+        if wants_more or is_proof_pending(state, ownership):
+            return _unproven(state, refused)
+    return Assessment(_BY_STATE.get(state, Stage.IN_REVIEW), said)
+
+
+def _unproven(state: QualificationState, refused: str) -> Assessment:
+    why = f": the service refused it before that ({refused})" if refused else ""
+    return Assessment(Stage.UNPROVEN, f"is {state.name}, and waits to be VERIFIED{why}")
 
 
 def _assess_imported(
     number: ImportedNumber, settings: OnboardingSettings, campaign_id: str
 ) -> Assessment:
-    sms = number.sms_configuration
-    elsewhere = _elsewhere(
-        sms.service_plan_id, sms.campaign_id, settings.service_plan_id, campaign_id
-    )
+    elsewhere = _elsewhere(*linked_or_pending(number), settings.service_plan_id, campaign_id)
     if not elsewhere:
         return Assessment(Stage.PROVISIONING, "its provisioning has not ended")
     if settings.relink:
         return Assessment(Stage.ELSEWHERE, f"imported {elsewhere}")
-    return Assessment(Stage.FAILED, f"imported {elsewhere}; relink=True would move it")
+    hint = "relink=True would move it"
+    return Assessment(Stage.FAILED, f"imported {elsewhere}; {hint}", f"{hint}.")
+
+
+def linked_or_pending(number: ImportedNumber) -> tuple[str | None, str | None]:
+    """The service plan and the campaign that a number is on, or will be on."""
+    sms = number.sms_configuration
+    pending = sms.scheduled_provisioning
+    return (
+        pending.service_plan_id or sms.service_plan_id,
+        pending.campaign_id or sms.campaign_id,
+    )
 
 
 def _elsewhere(
@@ -249,7 +340,10 @@ def why_not_done(number: OrderNumber, order: Order, settings: OnboardingSettings
 
 
 def is_provisioned(number: ImportedNumber) -> bool:
-    """Whether an imported number is wholly where it is linked to."""
+    """Whether an imported number is wholly where it is linked to, and nothing is pending."""
+    sms = number.sms_configuration
+    if linked_or_pending(number) != (sms.service_plan_id, sms.campaign_id):
+        return False
     steps = [number.sms_provisioning]
     if number.sms_configuration.campaign_id:
         steps.append(number.campaign_provisioning)

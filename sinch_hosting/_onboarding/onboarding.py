@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Mapping
 from contextlib import aclosing
 
@@ -13,13 +14,14 @@ from ..models import _checks as check
 from .completion import Completion
 from .context import Context, groups_by_key
 from .history import History
-from .numbers import NumberProgress, Stage
+from .numbers import IN_QUALIFICATION, TO_ORDER, NumberProgress, Stage
 from .ordering import Ordering
-from .plan import OnboardingPlan, plan_of
+from .plan import OnboardingPlan, order_warnings, plan_of
 from .progress import Progress, Tasks
 from .qualification import Qualification
-from .report import NumberToOnboard, OnboardingReport, OnboardingStep, is_toll_free
+from .report import NumberToOnboard, OnboardingReport, OnboardingStep, Step, is_toll_free
 
+_log = logging.getLogger("sinch_hosting")
 LetterFor = Letter | Callable[[str], Letter]
 
 
@@ -143,12 +145,18 @@ class Onboarding:
         await history.open()
         completion.take_over(history)
         await qualification.read_all()
+        to_order = progress.at(*TO_ORDER)
+        local = [one for one in to_order if not one.group.is_toll_free]
+        for warning in order_warnings(context.settings, len(local)):
+            _log.warning("%s", warning)
+            progress.tell(Step.WARNING, local, warning)
         await qualification.add_new()
         intervals = context.intervals()
         while not progress.deadline.is_over:
-            qualification.challenges.ring_all()
+            qualification.ask_for_proof()
             qualification.order_ready()
-            if progress.in_qualification() or progress.at(Stage.READY):
+            progress.tell_waiting()
+            if progress.at(*IN_QUALIFICATION, Stage.READY):
                 seconds = context.poll.interval(next(intervals))
                 await context.session.sleep(progress.deadline.within(seconds))
                 if await qualification.look_again():

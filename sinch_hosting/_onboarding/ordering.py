@@ -8,14 +8,16 @@ from typing import Any
 
 from attrs import define, evolve, field
 
-from .._bulk.chunks import Chunk
+from .._bulk.chunks import Chunk, SkippedNumber
 from .._bulk.job import Job
 from .._bulk.order_template import JobOptions, OrderTemplate
+from .._bulk.refusals import why_not_qualified
 from .._bulk.results import ChunkOutcome
 from .._bulk.run import Run
 from .._session.retry import CreateObserver
-from ..errors import RunStopped, SinchHostingError
+from ..errors import NotFound, RunStopped, SinchHostingError
 from ..models import Order
+from ..states import QualificationState
 from .context import Context, Group
 from .history import History
 from .progress import Deadline
@@ -79,13 +81,17 @@ class Ordering:
         session, orders = self._context.session, self._context.orders
         job = Job(template, options, orders, session.sleep)
         await job.join(ledger, known)
-        run = Run(template, options, orders, session, concurrency=1)
-        run.join(job)
         used = [tagged.tag.chunk for tagged in known]
         used += [] if ledger is None else [*ledger.jobs[name].chunks]
-        running = _Running(run, job, max(used, default=-1) + 1)
+        running = _Running(self._run(job), job, max(used, default=-1) + 1)
         self._groups[group.key] = running
         return running
+
+    def _run(self, job: Job) -> Run:
+        context = self._context
+        run = Run(job.work, job.options, context.orders, context.session, concurrency=1)
+        run.join(job)
+        return run
 
     def _watched(self, template: OrderTemplate) -> OrderTemplate:
         """The template, each create noted when it leaves, and held back once time is up."""
@@ -93,7 +99,27 @@ class Ordering:
         async def create(request: Any, observer: CreateObserver | None) -> Order:
             return await template.create(request, _DeadlineObserver(self, observer))
 
-        return evolve(template, create=create)
+        return evolve(template, create=create, why_not=self._why_not)
+
+    async def _why_not(self, phone_number: str) -> SkippedNumber | None:
+        """Why an order that was refused has to do without a number.
+
+        Where the service complains of numbers, all that are only ELIGIBLE may be meant, however
+        few it names: to try each alone would be a request a number.
+        """
+        try:
+            number = await self._context.qualified.get(phone_number)
+        except NotFound:
+            return SkippedNumber(phone_number=phone_number, reason="is not in qualification")
+        if number.global_process_state == QualificationState.ELIGIBLE:
+            return SkippedNumber(phone_number=phone_number, reason="is ELIGIBLE, not VERIFIED")
+        return why_not_qualified(number)
+
+    def begin_anew(self, group: Group) -> None:
+        """Let a group's next order be one that no earlier refusal stops."""
+        running = self._groups.get(group.key)
+        if running is not None:
+            running.run = self._run(running.job)
 
     def check_time(self) -> None:
         """Raise `RunStopped` once time is up."""

@@ -9,11 +9,11 @@ from enum import StrEnum
 from attrs import field, frozen
 
 from .._bulk.plan import TMO_LIMIT
+from ..models._guidance import INVOICES_TO
 from ..states import OrderState
 from .context import Context, Group, OnboardingSettings
 from .history import History
 from .numbers import IMPORTED_NO_MORE, REJECTED, NumberProgress, Stage, is_provisioned
-from .progress import INVOICES_TO
 from .report import is_toll_free
 
 
@@ -224,6 +224,20 @@ def _groups(
     )
 
 
+def order_warnings(settings: OnboardingSettings, local: int) -> Iterator[str]:
+    """What a person should know before so many local numbers are ordered."""
+    if local and not settings.campaign_id:
+        yield (
+            f"{local} local numbers are text-enabled without a campaign: the vendor says that no "
+            "letter is generated without one, so their orders may wait for ever; give campaign_id"
+        )
+    if local and settings.nnid is not None:
+        yield (
+            f"numbers with an NNID of their own ({settings.nnid}) need NNID provisioning first: "
+            "your account manager does it. Without nnid= the account's or Sinch's own is used"
+        )
+
+
 def _warnings(
     planned: Sequence[PlannedNumber],
     groups: Sequence[PlannedGroup],
@@ -240,8 +254,9 @@ def _warnings(
             f"T-Mobile takes up to {TMO_LIMIT} numbers on a campaign without a number pool: "
             f"with this {on_campaign} are on {settings.campaign_id}"
         )
-    if settings.nnid is not None and any(group.kind == "local" for group in groups):
-        yield f"numbers with an NNID of their own ({settings.nnid}) need NNID provisioning first"
+    yield from order_warnings(
+        settings, sum(len(group.numbers) for group in groups if group.kind == "local")
+    )
     if counts[Action.RELINK]:
         yield (
             f"{counts[Action.RELINK]} numbers are relinked: each is without service until it is "

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Collection, Coroutine, Iterable, Sequence
 from typing import Any
 
 from attrs import define
 
 from .._aio import Clock
+from ..models._guidance import INVOICES_TO, WaitingOn
 from .numbers import NumberProgress, Stage
 from .report import OnboardingReport, OnboardingStep, Step
 
 _log = logging.getLogger("sinch_hosting")
-INVOICES_TO = "orders@sinch.com"
+_DAY = 86_400.0
+_TOLD_WAITING = (
+    Stage.IN_REVIEW,
+    Stage.UNPROVEN,
+    Stage.READY,
+    Stage.HOSTED_BY_OTHERS,
+    Stage.PROVISIONING,
+    Stage.ORDERED,
+)
 _SETTLED = {Stage.DONE: Step.DONE, Stage.FAILED: Step.FAILED, Stage.UNKNOWN: Step.UNKNOWN}
 
 
@@ -62,25 +72,56 @@ class Progress:
         """One line a number, as things stand."""
         return OnboardingReport(lines=tuple(one.line() for one in self.numbers.values()))
 
-    def at(self, stage: Stage) -> list[NumberProgress]:
-        """The numbers at a stage."""
-        return [one for one in self.numbers.values() if one.stage is stage]
-
-    def in_qualification(self) -> list[NumberProgress]:
-        """The numbers whose qualification goes on."""
-        return [one for one in self.numbers.values() if one.is_in_qualification]
+    def at(self, *stages: Stage) -> list[NumberProgress]:
+        """The numbers at one of these stages."""
+        return [one for one in self.numbers.values() if one.stage in stages]
 
     def tell(
-        self, step: Step, numbers: Sequence[NumberProgress], text: str = "", order_id: str = ""
+        self,
+        step: Step,
+        numbers: Sequence[NumberProgress],
+        text: str = "",
+        order_id: str = "",
+        waiting_on: WaitingOn | None = None,
     ) -> None:
         """Tell whoever iterates what happened."""
-        named = tuple(one.number for one in numbers)
         self.steps.put_nowait(
-            OnboardingStep(step=step, phone_numbers=named, text=text, order_id=order_id or None)
+            OnboardingStep(
+                step=step,
+                phone_numbers=tuple(one.number for one in numbers),
+                text=text,
+                order_id=order_id or None,
+                waiting_on=waiting_on,
+            )
         )
 
+    def tell_waiting(self) -> None:
+        """Tell of numbers that wait for somebody else than before, and once a day of all."""
+        now = self.clock()
+        news: defaultdict[tuple[str, str], list[NumberProgress]] = defaultdict(list)
+        for one in self.numbers.values():
+            waiting = one.waiting_on if one.stage in _TOLD_WAITING else None
+            if waiting is None:
+                continue
+            text = f"{one.why}. {waiting.what_to_do}"
+            if one.told_waiting != text or now - one.told_at >= _DAY:
+                news[text, one.order_id].append(one)
+        for (text, order_id), numbers in news.items():
+            if numbers[0].told_waiting == text:
+                _log.warning(
+                    "numbers wait as they did a day ago, for %s: %s",
+                    numbers[0].waiting_on and numbers[0].waiting_on.who,
+                    shown(numbers),
+                )
+            for one in numbers:
+                one.told_waiting, one.told_at = text, now
+            self.tell(Step.WAITING, numbers, text, order_id, numbers[0].waiting_on)
+
     def ask_for_invoices(self, numbers: Sequence[NumberProgress]) -> None:
-        """Tell who has to mail what, loudly: without that nothing goes on."""
+        """Tell who has to mail what, loudly and once: without that nothing goes on."""
+        numbers = [one for one in numbers if not one.invoice_asked]
+        for one in numbers:
+            one.invoice_asked = True
         if numbers:
             text = (
                 f"E-mail invoices that list these {len(numbers)} numbers to {INVOICES_TO}: without "

@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from .._bulk.chunks import SkippedNumber
 from .._bulk.results import FailedChunk, UnknownChunk
 from .._polling.policy import passes
-from ..errors import RunStopped, SinchHostingError
+from ..errors import ApiError, RunStopped, SinchHostingError
 from ..models import ImportedNumber, Order, QualifiedNumber
+from ..states import QualificationState
 from .completion import Completion
 from .context import Context
 from .history import History
-from .numbers import Assessment, NumberProgress, Stage
+from .numbers import IN_QUALIFICATION, UNDER_REVIEW, Assessment, NumberProgress, Stage
 from .ordering import TIME_IS_UP, Ordering
 from .progress import Progress, Tasks
 from .report import Step
@@ -46,7 +47,7 @@ class Qualification:
         self._history = history
         self._ordering = ordering
         self._completion = completion
-        self.challenges = VoiceChallenges(context, progress, tasks, self._take_in)
+        self._challenges = VoiceChallenges(context, progress, tasks, self._take_in)
 
     # ------------------------------------------------------------ where they are
 
@@ -62,7 +63,7 @@ class Qualification:
     async def look_again(self) -> bool:
         """Read the numbers that wait in qualification; whether any has moved."""
         numbers = self._progress.numbers
-        seen = {one.number: one.state for one in self._progress.in_qualification()}
+        seen = {one.number: one.state for one in self._progress.at(*IN_QUALIFICATION)}
         found = await self._reader.qualified_again(seen)
         before = {name: numbers[name].assessment for name in found}
         here = {name: there for name, there in found.items() if there is not None}
@@ -123,11 +124,13 @@ class Qualification:
                 one.stage = Stage.IN_REVIEW
                 one.assessment = Assessment(one.stage, "is ELIGIBLE_CHECK_PENDING")
             self._progress.tell(Step.ADDED, added)
-        if self._settings.voice_code is None:
-            in_review = (Stage.IN_REVIEW, Stage.UNPROVEN)
-            self._progress.ask_for_invoices(
-                [one for one in self._progress.numbers.values() if one.stage in in_review]
-            )
+
+    def ask_for_proof(self) -> None:
+        """Ring what can be rung; without voice codes ask for invoices, once for a number."""
+        if self._settings.voice_code is not None:
+            self._challenges.ring_all()
+            return
+        self._progress.ask_for_invoices(self._progress.at(*UNDER_REVIEW))
 
     # ------------------------------------------------------------------- orders
 
@@ -136,7 +139,7 @@ class Qualification:
         ready: defaultdict[tuple[str, str], list[NumberProgress]] = defaultdict(list)
         for one in self._progress.at(Stage.READY):
             ready[self._batch(one)].append(one)
-        still_to_come = {self._batch(one) for one in self._progress.in_qualification()}
+        still_to_come = {self._batch(one) for one in self._progress.at(*UNDER_REVIEW)}
         now, size = self._progress.clock(), self._settings.chunk_size
         for batch, numbers in ready.items():
             oldest = min(one.ready_since for one in numbers)
@@ -205,20 +208,49 @@ class Qualification:
             for one in sent:
                 self._progress.settle(one, Stage.UNKNOWN, f"may be ordered: {result.error}")
         elif isinstance(result, FailedChunk) and not self._is_too_late(result.error):
-            for one in sent:
-                self._progress.settle(one, Stage.FAILED, f"not ordered: {result.error}")
+            self._refused(sent, result.error)
+
+    def _refused(self, numbers: Sequence[NumberProgress], error: Exception) -> None:
+        """There is no order: what is ELIGIBLE waits to be VERIFIED, the others go without it."""
+        refusal = error.__cause__ if isinstance(error, RunStopped) else error
+        eligible = [one for one in numbers if one.state == QualificationState.ELIGIBLE]
+        if not eligible or not _may_be_for_eligibility(refusal):
+            for one in numbers:
+                self._progress.settle(one, Stage.FAILED, f"not ordered: {error}")
+            return
+        self._ordering.begin_anew(numbers[0].group)
+        for one in numbers:
+            if one in eligible:
+                one.refuse_at_eligible(str(refusal))
+            else:
+                one.stage = Stage.READY
 
     async def _left_out(self, skipped: Sequence[SkippedNumber]) -> None:
         """Follow what somebody else has done about numbers that an order had to do without."""
         reasons = {one.phone_number: one.reason for one in skipped}
         numbers = [self._progress.numbers[name] for name in reasons]
+        eligible = {n.number for n in numbers if n.state == QualificationState.ELIGIBLE}
         try:
             await self._read_anew(numbers)
         except SinchHostingError as error:
             _log.warning("reading what was left out of an order failed: %s", error)
         for one in numbers:
-            if one.stage in (Stage.READY, Stage.ORDERING, Stage.NEW):
+            if one.stage not in (Stage.READY, Stage.ORDERING, Stage.NEW):
+                continue
+            if one.number not in eligible or one.stage is Stage.NEW:
                 self._progress.settle(one, Stage.FAILED, reasons[one.number])
+            elif len(eligible) < len(numbers) or one.stage is Stage.READY:
+                one.stage = Stage.READY  # others explain the refusal, or it was verified since
+            else:
+                one.refuse_at_eligible(reasons[one.number])
 
     def _is_too_late(self, error: Exception) -> bool:
         return isinstance(error, RunStopped) and self._progress.deadline.is_over
+
+
+def _may_be_for_eligibility(refusal: BaseException | None) -> bool:
+    """Whether a refusal may mean that numbers have to be VERIFIED; it may complain of nothing."""
+    if not isinstance(refusal, ApiError) or refusal.status_code not in (400, 404, 409, 422):
+        return False
+    fields = [str(violation.get("field") or "") for violation in refusal.field_violations]
+    return all(field.lower().startswith(("number", "phone")) for field in fields)

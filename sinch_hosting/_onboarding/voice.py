@@ -10,9 +10,10 @@ from .._session.operations import Failure
 from .._session.retry import failure_of
 from ..errors import SinchHostingError
 from ..models import ImportedNumber, QualifiedNumber
+from ..models._guidance import INVOICES_TO
 from .context import Context, VoiceCode
 from .numbers import NumberProgress, Stage
-from .progress import INVOICES_TO, Progress, Tasks
+from .progress import Progress, Tasks
 from .report import Step
 
 # The client does not repeat a call: of hundreds at once, a limit would refuse all but a few.
