@@ -10,18 +10,20 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from typing import Any
 
 from .._session.orders_api import OrdersApi
-from ..errors import BadRequest
+from ..errors import ApiError, UnreadableList
 from .chunks import Chunk, HeldChunks
 from .decisions import Decision, ReadKnown, Send, decide
 from .known_orders import (
     KnownOrders,
     Tagged,
+    cannot_be_listed,
     check_arguments,
     check_numbers,
     differing_arguments,
     job_changed,
 )
 from .ledger import Ledger
+from .ledger_file import LedgerFile
 from .ledger_records import Entry
 from .order_template import JobOptions, OrderTemplate
 from .tags import Fingerprint, Tag, numbers_digest, parse_tag
@@ -41,7 +43,7 @@ class Job:
     ) -> None:
         self.work = work
         self.options = options
-        self.journal = KnownOrders(orders, work.place, options.job)
+        self.journal = KnownOrders(orders, work.place, options.job, sleep)
         self.meaning = work.meaning()
         self._sleep = sleep
         self._ledger: Ledger | None = None
@@ -63,7 +65,7 @@ class Job:
         if isinstance(self.options.ledger, Ledger):
             self._ledger = self.options.ledger
         elif self.options.ledger is not None:
-            self._ledger = await Ledger.open(self.options.ledger, read_only=not to_send)
+            self._ledger = await LedgerFile.open(self.options.ledger, read_only=not to_send)
         knows_job = self._compare_run()
         await self._read_journal(settle=to_send, knows_job=knows_job)
         self._compare_tags()
@@ -129,6 +131,7 @@ class Job:
 
     async def _read_journal(self, *, settle: bool, knows_job: bool) -> None:
         in_flight = any(entry.is_open for entry in self._entries().values())
+        in_flight = in_flight or (self._ledger is not None and self._ledger.is_torn)
         # A ledger that knows the job tells what was in flight; one that does not tells nothing.
         is_complete = knows_job and not in_flight
         if is_complete and not self.work.place.is_certain:
@@ -145,8 +148,8 @@ class Job:
     async def _walk(self) -> None:
         try:
             await self.journal.read()
-        except BadRequest as refused:
-            if self.work.place.is_certain:
+        except (ApiError, UnreadableList) as refused:
+            if self.work.place.is_certain or not cannot_be_listed(refused):
                 raise
             _log.warning("orders without a campaign cannot be listed: %s", refused)
 
@@ -165,7 +168,7 @@ class Job:
         place = self.work.place
         await ledger.begin(
             self.options.job,
-            ledger=1,
+            ledger=2,
             operation=self.work.operation,
             type=str(place.type),
             service_plan_id=place.service_plan_id,

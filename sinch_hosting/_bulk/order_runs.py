@@ -13,17 +13,23 @@ from attrs import evolve
 from .._session.orders_api import OrdersApi, Place
 from .._session.requests import TEXT_ENABLE_LIMIT, ImportNumbers, TextEnable, TextEnableTollFree
 from .._session.retry import CreateObserver
-from ..errors import Conflict, InvalidRequest, NotFound
+from ..errors import ApiError, Conflict, InvalidRequest, NotFound
 from ..models import ImportedNumber, Order, QualifiedNumber
 from ..models import _checks as check
 from ..states import OrderType
 from .chunks import Numbers, SkippedNumber, check_source, distinct_numbers
-from .ledger import Ledger
+from .ledger_file import LedgerFile
 from .lost_orders import check_known, reconcile, sought_in, sought_in_ledger
 from .many_numbers import concurrency_of
 from .order_template import SETTLE, JobOptions, LedgerPath, OrderTemplate, job_options
 from .plan import BulkPlan, plan_of
-from .refusals import why_not_imported, why_not_qualified
+from .refusals import (
+    PERHAPS_ITS_OWN,
+    Obstacle,
+    complains_of_numbers,
+    why_not_imported,
+    why_not_qualified,
+)
 from .results import (
     BulkResult,
     ChunkOutcome,
@@ -103,21 +109,22 @@ class OrderRuns:
         *,
         type: OrderType,
         size: int,
-        why_not: Callable[[str], Awaitable[SkippedNumber | None]],
+        why_not: Callable[[str, Place], Awaitable[Obstacle | None]],
         create: Create | None = None,
     ) -> OrderTemplate:
         display_name = arguments.pop("display_name", None)
+        place = Place(
+            type=type,
+            service_plan_id=arguments["service_plan_id"],
+            campaign_id=arguments.get("campaign_id") or "",
+        )
         work = OrderTemplate(
             operation=operation,
             request=partial(template, **arguments),
             create=create or partial(self._orders.create, operation),
-            place=Place(
-                type=type,
-                service_plan_id=arguments["service_plan_id"],
-                campaign_id=arguments.get("campaign_id") or "",
-            ),
+            place=place,
             size=size,
-            why_not=why_not,
+            why_not=lambda number: why_not(number, place),
             display_name=display_name,
             loa=arguments.get("loa"),
         )
@@ -125,23 +132,24 @@ class OrderRuns:
         return work
 
     async def _why_not_imported(
-        self, number: str, *, migrate: bool = False
-    ) -> SkippedNumber | None:
+        self, number: str, place: Place, *, migrate: bool = False
+    ) -> Obstacle | None:
         try:
             imported = await self._session.request(
                 "GetImportedNumber", ImportedNumber, identifiers={"phone_number": number}
             )
         except NotFound:
             return None
-        return why_not_imported(imported, migrate=migrate)
+        return why_not_imported(imported, place, migrate=migrate)
 
-    async def _why_not_qualified(self, number: str) -> SkippedNumber | None:
+    async def _why_not_qualified(self, number: str, place: Place) -> Obstacle | None:
         try:
             qualified = await self._session.request(
                 "GetQualifiedNumber", QualifiedNumber, identifiers={"phone_number": number}
             )
         except NotFound:
-            return SkippedNumber(phone_number=number, reason="is not in qualification")
+            absent = SkippedNumber(phone_number=number, reason="is not in qualification")
+            return Obstacle(absent, may_be_ours=False)
         return why_not_qualified(qualified)
 
     # ------------------------------------------------------------- the runs
@@ -183,7 +191,12 @@ class OrderRuns:
         options = job_options(whole, **job)
         if options is None:
             request = work.request(numbers=listed, display_name=work.display_name)
-            return await work.create(request, None)
+            try:
+                return await work.create(request, None)
+            except ApiError as refused:
+                if complains_of_numbers(refused, listed):
+                    refused.add_note(PERHAPS_ITS_OWN)
+                raise
         outcomes = self._run(whole, options, 1).outcomes(listed)
         async with aclosing(outcomes):
             async for outcome in outcomes:
@@ -212,7 +225,7 @@ class OrderRuns:
             raise InvalidRequest(
                 field="unknown", value=None, rule="give the unknown chunks, a ledger, or both"
             )
-        book = None if ledger is None else await Ledger.open(ledger, is_new_fine=False)
+        book = None if ledger is None else await LedgerFile.open(ledger, is_new_fine=False)
         try:
             if isinstance(unknown, BulkResult):
                 sought = sought_in(unknown.unknown)

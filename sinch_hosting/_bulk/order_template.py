@@ -15,8 +15,8 @@ from .._session.retry import CreateObserver
 from ..errors import InvalidRequest
 from ..models import BlanketLoa, Letter, Order
 from ..models import _checks as check
-from .chunks import SkippedNumber
 from .ledger import Ledger
+from .refusals import WhyNot
 from .tags import Fingerprint, check_job
 
 OnUnknown = Literal["hold", "resend"]
@@ -38,7 +38,7 @@ class OrderTemplate:
     place: Place
     size: int
     """Numbers in a chunk."""
-    why_not: Callable[[str], Awaitable[SkippedNumber | None]]
+    why_not: WhyNot
     """Looks a number up: why it cannot be in an order, `None` where nothing speaks against it."""
     display_name: str | None = None
     loa: Letter | None = None

@@ -99,6 +99,8 @@ async def plan_of(
                 planned.append(_planned(work, job, chunk, decision))
                 requests += _requests(job, chunk, decision)
     planned.sort(key=lambda order: order.index)
+    if job is not None and not job.tags_come_back and any(order.creates for order in planned):
+        requests += 1  # the first order is read, to see whether its tag was kept
     return BulkPlan(
         orders=tuple(planned),
         skipped=tuple(skipped),

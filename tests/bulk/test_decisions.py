@@ -19,8 +19,8 @@ from sinch_hosting._bulk.known_orders import Tagged
 from sinch_hosting._bulk.ledger_records import Entry, JobEntries, take_in
 from sinch_hosting._bulk.order_template import JobOptions, OrderTemplate
 from sinch_hosting._bulk.tags import Tag
+from sinch_hosting._session.orders_api import Place
 
-from .._session.orders_api import Place
 from .rig import letter
 
 RUNS = 4
