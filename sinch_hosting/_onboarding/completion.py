@@ -11,11 +11,11 @@ from ..errors import NotFound, OrderRejected, SinchHostingError, WaitTimeout
 from ..models import ImportedNumber, Order
 from ..states import COMPLETED
 from .context import Context
-from .history import History, whole_list
+from .history import History, moved_since, whole_list
 from .numbers import (
-    IMPORTED_NO_MORE,
     NOT_IN_ORDER,
     REJECTED,
+    Assessment,
     NumberProgress,
     Stage,
     is_provisioned,
@@ -116,35 +116,23 @@ class Completion:
             for one in numbers
         }
         done = [one for one in numbers if not why[one.number]]
-        moved = await self._moved(done) if was_over else set()
+        moved = await moved_since(self._context, done) if was_over else {}
         for one in numbers:
-            if one.number not in moved:
+            if one.number in moved:
+                self._see_to(one, moved[one.number])
+            else:
                 reason = why[one.number]
                 self._progress.settle(one, Stage.FAILED if reason else Stage.DONE, reason)
 
-    async def _moved(self, numbers: Sequence[NumberProgress]) -> set[str]:
-        """Those that are not where their order put them; it is seen to, as far as it may be."""
-        imported = await self._context.reader.imported_at(
-            [one.number for one in numbers],
-            self._settings.service_plan_id,
-            self._settings.campaign_id,
-        )
-        moved: set[str] = set()
-        for one in numbers:
-            seen = imported.get(one.number)
-            here = one.assess(None, seen, self._settings)
-            if here.stage is Stage.PROVISIONING and seen is not None and is_provisioned(seen):
-                continue
-            moved.add(one.number)
-            if here.stage is Stage.PROVISIONING:
-                self._tasks.spawn(self.provisioned(one, seen))
-            elif here.stage is Stage.ELSEWHERE:
-                one.stage = Stage.ELSEWHERE
-                self._tasks.spawn(self.relink(one))
-            else:
-                reason = IMPORTED_NO_MORE if here.stage is Stage.NEW else here.reason
-                self._progress.settle(one, Stage.FAILED, reason)
-        return moved
+    def _see_to(self, one: NumberProgress, here: Assessment) -> None:
+        """Do what can be done about a number that is imported, and not as it is wanted."""
+        one.assessment, one.stage = here, here.stage
+        if here.stage is Stage.PROVISIONING:
+            self._tasks.spawn(self.provisioned(one))
+        elif here.stage is Stage.ELSEWHERE:
+            self._tasks.spawn(self.relink(one))
+        else:
+            self._progress.settle(one, Stage.FAILED, here.reason)
 
     # ----------------------------------------------------------------- imported
 
@@ -186,8 +174,5 @@ class Completion:
         here = one.assess(None, seen, self._settings)
         if here.stage is Stage.PROVISIONING:
             self._progress.settle(one, Stage.DONE)
-        elif here.stage is Stage.ELSEWHERE:
-            one.stage = Stage.ELSEWHERE
-            self._tasks.spawn(self.relink(one))
         else:
-            self._progress.settle(one, Stage.FAILED, here.reason)
+            self._see_to(one, here)

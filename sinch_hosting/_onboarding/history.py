@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from attrs import define, field, frozen
@@ -32,9 +32,17 @@ from .._session.orders_api import PAGE_SIZE, OrdersApi, Place
 from .._session.retry import exponential
 from ..errors import ApiError, NotFound, UnreadableList
 from ..models import Order, OrderNumber
-from ..states import OrderState
+from ..states import OrderState, QualificationState
 from .context import Context, Group, OnboardingSettings
-from .numbers import NOT_IN_ORDER, why_not_done
+from .numbers import (
+    IMPORTED_NO_MORE,
+    NOT_IN_ORDER,
+    Assessment,
+    NumberProgress,
+    Stage,
+    is_provisioned,
+    why_not_done,
+)
 
 _log = logging.getLogger("sinch_hosting")
 _LOOKS = 5
@@ -134,7 +142,7 @@ class History:
         """Raise `JobChanged` where the ledger tells of runs with other arguments."""
         for name, known in self._jobs().items():
             has_campaign = "TollFree" not in str(known.run.get("operation"))
-            differing = _moved(known, self._settings, has_campaign=has_campaign)
+            differing = _differing_links(known, self._settings, has_campaign=has_campaign)
             if not differing and name in self._groups:
                 differing = _differing(known, self._context.template(self._groups[name]))
             if differing:
@@ -283,7 +291,32 @@ async def whole_list(orders: OrdersApi, order_id: str, sleep: Sleep) -> list[Ord
     return listed
 
 
-def _moved(known: JobEntries, settings: OnboardingSettings, *, has_campaign: bool) -> list[str]:
+async def moved_since(context: Context, numbers: Sequence[NumberProgress]) -> dict[str, Assessment]:
+    """Those of the numbers whose order text-enabled them that are not as it left them.
+
+    Whether a service counts text-enabled numbers among the imported ones is not said: where it
+    shows none of them there, those that are HOSTING_DONE are taken to be as they were.
+    """
+    settings, names = context.settings, [one.number for one in numbers]
+    imported = await context.reader.imported_at(
+        names, settings.service_plan_id, settings.campaign_id
+    )
+    hosted = {} if imported else await context.reader.qualified(names)
+    found: dict[str, Assessment] = {}
+    for one in numbers:
+        seen, qualified = imported.get(one.number), hosted.get(one.number)
+        if seen is not None:
+            here = one.assess(None, seen, settings)
+            if here.stage is not Stage.PROVISIONING or not is_provisioned(seen):
+                found[one.number] = here
+        elif qualified is None or qualified.global_process_state != QualificationState.HOSTING_DONE:
+            found[one.number] = Assessment(Stage.FAILED, IMPORTED_NO_MORE)
+    return found
+
+
+def _differing_links(
+    known: JobEntries, settings: OnboardingSettings, *, has_campaign: bool
+) -> list[str]:
     """Which of plan and campaign are not as the ledger says, with both values."""
     wanted = {"service_plan_id": settings.service_plan_id}
     if has_campaign:

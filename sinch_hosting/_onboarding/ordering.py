@@ -11,7 +11,7 @@ from attrs import define, evolve, field
 from .._bulk.chunks import Chunk, SkippedNumber
 from .._bulk.job import Job
 from .._bulk.order_template import JobOptions, OrderTemplate
-from .._bulk.refusals import why_not_qualified
+from .._bulk.refusals import Obstacle, why_not_qualified
 from .._bulk.results import ChunkOutcome
 from .._bulk.run import Run
 from .._session.retry import CreateObserver
@@ -101,7 +101,7 @@ class Ordering:
 
         return evolve(template, create=create, why_not=self._why_not)
 
-    async def _why_not(self, phone_number: str) -> SkippedNumber | None:
+    async def _why_not(self, phone_number: str) -> Obstacle | None:
         """Why an order that was refused has to do without a number.
 
         Where the service complains of numbers, all that are only ELIGIBLE may be meant, however
@@ -110,9 +110,11 @@ class Ordering:
         try:
             number = await self._context.qualified.get(phone_number)
         except NotFound:
-            return SkippedNumber(phone_number=phone_number, reason="is not in qualification")
+            absent = SkippedNumber(phone_number=phone_number, reason="is not in qualification")
+            return Obstacle(absent, may_be_ours=False)
         if number.global_process_state == QualificationState.ELIGIBLE:
-            return SkippedNumber(phone_number=phone_number, reason="is ELIGIBLE, not VERIFIED")
+            early = SkippedNumber(phone_number=phone_number, reason="is ELIGIBLE, not VERIFIED")
+            return Obstacle(early, since=number.updated_time)
         return why_not_qualified(number)
 
     def begin_anew(self, group: Group) -> None:

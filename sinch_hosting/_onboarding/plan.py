@@ -12,8 +12,8 @@ from .._bulk.plan import TMO_LIMIT
 from ..models._guidance import INVOICES_TO
 from ..states import OrderState
 from .context import Context, Group, OnboardingSettings
-from .history import History
-from .numbers import IMPORTED_NO_MORE, REJECTED, NumberProgress, Stage, is_provisioned
+from .history import History, moved_since
+from .numbers import REJECTED, NumberProgress, Stage, is_provisioned
 from .report import is_toll_free
 
 
@@ -179,19 +179,11 @@ async def _check_done(
     known: dict[str, PlannedNumber | None],
 ) -> None:
     """See whether numbers are still where their orders put them."""
-    settings = context.settings
     done = [one for one in numbers if _is_done(known[one.number])]
-    imported = await context.reader.imported_at(
-        [one.number for one in done], settings.service_plan_id, settings.campaign_id
-    )
-    for one in done:
-        one.assessment = one.assess(None, imported.get(one.number), settings)
-        if one.assessment.stage is Stage.NEW:
-            known[one.number] = PlannedNumber(
-                phone_number=one.number, action=Action.FAIL, reason=IMPORTED_NO_MORE
-            )
-        elif one.assessment.stage is not Stage.PROVISIONING:
-            known[one.number] = _assessed(one, is_done=False)
+    for number, here in (await moved_since(context, done)).items():
+        known[number] = PlannedNumber(
+            phone_number=number, action=_ACTIONS[here.stage], reason=here.reason
+        )
 
 
 def _is_done(planned: PlannedNumber | None) -> bool:

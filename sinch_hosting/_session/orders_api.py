@@ -97,7 +97,10 @@ class OrdersApi:
         self, operation: str, request: OrderRequest, witness: CreateObserver | None = None
     ) -> Order:
         """Send a checked request that creates an order."""
-        order = await self.session.request(operation, Order, body=encode(request), witness=witness)
+        body = encode(request)
+        if isinstance(request, TextEnableTollFree):
+            body["projectId"] = self.session.project_id  # beside the one in the path
+        order = await self.session.request(operation, Order, body=body, witness=witness)
         if not order.hosting_order_id:
             raise OutcomeUnknown(operation, _no_id(operation))
         return remember_numbers(bind(order, self), NumberFilter.of(request.numbers))
