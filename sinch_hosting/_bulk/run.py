@@ -78,14 +78,14 @@ class Run:
 
     def __init__(
         self,
-        work: OrderTemplate,
+        template: OrderTemplate,
         options: JobOptions | None,
         orders: OrdersApi,
         session: SessionLike,
         *,
         concurrency: int,
     ) -> None:
-        self._work = work
+        self._template = template
         self._options = options
         self._orders = orders
         self._clock, self._sleep = session.clock, session.sleep
@@ -99,12 +99,12 @@ class Run:
 
     async def outcomes(self, numbers: Numbers) -> AsyncGenerator[ChunkOutcome, None]:
         """What becomes of each chunk, as it comes."""
-        chunks = chunks_of(numbers, self._work.size, look_ahead=self._options is not None)
+        chunks = chunks_of(numbers, self._template.size, look_ahead=self._options is not None)
         try:
             async with AsyncExitStack() as stack:
                 await stack.enter_async_context(aclosing(chunks))
                 if self._options is not None:
-                    job = Job(self._work, self._options, self._orders, self._sleep)
+                    job = Job(self._template, self._options, self._orders, self._sleep)
                     stack.push_async_callback(job.close)
                     await job.open()
                     self.join(job)
@@ -162,13 +162,13 @@ class Run:
             if job.options.on_unknown == "resend":
                 return await self._send(evolve(attempt, tag=again), Send(entry.attempt + 1))
             gone.add_note(f"an earlier run created order {entry.order_id}: {_ASK_TO_RESEND}")
-            return attempt.as_noted(entry).unknown(gone, self._work)
+            return attempt.as_noted(entry).unknown(gone, self._template)
         except SinchHostingError as error:
             note = f"order {entry.order_id} was created by an earlier run; reading it failed"
             error.add_note(note)
-            return attempt.as_noted(entry).unknown(error, self._work)
+            return attempt.as_noted(entry).unknown(error, self._template)
         if order.state == OrderState.REJECTED and job.options.retry_rejected:
-            if is_in_doubt(entry, 1, job.options, self._work):
+            if is_in_doubt(entry, 1, job.options, self._template):
                 return self._hold(attempt, entry)
             return await self._send(evolve(attempt, tag=again), Send(entry.attempt + 1))
         return self._there(attempt.as_noted(entry), order, ())
@@ -183,7 +183,7 @@ class Run:
             search = Search(None) if tag is None else await self._search(tag)
         if search.found is not None:
             return search.found.order
-        if not search.is_absent and self._work.place.is_certain:
+        if not search.is_absent and self._template.place.is_certain:
             raise SinchHostingError(
                 f"reading order {order_id} found nothing, and the lists cannot be read"
             )
@@ -211,7 +211,7 @@ class Run:
             return attempt.failed(changed)
         except SinchHostingError as error:
             error.add_note(f"comparing the numbers of order {tagged.order.hosting_order_id}")
-            return attempt.unknown(error, self._work)
+            return attempt.unknown(error, self._template)
         await self._note_adopted(attempt, tagged.order)
         return self._there(attempt, tagged.order, adopt.duplicates)
 
@@ -245,7 +245,7 @@ class Run:
         cause = SinchHostingError(
             "an earlier run sent it and saw no answer, and the order is not listed"
         )
-        return attempt.as_noted(entry).unknown(cause, self._work)
+        return attempt.as_noted(entry).unknown(cause, self._template)
 
     # ---------------------------------------------------------------- creating
 
@@ -265,11 +265,9 @@ class Run:
         async with self._tags.turn(), self._window:
             if self._stopped is not None:
                 raise RunStopped(self._stopped.reason, self._stopped.__cause__)
-            display_name = self._work.display_name
-            name = display_name if attempt.tag is None else attempt.tag.name(display_name)
-            request = self._work.request(numbers=attempt.numbers, display_name=name)
+            request = self._template.request_for(attempt.numbers, attempt.tag)
             recorder = self._recorder(attempt)
-            order = await self._work.create(request, recorder)
+            order = await self._template.create(request, recorder)
             if self._job is not None:
                 self._job.journal.saw(order)
             if recorder is not None:
@@ -302,7 +300,9 @@ class Run:
                 return self._refused(attempt, error)
         # Raised by somebody else's code, such as a trace hook: the request may have left.
         tries.lost += 1
-        return await self._settled(attempt, OutcomeUnknown(self._work.operation, error), tries.lost)
+        return await self._settled(
+            attempt, OutcomeUnknown(self._template.operation, error), tries.lost
+        )
 
     async def _slowed(
         self, attempt: ChunkAttempt, limited: RateLimited, refusals: int
@@ -322,7 +322,7 @@ class Run:
         Nothing is left out, sent or called failed before it is certain that the refusal is not
         the work of the order itself, which a proxy may have sent twice.
         """
-        found = await obstacles(refused, attempt.numbers, self._work.why_not)
+        found = await obstacles(refused, attempt.numbers, self._template.why_not)
         latest = None if self._job is None else self._job.journal.latest
         is_open = is_perhaps_ours(refused, found, latest)
         if is_open and (outcome := await self._its_own(attempt, refused)) is not None:
@@ -342,34 +342,34 @@ class Run:
             return None
         refused.add_note("whether its own order is why it was refused could not be found out")
         await self._answered(attempt, UNKNOWN, error=refused)
-        return attempt.unknown(refused, self._work)
+        return attempt.unknown(refused, self._template)
 
     def _without(
         self, attempt: ChunkAttempt, refused: ApiError, found: list[Obstacle], *, was_lost: bool
     ) -> ChunkOutcome | ChunkAttempt:
         """The rest of a chunk of which some numbers were refused, to be sent."""
         rest = attempt.without(obstacle.skipped for obstacle in found)
-        if self._work.all_or_nothing or rest.numbers == attempt.numbers:
+        if self._template.all_or_nothing or rest.numbers == attempt.numbers:
             return self._refused(attempt, refused)
         if rest.numbers:
             return rest
         # Refused because they are in an order: perhaps in the one whose answer was lost.
-        return attempt.unknown(refused, self._work) if was_lost else rest.outcome(None)
+        return attempt.unknown(refused, self._template) if was_lost else rest.outcome(None)
 
     async def _settled(
         self, attempt: ChunkAttempt, lost: OutcomeUnknown, sends: int
     ) -> ChunkOutcome | ChunkAttempt:
         """What became of a create whose answer was lost, or the attempt to send again."""
         if self._job is None or attempt.tag is None:
-            return attempt.unknown(lost, self._work)
+            return attempt.unknown(lost, self._template)
         search = await self._search(attempt.tag)
         if search.found is not None:
             return await self._found(attempt, search.found, lost)
-        may_resend = self._job.options.may_resend(self._work, sends)
+        may_resend = self._job.options.may_resend(self._template, sends)
         if search.is_absent and sends < 2 and may_resend:
             return attempt
         await self._answered(attempt, UNKNOWN, error=lost)
-        return attempt.unknown(lost, self._work)
+        return attempt.unknown(lost, self._template)
 
     async def _search(self, tag: Tag) -> Search:
         """Look for the order of a tag in the lists, until the grace is over."""
@@ -392,7 +392,7 @@ class Run:
         except (NumbersDiffer, SinchHostingError) as differ:
             error.add_note(f"order {tagged.order.hosting_order_id} has its tag: {differ}")
             await self._answered(attempt, UNKNOWN, error=error)
-            return attempt.unknown(error, self._work)
+            return attempt.unknown(error, self._template)
         await self._note_adopted(adopted, tagged.order)
         return self._there(adopted, tagged.order, ())
 

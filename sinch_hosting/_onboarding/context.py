@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 from attrs import Factory, evolve, field, frozen
 
@@ -15,7 +15,7 @@ from .._session.codec import encode
 from .._session.orders_api import Place
 from .._session.retry import exponential
 from ..errors import InvalidRequest
-from ..models import BlanketLoa, Letter
+from ..models import BlanketLoa, DirectLoa, Letter, ResellerLoa
 from ..models import _checks as check
 from ..states import OrderType
 from .reader import NumberReader
@@ -160,20 +160,22 @@ class Context:
         """The template of a group's orders; raises `InvalidRequest` for what makes no sense."""
         settings = self.settings
         if group.is_toll_free:
-            template = self.runs.text_enabling_toll_free(
+            # A letter that is not for toll-free numbers is refused by the request.
+            letter = cast("DirectLoa | ResellerLoa", group.loa)
+            template = self.runs.toll_free_template(
                 settings.chunk_size,
-                create=self.orders.create_qualified_toll_free,
+                qualified=True,
                 region_code=group.region_code,
                 service_plan_id=settings.service_plan_id,
-                loa=group.loa,
+                loa=letter,
                 scheduled_zipwhip_provisioning_time=settings.scheduled_zipwhip_provisioning_time,
                 display_name=settings.display_name,
                 callback_url=settings.callback_url,
             )
         else:
-            template = self.runs.text_enabling(
+            template = self.runs.text_enable_template(
                 settings.chunk_size,
-                create=self.orders.create_qualified,
+                qualified=True,
                 region_code=group.region_code,
                 service_plan_id=settings.service_plan_id,
                 loa=group.loa,

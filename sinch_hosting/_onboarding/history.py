@@ -127,7 +127,7 @@ class History:
         """Whether there may be orders that the lists do not show yet."""
         jobs = self._jobs()
         # A ledger that knows the job tells what was in flight; one that does not tells nothing,
-        # and with orders that it does not know another run was at work.
+        # and with orders that it does not know another run was at template.
         entries = [entry for job in jobs.values() for entry in job.chunks.values()]
         ids = {entry.order_id for entry in entries} | {entry.rejected_id for entry in entries}
         in_flight = self.known.held.keys() - self.known.ordered.keys()
@@ -150,15 +150,15 @@ class History:
 
     def _compare_tags(self) -> None:
         """Raise `JobChanged` where the orders that are there were made with other arguments."""
-        works: dict[str, OrderTemplate] = {}
+        templates: dict[str, OrderTemplate] = {}
         for tagged in self._tagged.values():
             name = tagged.tag.job
             if name not in self._groups:
                 continue  # of a letter that is not asked for now; its place is ours
-            work = works.setdefault(name, self._context.template(self._groups[name]))
-            ours = work.meaning().tag(name, 0, 1, (), is_last=False)
+            template = templates.setdefault(name, self._context.template(self._groups[name]))
+            ours = template.fingerprint().tag(name, 0, 1, (), is_last=False)
             if (tagged.tag.arguments, tagged.tag.letter) != (ours.arguments, ours.letter):
-                differing = differing_arguments(tagged.order, work.sample())
+                differing = differing_arguments(tagged.order, template.request)
                 named = ", ".join(differing) or "which, the tags do not tell"
                 raise job_changed(self.options.job, f"the arguments ({named}); tag {tagged.tag}")
 
@@ -328,11 +328,11 @@ def _differing_links(
     ]
 
 
-def _differing(known: JobEntries, work: OrderTemplate) -> list[str]:
+def _differing(known: JobEntries, template: OrderTemplate) -> list[str]:
     before = Fingerprint(
         arguments=dict(known.run.get("arguments") or {}), letter=str(known.run.get("letter"))
     )
-    return before.differs_from(work.meaning())
+    return before.differs_from(template.fingerprint())
 
 
 def _age(tagged: Tagged) -> tuple[datetime, int]:

@@ -14,6 +14,7 @@ from .._bulk.order_template import JobOptions, OrderTemplate
 from .._bulk.refusals import Obstacle, why_not_qualified
 from .._bulk.results import ChunkOutcome
 from .._bulk.run import Run
+from .._session.orders_api import OrderRequest
 from .._session.retry import CreateObserver
 from ..errors import NotFound, RunStopped, SinchHostingError
 from ..models import Order
@@ -89,14 +90,14 @@ class Ordering:
 
     def _run(self, job: Job) -> Run:
         context = self._context
-        run = Run(job.work, job.options, context.orders, context.session, concurrency=1)
+        run = Run(job.template, job.options, context.orders, context.session, concurrency=1)
         run.join(job)
         return run
 
     def _watched(self, template: OrderTemplate) -> OrderTemplate:
         """The template, each create noted when it leaves, and held back once time is up."""
 
-        async def create(request: Any, observer: CreateObserver | None) -> Order:
+        async def create(request: OrderRequest, observer: CreateObserver | None) -> Order:
             return await template.create(request, _DeadlineObserver(self, observer))
 
         return evolve(template, create=create, why_not=self._why_not)

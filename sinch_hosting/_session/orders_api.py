@@ -97,6 +97,8 @@ class OrdersApi:
         self, operation: str, request: OrderRequest, witness: CreateObserver | None = None
     ) -> Order:
         """Send a checked request that creates an order."""
+        if operation == "TextEnableQualifiedNumbers" and isinstance(request, TextEnable):
+            return await self.create_qualified(request, witness)
         body = encode(request)
         if isinstance(request, TextEnableTollFree):
             body["projectId"] = self.session.project_id  # beside the one in the path
@@ -116,12 +118,6 @@ class OrdersApi:
         if witness is not None:
             await witness.on_created(answer.hosting_order_id)
         return await self._read_created(answer.hosting_order_id)
-
-    async def create_qualified_toll_free(
-        self, request: TextEnableTollFree, witness: CreateObserver | None = None
-    ) -> Order:
-        """Text-enable qualified toll-free numbers."""
-        return await self.create("TextEnableTollFreeQualifiedNumbers", request, witness)
 
     async def _read_created(self, order_id: str) -> Order:
         """Read the order behind a fresh id; where that fails, return as much as is known."""

@@ -112,7 +112,7 @@ class BulkOrders(OrderStreams):
         too), `JobChanged` and `LedgerLocked` before anything is sent. Not to be repeated blindly
         without `job`.
         """
-        work = self._runs.importing(
+        template = self._runs.import_template(
             chunk_size,
             region_code=region_code,
             service_plan_id=service_plan_id,
@@ -122,7 +122,7 @@ class BulkOrders(OrderStreams):
             migrate_to_sinch_tmo=migrate_to_sinch_tmo,
         )
         return await self._runs.many(
-            work,
+            template,
             numbers,
             max_concurrency,
             on_progress,
@@ -240,7 +240,7 @@ class BulkOrders(OrderStreams):
         too), `JobChanged` and `LedgerLocked` before anything is sent. Never repeat it blindly
         without `job`: what is in `unknown` may have mailed its letter.
         """
-        work = self._runs.text_enabling(
+        template = self._runs.text_enable_template(
             chunk_size,
             region_code=region_code,
             service_plan_id=service_plan_id,
@@ -252,7 +252,7 @@ class BulkOrders(OrderStreams):
             callback_url=callback_url,
         )
         return await self._runs.many(
-            work,
+            template,
             numbers,
             max_concurrency,
             on_progress,
@@ -362,7 +362,7 @@ class BulkOrders(OrderStreams):
         too), `JobChanged` and `LedgerLocked` before anything is sent. Never repeat it blindly
         without `job`: what is in `unknown` may have mailed its letter.
         """
-        work = self._runs.text_enabling_toll_free(
+        template = self._runs.toll_free_template(
             chunk_size,
             region_code=region_code,
             service_plan_id=service_plan_id,
@@ -372,7 +372,7 @@ class BulkOrders(OrderStreams):
             callback_url=callback_url,
         )
         return await self._runs.many(
-            work,
+            template,
             numbers,
             max_concurrency,
             on_progress,
