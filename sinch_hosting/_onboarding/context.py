@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from attrs import Factory, evolve, field, frozen
 
+from .._bulk.letters import Confirm, check_confirm
 from .._bulk.order_template import JobOptions, LedgerPath, OnUnknown, OrderTemplate, job_options
 from .._bulk.tags import numbers_digest
 from .._polling.policy import PollPolicy
@@ -71,6 +72,7 @@ class OnboardingSettings:
     grace: float | None
     on_unknown: OnUnknown | None
     retry_rejected: bool = check.field(check.check_flag)
+    confirm: Confirm | None = check.field(check_confirm)
 
     @property
     def proves_again(self) -> bool:

@@ -127,7 +127,7 @@ class History:
         """Whether there may be orders that the lists do not show yet."""
         jobs = self._jobs()
         # A ledger that knows the job tells what was in flight; one that does not tells nothing,
-        # and with orders that it does not know another run was at template.
+        # and with orders that it does not know another run was at work.
         entries = [entry for job in jobs.values() for entry in job.chunks.values()]
         ids = {entry.order_id for entry in entries} | {entry.rejected_id for entry in entries}
         in_flight = self.known.held.keys() - self.known.ordered.keys()

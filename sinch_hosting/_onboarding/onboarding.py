@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, M
 from contextlib import aclosing
 
 from .._aio import unwrap_group
+from .._bulk.letters import ask
 from ..errors import InvalidRequest, UsageError
 from ..models import BlanketLoa, DirectLoa, Letter, ResellerLoa
 from ..models import _checks as check
@@ -16,7 +17,7 @@ from .context import Context, groups_by_key
 from .history import History
 from .numbers import IN_QUALIFICATION, TO_ORDER, NumberProgress, Stage
 from .ordering import Ordering
-from .plan import OnboardingPlan, order_warnings, plan_of
+from .plan import OnboardingPlan, letters_for, order_warnings, plan_of
 from .progress import Progress, Tasks
 from .qualification import Qualification
 from .report import NumberToOnboard, OnboardingReport, OnboardingStep, Step, is_toll_free
@@ -146,6 +147,7 @@ class Onboarding:
         completion.take_over(history)
         await qualification.read_all()
         to_order = progress.at(*TO_ORDER)
+        await ask(context.settings.confirm, letters_for(context, to_order))
         local = [one for one in to_order if not one.group.is_toll_free]
         for warning in order_warnings(context.settings, len(local)):
             _log.warning("%s", warning)

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from attrs import field, frozen
 
+from .._bulk.letters import LettersToSend
 from .._bulk.plan import TMO_LIMIT
 from ..models._guidance import INVOICES_TO
 from ..states import OrderState
@@ -200,10 +201,9 @@ def _assessed(one: NumberProgress, *, is_done: bool) -> PlannedNumber:
 def _groups(
     context: Context, numbers: Sequence[NumberProgress], planned: Sequence[PlannedNumber]
 ) -> tuple[PlannedGroup, ...]:
-    to_order: defaultdict[Group, list[str]] = defaultdict(list)
-    for one, number in zip(numbers, planned, strict=True):
-        if number.action in _TO_ORDER:
-            to_order[one.group].append(one.number)
+    to_order = [
+        one for one, number in zip(numbers, planned, strict=True) if number.action in _TO_ORDER
+    ]
     return tuple(
         PlannedGroup(
             kind="toll-free" if group.is_toll_free else "local",
@@ -212,8 +212,27 @@ def _groups(
             numbers=tuple(listed),
             orders=-(-len(listed) // context.settings.chunk_size),
         )
-        for group, listed in to_order.items()
+        for group, listed in _by_group(to_order).items()
     )
+
+
+def _by_group(numbers: Sequence[NumberProgress]) -> Mapping[Group, list[str]]:
+    found: defaultdict[Group, list[str]] = defaultdict(list)
+    for one in numbers:
+        found[one.group].append(one.number)
+    return found
+
+
+def letters_for(context: Context, numbers: Sequence[NumberProgress]) -> LettersToSend:
+    """Who gets how many letters at least where these numbers are ordered."""
+    letters: Counter[str] = Counter()
+    mailed = 0
+    for group, listed in _by_group(numbers).items():
+        signer = context.template(group).signer
+        if signer is not None:
+            letters[signer] += -(-len(listed) // context.settings.chunk_size)
+            mailed += len(listed)
+    return LettersToSend(letters=letters, numbers=mailed, is_at_least=True)
 
 
 def order_warnings(settings: OnboardingSettings, local: int) -> Iterator[str]:

@@ -106,11 +106,11 @@ class OnboardingLine:
     """`local` or `toll-free`."""
     letter_to: str
     """Who signs for it; `""` where no letter is mailed."""
-    state: str
+    state: str = ""
     """Where it stands in qualification, such as `ELIGIBLE` or `VERIFIED`; `""` where it is not."""
-    waiting_on: str
+    waiting_on: str = ""
     """Whom it waits for, as `WaitingOn.who` says; `""` where it does not wait."""
-    what_to_do: str
+    what_to_do: str = ""
     """What a person can do about a number that waits or failed."""
 
 

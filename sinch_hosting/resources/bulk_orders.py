@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Literal, overload
 
 from .._bulk.chunks import Numbers
+from .._bulk.letters import Confirm
 from .._bulk.order_template import LedgerPath, OnUnknown
 from .._bulk.plan import BulkPlan
 from .._bulk.results import BulkResult, OnProgress, UnknownChunk
@@ -157,6 +158,7 @@ class BulkOrders(OrderStreams):
         grace: float | None = None,
         on_unknown: OnUnknown | None = None,
         retry_rejected: bool = False,
+        confirm: Confirm | None = None,
         plan: Literal[False] = False,
     ) -> BulkResult: ...
 
@@ -182,6 +184,7 @@ class BulkOrders(OrderStreams):
         grace: float | None = None,
         on_unknown: OnUnknown | None = None,
         retry_rejected: bool = False,
+        confirm: Confirm | None = None,
         plan: Literal[True],
     ) -> BulkPlan: ...
 
@@ -206,6 +209,7 @@ class BulkOrders(OrderStreams):
         grace: float | None = None,
         on_unknown: OnUnknown | None = None,
         retry_rejected: bool = False,
+        confirm: Confirm | None = None,
         plan: bool = False,
     ) -> BulkResult | BulkPlan:
         """Text-enable any number of local numbers, 500 an order (`TextEnableHostingOrderNumbers`).
@@ -232,6 +236,9 @@ class BulkOrders(OrderStreams):
             on_unknown: `hold` or `resend` what cannot be found then; by default `hold` where a
                 letter is mailed, or there is no campaign.
             retry_rejected: open REJECTED orders anew, with another letter if one is given.
+            confirm: an async or plain function that is shown `LettersToSend`, who gets how many
+                letters, before anything is sent; unless it returns `True`, `NotConfirmed` is
+                raised. Confirm the signer's e-mail address: a letter cannot be taken back.
             plan: answer a `BulkPlan` of what would be done, and create nothing.
 
         Answers a `BulkResult`: one chunk's failure neither hides nor stops another's success.
@@ -263,6 +270,7 @@ class BulkOrders(OrderStreams):
             grace=grace,
             on_unknown=on_unknown,
             retry_rejected=retry_rejected,
+            confirm=confirm,
         )
 
     @overload
@@ -285,6 +293,7 @@ class BulkOrders(OrderStreams):
         grace: float | None = None,
         on_unknown: OnUnknown | None = None,
         retry_rejected: bool = False,
+        confirm: Confirm | None = None,
         plan: Literal[False] = False,
     ) -> BulkResult: ...
 
@@ -308,6 +317,7 @@ class BulkOrders(OrderStreams):
         grace: float | None = None,
         on_unknown: OnUnknown | None = None,
         retry_rejected: bool = False,
+        confirm: Confirm | None = None,
         plan: Literal[True],
     ) -> BulkPlan: ...
 
@@ -330,6 +340,7 @@ class BulkOrders(OrderStreams):
         grace: float | None = None,
         on_unknown: OnUnknown | None = None,
         retry_rejected: bool = False,
+        confirm: Confirm | None = None,
         plan: bool = False,
     ) -> BulkResult | BulkPlan:
         """Text-enable toll-free numbers, 500 an order (`TextEnableTollFreeHostingOrderNumbers`).
@@ -354,6 +365,9 @@ class BulkOrders(OrderStreams):
             on_unknown: `hold` or `resend` what cannot be found then; by default `hold` where a
                 letter is mailed, or there is no campaign.
             retry_rejected: open REJECTED orders anew, with another letter if one is given.
+            confirm: an async or plain function that is shown `LettersToSend`, who gets how many
+                letters, before anything is sent; unless it returns `True`, `NotConfirmed` is
+                raised. Confirm the signer's e-mail address: a letter cannot be taken back.
             plan: answer a `BulkPlan` of what would be done, and create nothing.
 
         Answers a `BulkResult`: one chunk's failure neither hides nor stops another's success.
@@ -383,6 +397,7 @@ class BulkOrders(OrderStreams):
             grace=grace,
             on_unknown=on_unknown,
             retry_rejected=retry_rejected,
+            confirm=confirm,
         )
 
     async def reconcile(

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime
 from typing import Literal, overload
 
+from .._bulk.letters import Confirm
 from .._bulk.order_runs import OrderRuns
 from .._bulk.order_template import LedgerPath, OnUnknown
 from .._polling import waits
@@ -108,6 +109,7 @@ class HostingOrders(BulkOrders):
         grace: float | None = None,
         on_unknown: OnUnknown | None = None,
         retry_rejected: bool = False,
+        confirm: Confirm | None = None,
     ) -> Order:
         """Text-enable 1 to 500 local numbers in one order (`TextEnableHostingOrderNumbers`).
 
@@ -129,6 +131,9 @@ class HostingOrders(BulkOrders):
             grace: as for `text_enable_many`.
             on_unknown: as for `text_enable_many`.
             retry_rejected: as for `text_enable_many`.
+            confirm: an async or plain function that is shown `LettersToSend`, who gets how many
+                letters, before anything is sent; unless it returns `True`, `NotConfirmed` is
+                raised. Confirm the signer's e-mail address: a letter cannot be taken back.
 
         Answers the order. Raises `InvalidRequest` before anything is sent, `BadRequest`,
         `Conflict`, `OutcomeUnknown` where the answer was lost, and what every call raises.
@@ -154,6 +159,7 @@ class HostingOrders(BulkOrders):
             grace=grace,
             on_unknown=on_unknown,
             retry_rejected=retry_rejected,
+            confirm=confirm,
         )
 
     async def text_enable_toll_free(
@@ -172,6 +178,7 @@ class HostingOrders(BulkOrders):
         grace: float | None = None,
         on_unknown: OnUnknown | None = None,
         retry_rejected: bool = False,
+        confirm: Confirm | None = None,
     ) -> Order:
         """Text-enable 1 to 500 toll-free numbers (`TextEnableTollFreeHostingOrderNumbers`).
 
@@ -190,6 +197,7 @@ class HostingOrders(BulkOrders):
             grace: as for `text_enable_many`.
             on_unknown: as for `text_enable_many`.
             retry_rejected: as for `text_enable_many`.
+            confirm: as for `text_enable`.
 
         Answers the order. Raises what `text_enable` raises. Mails a letter: never repeat it
         blindly.
@@ -212,6 +220,7 @@ class HostingOrders(BulkOrders):
             grace=grace,
             on_unknown=on_unknown,
             retry_rejected=retry_rejected,
+            confirm=confirm,
         )
 
     # ----------------------------------------------------------- reading

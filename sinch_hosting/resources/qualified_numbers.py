@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
 from .._bulk.chunks import Numbers
+from .._bulk.letters import Confirm
 from .._bulk.many_numbers import NumbersResult, added, concurrency_of, deleted
 from .._bulk.order_runs import OrderRuns
 from .._bulk.order_template import LedgerPath, OnUnknown
@@ -205,6 +206,7 @@ class QualifiedNumbers:
         grace: float | None = None,
         on_unknown: OnUnknown | None = None,
         retry_rejected: bool = False,
+        confirm: Confirm | None = None,
     ) -> Order:
         """Text-enable 1 to 500 qualified local numbers (`TextEnableQualifiedNumbers`).
 
@@ -234,6 +236,7 @@ class QualifiedNumbers:
             grace=grace,
             on_unknown=on_unknown,
             retry_rejected=retry_rejected,
+            confirm=confirm,
         )
 
     async def text_enable_toll_free(
@@ -252,6 +255,7 @@ class QualifiedNumbers:
         grace: float | None = None,
         on_unknown: OnUnknown | None = None,
         retry_rejected: bool = False,
+        confirm: Confirm | None = None,
     ) -> Order:
         """Text-enable 1 to 500 toll-free numbers (`TextEnableTollFreeQualifiedNumbers`).
 
@@ -278,6 +282,7 @@ class QualifiedNumbers:
             grace=grace,
             on_unknown=on_unknown,
             retry_rejected=retry_rejected,
+            confirm=confirm,
         )
 
     async def send_voice_challenge(self, phone_number: str) -> QualifiedNumber:

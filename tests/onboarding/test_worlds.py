@@ -17,6 +17,8 @@ import pytest
 
 from sinch_hosting import (
     BlanketLoa,
+    LettersToSend,
+    NotConfirmed,
     Onboarding,
     OnboardingReport,
     OnboardingStep,
@@ -321,3 +323,28 @@ async def test_blanket_letters_mail_nobody(service: Service, begin: Begin) -> No
     report = await begin(numbers(3), loa=BlanketLoa()).run()
     assert report.is_done
     assert [one.email for one in service.letters] == [""]
+
+
+@pytest.mark.parametrize("said", [True, False, None])
+async def test_letters_are_shown_before_anything_leaves(
+    service: Service, begin: Begin, said: bool | None
+) -> None:
+    """Who gets how many at least; refused, not even a number is put into qualification."""
+    shown: list[LettersToSend] = []
+
+    async def confirm(letters: LettersToSend) -> Any:
+        shown.append(letters)
+        return said
+
+    listed = [*numbers(7), *FREE]
+    running = begin(listed, confirm=confirm, chunk_size=3)
+    if said:
+        assert (await running.run()).is_done
+        assert len(service.letters) == 4
+    else:
+        with pytest.raises(NotConfirmed, match=r"jane\.roe@example\.com>: at least 4"):
+            await running.run()
+        assert {request.method for request in service.requests} == {"GET", "POST"}
+        assert not service.counts["AddQualifiedNumbers"]
+        assert not service.letters
+    assert [(one.total, one.numbers, one.is_at_least) for one in shown] == [(4, 9, True)]
