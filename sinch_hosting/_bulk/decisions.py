@@ -48,7 +48,7 @@ Decision = Adopt | ReadKnown | Send | Hold
 
 
 def decide(
-    found: Sequence[Tagged], entry: Entry | None, options: JobOptions, work: OrderTemplate
+    found: Sequence[Tagged], entry: Entry | None, options: JobOptions, template: OrderTemplate
 ) -> Decision:
     """What to do about a chunk, given its orders (the best first) and its entry in the ledger."""
     live = [tagged for tagged in found if not tagged.is_rejected]
@@ -57,14 +57,14 @@ def decide(
     newest = found[0] if found else None
     attempt = max(newest.tag.attempt if newest else 0, entry.attempt if entry else 0)
     if newest is not None and newest.tag.attempt == attempt and not _is_other(entry, found):
-        return _rejected(newest, found, entry, options, work)
+        return _rejected(newest, found, entry, options, template)
     if entry is None:
         return Send()
     if entry.outcome in (CREATED, ADOPTED) and entry.order_id:
         return ReadKnown(entry)
     if entry.outcome == FAILED and not entry.is_open:
         return _refused_before(newest, entry, options)
-    return Send(attempt, again=True) if options.may_resend(work, entry.sends) else Hold(entry)
+    return Send(attempt, again=True) if options.may_resend(template, entry.sends) else Hold(entry)
 
 
 def _is_other(entry: Entry | None, found: Sequence[Tagged]) -> bool:
@@ -79,21 +79,25 @@ def _rejected(
     found: Sequence[Tagged],
     entry: Entry | None,
     options: JobOptions,
-    work: OrderTemplate,
+    template: OrderTemplate,
 ) -> Decision:
     """What to do where the last attempt came to nothing."""
     attempt = newest.tag.attempt
     if not options.retry_rejected:
         return Adopt(newest)
     known = sum(tagged.tag.attempt == attempt for tagged in found)
-    if entry is not None and entry.attempt == attempt and is_in_doubt(entry, known, options, work):
+    if (
+        entry is not None
+        and entry.attempt == attempt
+        and is_in_doubt(entry, known, options, template)
+    ):
         return Hold(entry)
     return Send(attempt + 1, rejected=newest)
 
 
-def is_in_doubt(entry: Entry, known: int, options: JobOptions, work: OrderTemplate) -> bool:
+def is_in_doubt(entry: Entry, known: int, options: JobOptions, template: OrderTemplate) -> bool:
     """Whether an attempt was sent more often than it was found, and nobody says to go on."""
-    return entry.sends > known and work.mails_a_letter and options.on_unknown != "resend"
+    return entry.sends > known and template.mails_a_letter and options.on_unknown != "resend"
 
 
 def _refused_before(newest: Tagged | None, entry: Entry, options: JobOptions) -> Decision:

@@ -10,18 +10,20 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from typing import Any
 
 from .._session.orders_api import OrdersApi
-from ..errors import BadRequest
+from ..errors import ApiError, UnreadableList
 from .chunks import Chunk, HeldChunks
 from .decisions import Decision, ReadKnown, Send, decide
 from .known_orders import (
     KnownOrders,
     Tagged,
+    cannot_be_listed,
     check_arguments,
     check_numbers,
     differing_arguments,
     job_changed,
 )
 from .ledger import Ledger
+from .ledger_file import LedgerFile
 from .ledger_records import Entry
 from .order_template import JobOptions, OrderTemplate
 from .tags import Fingerprint, Tag, numbers_digest, parse_tag
@@ -34,15 +36,15 @@ class Job:
 
     def __init__(
         self,
-        work: OrderTemplate,
+        template: OrderTemplate,
         options: JobOptions,
         orders: OrdersApi,
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
-        self.work = work
+        self.template = template
         self.options = options
-        self.journal = KnownOrders(orders, work.place, options.job)
-        self.meaning = work.meaning()
+        self.journal = KnownOrders(orders, template.place, options.job, sleep)
+        self.fingerprint = template.fingerprint()
         self._sleep = sleep
         self._ledger: Ledger | None = None
         self._owns_ledger = not isinstance(options.ledger, Ledger)
@@ -63,7 +65,7 @@ class Job:
         if isinstance(self.options.ledger, Ledger):
             self._ledger = self.options.ledger
         elif self.options.ledger is not None:
-            self._ledger = await Ledger.open(self.options.ledger, read_only=not to_send)
+            self._ledger = await LedgerFile.open(self.options.ledger, read_only=not to_send)
         knows_job = self._compare_run()
         await self._read_journal(settle=to_send, knows_job=knows_job)
         self._compare_tags()
@@ -108,8 +110,8 @@ class Job:
         before = Fingerprint(
             arguments=dict(known.run.get("arguments") or {}), letter=str(known.run.get("letter"))
         )
-        differing = before.differs_from(self.meaning)
-        letter_is_fine = self.options.retry_rejected or self.meaning.letter in known.letters
+        differing = before.differs_from(self.fingerprint)
+        letter_is_fine = self.options.retry_rejected or self.fingerprint.letter in known.letters
         if letter_is_fine and "loa" in differing:
             differing.remove("loa")
         if differing:
@@ -119,7 +121,7 @@ class Job:
     def _compare_tags(self) -> None:
         """Raise `JobChanged` where the orders that are there were made with other arguments."""
         ours = self.tag(Chunk(index=0, numbers=()), 1)
-        sample = self.work.sample()
+        sample = self.template.request
         for one in self.journal.all():
             check_arguments(one.tag, ours, differing_arguments(one.order, sample))
         # Rejected orders may have been opened anew with another letter: each of them is known.
@@ -129,9 +131,10 @@ class Job:
 
     async def _read_journal(self, *, settle: bool, knows_job: bool) -> None:
         in_flight = any(entry.is_open for entry in self._entries().values())
+        in_flight = in_flight or (self._ledger is not None and self._ledger.is_torn)
         # A ledger that knows the job tells what was in flight; one that does not tells nothing.
         is_complete = knows_job and not in_flight
-        if is_complete and not self.work.place.is_certain:
+        if is_complete and not self.template.place.is_certain:
             return  # the lists would prove nothing, and the ledger knows all
         await self._walk()
         self.requests_to_read = self.journal.requests
@@ -145,8 +148,8 @@ class Job:
     async def _walk(self) -> None:
         try:
             await self.journal.read()
-        except BadRequest as refused:
-            if self.work.place.is_certain:
+        except (ApiError, UnreadableList) as refused:
+            if self.template.place.is_certain or not cannot_be_listed(refused):
                 raise
             _log.warning("orders without a campaign cannot be listed: %s", refused)
 
@@ -162,29 +165,29 @@ class Job:
         return is_past or entry.order_id == tagged.order.hosting_order_id
 
     async def _begin(self, ledger: Ledger) -> None:
-        place = self.work.place
+        place = self.template.place
         await ledger.begin(
             self.options.job,
-            ledger=1,
-            operation=self.work.operation,
+            ledger=2,
+            operation=self.template.operation,
             type=str(place.type),
             service_plan_id=place.service_plan_id,
             campaign_id=place.campaign_id,
-            arguments=dict(self.meaning.arguments),
-            letter=self.meaning.letter,
-            signer=self.work.signer,
+            arguments=dict(self.fingerprint.arguments),
+            letter=self.fingerprint.letter,
+            signer=self.template.signer,
         )
 
     def tag(self, chunk: Chunk, attempt: int) -> Tag:
         """The tag of a chunk's attempt."""
-        return self.meaning.tag(
+        return self.fingerprint.tag(
             self.options.job, chunk.index, attempt, chunk.numbers, is_last=chunk.is_last
         )
 
     def decision(self, chunk: Chunk) -> Decision:
         """What to do about a chunk."""
         found = self.journal.of_chunk(chunk.index)
-        return decide(found, self.entry(chunk.index), self.options, self.work)
+        return decide(found, self.entry(chunk.index), self.options, self.template)
 
     def _check(self, chunk: Chunk) -> None:
         for tagged in self.journal.of_chunk(chunk.index):
@@ -242,8 +245,8 @@ class Job:
             entry,
             numbers=numbers_digest(chunk.numbers),
             of=len(chunk.numbers),
-            signer=self.work.signer,
-            **({"listed": list(sent)} if self.work.lists_numbers else {}),
+            signer=self.template.signer,
+            **({"listed": list(sent)} if self.template.lists_numbers else {}),
         )
 
     async def answered(

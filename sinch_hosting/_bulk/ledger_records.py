@@ -2,18 +2,22 @@
 
 A record is a JSON object that begins with `at` and tells of an `event`: a `run` that begins, a
 create that is `sending`, or what it `answered`. Records of a later version may hold other events.
+From version 2 on it has its number in the file (`seq`) and, last, a checksum (`sum`).
 """
 
 from __future__ import annotations
 
 import json
+from base64 import b32encode
 from collections.abc import Iterable, Mapping
+from hashlib import blake2b
 from typing import Any
 
 from attrs import define, evolve, field, frozen
 
 from .tags import parse_tag
 
+Pairs = Iterable[tuple[str, str]]
 CREATED, ADOPTED, FAILED, UNKNOWN = "created", "adopted", "failed", "unknown"
 
 
@@ -64,14 +68,45 @@ class Damaged(ValueError):
     """A record that this package did not write as it stands."""
 
 
+def line_of(record: Mapping[str, Any], number: int) -> bytes:
+    """The line for a record: with its number in the file, and a checksum of all before that."""
+    at, *others = record.items()
+    text = json.dumps(dict((at, ("seq", number), *others)), separators=(",", ":"))[:-1].encode()
+    return b'%s,"sum":"%s"}\n' % (text, _checksum(text))
+
+
 def record_of(line: bytes) -> dict[str, Any] | None:
-    """The record in a line; `None` where it is none: torn, or something else."""
+    """The record in a line; `None` where it is none: torn, or something else.
+
+    Raises `Damaged` where its checksum is not that of its text. Version 1 had none.
+    """
     try:
         record = json.loads(line)
     except ValueError:
         return None
-    is_record = isinstance(record, dict) and {"at", "event", "job"} <= record.keys()
-    return record if is_record else None
+    if not (isinstance(record, dict) and {"at", "event", "job"} <= record.keys()):
+        return None
+    if "seq" in record or "sum" in record:
+        text, _, said = line.rstrip().rpartition(b',"sum":')
+        if said != b'"%s"}' % _checksum(text):
+            raise Damaged("its checksum is not that of its text: it was changed")
+    return record
+
+
+def check_number(record: Mapping[str, Any], expected: int) -> None:
+    """Raise `Damaged` where a record does not follow the one before it in the file."""
+    number = record.get("seq", expected)
+    if number == expected:
+        return
+    if type(number) is not int or number < expected:
+        raise Damaged(f"record {number!r} is there where record {expected} belongs")
+    if expected == 1:
+        raise Damaged(f"record {number} is the first: what was before its beginning is cut off")
+    raise Damaged(f"records {expected} to {number - 1} are missing before it")
+
+
+def _checksum(text: bytes) -> bytes:
+    return b32encode(blake2b(text, digest_size=5).digest()).lower()
 
 
 def take_in(jobs: dict[str, JobEntries], record: Mapping[str, Any]) -> None:

@@ -1,38 +1,83 @@
-"""Reconciling: looking later for the orders behind answers that were lost."""
+"""Orders behind lost answers: looked for by their tags, in the run itself or later."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import logging
+from collections.abc import Callable, Iterable, Sequence
 
 from attrs import frozen
 
-from .._aio import Sleep
-from .._session.orders_api import PAGE_SIZE, OrdersApi, Place
+from .._aio import Clock, Sleep
+from .._session.orders_api import OrdersApi, Place
+from .._session.retry import exponential
 from ..errors import (
-    BadRequest,
+    ApiError,
     InvalidRequest,
     JobChanged,
     OrderRejected,
     OutcomeUnknown,
     SinchHostingError,
+    UnreadableList,
 )
 from ..models import Order
 from ..states import OrderType
 from .chunks import Chunk, SkippedNumber
-from .known_orders import (
-    KnownOrders,
-    NumbersDiffer,
-    Tagged,
-    missing_numbers,
-    rests,
-)
+from .known_orders import KnownOrders, Tagged, cannot_be_listed
 from .ledger import Ledger
 from .ledger_records import ADOPTED, Entry, JobEntries
+from .order_numbers import NumbersDiffer, all_numbers, missing_numbers, rests
 from .results import LEFT_OUT, BulkResult, ChunkOutcome, FailedChunk, UnknownChunk, result_of
 from .tags import Tag, is_sub_job, numbers_digest, parse_tag
 
+_log = logging.getLogger("sinch_hosting")
+_WHOLE_WALKS = 2
+_LATE_WALKS = 3
 _LOOKS = 4
 _OF_ONBOARDING = ("TextEnableQualifiedNumbers", "TextEnableTollFreeQualifiedNumbers")
+
+
+@frozen
+class Search:
+    """How a search for an order ended."""
+
+    found: Tagged | None
+    is_absent: bool = False
+    """Whether it is certain, within the grace, that there is none: not where look-ups failed."""
+
+
+async def find_lost_order(
+    known: KnownOrders,
+    find: Callable[[], Tagged | None],
+    *,
+    grace: float,
+    clock: Clock,
+    sleep: Sleep,
+) -> Search:
+    """Walk the lists until `find` finds an order, or the grace is over.
+
+    Only absence from two whole walks counts, the last one begun when the grace was over; a walk
+    that fails is not an absence.
+    """
+    ends = clock() + grace
+    pauses = exponential(initial=min(1.0, grace / 8), factor=2, maximum=max(grace / 4, 0.001))
+    whole = late = 0
+    while late < _LATE_WALKS:
+        remaining = ends - clock()
+        pause = next(pauses)
+        is_late = pause >= remaining
+        await sleep(max(0.0, remaining) if is_late else pause)
+        late += is_late
+        try:
+            await known.read_anew()
+        except SinchHostingError as error:
+            _log.warning("looking for an order failed: %s", error)
+            continue
+        whole += 1
+        if (found := find()) is not None:
+            return Search(found)
+        if is_late and whole >= _WHOLE_WALKS:
+            return Search(None, is_absent=True)
+    return Search(None)
 
 
 @frozen
@@ -69,7 +114,7 @@ def sought_in_ledger(ledger: Ledger, job: str | None) -> list[LostOrder]:
     if job is not None:
         jobs = {name: jobs[name] for name in jobs if name == job} | sub_jobs_of(ledger, job)
         if not jobs:
-            raise InvalidRequest(field="job", value=job, rule=f"is not in {ledger.path}")
+            raise InvalidRequest(field="job", value=job, rule=f"is not in {ledger.name}")
     found = []
     for entries in jobs.values():
         place = Place(
@@ -103,7 +148,7 @@ def check_known(sought: Iterable[LostOrder], ledger: Ledger) -> None:
     if foreign:
         raise InvalidRequest(
             field="ledger",
-            value=str(ledger.path),
+            value=ledger.name,
             rule=f"knows nothing of job {min(foreign)}: leave it out, or give the one that the job "
             "was run with",
         )
@@ -120,7 +165,8 @@ async def reconcile(
     """Look for the orders in two whole walks, `settle` seconds apart, and note what is found."""
     journals: dict[tuple[Place, str], KnownOrders] = {}
     for one in sought:
-        journals.setdefault((one.place, one.tag.job), KnownOrders(orders, one.place, one.tag.job))
+        journal = KnownOrders(orders, one.place, one.tag.job, sleep)
+        journals.setdefault((one.place, one.tag.job), journal)
     failures: dict[tuple[Place, str], SinchHostingError] = {}
     for walk in range(2):
         if all(_tagged(journals[one.place, one.tag.job], one) for one in sought):
@@ -130,7 +176,9 @@ async def reconcile(
         for key, journal in journals.items():
             try:
                 await journal.read()
-            except (BadRequest, JobChanged) as error:
+            except (ApiError, JobChanged, UnreadableList) as error:
+                if not (isinstance(error, JobChanged) or cannot_be_listed(error)):
+                    raise
                 failures[key] = error  # one job's lists; the others are looked through
     outcomes = []
     for one in sought:
@@ -154,8 +202,9 @@ async def _outcome(
     one: LostOrder, tagged: Tagged, orders: OrdersApi, ledger: Ledger | None, sleep: Sleep
 ) -> ChunkOutcome:
     order_id = tagged.order.hosting_order_id
+    sent = _sent(one, ledger)
     try:
-        held = await _numbers_of(one, order_id, orders, sleep)
+        held = await _numbers_of(one, tagged.order, orders, sleep, sent)
     except NumbersDiffer:
         said = f"order {order_id} has its tag, and holds other numbers"
         return _unknown(one, SinchHostingError(said))
@@ -178,19 +227,28 @@ async def _outcome(
     return _result(one, held, tagged.order)
 
 
+def _sent(one: LostOrder, ledger: Ledger | None) -> int:
+    """How many numbers were sent: the ledger knows best."""
+    entry = one.entry
+    if entry is None and ledger is not None:
+        entry = ledger.jobs[one.tag.job].chunks.get(one.tag.chunk)
+    is_noted = entry is not None and entry.tag == str(one.tag) and entry.count > 0
+    return entry.count if entry is not None and is_noted else len(one.numbers)
+
+
 async def _numbers_of(
-    one: LostOrder, order_id: str, orders: OrdersApi, sleep: Sleep
+    one: LostOrder, order: Order, orders: OrdersApi, sleep: Sleep, sent: int
 ) -> tuple[str, ...]:
     """The numbers of an order; `NumbersDiffer` where it is not what is looked for."""
+    rest = rests(sleep, times=_LOOKS, initial=1, maximum=8)
     if one.numbers:
-        rest = rests(sleep, times=_LOOKS, initial=1, maximum=8)
         chunk = Chunk(index=one.tag.chunk, numbers=one.numbers)
-        missing = set(await missing_numbers(orders, order_id, chunk, rest))
+        missing = set(await missing_numbers(orders, order, chunk, rest, sent=sent))
         return tuple(number for number in one.numbers if number not in missing)
-    held = [number.phone_number async for number in orders.numbers(order_id, page_size=PAGE_SIZE)]
+    held = await all_numbers(orders, order.hosting_order_id, rest, sent=sent)
     if numbers_digest(held) != one.digest:
         raise NumbersDiffer
-    return tuple(held)
+    return held
 
 
 def _result(

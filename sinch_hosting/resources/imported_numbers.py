@@ -15,7 +15,7 @@ from .._polling.wakeups import WakeUps
 from .._session.codec import encode
 from .._session.requests import UNSET, ImportNumber, SmsLink, SmsPatch, Unset, UpdateImportedNumber
 from .._session.responses import ListedImportedNumbers, page_of
-from .._session.retry import RetryPolicy, exponential, may_have_been_applied
+from .._session.retry import RetryPolicy, exponential
 from .._session.session import Session
 from ..errors import (
     ApiError,
@@ -269,7 +269,7 @@ class ImportedNumbers:
         try:
             await self.update(phone_number, service_plan_id="", campaign_id="")
         except SinchHostingError as error:
-            if may_have_been_applied(error):
+            if error.may_have_been_applied:
                 error.add_note(f"{phone_number} may be unlinked, without service: relink it again")
             raise
 

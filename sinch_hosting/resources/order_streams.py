@@ -81,7 +81,7 @@ class OrderStreams:
         at once, and when the iteration begins `JobChanged` and `LedgerLocked`; nothing was sent
         then. Not to be repeated blindly without `job`.
         """
-        work = self._runs.importing(
+        template = self._runs.import_template(
             chunk_size,
             region_code=region_code,
             service_plan_id=service_plan_id,
@@ -91,7 +91,7 @@ class OrderStreams:
             migrate_to_sinch_tmo=migrate_to_sinch_tmo,
         )
         return self._runs.stream(
-            work,
+            template,
             numbers,
             max_concurrency,
             job=job,
@@ -152,7 +152,7 @@ class OrderStreams:
         at once, and when the iteration begins `JobChanged` and `LedgerLocked`; nothing was sent
         then. Never repeat it blindly without `job`.
         """
-        work = self._runs.text_enabling(
+        template = self._runs.text_enable_template(
             chunk_size,
             region_code=region_code,
             service_plan_id=service_plan_id,
@@ -164,7 +164,7 @@ class OrderStreams:
             callback_url=callback_url,
         )
         return self._runs.stream(
-            work,
+            template,
             numbers,
             max_concurrency,
             job=job,
@@ -221,7 +221,7 @@ class OrderStreams:
         at once, and when the iteration begins `JobChanged` and `LedgerLocked`; nothing was sent
         then. Never repeat it blindly without `job`.
         """
-        work = self._runs.text_enabling_toll_free(
+        template = self._runs.toll_free_template(
             chunk_size,
             region_code=region_code,
             service_plan_id=service_plan_id,
@@ -231,7 +231,7 @@ class OrderStreams:
             callback_url=callback_url,
         )
         return self._runs.stream(
-            work,
+            template,
             numbers,
             max_concurrency,
             job=job,

@@ -231,7 +231,8 @@ async def test_toll_free_takes_no_blanket_letter(service, client):
 @pytest.mark.parametrize("asynchronous", [False, True])
 async def test_on_progress_hears_of_each_chunk(service, client, asynchronous):
     """What became of it, and how many are done of how many."""
-    service.on(*IMPORT, lambda s: 400 if s.json["numbers"][0].endswith("05") else orders(s))
+    refused = (400, {"code": "400", "message": "no such plan"})
+    service.on(*IMPORT, lambda s: refused if s.json["numbers"][0].endswith("05") else orders(s))
     heard = []
 
     async def hear(progress):
