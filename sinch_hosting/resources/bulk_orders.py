@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Literal, overload
+from typing import Literal, Unpack, overload
 
 from .._bulk.chunks import Numbers
+from .._bulk.keywords import ImportMany, TextEnableMany, TollFreeMany
 from .._bulk.letters import Confirm
 from .._bulk.order_template import LedgerPath, OnUnknown
 from .._bulk.plan import BulkPlan
@@ -23,22 +24,8 @@ class BulkOrders(OrderStreams):
         self,
         numbers: Numbers,
         *,
-        region_code: str,
-        service_plan_id: str,
-        campaign_id: str | None = None,
-        display_name: str | None = None,
-        callback_url: str | None = None,
-        migrate_to_sinch_tmo: bool | None = None,
-        chunk_size: int | None = None,
-        max_concurrency: int | None = None,
-        on_progress: OnProgress | None = None,
-        job: str | None = None,
-        ledger: LedgerPath | None = None,
-        settle: float | None = None,
-        grace: float | None = None,
-        on_unknown: OnUnknown | None = None,
-        retry_rejected: bool = False,
         plan: Literal[False] = False,
+        **keywords: Unpack[ImportMany],
     ) -> BulkResult: ...
 
     @overload
@@ -46,22 +33,8 @@ class BulkOrders(OrderStreams):
         self,
         numbers: Numbers,
         *,
-        region_code: str,
-        service_plan_id: str,
-        campaign_id: str | None = None,
-        display_name: str | None = None,
-        callback_url: str | None = None,
-        migrate_to_sinch_tmo: bool | None = None,
-        chunk_size: int | None = None,
-        max_concurrency: int | None = None,
-        on_progress: OnProgress | None = None,
-        job: str | None = None,
-        ledger: LedgerPath | None = None,
-        settle: float | None = None,
-        grace: float | None = None,
-        on_unknown: OnUnknown | None = None,
-        retry_rejected: bool = False,
         plan: Literal[True],
+        **keywords: Unpack[ImportMany],
     ) -> BulkPlan: ...
 
     async def import_many(
@@ -141,25 +114,8 @@ class BulkOrders(OrderStreams):
         self,
         numbers: Numbers,
         *,
-        region_code: str,
-        service_plan_id: str,
-        loa: Letter,
-        campaign_id: str | None = None,
-        nnid: str | None = None,
-        scheduled_osr_update_time: datetime | None = None,
-        display_name: str | None = None,
-        callback_url: str | None = None,
-        chunk_size: int | None = None,
-        max_concurrency: int | None = None,
-        on_progress: OnProgress | None = None,
-        job: str | None = None,
-        ledger: LedgerPath | None = None,
-        settle: float | None = None,
-        grace: float | None = None,
-        on_unknown: OnUnknown | None = None,
-        retry_rejected: bool = False,
-        confirm: Confirm | None = None,
         plan: Literal[False] = False,
+        **keywords: Unpack[TextEnableMany],
     ) -> BulkResult: ...
 
     @overload
@@ -167,25 +123,8 @@ class BulkOrders(OrderStreams):
         self,
         numbers: Numbers,
         *,
-        region_code: str,
-        service_plan_id: str,
-        loa: Letter,
-        campaign_id: str | None = None,
-        nnid: str | None = None,
-        scheduled_osr_update_time: datetime | None = None,
-        display_name: str | None = None,
-        callback_url: str | None = None,
-        chunk_size: int | None = None,
-        max_concurrency: int | None = None,
-        on_progress: OnProgress | None = None,
-        job: str | None = None,
-        ledger: LedgerPath | None = None,
-        settle: float | None = None,
-        grace: float | None = None,
-        on_unknown: OnUnknown | None = None,
-        retry_rejected: bool = False,
-        confirm: Confirm | None = None,
         plan: Literal[True],
+        **keywords: Unpack[TextEnableMany],
     ) -> BulkPlan: ...
 
     async def text_enable_many(
@@ -278,23 +217,8 @@ class BulkOrders(OrderStreams):
         self,
         numbers: Numbers,
         *,
-        region_code: str,
-        service_plan_id: str,
-        loa: DirectLoa | ResellerLoa,
-        scheduled_zipwhip_provisioning_time: datetime | None = None,
-        display_name: str | None = None,
-        callback_url: str | None = None,
-        chunk_size: int | None = None,
-        max_concurrency: int | None = None,
-        on_progress: OnProgress | None = None,
-        job: str | None = None,
-        ledger: LedgerPath | None = None,
-        settle: float | None = None,
-        grace: float | None = None,
-        on_unknown: OnUnknown | None = None,
-        retry_rejected: bool = False,
-        confirm: Confirm | None = None,
         plan: Literal[False] = False,
+        **keywords: Unpack[TollFreeMany],
     ) -> BulkResult: ...
 
     @overload
@@ -302,23 +226,8 @@ class BulkOrders(OrderStreams):
         self,
         numbers: Numbers,
         *,
-        region_code: str,
-        service_plan_id: str,
-        loa: DirectLoa | ResellerLoa,
-        scheduled_zipwhip_provisioning_time: datetime | None = None,
-        display_name: str | None = None,
-        callback_url: str | None = None,
-        chunk_size: int | None = None,
-        max_concurrency: int | None = None,
-        on_progress: OnProgress | None = None,
-        job: str | None = None,
-        ledger: LedgerPath | None = None,
-        settle: float | None = None,
-        grace: float | None = None,
-        on_unknown: OnUnknown | None = None,
-        retry_rejected: bool = False,
-        confirm: Confirm | None = None,
         plan: Literal[True],
+        **keywords: Unpack[TollFreeMany],
     ) -> BulkPlan: ...
 
     async def text_enable_toll_free_many(

@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator
 
 from sinch_hosting.sandbox import Sandbox
 
-CONTRACT = Path(__file__).parents[2] / "../shared/contract/imported-hosting.openapi.yaml"
+CONTRACT = Path(__file__).parents[1] / "contract" / "imported-hosting.openapi.yaml"
 ANY_OPERATION = ("400", "404", "405", "409", "413", "429")
 # Fields that the vendor's examples show and its schemas do not.
 BEYOND = {"numberImport"}
@@ -91,17 +91,7 @@ class Contract:
 
 @pytest.fixture(scope="session")
 def contract() -> Contract:
-    """The contract; the test is skipped where it is not to be had."""
-    if not CONTRACT.exists():
-        pytest.skip("the contract is not beside this checkout")
-    return Contract(yaml.safe_load(CONTRACT.read_text(encoding="utf-8")))
-
-
-@pytest.fixture(scope="session")
-def known_contract() -> Contract | None:
-    """The contract where there is one: all other tests run without it, too."""
-    if not CONTRACT.exists():
-        return None
+    """The contract."""
     return Contract(yaml.safe_load(CONTRACT.read_text(encoding="utf-8")))
 
 
@@ -206,9 +196,7 @@ def enable_body() -> Callable[..., dict[str, Any]]:
 
 
 @pytest.fixture
-async def open_api(
-    known_contract: Contract | None,
-) -> AsyncIterator[Callable[[Sandbox], Awaitable[Api]]]:
+async def open_api(contract: Contract) -> AsyncIterator[Callable[[Sandbox], Awaitable[Api]]]:
     """Opens plain clients; all that a sandbox answers is checked against the contract on the way.
 
     Answers that a fault has bent are not: they are meant to be wrong.
@@ -222,11 +210,9 @@ async def open_api(
             response = await handler(request)
             path = response.url.path
             bent = sandbox.requests and sandbox.requests[-1].fault
-            if known_contract is not None and path.startswith("/v1/") and not bent:
+            if path.startswith("/v1/") and not bent:
                 raw = await response.read()
-                known_contract.check(
-                    request.method, path, response.status, raw, response.content_type
-                )
+                contract.check(request.method, path, response.status, raw, response.content_type)
             return response
 
         session = aiohttp.ClientSession(middlewares=(check,))
