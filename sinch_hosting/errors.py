@@ -402,12 +402,21 @@ class OrderRejected(SinchHostingError):
 class NumberFailed(SinchHostingError):
     """The number that was awaited is in a state from which the wanted one cannot come."""
 
-    def __init__(self, number: QualifiedNumber | ImportedNumber | OrderNumber, reason: str) -> None:
-        super().__init__(f"{number.phone_number}: {reason}")
+    def __init__(
+        self,
+        number: QualifiedNumber | ImportedNumber | OrderNumber,
+        reason: str,
+        what_to_do: str = "",
+    ) -> None:
+        super().__init__(
+            f"{number.phone_number}: {reason}" + (f". {what_to_do}" if what_to_do else "")
+        )
         self.number = number
         """The number as it was last seen."""
         self.reason = reason
         """The state that it is in, and the service's explanation where it gave one."""
+        self.what_to_do = what_to_do
+        """What a person can do about it, where that is known."""
         self.last = number
 
 

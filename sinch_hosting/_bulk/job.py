@@ -107,10 +107,7 @@ class Job:
         known = self._ledger.jobs.get(self.options.job) if self._ledger is not None else None
         if known is None:
             return False
-        before = Fingerprint(
-            arguments=dict(known.run.get("arguments") or {}), letter=str(known.run.get("letter"))
-        )
-        differing = before.differs_from(self.fingerprint)
+        differing = Fingerprint.of_record(known.run).differs_from(self.fingerprint)
         letter_is_fine = self.options.retry_rejected or self.fingerprint.letter in known.letters
         if letter_is_fine and "loa" in differing:
             differing.remove("loa")

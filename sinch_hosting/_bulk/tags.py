@@ -82,6 +82,11 @@ class Fingerprint:
             letter=_digest(letter),
         )
 
+    @classmethod
+    def of_record(cls, run: Mapping[str, Any]) -> Fingerprint:
+        """The fingerprint in a ledger's record of a run."""
+        return cls(arguments=dict(run.get("arguments") or {}), letter=str(run.get("letter")))
+
     def differs_from(self, other: Fingerprint) -> list[str]:
         """The arguments that are not the same, by name; `loa` is the letter."""
         names = sorted({*self.arguments, *other.arguments})

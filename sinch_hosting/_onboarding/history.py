@@ -144,7 +144,8 @@ class History:
             has_campaign = "TollFree" not in str(known.run.get("operation"))
             differing = _differing_links(known, self._settings, has_campaign=has_campaign)
             if not differing and name in self._groups:
-                differing = _differing(known, self._context.template(self._groups[name]))
+                template = self._context.template(self._groups[name])
+                differing = Fingerprint.of_record(known.run).differs_from(template.fingerprint())
             if differing:
                 raise job_changed(self.options.job, f"{', '.join(differing)}, as the ledger tells")
 
@@ -326,13 +327,6 @@ def _differing_links(
         for name, value in wanted.items()
         if str(known.run.get(name) or "") != value
     ]
-
-
-def _differing(known: JobEntries, template: OrderTemplate) -> list[str]:
-    before = Fingerprint(
-        arguments=dict(known.run.get("arguments") or {}), letter=str(known.run.get("letter"))
-    )
-    return before.differs_from(template.fingerprint())
 
 
 def _age(tagged: Tagged) -> tuple[datetime, int]:

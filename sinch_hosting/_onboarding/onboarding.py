@@ -9,6 +9,7 @@ from contextlib import aclosing
 
 from .._aio import unwrap_group
 from .._bulk.letters import ask
+from .._bulk.plan import text_enable_warnings
 from ..errors import InvalidRequest, UsageError
 from ..models import BlanketLoa, DirectLoa, Letter, ResellerLoa
 from ..models import _checks as check
@@ -17,7 +18,7 @@ from .context import Context, groups_by_key
 from .history import History
 from .numbers import IN_QUALIFICATION, TO_ORDER, NumberProgress, Stage
 from .ordering import Ordering
-from .plan import OnboardingPlan, letters_for, order_warnings, plan_of
+from .plan import OnboardingPlan, letters_for, plan_of
 from .progress import Progress, Tasks
 from .qualification import Qualification
 from .report import NumberToOnboard, OnboardingReport, OnboardingStep, Step, is_toll_free
@@ -116,7 +117,10 @@ class Onboarding:
         try:
             async with asyncio.TaskGroup() as owner:
                 tasks = Tasks(owner)
-                await self._go_in_time(tasks, history, ordering)
+                try:
+                    await self._go_in_time(tasks, history, ordering)
+                finally:
+                    tasks.close()
                 # What has left is waited for, however late it is: an order is never lost.
                 deadline.end()
                 tasks.end(but=ordering.in_flight)
@@ -148,8 +152,10 @@ class Onboarding:
         await qualification.read_all()
         to_order = progress.at(*TO_ORDER)
         await ask(context.settings.confirm, letters_for(context, to_order))
+        tasks.release()
         local = [one for one in to_order if not one.group.is_toll_free]
-        for warning in order_warnings(context.settings, len(local)):
+        settings = context.settings
+        for warning in text_enable_warnings(len(local), settings.campaign_id, settings.nnid):
             _log.warning("%s", warning)
             progress.tell(Step.WARNING, local, warning)
         await qualification.add_new()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import aclosing
 from enum import StrEnum
 
 from attrs import field, frozen
 
 from .._bulk.letters import LettersToSend
-from .._bulk.plan import TMO_LIMIT
+from .._bulk.plan import TMO_LIMIT, text_enable_warnings
 from ..models._guidance import INVOICES_TO
 from ..states import OrderState
 from .context import Context, Group, OnboardingSettings
@@ -121,7 +122,7 @@ async def plan_of(
     context: Context, history: History, numbers: Sequence[NumberProgress]
 ) -> OnboardingPlan:
     """The plan for fresh numbers; raises `JobChanged` and what reading raises."""
-    settings, reader = context.settings, context.reader
+    settings = context.settings
     try:
         await history.open(read_only=True)
     finally:
@@ -129,14 +130,15 @@ async def plan_of(
     known = {one.number: _known(one, history, settings) for one in numbers}
     await _check_done(context, numbers, known)
     unknown = [name for name, planned in known.items() if planned is None]
-    qualified, imported = await reader.qualified(unknown), await reader.imported(unknown)
-    planned: list[PlannedNumber] = []
-    for one in numbers:
-        found, there = known[one.number], imported.get(one.number)
-        if found is None:
-            one.assessment = one.assess(qualified.get(one.number), there, settings)
-            found = _assessed(one, is_done=there is not None and is_provisioned(there))
-        planned.append(found)
+    reading = context.reader.read(unknown, settings.service_plan_id, settings.campaign_id)
+    by_number = {one.number: one for one in numbers}
+    async with aclosing(reading):
+        async for seen in reading:
+            one, there = by_number[seen.phone_number], seen.imported
+            one.assessment = one.assess(seen.qualified, there, settings)
+            is_done = there is not None and is_provisioned(there)
+            known[one.number] = _assessed(one, is_done=is_done)
+    planned = [found for found in known.values() if found is not None]
     groups = _groups(context, numbers, planned)
     in_review = [n.phone_number for n in planned if n.action in (Action.ADD, Action.WAIT)]
     has_ledger = history.options.ledger is not None
@@ -235,20 +237,6 @@ def letters_for(context: Context, numbers: Sequence[NumberProgress]) -> LettersT
     return LettersToSend(letters=letters, numbers=mailed, is_at_least=True)
 
 
-def order_warnings(settings: OnboardingSettings, local: int) -> Iterator[str]:
-    """What a person should know before so many local numbers are ordered."""
-    if local and not settings.campaign_id:
-        yield (
-            f"{local} local numbers are text-enabled without a campaign: the vendor says that no "
-            "letter is generated without one, so their orders may wait for ever; give campaign_id"
-        )
-    if local and settings.nnid is not None:
-        yield (
-            f"numbers with an NNID of their own ({settings.nnid}) need NNID provisioning first: "
-            "your account manager does it. Without nnid= the account's or Sinch's own is used"
-        )
-
-
 def _warnings(
     planned: Sequence[PlannedNumber],
     groups: Sequence[PlannedGroup],
@@ -265,9 +253,8 @@ def _warnings(
             f"T-Mobile takes up to {TMO_LIMIT} numbers on a campaign without a number pool: "
             f"with this {on_campaign} are on {settings.campaign_id}"
         )
-    yield from order_warnings(
-        settings, sum(len(group.numbers) for group in groups if group.kind == "local")
-    )
+    local = sum(len(group.numbers) for group in groups if group.kind == "local")
+    yield from text_enable_warnings(local, settings.campaign_id, settings.nnid)
     if counts[Action.RELINK]:
         yield (
             f"{counts[Action.RELINK]} numbers are relinked: each is without service until it is "

@@ -143,23 +143,41 @@ def shown(numbers: Sequence[NumberProgress]) -> str:
 
 
 class Tasks:
-    """The tasks of an onboarding; `owner` awaits them, and one that breaks ends them all."""
+    """The tasks of an onboarding; `owner` awaits them, and one that breaks ends them all.
+
+    What is begun before `release` is held until then: nothing leaves before somebody agreed.
+    """
 
     def __init__(self, owner: asyncio.TaskGroup) -> None:
         self._owner = owner
         self._running: set[asyncio.Task[None]] = set()
         self._asides: set[asyncio.Task[None]] = set()
+        self._held: list[Coroutine[None, None, None]] | None = []
 
     def __bool__(self) -> bool:
         return bool(self._running)
 
     def spawn(self, work: Coroutine[None, None, None]) -> None:
         """Begin something that ends by itself."""
-        self._add(work, self._running)
+        if self._held is None:
+            self._add(work, self._running)
+        else:
+            self._held.append(work)
 
     def spawn_aside(self, work: Coroutine[None, None, None]) -> None:
         """Begin something that may never end, and is not waited for."""
         self._add(work, self._asides)
+
+    def release(self) -> None:
+        """Begin what was held."""
+        held, self._held = self._held or [], None
+        for work in held:
+            self.spawn(work)
+
+    def close(self) -> None:
+        """Forget what is held still."""
+        for work in self._held or []:
+            work.close()
 
     def _add(self, work: Coroutine[None, None, None], among: set[asyncio.Task[None]]) -> None:
         task = self._owner.create_task(work)

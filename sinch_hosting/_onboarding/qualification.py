@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import aclosing
 
 from .._bulk.chunks import SkippedNumber
 from .._bulk.results import FailedChunk, UnknownChunk
@@ -52,13 +53,14 @@ class Qualification:
     # ------------------------------------------------------------ where they are
 
     async def read_all(self) -> None:
-        """Read the state of every number that no order of the job holds."""
-        unread = self._progress.at(Stage.UNREAD)
-        names = [one.number for one in unread]
-        qualified = await self._reader.qualified(names)
-        imported = await self._reader.imported(names)
-        for one in unread:
-            self._take_in(one, qualified.get(one.number), imported.get(one.number))
+        """Read the state of every number that no order of the job holds, and tell as it reads."""
+        names = [one.number for one in self._progress.at(Stage.UNREAD)]
+        settings = self._settings
+        reading = self._reader.read(names, settings.service_plan_id, settings.campaign_id)
+        async with aclosing(reading):
+            async for seen in reading:
+                one = self._progress.numbers[seen.phone_number]
+                self._take_in(one, seen.qualified, seen.imported)
 
     async def look_again(self) -> bool:
         """Read the numbers that wait in qualification; whether any has moved."""

@@ -19,6 +19,19 @@ _LEARNT_FOR = 3600.0
 _REFUSED_FOR = 3600.0
 
 
+def list_or_single(sought: int, pages: float) -> bool:
+    """Whether a list is read for things that are sought, rather than each of them singly.
+
+    Args:
+        sought: how many things the list may show that have to be seen now.
+        pages: how many pages have to be read for that.
+
+    The budget does not enter: a page and a single look take a token each, so what takes fewer
+    requests also ends sooner. At the same price single looks win, since they are certain.
+    """
+    return pages < sought
+
+
 @define(eq=False)
 class Learnt:
     """What is known of one state's list."""

@@ -119,8 +119,10 @@ class HostingOrders(BulkOrders):
             service_plan_id: the service plan to link them to.
             loa: the letter of authorization; a `DirectLoa` or `ResellerLoa` is mailed to its
                 authorised person, who has to sign it. One order, one letter.
-            campaign_id: the 10DLC campaign to link them to; none by default.
-            nnid: the routing id; the account's own by default.
+            campaign_id: the 10DLC campaign to link them to; none by default. The vendor says
+                that no letter is generated without one: the order may then wait for ever.
+            nnid: a routing id of your own; it has to be provisioned before, by the account
+                manager. By default the account's or Sinch's own.
             scheduled_osr_update_time: when the routing is switched, with a time zone; as soon as
                 possible by default.
             display_name: free text.

@@ -23,6 +23,7 @@ from .._session.session import Session
 from ..errors import InvalidRequest, NumberFailed, OutcomeUnknown, SinchHostingError
 from ..models import DirectLoa, Letter, Order, QualifiedNumber, ResellerLoa
 from ..models import _checks as check
+from ..models._guidance import advice_on_failed
 from ..models.pages import Page, Pages
 from ..states import OpenEnum, QualificationState, has_reached, parse_state, parse_states
 
@@ -366,7 +367,7 @@ def _is_over(number: QualifiedNumber, wanted: Iterable[QualificationState]) -> b
             return True
     if here.is_failure:
         why = f": {number.error}" if number.error else ""
-        raise NumberFailed(number, f"is {here.name}{why}")
+        raise NumberFailed(number, f"is {here.name}{why}", advice_on_failed(here))
     return False
 
 
