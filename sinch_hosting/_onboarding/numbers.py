@@ -188,6 +188,10 @@ class NumberProgress:
             qualified, settings, may_prove=not self.tried, refused=self.refused_at_eligible
         )
 
+    def wait_for_others(self) -> None:
+        """Note that it may be ordered, with others of its group."""
+        self.stage, self.reason = Stage.READY, "is ready, and waits for others that go in its order"
+
     def refuse_at_eligible(self, why: str) -> None:
         """Note that the service wants it VERIFIED: until then it is not ordered again."""
         self.refused_at_eligible, self.reason = why, ""

@@ -14,7 +14,7 @@ from ..errors import ApiError, RunStopped, SinchHostingError
 from ..models import ImportedNumber, Order, QualifiedNumber
 from ..states import QualificationState
 from .completion import Completion
-from .context import Context
+from .context import Context, Group
 from .history import History
 from .numbers import IN_QUALIFICATION, UNDER_REVIEW, Assessment, NumberProgress, Stage
 from .ordering import TIME_IS_UP, Ordering
@@ -106,7 +106,7 @@ class Qualification:
                 self._tasks.spawn(self._completion.provisioned(one, imported))
             case Stage.READY:
                 one.ready_since = one.seen_at = self._progress.clock()
-                one.reason = "is ready, and waits for others that go in its order"
+                one.wait_for_others()
                 self._progress.tell(Step.READY, [one])
 
     # ------------------------------------------------------------- qualification
@@ -167,7 +167,7 @@ class Qualification:
                 raise
             _log.warning("reading what is to be ordered failed, it waits: %s", error)
             for one in numbers:
-                one.stage = Stage.READY
+                one.wait_for_others()
             return
         if ready:
             await self._order(ready)
@@ -216,7 +216,9 @@ class Qualification:
         """There is no order: what is ELIGIBLE waits to be VERIFIED, the others go without it."""
         refusal = error.__cause__ if isinstance(error, RunStopped) else error
         eligible = [one for one in numbers if one.state == QualificationState.ELIGIBLE]
-        if not eligible or not _may_be_for_eligibility(refusal):
+        # What was not sent, since others were refused for being ELIGIBLE, is no failure.
+        was_held_up = isinstance(error, RunStopped) and self._has_early(numbers[0].group)
+        if not (eligible or was_held_up) or not _may_be_for_eligibility(refusal):
             for one in numbers:
                 self._progress.settle(one, Stage.FAILED, f"not ordered: {error}")
             return
@@ -225,7 +227,12 @@ class Qualification:
             if one in eligible:
                 one.refuse_at_eligible(str(refusal))
             else:
-                one.stage = Stage.READY
+                one.wait_for_others()
+
+    def _has_early(self, group: Group) -> bool:
+        """Whether numbers of a group were refused for being ELIGIBLE."""
+        numbers = self._progress.numbers.values()
+        return any(one.refused_at_eligible for one in numbers if one.group == group)
 
     async def _left_out(self, skipped: Sequence[SkippedNumber]) -> None:
         """Follow what somebody else has done about numbers that an order had to do without."""
@@ -242,7 +249,7 @@ class Qualification:
             if one.number not in eligible or one.stage is Stage.NEW:
                 self._progress.settle(one, Stage.FAILED, reasons[one.number])
             elif len(eligible) < len(numbers) or one.stage is Stage.READY:
-                one.stage = Stage.READY  # others explain the refusal, or it was verified since
+                one.wait_for_others()  # others explain the refusal, or it was verified since
             else:
                 one.refuse_at_eligible(reasons[one.number])
 

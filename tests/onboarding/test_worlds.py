@@ -34,9 +34,9 @@ from ..service.fixtures import api_service, make_api_client
 __all__ = ["api_service", "make_api_client"]
 
 DAY = 86_400.0
-POLL = PollPolicy(initial=60, maximum=3600, jitter=0)
+POLL = PollPolicy(initial=60, maximum=900, jitter=0)
 FREE = ["+18005550100", "+18885550101"]
-STAYS_ELIGIBLE = [(0, "ELIGIBLE_CHECK_PENDING"), (60, "ELIGIBLE")]
+STAYS_ELIGIBLE: list[tuple[float, str]] = [(0, "ELIGIBLE_CHECK_PENDING"), (60, "ELIGIBLE")]
 NOT_ASKED = {"ELIGIBLE": "STATE_UNSPECIFIED"}
 """Nothing is said of the ownership of an ELIGIBLE number: no proof of it is asked for."""
 
@@ -168,18 +168,25 @@ async def test_what_is_refused_at_eligible_waits_for_verified(
     is_sound(service, running.report)
 
 
-async def test_one_refused_at_eligible_holds_up_no_other(service: Service, begin: Begin) -> None:
-    """What is VERIFIED goes without it, and says why it waits."""
+@pytest.mark.parametrize("names", [True, False])
+@pytest.mark.parametrize("chunk_size", [1, 500])
+async def test_one_refused_at_eligible_holds_up_no_other(
+    service: Service, begin: Begin, chunk_size: int, names: bool
+) -> None:
+    """What is VERIFIED goes without it, also where the first refusals were all the same."""
     service.rules.ownership, service.rules.ready_states = NOT_ASKED, {"VERIFIED"}
-    early, late = numbers(3), numbers(3, 10)
-    service.set_qualified(early, "VERIFIED")
-    service.set_qualified(late, "ELIGIBLE")
-    running = begin([*early, *late])
+    service.rules.names_unready = names
+    early, late = numbers(5), numbers(3, 10)
+    service.set_qualified(early, "ELIGIBLE")
+    service.set_qualified(late, "VERIFIED")
+    running = begin([*early, *late], chunk_size=chunk_size)
     await seen(running)
-    assert running.report.counts == {"done": 3, "waiting": 3}
-    assert {line.state for line in running.report.lines[3:]} == {"ELIGIBLE"}
-    assert all("refused it before" in line.reason for line in running.report.lines[3:])
-    assert service.counts["TextEnableQualifiedNumbers"] == 2
+    lines = running.report.lines
+    assert [line.outcome for line in lines] == ["waiting"] * 5 + ["done"] * 3, lines
+    assert {line.state for line in lines[:5]} == {"ELIGIBLE"}
+    assert all("refused it before" in line.reason for line in lines[:5])
+    assert service.statuses["TextEnableQualifiedNumbers", 400] <= 5
+    assert len(service.letters) == -(-3 // chunk_size)
     is_sound(service, running.report)
 
 
