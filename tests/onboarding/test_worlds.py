@@ -28,8 +28,10 @@ from sinch_hosting import (
 from sinch_hosting._onboarding.report import Step
 
 from ..bulk.rig import letter, numbers
+from ..bulk.steps import run_stepped
 from ..service import TEXT_ENABLES, Service, drop, edit, error, reply
 from ..service.fixtures import api_service, make_api_client
+from .test_onboarding_crashes import KillingSteps
 
 __all__ = ["api_service", "make_api_client"]
 
@@ -322,6 +324,31 @@ async def test_ended_at_each_step_and_run_again(
     assert report.is_done, report.to_csv()
     is_sound(service, report)
     assert Counter(n for one in service.letters for n in one.numbers) == Counter(listed)
+
+
+@pytest.mark.parametrize("offset", range(3))
+async def test_killed_at_some_await_and_run_again(
+    service: Service, begin: Begin, tmp_path: Path, offset: int
+) -> None:
+    """In a world whose lists refuse orders without a campaign: no number is in two letters."""
+    service.lists["ListHostingOrders"].empty_campaign = 422
+    service.rules.qualification, service.rules.ownership = STAYS_ELIGIBLE, NOT_ASKED
+    stop_at, first = offset - 40, None
+    while first is None:
+        stop_at += 43
+        listed = [f"+1303777{stop_at:04}", f"+1800555{stop_at:04}"]
+        book = tmp_path / f"{stop_at}.jsonl"
+        settings: dict[str, Any] = {"ledger": book, "job": f"job{stop_at}", "grace": 8.0}
+        steps = KillingSteps(stop_at, book)
+        first = await run_stepped(begin(listed, **settings).run(), steps)
+        if steps.noted is not None and first is None:
+            book.write_bytes(steps.noted)
+        report = await begin(listed, **settings).run()
+        if report.counts.get("unknown"):  # held: it is for a person to say
+            report = await begin(listed, on_unknown="resend", **settings).run()
+        assert report.is_done, (stop_at, report.to_csv())
+        is_sound(service, report)
+    assert len(service.letters) == 2 * len(service.requests_of("AddQualifiedNumbers"))
 
 
 async def test_blanket_letters_mail_nobody(service: Service, begin: Begin) -> None:
