@@ -27,7 +27,7 @@ from .._bulk.ledger_file import LedgerFile
 from .._bulk.ledger_records import ADOPTED, Entry, JobEntries
 from .._bulk.lost_orders import sub_jobs_of
 from .._bulk.order_template import JobOptions, OrderTemplate
-from .._bulk.tags import Fingerprint, is_sub_job, parse_tag
+from .._bulk.tags import is_sub_job, parse_tag
 from .._session.orders_api import PAGE_SIZE, OrdersApi, Place
 from .._session.retry import exponential
 from ..errors import ApiError, NotFound, UnreadableList
@@ -145,7 +145,7 @@ class History:
             differing = _differing_links(known, self._settings, has_campaign=has_campaign)
             if not differing and name in self._groups:
                 template = self._context.template(self._groups[name])
-                differing = Fingerprint.of_record(known.run).differs_from(template.fingerprint())
+                differing = known.fingerprint.differs_from(template.fingerprint())
             if differing:
                 raise job_changed(self.options.job, f"{', '.join(differing)}, as the ledger tells")
 
