@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 
 from ._bulk.order_runs import OrderRuns
 from ._polling.policy import PollPolicy
-from ._polling.waits import OnUpdate, wait_until
-from ._polling.wakeups import WakeUps
+from ._polling.sources import orders_of
+from ._polling.waits import OnUpdate, order_goal, wait_until
 from ._polling.watcher import Watcher
 from ._session.auth import Secret
 from ._session.orders_api import OrdersApi
@@ -181,16 +181,15 @@ class SinchHosting:
         credentials = _credentials(project_id, key_id, key_secret, auth, base_url, auth_url)
         self._poll = poll
         self._session = Session(credentials, http, retry, clock, sleep)
-        self._wakeups = WakeUps(sleep)
-        self.imported_numbers = ImportedNumbers(self._session, retry, poll, self._wakeups)
         self._orders_api = OrdersApi(self._session, self._wait_for)
-        self._watcher = Watcher(self._session, poll, self._orders_api)
+        self._watcher = watcher = Watcher(self._session, poll)
         self._runs = OrderRuns(
             self._orders_api, import_limit=import_limit, max_concurrency=max_concurrency
         )
-        self.hosting_orders = HostingOrders(self._orders_api, self._runs, self._watcher)
+        self.imported_numbers = ImportedNumbers(self._session, retry, watcher)
+        self.hosting_orders = HostingOrders(self._orders_api, self._runs, watcher)
         self.qualified_numbers = QualifiedNumbers(
-            self._session, poll, self._orders_api, self._runs, self._wakeups
+            self._session, self._orders_api, self._runs, watcher
         )
         self.callback_configuration = Callbacks(self._session)
         self._shown = f"<SinchHosting project_id={project_id!r} key_id={key_id!r} {base_url}>"
@@ -344,7 +343,6 @@ class SinchHosting:
             reader=NumberReader(
                 self.qualified_numbers,
                 self.imported_numbers,
-                self._session,
                 self._watcher.budget,
                 self._session.max_concurrency,
             ),
@@ -379,7 +377,6 @@ class SinchHosting:
         client's event loop; where nothing is waited for, it does nothing.
         """
         if event.resource_id:
-            self._wakeups.notify(event.resource_id)
             self._watcher.notify(event.resource_id)
 
     async def _wait_for(
@@ -388,11 +385,11 @@ class SinchHosting:
         state: OrderState | str,
         *,
         timeout: float | None,
-        on_update: OnUpdate | None,
+        on_update: OnUpdate[Order] | None,
     ) -> Order:
         """What `order.wait_until` does: an order knows nothing of the watcher."""
-        wanted = parse_state(OrderState, state, "state")
-        return await wait_until(self._watcher, order, wanted, timeout=timeout, on_update=on_update)
+        goal = order_goal(orders_of(self._orders_api), parse_state(OrderState, state, "state"))
+        return await wait_until(self._watcher, goal, order, timeout=timeout, on_update=on_update)
 
     async def aclose(self) -> None:
         """Close the client and the session that it owns; a borrowed one stays open.

@@ -423,8 +423,12 @@ class NumberFailed(SinchHostingError):
 class WaitTimeout(SinchHostingError, TimeoutError):
     """The time of a wait ran out; nothing was cancelled at the service, wait again at will."""
 
-    def __init__(self, what: str, *, timeout: float, last: Any) -> None:
-        super().__init__(f"{what} was not reached within {timeout:g} s")
+    def __init__(self, what: str, *, timeout: float, last: Any, wanted: str = "") -> None:
+        super().__init__(
+            f"{what} after {timeout:g} s; wanted {wanted}"
+            if wanted
+            else f"{what} was not reached within {timeout:g} s"
+        )
         self.timeout = timeout
         """The seconds that were allowed."""
         self.last = last

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import (
     AsyncGenerator,
@@ -20,10 +19,9 @@ from typing import TYPE_CHECKING, TypeVar
 from attrs import frozen
 
 from .._aio import map_concurrently
-from .._bulk.run import SessionLike
 from .._polling.lists import list_or_single
 from .._polling.policy import passes
-from .._polling.schedule import Budget
+from .._session.throttle import TokenBucket
 from ..errors import AuthenticationFailed, NotFound, PermissionDenied, SinchHostingError
 from ..models import ImportedNumber, QualifiedNumber
 from ..states import QualificationState
@@ -57,17 +55,14 @@ class NumberReader:
         self,
         qualified: QualifiedNumbers,
         imported: ImportedNumbers,
-        session: SessionLike,
-        budget: Budget,
+        budget: TokenBucket,
         concurrency: int,
     ) -> None:
         self._qualified = qualified
         self._imported = imported
-        self._session = session
         self._budget = budget
         self._concurrency = concurrency
         self._pages: dict[QualificationState, int] = {}
-        self._turns = asyncio.Lock()
 
     async def read(
         self, names: Iterable[str], service_plan_id: str, campaign_id: str | None
@@ -174,7 +169,7 @@ class NumberReader:
         """
         found: dict[str, QualifiedNumber] = {}
         pages = 0
-        await self._turn()
+        await self._budget.acquire()
         async for page in self._qualified.list(states=state, page_size=_PAGE_SIZE).pages():
             pages += 1
             found |= {n.phone_number: n for n in page.items if n.phone_number in missing}
@@ -183,7 +178,7 @@ class NumberReader:
             if page.next_page_token:
                 if not list_or_single(len(here - found.keys()), self._pages[state] - pages):
                     return found, False
-                await self._turn()
+                await self._budget.acquire()
         return found, True
 
     async def _imported_list(
@@ -196,11 +191,11 @@ class NumberReader:
         pages = self._imported.list(
             service_plan_id=service_plan_id, campaign_id=campaign_id, page_size=_PAGE_SIZE
         )
-        await self._turn()
+        await self._budget.acquire()
         async for page in pages.pages():
             found |= {n.phone_number: n for n in page.items if n.phone_number in missing}
             if page.next_page_token:
-                await self._turn()
+                await self._budget.acquire()
         return found
 
     # ------------------------------------------------------------------ singly
@@ -246,18 +241,11 @@ class NumberReader:
                     yield seen
 
     async def _get(self, get: Callable[[str], Awaitable[_N]], name: str) -> _N | None:
-        await self._turn()
+        await self._budget.acquire()
         try:
             return await get(name)
         except NotFound:
             return None
-
-    async def _turn(self) -> None:
-        """Wait until the budget of polls allows a further request."""
-        async with self._turns:
-            while (seconds := self._budget.wait(self._session.clock())) > 0:
-                await self._session.sleep(seconds)
-            self._budget.spend(self._session.clock())
 
 
 async def _aiter(names: Iterable[str]) -> AsyncIterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Literal, overload
 
@@ -11,9 +11,11 @@ from .._bulk.letters import Confirm
 from .._bulk.order_runs import OrderRuns
 from .._bulk.order_template import LedgerPath, OnUnknown
 from .._polling import waits
-from .._polling.waits import OrderUpdate
+from .._polling.sources import orders_of
+from .._polling.waits import OrderUpdate, order_goal
 from .._polling.watcher import Watcher
 from .._session.orders_api import OrdersApi, Place
+from ..errors import InvalidRequest
 from ..models import DirectLoa, Letter, Order, OrderNumber, OrderReport, ResellerLoa
 from ..models import _checks as check
 from ..models.orders import read_resume_token
@@ -29,6 +31,7 @@ class HostingOrders(BulkOrders):
         super().__init__(runs)
         self._api = api
         self._watcher = watcher
+        self._source = orders_of(api)
 
     # ---------------------------------------------------------- creating
 
@@ -338,7 +341,7 @@ class HostingOrders(BulkOrders):
     @overload
     async def wait_all(
         self,
-        orders: Iterable[Order],
+        orders: Iterable[Order | str],
         state: OrderState | str,
         *,
         timeout: float | None = None,
@@ -348,7 +351,7 @@ class HostingOrders(BulkOrders):
     @overload
     async def wait_all(
         self,
-        orders: Iterable[Order],
+        orders: Iterable[Order | str],
         state: OrderState | str,
         *,
         timeout: float | None = None,
@@ -357,7 +360,7 @@ class HostingOrders(BulkOrders):
 
     async def wait_all(
         self,
-        orders: Iterable[Order],
+        orders: Iterable[Order | str],
         state: OrderState | str,
         *,
         timeout: float | None = None,
@@ -366,35 +369,54 @@ class HostingOrders(BulkOrders):
         """Wait until all orders have reached `state`, or have passed it.
 
         Args:
-            orders: the orders.
+            orders: orders, ids and tokens, in any mixture.
             state: as for `order.wait_until`.
             timeout: seconds that each may take; by default without end.
-            return_exceptions: answer the errors in place instead of raising them.
+            return_exceptions: return the errors in place instead of raising them.
 
-        Answers the orders as they were then, in the order given. Waits for all, then raises an
-        `ExceptionGroup` of what `order.wait_until` raises, each with its order in `.last`. Safe
-        to repeat.
+        Returns the orders as they were then, in the order given. Waits for all, then raises an
+        `ExceptionGroup` of what `order.wait_until` raises, each with its order in `.last`.
+        Raises `InvalidRequest` for a single order or text, and for what is no order. Safe to
+        repeat (`ListHostingOrders`, and `GetHostingOrder` where that takes fewer requests).
         """
-        wanted = parse_state(OrderState, state, "state")
-        results = await waits.wait_all(self._watcher, [*orders], wanted, timeout=timeout)
-        failed = [result for result in results if isinstance(result, Exception)]
-        if failed and not return_exceptions:
-            raise ExceptionGroup(f"{len(failed)} of {len(results)} orders", failed)
-        return results
+        goal = order_goal(self._source, parse_state(OrderState, state, "state"))
+        results = await waits.wait_all(
+            self._watcher, goal, self._as_orders(orders), timeout=timeout
+        )
+        return waits.unless_failed(results, "orders", return_exceptions=return_exceptions)
 
-    def watch(self, orders: Iterable[Order]) -> AsyncIterator[OrderUpdate]:
+    def watch(self, orders: Iterable[Order | str]) -> AsyncIterator[OrderUpdate]:
         """Follow orders: `async for update in hosting_orders.watch(orders)`.
 
         Args:
-            orders: the orders; changes are counted from these snapshots on.
+            orders: orders, ids and tokens, in any mixture; changes are counted from these
+                snapshots on.
 
         Gives an `OrderUpdate` for every change of every order as it happens, and ends when all
         are COMPLETED or REJECTED. An order that cannot be read any more, since it was deleted
         for instance, gives an update with its `error`, and the others go on. Raises
-        `InvalidRequest` for an order without an id and `UsageError` on a closed client. Safe to
+        `InvalidRequest` for an order without an id, for a single order or text, and for what is
+        no order, and `UsageError` on a closed client. Safe to
         repeat (`ListHostingOrders`); where single orders take fewer requests, they are read so.
         """
-        return waits.watch(self._watcher, [*orders])
+        return waits.watch_orders(self._watcher, self._source, self._as_orders(orders))
+
+    def _as_orders(self, orders: Iterable[Order | str]) -> builtins.list[Order]:
+        """Many orders, from orders, ids and tokens."""
+        if isinstance(orders, (str, bytes, Mapping, Order)) or not isinstance(orders, Iterable):
+            rule = "must be many orders, ids or tokens; put a single one into a list"
+            raise InvalidRequest(field="orders", value=orders, rule=rule)
+        return [self._as_order(given, f"orders[{n}]") for n, given in enumerate(orders)]
+
+    def _as_order(self, given: object, field: str) -> Order:
+        if isinstance(given, Order):
+            return given
+        if not isinstance(given, str):
+            rule = "must be an order, its id or its token"
+            raise InvalidRequest(field=field, value=given, rule=rule)
+        if given.lstrip().startswith("{"):
+            return self.from_token(given)
+        return self._api.bind(Order(hosting_order_id=check.check_identifier(given, field)))
 
     def from_token(self, text: str) -> Order:
         """The order that `order.to_token()` was made of, to go on waiting for it.

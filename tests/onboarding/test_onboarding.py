@@ -34,7 +34,6 @@ from sinch_hosting import (
 from sinch_hosting._bulk.ledger_file import LedgerFile
 from sinch_hosting._onboarding.reader import NumberReader
 from sinch_hosting._onboarding.report import Step
-from sinch_hosting._polling.schedule import budget_of
 from sinch_hosting.sandbox import STANDARD
 
 from ..bulk.rig import CAMPAIGN, PLAN, Rig, keep_records, letter, numbers, rigged
@@ -1006,8 +1005,7 @@ async def test_a_list_that_is_too_long_is_not_walked(rig: Rig) -> None:
     looks = NumberReader(
         PagesOf(client.qualified_numbers, 50),  # type: ignore[arg-type]
         client.imported_numbers,
-        client._session,
-        budget_of(PollPolicy(), None),
+        client._watcher.budget,
         5,
     )
     seen = dict.fromkeys(listed, QualificationState.ELIGIBLE_CHECK_PENDING)
@@ -1181,8 +1179,7 @@ async def test_long_lists_are_walked_page_by_page(rig: Rig) -> None:
     client = rig.client()
     await client.qualified_numbers.add(listed)
     pages = PagesOf(client.qualified_numbers, 25)
-    session = client._session
-    looks = NumberReader(pages, client.imported_numbers, session, budget_of(PollPolicy(), None), 5)  # type: ignore[arg-type]
+    looks = NumberReader(pages, client.imported_numbers, client._watcher.budget, 5)  # type: ignore[arg-type]
     seen = dict.fromkeys(listed, QualificationState.ELIGIBLE_CHECK_PENDING)
     assert (await looks.qualified_again(seen)).keys() == set(listed)
     assert reads(rig, "ListQualifiedNumbers") == 3
