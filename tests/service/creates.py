@@ -131,7 +131,7 @@ class AllOperations(Operations):
             state = find(self.store.qualified, number).state(self.now)
             if state not in self.rules.ready_states:
                 which = f"{number} is {state}" if self.rules.names_unready else "Not verified"
-                raise Refusal(400, which, "numbers" if self.rules.names_unready else None)
+                raise Refusal(400, which, "numbers" if self.rules.names_unready else "")
 
     # ---------------------------------------------------- numbers in qualification
 
