@@ -101,7 +101,7 @@ class OrdersApi:
             return await self.create_qualified(request, witness)
         body = encode(request)
         if isinstance(request, TextEnableTollFree):
-            body["projectId"] = self.session.project_id  # beside the one in the path
+            body["projectId"] = self.session.project_id
         order = await self.session.request(operation, Order, body=body, witness=witness)
         if not order.hosting_order_id:
             raise OutcomeUnknown(operation, _no_id(operation))
