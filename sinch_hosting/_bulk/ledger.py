@@ -7,7 +7,7 @@ when its process died.
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from .ledger_records import Entry, JobEntries, Pairs
 
@@ -24,11 +24,11 @@ class Ledger(Protocol):
     """Whether its last record was cut when its writer died: it is not known what that said."""
 
     @abstractmethod
-    async def begin(self, job: str, **about: Any) -> None:
+    async def begin(self, job: str, **about: object) -> None:
         """Note that a run of a job begins."""
 
     @abstractmethod
-    async def sending(self, job: str, entry: Entry, **about: Any) -> None:
+    async def sending(self, job: str, entry: Entry, **about: object) -> None:
         """Note that a create is about to be sent; durable when this returns.
 
         Where this raises, for instance because it is cancelled, the create must not be sent.

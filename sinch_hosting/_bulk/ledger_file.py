@@ -29,7 +29,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 from weakref import WeakSet
 
 from ..errors import LedgerError, LedgerLocked
@@ -120,12 +120,12 @@ class LedgerFile(Ledger):
         self._syncing.add_done_callback(lambda _: self._release())
         await asyncio.wait([self._syncing])
 
-    async def begin(self, job: str, **about: Any) -> None:
+    async def begin(self, job: str, **about: object) -> None:
         """Note that a run of a job begins."""
         self._append({"event": "run", "job": job, **about})
         await self._synced(self._written)
 
-    async def sending(self, job: str, entry: Entry, **about: Any) -> None:
+    async def sending(self, job: str, entry: Entry, **about: object) -> None:
         """Note that a create is about to be sent; durable when this returns.
 
         Where this raises, for instance because it is cancelled, the create must not be sent,
@@ -169,7 +169,7 @@ class LedgerFile(Ledger):
 
     # ------------------------------------------------------------- writing
 
-    def _append(self, record: dict[str, Any]) -> None:
+    def _append(self, record: dict[str, object]) -> None:
         if record["event"] != "run" and record["job"] not in self.jobs:
             raise LedgerError(f"{self.path} knows nothing of job {record['job']!r}")
         record = {"at": self._now().isoformat(timespec="milliseconds"), **record}
@@ -349,7 +349,7 @@ class LedgerFile(Ledger):
         self._closed.set()
 
 
-def _about(event: str, job: str, entry: Entry) -> dict[str, Any]:
+def _about(event: str, job: str, entry: Entry) -> dict[str, object]:
     return {
         "event": event,
         "job": job,

@@ -20,7 +20,6 @@ from ..errors import (
     UnreadableList,
 )
 from ..models import Order
-from ..states import OrderType
 from .chunks import Chunk, SkippedNumber
 from .known_orders import KnownOrders, Tagged, cannot_be_listed
 from .ledger import Ledger
@@ -33,7 +32,6 @@ _log = logging.getLogger("sinch_hosting")
 _WHOLE_WALKS = 2
 _LATE_WALKS = 3
 _LOOKS = 4
-_OF_ONBOARDING = ("TextEnableQualifiedNumbers", "TextEnableTollFreeQualifiedNumbers")
 
 
 @frozen
@@ -109,7 +107,7 @@ def sought_in(unknown: Iterable[UnknownChunk]) -> list[LostOrder]:
 
 
 def sought_in_ledger(ledger: Ledger, job: str | None) -> list[LostOrder]:
-    """What a ledger has in flight, of one job, of the groups of an onboarding, or of all."""
+    """What a ledger has in flight, of one job with its sub-jobs, or of all."""
     jobs = dict(ledger.jobs)
     if job is not None:
         jobs = {name: jobs[name] for name in jobs if name == job} | sub_jobs_of(ledger, job)
@@ -117,27 +115,25 @@ def sought_in_ledger(ledger: Ledger, job: str | None) -> list[LostOrder]:
             raise InvalidRequest(field="job", value=job, rule=f"is not in {ledger.name}")
     found = []
     for entries in jobs.values():
-        place = Place(
-            type=OrderType(str(entries.run.get("type"))),
-            service_plan_id=str(entries.run.get("service_plan_id")),
-            campaign_id=str(entries.run.get("campaign_id") or ""),
-        )
         for entry in entries.chunks.values():
             tag = parse_tag(entry.tag)
             if entry.is_open and tag is not None:
-                operation = str(entries.run.get("operation"))
-                found.append(LostOrder(tag, place, operation, digest=entry.sent, entry=entry))
+                lost = LostOrder(
+                    tag, entries.place, entries.operation, digest=entry.sent, entry=entry
+                )
+                found.append(lost)
     return found
 
 
 def sub_jobs_of(ledger: Ledger, job: str) -> dict[str, JobEntries]:
-    """The jobs of a ledger that are groups of the onboarding `job`, by name."""
+    """The sub-jobs of a job in a ledger, by name; see `is_sub_job`.
+
+    They note the numbers themselves; a job of its own of such a name does not.
+    """
     return {
         name: entries
         for name, entries in ledger.jobs.items()
         if is_sub_job(name, job)
-        and entries.run.get("operation") in _OF_ONBOARDING
-        # Only an onboarding notes the numbers themselves; a single create of that name does not.
         and all(entry.listed or not entry.count for entry in entries.chunks.values())
     }
 
@@ -163,19 +159,19 @@ async def reconcile(
     sleep: Sleep,
 ) -> BulkResult:
     """Look for the orders in two whole walks, `settle` seconds apart, and note what is found."""
-    journals: dict[tuple[Place, str], KnownOrders] = {}
+    readings: dict[tuple[Place, str], KnownOrders] = {}
     for one in sought:
-        journal = KnownOrders(orders, one.place, one.tag.job, sleep)
-        journals.setdefault((one.place, one.tag.job), journal)
+        known = KnownOrders(orders, one.place, one.tag.job, sleep)
+        readings.setdefault((one.place, one.tag.job), known)
     failures: dict[tuple[Place, str], SinchHostingError] = {}
     for walk in range(2):
-        if all(_tagged(journals[one.place, one.tag.job], one) for one in sought):
+        if all(_tagged(readings[one.place, one.tag.job], one) for one in sought):
             break
         if walk:
             await sleep(settle)
-        for key, journal in journals.items():
+        for key, known in readings.items():
             try:
-                await journal.read()
+                await known.read()
             except (ApiError, JobChanged, UnreadableList) as error:
                 if not (isinstance(error, JobChanged) or cannot_be_listed(error)):
                     raise
@@ -183,7 +179,7 @@ async def reconcile(
     outcomes = []
     for one in sought:
         key = one.place, one.tag.job
-        tagged = _tagged(journals[key], one)
+        tagged = _tagged(readings[key], one)
         if tagged is None:
             outcomes.append(
                 _unknown(one, failures.get(key) or SinchHostingError("it is not listed"))
@@ -193,8 +189,8 @@ async def reconcile(
     return result_of(outcomes)
 
 
-def _tagged(journal: KnownOrders, one: LostOrder) -> Tagged | None:
-    found = journal.of_chunk(one.tag.chunk)
+def _tagged(known: KnownOrders, one: LostOrder) -> Tagged | None:
+    found = known.of_chunk(one.tag.chunk)
     return next((tagged for tagged in found if tagged.tag == one.tag), None)
 
 

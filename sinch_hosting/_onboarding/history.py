@@ -27,7 +27,7 @@ from .._bulk.ledger_file import LedgerFile
 from .._bulk.ledger_records import ADOPTED, Entry, JobEntries
 from .._bulk.lost_orders import sub_jobs_of
 from .._bulk.order_template import JobOptions, OrderTemplate
-from .._bulk.tags import Fingerprint, is_sub_job, parse_tag
+from .._bulk.tags import is_sub_job, parse_tag
 from .._session.orders_api import PAGE_SIZE, OrdersApi, Place
 from .._session.retry import exponential
 from ..errors import ApiError, NotFound, UnreadableList
@@ -176,7 +176,9 @@ class History:
             has_campaign = "TollFree" not in str(known.run.get("operation"))
             differing = self._wanted.differs_from(known.run, has_campaign=has_campaign)
             if not differing and name in self._groups:
-                differing = _differing(known, self._makes_work(self._groups[name]))
+                differing = known.fingerprint.differs_from(
+                    self._makes_work(self._groups[name]).fingerprint()
+                )
             if differing:
                 raise job_changed(self.options.job, f"{', '.join(differing)}, as the ledger tells")
 
@@ -321,13 +323,6 @@ async def whole_list(orders: OrdersApi, order_id: str, sleep: Sleep) -> list[Ord
             break
         await sleep(next(pauses))
     return listed
-
-
-def _differing(known: JobEntries, work: OrderTemplate) -> list[str]:
-    before = Fingerprint(
-        arguments=dict(known.run.get("arguments") or {}), letter=str(known.run.get("letter"))
-    )
-    return before.differs_from(work.fingerprint())
 
 
 def _age(tagged: Tagged) -> tuple[datetime, int]:

@@ -179,7 +179,7 @@ def _field_source(attribute: attrs.Attribute[Any], hint: Any, scope: dict[str, A
     scope[f"absent_{name}"] = absent
     (kind, *others) = _split_optional(hint)
     put = f"self.{name} = %s"
-    keep = f"raw = {{**(raw or {{}}), {camel_case(name)!r}: v}}; self.{name} = absent_{name}"
+    keep = f"raw = {{**(raw or {{}}), at[1:]: v}}; self.{name} = absent_{name}"
     is_lenient = attribute.metadata.get("lenient") or kind is datetime
     if kind is Any:
         return [put % "v"]

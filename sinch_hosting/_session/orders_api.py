@@ -99,7 +99,10 @@ class OrdersApi:
         """Send a checked request that creates an order."""
         if operation == "TextEnableQualifiedNumbers" and isinstance(request, TextEnable):
             return await self.create_qualified(request, witness)
-        order = await self.session.request(operation, Order, body=encode(request), witness=witness)
+        body = encode(request)
+        if isinstance(request, TextEnableTollFree):
+            body["projectId"] = self.session.project_id
+        order = await self.session.request(operation, Order, body=body, witness=witness)
         if not order.hosting_order_id:
             raise OutcomeUnknown(operation, _no_id(operation))
         return remember_numbers(bind(order, self), NumberFilter.of(request.numbers))

@@ -117,7 +117,8 @@ async def _run(show: Bars | Lines, sheet: PhoneSheet, fates: dict[str, Fate]) ->
 async def _run_in_sandbox(
     show: Bars | Lines, sheet: PhoneSheet, fates: dict[str, Fate], ledgers: Path
 ) -> None:
-    async with Sandbox(speed=_SPEED, seed=_SEED) as sandbox:
+    rules = {"empty_campaign": 200}  # toll-free orders have none, and shall be listed
+    async with Sandbox(speed=_SPEED, seed=_SEED, rules=rules) as sandbox:
         show.note(f"sandbox: {sandbox.base_url}, a day passes in a second")
         async with SinchHosting(
             sandbox.project_id,

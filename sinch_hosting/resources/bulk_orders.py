@@ -69,7 +69,7 @@ class BulkOrders(OrderStreams):
             migrate_to_sinch_tmo: as for `import_numbers`.
             chunk_size: numbers an order, by default and at most the client's `import_limit`.
             max_concurrency: chunks at once, by default the client's.
-            on_progress: called, and awaited where it answers an awaitable, after each chunk.
+            on_progress: called, and awaited where it returns an awaitable, after each chunk.
             job: a name that makes the run one that can be run again; see `order_streams`.
             ledger: the path of the job's ledger.
             settle: seconds between the two readings of the lists, 10 by default.
@@ -77,9 +77,9 @@ class BulkOrders(OrderStreams):
             on_unknown: `hold` or `resend` what cannot be found then; by default `hold` where a
                 letter is mailed, or there is no campaign.
             retry_rejected: open REJECTED orders anew, with another letter if one is given.
-            plan: answer a `BulkPlan` of what would be done, and create nothing.
+            plan: return a `BulkPlan` of what would be done, and create nothing.
 
-        Answers a `BulkResult`: one chunk's failure neither hides nor stops another's success.
+        Returns a `BulkResult`: one chunk's failure neither hides nor stops another's success.
         Numbers that come again, and those that the service refuses singly, are in `skipped`, and
         the rest of their chunk goes in one order. Raises `InvalidRequest` (for no numbers at all,
         too), `JobChanged` and `LedgerLocked` before anything is sent. Not to be repeated blindly
@@ -165,7 +165,7 @@ class BulkOrders(OrderStreams):
             callback_url: as for `text_enable`.
             chunk_size: numbers an order, by default and at most 500.
             max_concurrency: chunks at once, by default the client's.
-            on_progress: called, and awaited where it answers an awaitable, after each chunk.
+            on_progress: called, and awaited where it returns an awaitable, after each chunk.
             job: a name that makes the run one that can be run again; see `order_streams`.
             ledger: the path of the job's ledger.
             settle: seconds between the two readings of the lists, 10 by default.
@@ -173,9 +173,9 @@ class BulkOrders(OrderStreams):
             on_unknown: `hold` or `resend` what cannot be found then; by default `hold` where a
                 letter is mailed, or there is no campaign.
             retry_rejected: open REJECTED orders anew, with another letter if one is given.
-            plan: answer a `BulkPlan` of what would be done, and create nothing.
+            plan: return a `BulkPlan` of what would be done, and create nothing.
 
-        Answers a `BulkResult`: one chunk's failure neither hides nor stops another's success.
+        Returns a `BulkResult`: one chunk's failure neither hides nor stops another's success.
         Numbers that come again, and those that the service refuses singly, are in `skipped`, and
         the rest of their chunk goes in one order. Raises `InvalidRequest` (for no numbers at all,
         too), `JobChanged` and `LedgerLocked` before anything is sent. Never repeat it blindly
@@ -259,7 +259,7 @@ class BulkOrders(OrderStreams):
             callback_url: as for `text_enable_toll_free`.
             chunk_size: numbers an order, by default and at most 500.
             max_concurrency: chunks at once, by default the client's.
-            on_progress: called, and awaited where it answers an awaitable, after each chunk.
+            on_progress: called, and awaited where it returns an awaitable, after each chunk.
             job: a name that makes the run one that can be run again; see `order_streams`.
             ledger: the path of the job's ledger.
             settle: seconds between the two readings of the lists, 10 by default.
@@ -267,9 +267,9 @@ class BulkOrders(OrderStreams):
             on_unknown: `hold` or `resend` what cannot be found then; by default `hold` where a
                 letter is mailed, or there is no campaign.
             retry_rejected: open REJECTED orders anew, with another letter if one is given.
-            plan: answer a `BulkPlan` of what would be done, and create nothing.
+            plan: return a `BulkPlan` of what would be done, and create nothing.
 
-        Answers a `BulkResult`: one chunk's failure neither hides nor stops another's success.
+        Returns a `BulkResult`: one chunk's failure neither hides nor stops another's success.
         Numbers that come again, and those that the service refuses singly, are in `skipped`, and
         the rest of their chunk goes in one order. Raises `InvalidRequest` (for no numbers at all,
         too), `JobChanged` and `LedgerLocked` before anything is sent. Never repeat it blindly
@@ -315,7 +315,7 @@ class BulkOrders(OrderStreams):
             job: only this job of the ledger.
             settle: seconds between the two readings of the lists, 10 by default.
 
-        Answers a `BulkResult`: found orders are in `succeeded` (REJECTED ones in `failed`), the
+        Returns a `BulkResult`: found orders are in `succeeded` (REJECTED ones in `failed`), the
         others stay in `unknown`; run the job with `on_unknown="resend"` to send those. Raises
         `InvalidRequest` for chunks without a tag, `LedgerLocked`, `LedgerError`, and what `list`
         raises. Safe to repeat.

@@ -84,6 +84,12 @@ class ImportedNumbers:
             return await self._import(request)
         except OutcomeUnknown as unknown:
             return await self._settle(request, unknown)
+        except Conflict as taken:
+            taken.add_note(
+                "The number may be imported by this very call, where a proxy sent it twice: get() "
+                "tells its service plan and campaign."
+            )
+            raise
 
     async def _import(self, request: ImportNumber) -> ImportedNumber:
         return await self._session.request("ImportNumber", ImportedNumber, body=encode(request))

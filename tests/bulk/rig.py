@@ -26,6 +26,14 @@ from sinch_hosting._bulk.ledger_records import line_of
 from sinch_hosting.sandbox import Sandbox
 
 PLAN, CAMPAIGN = "plan-1", "CAMP1"
+RULES = {
+    "unqualified": 200,  # that numbers were qualified is taken for granted here
+    "first_state": "DRAFT",  # one step more at which a run can be stopped
+    "no_campaign": "letter",  # orders without a campaign have lives, and can be listed
+    "empty_campaign": 200,
+    "links": "at_once",  # tests that look at pending links say so
+}
+"""How the sandbox behaves unless a test says otherwise."""
 
 
 def letter(email: str = "jane.roe@example.com") -> DirectLoa:
@@ -154,7 +162,8 @@ def adds_up(result: BulkResult, listed: Iterable[str]) -> None:
 @contextlib.asynccontextmanager
 async def rigged(**settings: Any) -> AsyncIterator[Rig]:
     """A rig for a block."""
-    options = {"speed": 0, "seed": 7, "profile": "manual", "request_log": 1_000_000, **settings}
+    options = {"speed": 0, "seed": 7, "profile": "manual", "request_log": 1_000_000}
+    options |= {"rules": RULES, **settings}
     async with Sandbox(**options) as sandbox:
         rig = Rig(sandbox)
         try:

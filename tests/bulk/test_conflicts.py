@@ -190,7 +190,7 @@ async def test_numbers_are_looked_up_at_once() -> None:
     everyone = asyncio.Barrier(len(LISTED))
 
     async def why_not(number: str) -> Obstacle | None:
-        await asyncio.wait_for(everyone.wait(), 5)
+        await asyncio.wait_for(everyone.wait(), 30)
         return Obstacle(SkippedNumber(phone_number=number, reason="taken"))
 
     left_out = await obstacles(refusal(Conflict, "it is there"), LISTED, why_not)

@@ -578,7 +578,7 @@ async def test_a_code_that_cannot_be_had(rig: Rig) -> None:
 @pytest.mark.parametrize(
     ("resource", "method"),
     [
-        ("hosting_orders", "numbers"),
+        ("_orders_api", "numbers"),
         ("imported_numbers", "get"),
         ("qualified_numbers", "get"),
         ("qualified_numbers", "add_many"),
