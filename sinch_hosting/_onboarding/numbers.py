@@ -287,23 +287,19 @@ def _unproven(state: QualificationState, refused: str) -> Assessment:
 def _assess_imported(
     number: ImportedNumber, settings: OnboardingSettings, campaign_id: str
 ) -> Assessment:
-    elsewhere = _elsewhere(*linked_or_pending(number), settings.service_plan_id, campaign_id)
+    sms = number.sms_configuration
+    elsewhere = _elsewhere(
+        number.pending_service_plan_id or sms.service_plan_id,
+        number.pending_campaign_id or sms.campaign_id,
+        settings.service_plan_id,
+        campaign_id,
+    )
     if not elsewhere:
         return Assessment(Stage.PROVISIONING, "its provisioning has not ended")
     if settings.relink:
         return Assessment(Stage.ELSEWHERE, f"imported {elsewhere}")
     hint = "relink=True would move it"
     return Assessment(Stage.FAILED, f"imported {elsewhere}; {hint}", f"{hint}.")
-
-
-def linked_or_pending(number: ImportedNumber) -> tuple[str | None, str | None]:
-    """The service plan and the campaign that a number is on, or will be on."""
-    sms = number.sms_configuration
-    pending = sms.scheduled_provisioning
-    return (
-        pending.service_plan_id or sms.service_plan_id,
-        pending.campaign_id or sms.campaign_id,
-    )
 
 
 def _elsewhere(
@@ -345,8 +341,7 @@ def why_not_done(number: OrderNumber, order: Order, settings: OnboardingSettings
 
 def is_provisioned(number: ImportedNumber) -> bool:
     """Whether an imported number is wholly where it is linked to, and nothing is pending."""
-    sms = number.sms_configuration
-    if linked_or_pending(number) != (sms.service_plan_id, sms.campaign_id):
+    if number.pending_service_plan_id or number.pending_campaign_id:
         return False
     steps = [number.sms_provisioning]
     if number.sms_configuration.campaign_id:

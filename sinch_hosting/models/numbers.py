@@ -132,6 +132,8 @@ class ImportedNumber(Answered):
             for step in steps
             if step.state in (ProvisioningState.WAITING, ProvisioningState.IN_PROGRESS)
         ]
+        if self.pending_service_plan_id or self.pending_campaign_id:
+            moving.append(self.sms_configuration.scheduled_provisioning.last_updated_time)
         return provisioning_waits_on(moving[0]) if moving else None
 
 

@@ -19,17 +19,19 @@ from sinch_hosting import (
     BlanketLoa,
     LettersToSend,
     NotConfirmed,
+    NumberFailed,
     Onboarding,
     OnboardingReport,
     OnboardingStep,
     PollPolicy,
     SinchHosting,
+    WaitTimeout,
 )
 from sinch_hosting._onboarding.report import Step
 
 from ..bulk.rig import letter, numbers
 from ..bulk.steps import run_stepped
-from ..service import TEXT_ENABLES, Service, drop, edit, error, reply
+from ..service import TEXT_ENABLES, Service, drop, error, reply
 from ..service.fixtures import api_service, make_api_client
 from .test_onboarding_crashes import KillingSteps
 
@@ -268,18 +270,9 @@ async def test_local_numbers_without_a_campaign_are_warned_of(
     assert not any("campaign" in warning for warning in free.warnings)
 
 
-def by_number(shown: dict[str, Any]) -> dict[str, Any]:
-    """The status of what is scheduled as a number, as the contract has it."""
-    sms = shown["smsConfiguration"]
-    if "scheduledProvisioning" in sms:
-        sms["scheduledProvisioning"]["status"] = 1
-    return shown
-
-
 async def test_a_campaign_that_is_pending_is_not_done(service: Service, begin: Begin) -> None:
     """Where plan and campaign are only scheduled the number waits, and is done once they hold."""
     listed = numbers(1)
-    service.fault("GetImportedNumber", edit(by_number), times=None)
     service.add_imported(listed, plan="plan-1", campaign="CAMP1", linked_after=5 * 3600)
     early = await begin(listed, timeout=3600).run()
     assert early.counts == {"waiting": 1}
@@ -383,3 +376,27 @@ async def test_letters_are_shown_before_anything_leaves(
         assert not service.counts["AddQualifiedNumbers"]
         assert not service.letters
     assert [(one.total, one.numbers, one.is_at_least) for one in shown] == [(4, 9, True)]
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ("VERIFICATION_FAILED", "It is ELIGIBLE, but not VERIFIED. E-mail an invoice"),
+        ("VERIFICATION_BLOCKED", "takes no more voice challenges"),
+        ("NOT_ELIGIBLE", "ask your account manager"),
+    ],
+)
+async def test_a_wait_that_fails_says_at_what_the_number_stands(
+    service: Service, make_api_client: Callable[..., SinchHosting], state: str, said: str
+) -> None:
+    """ELIGIBLE or VERIFIED, and what a person can do; a time-out says where it still is."""
+    (number,) = numbers(1)
+    qualified = make_api_client(poll=POLL).qualified_numbers
+    service.set_qualified(number, "ELIGIBLE")
+    with pytest.raises(WaitTimeout, match="still ELIGIBLE"):
+        await qualified.wait_until(number, "VERIFIED", timeout=600)
+    service.set_qualified(number, state)
+    with pytest.raises(NumberFailed) as caught:
+        await qualified.wait_until(number, "VERIFIED", timeout=600)
+    assert said in caught.value.what_to_do
+    assert caught.value.what_to_do in str(caught.value)
