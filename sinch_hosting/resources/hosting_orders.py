@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Literal, overload
 
+from .._bulk.letters import Confirm
 from .._bulk.order_runs import OrderRuns
 from .._bulk.order_template import LedgerPath, OnUnknown
 from .._polling import waits
@@ -111,6 +112,7 @@ class HostingOrders(BulkOrders):
         grace: float | None = None,
         on_unknown: OnUnknown | None = None,
         retry_rejected: bool = False,
+        confirm: Confirm | None = None,
     ) -> Order:
         """Text-enable 1 to 500 local numbers in one order (`TextEnableHostingOrderNumbers`).
 
@@ -120,8 +122,10 @@ class HostingOrders(BulkOrders):
             service_plan_id: the service plan to link them to.
             loa: the letter of authorization; a `DirectLoa` or `ResellerLoa` is mailed to its
                 authorised person, who has to sign it. One order, one letter.
-            campaign_id: the 10DLC campaign to link them to; none by default.
-            nnid: the routing id; the account's own by default.
+            campaign_id: the 10DLC campaign to link them to; none by default. The vendor says
+                that no letter is generated without one: the order may then wait for ever.
+            nnid: a routing id of your own; it has to be provisioned before, by the account
+                manager. By default the account's or Sinch's own.
             scheduled_osr_update_time: when the routing is switched, with a time zone; as soon as
                 possible by default.
             display_name: free text.
@@ -132,6 +136,9 @@ class HostingOrders(BulkOrders):
             grace: as for `text_enable_many`.
             on_unknown: as for `text_enable_many`.
             retry_rejected: as for `text_enable_many`.
+            confirm: an async or plain function that is shown `LettersToSend`, who gets how many
+                letters, before anything is sent; unless it returns `True`, `NotConfirmed` is
+                raised. Confirm the signer's e-mail address: a letter cannot be taken back.
 
         Answers the order. Raises `InvalidRequest` before anything is sent, `BadRequest`,
         `Conflict`, `OutcomeUnknown` where the answer was lost, and what every call raises.
@@ -157,6 +164,7 @@ class HostingOrders(BulkOrders):
             grace=grace,
             on_unknown=on_unknown,
             retry_rejected=retry_rejected,
+            confirm=confirm,
         )
 
     async def text_enable_toll_free(
@@ -175,6 +183,7 @@ class HostingOrders(BulkOrders):
         grace: float | None = None,
         on_unknown: OnUnknown | None = None,
         retry_rejected: bool = False,
+        confirm: Confirm | None = None,
     ) -> Order:
         """Text-enable 1 to 500 toll-free numbers (`TextEnableTollFreeHostingOrderNumbers`).
 
@@ -193,6 +202,7 @@ class HostingOrders(BulkOrders):
             grace: as for `text_enable_many`.
             on_unknown: as for `text_enable_many`.
             retry_rejected: as for `text_enable_many`.
+            confirm: as for `text_enable`.
 
         Answers the order. Raises what `text_enable` raises. Mails a letter: never repeat it
         blindly.
@@ -215,6 +225,7 @@ class HostingOrders(BulkOrders):
             grace=grace,
             on_unknown=on_unknown,
             retry_rejected=retry_rejected,
+            confirm=confirm,
         )
 
     # ----------------------------------------------------------- reading

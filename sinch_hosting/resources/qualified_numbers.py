@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Literal, overload
 
 from .._bulk.chunks import Numbers
+from .._bulk.letters import Confirm
 from .._bulk.many_numbers import NumbersResult, added, concurrency_of, deleted
 from .._bulk.order_runs import OrderRuns
 from .._bulk.order_template import LedgerPath, OnUnknown
@@ -25,6 +26,7 @@ from .._session.session import Session
 from ..errors import InvalidRequest, NumberFailed, OutcomeUnknown, SinchHostingError
 from ..models import DirectLoa, Letter, Order, QualifiedNumber, ResellerLoa
 from ..models import _checks as check
+from ..models._guidance import advice_on_failed
 from ..models.pages import Page, Pages
 from ..states import OpenEnum, QualificationState, has_reached, parse_state, parse_states
 
@@ -200,6 +202,7 @@ class QualifiedNumbers:
         grace: float | None = None,
         on_unknown: OnUnknown | None = None,
         retry_rejected: bool = False,
+        confirm: Confirm | None = None,
     ) -> Order:
         """Text-enable 1 to 500 qualified local numbers (`TextEnableQualifiedNumbers`).
 
@@ -229,6 +232,7 @@ class QualifiedNumbers:
             grace=grace,
             on_unknown=on_unknown,
             retry_rejected=retry_rejected,
+            confirm=confirm,
         )
 
     async def text_enable_toll_free(
@@ -247,6 +251,7 @@ class QualifiedNumbers:
         grace: float | None = None,
         on_unknown: OnUnknown | None = None,
         retry_rejected: bool = False,
+        confirm: Confirm | None = None,
     ) -> Order:
         """Text-enable 1 to 500 toll-free numbers (`TextEnableTollFreeQualifiedNumbers`).
 
@@ -273,6 +278,7 @@ class QualifiedNumbers:
             grace=grace,
             on_unknown=on_unknown,
             retry_rejected=retry_rejected,
+            confirm=confirm,
         )
 
     async def send_voice_challenge(self, phone_number: str) -> QualifiedNumber:
@@ -399,7 +405,7 @@ def _is_over(number: QualifiedNumber, wanted: Iterable[QualificationState]) -> b
             return True
     if here.is_failure:
         why = f": {number.error}" if number.error else ""
-        raise NumberFailed(number, f"is {here.name}{why}")
+        raise NumberFailed(number, f"is {here.name}{why}", advice_on_failed(here))
     return False
 
 
