@@ -1,4 +1,17 @@
-"""What follows for a chunk from the orders that are there and from what the ledger says; pure."""
+"""What follows for a chunk from the orders that are there and from what the ledger says; pure.
+
+| the lists show | the ledger says | what follows |
+|---|---|---|
+| a live order, of any attempt | anything | `Adopt` it |
+| nothing, or only REJECTED ones | an order that is not among them | `ReadKnown`: read that one |
+| the last attempt REJECTED | nothing is in doubt | `Adopt` it, or `Send` the next attempt |
+| the last attempt REJECTED | it was sent more often than it was found | `Hold`, or `Send` |
+| nothing | nothing, or a refusal | `Send` it |
+| nothing | it was sent, and no answer is known | `Hold`, or `Send` it again |
+
+Where two follow, `retry_rejected` and `on_unknown` decide. A letter is held unless the caller says
+otherwise; a test walks every short history of a chunk through this.
+"""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
 
 from .._session.orders_api import OrdersApi
-from ..errors import ApiError, UnreadableList
+from ..errors import ApiError, NotFound, SinchHostingError, UnreadableList
 from ..models import Order
 from .chunks import Chunk, HeldChunks, SkippedNumber
 from .decisions import Decision, ReadKnown, Send, decide
@@ -25,6 +25,7 @@ from .known_orders import (
 from .ledger import Ledger
 from .ledger_file import LedgerFile
 from .ledger_records import Entry, Pairs
+from .lost_orders import Search, find_lost_order
 from .order_numbers import is_long_ago, missing_numbers, rests
 from .order_template import JobOptions, OrderTemplate
 from .tags import Tag, numbers_digest, parse_tag
@@ -104,6 +105,37 @@ class Job:
         """Whether the ledger knows the order of a chunk, its numbers compared."""
         entry = self.entry(chunk.index)
         return entry is not None and entry.order_id == tagged.order.hosting_order_id
+
+    async def search(self, tag: Tag) -> Search:
+        """Look for the order of a tag in the lists, until the grace is over."""
+
+        def find() -> Tagged | None:
+            found = self.known.of_chunk(tag.chunk)
+            return next((tagged for tagged in found if tagged.tag == tag), None)
+
+        return await find_lost_order(
+            self.known,
+            find,
+            grace=self.options.grace,
+            clock=self._orders.session.clock,
+            sleep=self._sleep,
+        )
+
+    async def known_order(self, entry: Entry) -> Order:
+        """The order that the ledger knows; `NotFound` only after the lists were searched, too."""
+        order_id = entry.order_id or ""
+        try:
+            return await self._orders.get(order_id)
+        except NotFound:
+            tag = parse_tag(entry.tag)
+            search = Search(None) if tag is None else await self.search(tag)
+        if search.found is not None:
+            return search.found.order
+        if not search.is_absent and self.template.place.is_certain:
+            raise SinchHostingError(
+                f"reading order {order_id} found nothing, and the lists cannot be read"
+            )
+        return await self._orders.get(order_id)
 
     async def missing_numbers(self, chunk: Chunk, order: Order, sent: int | None) -> list[str]:
         """The numbers of a chunk that its order does not hold; raises `NumbersDiffer`."""

@@ -35,7 +35,7 @@ class Tagged:
 
 
 class TaggedOrders:
-    """One reading of the orders of a place that carry tags, for jobs and for onboardings.
+    """One reading of the orders of a place that carry tags, for whichever jobs.
 
     Each state's list is walked from the oldest order on, the states in the order of life. Pages
     may shift while they are walked, and hide an order; so what was seen is compared with what the
@@ -47,6 +47,7 @@ class TaggedOrders:
         self._place = place
         self._sleep = sleep
         self._seen: set[str] = set()
+        self._shows_all = True
         self.requests = 0
         """How many pages were asked for."""
         self.latest: datetime | None = None
@@ -65,18 +66,16 @@ class TaggedOrders:
         for walk in range(_WALKS):
             if walk:
                 await self._sleep(next(pauses))
-            shows_all = True
+            self._shows_all = True
             for state in LIFE:
-                found, counted = await self._walk(state)
-                shows_all = shows_all and len(found) >= counted
-                for order in found.values():
+                async for order in self._walk(state):
                     tag = tag_of(order)
                     job, slash, _ = (order.display_name or "").partition("/")
                     if tag is not None and is_ours(tag.job):
                         yield Tagged(tag, order)
                     elif slash and begins_as_ours(job):
                         self.torn = order
-            if shows_all or len(self._seen) >= await self._count():
+            if self._shows_all or len(self._seen) >= await self._count():
                 return
         raise UnreadableList(
             "ListHostingOrders",
@@ -84,19 +83,21 @@ class TaggedOrders:
             "walks; what they do not show cannot be told from what is not there",
         )
 
-    async def _walk(self, state: OrderState) -> tuple[dict[str, Order], int]:
-        """The orders that one walk of a state's list shows, and how many it counts."""
-        found: dict[str, Order] = {}
+    async def _walk(self, state: OrderState) -> AsyncIterator[Order]:
+        """The orders that one walk of a state's list shows; notes whether it counts more."""
+        found: set[str] = set()
         counted = 0
         pages = self._orders.list(self._place, state, order_by="createdTime", page_size=PAGE_SIZE)
         async for page in pages.pages():
             self.requests += 1
             counted = max(counted, page.total_size or 0)
-            found.update((order.hosting_order_id, order) for order in page.items)
-        self._seen.update(found)
-        times = (order.updated_time or order.created_time for order in found.values())
-        self.latest = max(filter(None, (self.latest, *times)), default=None)
-        return found, counted
+            for order in page.items:
+                found.add(order.hosting_order_id)
+                times = (self.latest, order.updated_time or order.created_time)
+                self.latest = max(filter(None, times), default=None)
+                yield order
+        self._seen |= found
+        self._shows_all = self._shows_all and len(found) >= counted
 
     async def _count(self) -> int:
         """How many orders there are: one that moves meanwhile may count twice, and none is lost."""

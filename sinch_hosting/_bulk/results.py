@@ -132,8 +132,8 @@ async def collected(
     except BaseException:
         ids = [c.result.hosting_order_id for c in chunks if isinstance(c.result, Order)]
         if ids:
-            shown = ", ".join(ids[:3]) + (", …" if len(ids) > 3 else "")
-            _log.warning("a bulk call was ended early; %d orders are there: %s", len(ids), shown)
+            shown = f"{ids[:3]}" + (f" and {len(ids) - 3} more" if len(ids) > 3 else "")
+            _log.warning("a bulk call was ended early; these orders were created: %s", shown)
         raise
     return result_of(chunks)
 

@@ -1,4 +1,23 @@
-"""One bulk run: every chunk becomes an order, an adopted order, or a reason why there is none."""
+"""One bulk run: every chunk becomes an order, an adopted order, or a reason why there is none.
+
+A letter that was mailed cannot be called back, so the run never takes silence, or a stranger's
+answer, for a "no". What follows from what came back of a create:
+
+| what came back | what is done |
+|---|---|
+| an order | it is noted; the first one of a job is read, to see whether it kept its tag |
+| 429 | the create is sent again after a pause |
+| a "no" of the service about something else | the chunk has failed |
+| a "no" about its numbers, which were taken before | the rest of the chunk goes in one order |
+| a "no" about its numbers, which its own double may have taken | the order is looked for |
+| anything else, or nothing (`OutcomeUnknown`) | the order is looked for |
+
+Looking for an order walks the lists for its tag until `grace` is over. Found, its numbers are
+compared and it is adopted. Absent, a double was none, and a lost create is sent again where
+`on_unknown` allows it. Where the lists cannot be read, it stays unknown. Without a job there is no
+tag to look for. What there is before a create is in `decisions`; what a crash
+leaves is in `ledger`.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +51,6 @@ from .decisions import Adopt, Hold, ReadKnown, Send, is_in_doubt
 from .job import Job
 from .known_orders import Tagged
 from .ledger_records import ADOPTED, FAILED, UNKNOWN, Entry, Pairs
-from .lost_orders import Search, find_lost_order
 from .order_numbers import NumbersDiffer
 from .order_template import JobOptions, OrderTemplate
 from .refusals import (
@@ -44,7 +62,7 @@ from .refusals import (
     obstacles,
 )
 from .results import LEFT_OUT, ChunkOutcome
-from .tags import Tag, parse_tag, tag_of
+from .tags import tag_of
 
 _log = logging.getLogger("sinch_hosting")
 _REFUSALS_FOR_RATE = 20
@@ -87,7 +105,7 @@ class Run:
         self._template = template
         self._options = options
         self._orders = orders
-        self._clock, self._sleep = session.clock, session.sleep
+        self._sleep = session.sleep
         self._concurrency = concurrency
         self._window = AdaptiveLimit(concurrency, lambda: session.refusals)
         self._job: Job | None = None
@@ -156,7 +174,7 @@ class Run:
         job = self._its_job
         again = job.tag(attempt.chunk, entry.attempt + 1)
         try:
-            order = await self._known_order(entry)
+            order = await job.known_order(entry)
         except NotFound as gone:
             if job.options.on_unknown == "resend":
                 return await self._send(evolve(attempt, tag=again), Send(entry.attempt + 1))
@@ -171,22 +189,6 @@ class Run:
                 return self._hold(attempt, entry)
             return await self._send(evolve(attempt, tag=again), Send(entry.attempt + 1))
         return self._there(attempt.as_noted(entry), order, ())
-
-    async def _known_order(self, entry: Entry) -> Order:
-        """The order that the ledger knows; `NotFound` only after the lists were searched, too."""
-        order_id = entry.order_id or ""
-        try:
-            return await self._orders.get(order_id)
-        except NotFound:
-            tag = parse_tag(entry.tag)
-            search = Search(None) if tag is None else await self._search(tag)
-        if search.found is not None:
-            return search.found.order
-        if not search.is_absent and self._template.place.is_certain:
-            raise SinchHostingError(
-                f"reading order {order_id} found nothing, and the lists cannot be read"
-            )
-        return await self._orders.get(order_id)
 
     async def _adopt(self, attempt: ChunkAttempt, adopt: Adopt) -> ChunkOutcome:
         """Take an order that carries the tag, its numbers compared first."""
@@ -332,7 +334,7 @@ class Run:
         if attempt.tag is None:
             refused.add_note(PERHAPS_ITS_OWN)
             return None
-        search = await self._search(attempt.tag)
+        search = await self._its_job.search(attempt.tag)
         if search.found is not None:
             return await self._found(attempt, search.found, refused)
         if search.is_absent:
@@ -359,7 +361,7 @@ class Run:
         """What became of a create whose answer was lost, or the attempt to send again."""
         if self._job is None or attempt.tag is None:
             return attempt.unknown(lost, self._template)
-        search = await self._search(attempt.tag)
+        search = await self._its_job.search(attempt.tag)
         if search.found is not None:
             return await self._found(attempt, search.found, lost)
         may_resend = self._job.options.may_resend(self._template, sends)
@@ -367,18 +369,6 @@ class Run:
             return attempt
         await self._answered(attempt, UNKNOWN, error=lost)
         return attempt.unknown(lost, self._template)
-
-    async def _search(self, tag: Tag) -> Search:
-        """Look for the order of a tag in the lists, until the grace is over."""
-        job = self._its_job
-
-        def find() -> Tagged | None:
-            found = job.known.of_chunk(tag.chunk)
-            return next((tagged for tagged in found if tagged.tag == tag), None)
-
-        return await find_lost_order(
-            job.known, find, grace=job.options.grace, clock=self._clock, sleep=self._sleep
-        )
 
     async def _found(
         self, attempt: ChunkAttempt, tagged: Tagged, error: SinchHostingError

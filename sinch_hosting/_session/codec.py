@@ -19,7 +19,11 @@ from .. import errors
 from .converter import StructureError, camel_case, converter
 
 T = TypeVar("T")
-_BODY_SHOWN = 500
+_SHOWN = 1000
+"""Characters of any text of the service that an error shows."""
+_MASKED = 65_536
+"""Bytes of a body that are searched for secrets; what is behind them is not shown."""
+_LONGEST_RETRY_AFTER = 86_400.0
 _SECRET_FIELDS = frozenset(
     {
         "hmacSecret",
@@ -104,7 +108,7 @@ def _parsed(raw: bytes) -> Any:
 
 def _shown(raw: bytes, hide: Hide) -> str:
     """A body as text, secret fields masked even in JSON that is cut short."""
-    return _masked(raw.decode("utf-8", "replace"), hide)
+    return _masked(raw[:_MASKED].decode("utf-8", "replace"), hide)[:_SHOWN]
 
 
 def _masked(text: str, hide: Hide) -> str:
@@ -114,7 +118,7 @@ def _masked(text: str, hide: Hide) -> str:
 def _without_secrets(value: Any, hide: Hide) -> Any:
     """JSON without secrets: what is escaped in a body's text shows once it is parsed."""
     if isinstance(value, str):
-        return _masked(value, hide)
+        return _masked(value, hide)[:_SHOWN]
     if isinstance(value, list):
         return [_without_secrets(item, hide) for item in value]
     if isinstance(value, dict):
@@ -147,9 +151,9 @@ def _error_object(raw: bytes, hide: Hide) -> tuple[dict[str, Any], str]:
     try:
         body = _without_secrets(json.loads(raw), hide)
     except (ValueError, RecursionError):
-        return {}, " ".join(text.split())[:_BODY_SHOWN]
+        return {}, " ".join(text.split())
     if not isinstance(body, dict):
-        return {}, text[:_BODY_SHOWN]
+        return {}, text
     inner = body.get("error")
     if isinstance(inner, dict):
         return inner, ""
@@ -180,6 +184,9 @@ def api_error(
     if problem and isinstance(status, int):
         status = None  # problem details repeat the status code there
     message = described.get("message") or problem or text or _reason(status_code)
+    if 300 <= status_code < 400 and (location := headers.get("Location")):
+        shown = _masked(location, hide)[:_SHOWN]
+        message = f"{message} (it redirects to {shown}, which is not followed; see base_url)"
     error = _error_class(status_code)(
         str(message),
         operation=operation,
@@ -214,17 +221,19 @@ def parse_retry_after(
     """The seconds that a `Retry-After` asks for; `None` where it says nothing readable.
 
     A date is held against the answer's own `Date`, whose clock wrote both, else against
-    this machine's.
+    this machine's. More than a day says nothing either: it is a wrong clock, or the time as
+    seconds since 1970.
     """
     if not value:
         return None
     if re.fullmatch(r"\s*[0-9]{1,15}(\.[0-9]{1,9})?\s*", value, re.ASCII):
-        return float(value)
-    then = _http_date(value)
-    if then is None:
+        seconds = float(value)
+    elif (then := _http_date(value)) is None:
         return None
-    sent = _http_date(date) if date else None
-    return max(0.0, then - (now() if sent is None else sent))
+    else:
+        sent = _http_date(date) if date else None
+        seconds = max(0.0, then - (now() if sent is None else sent))
+    return seconds if seconds <= _LONGEST_RETRY_AFTER else None
 
 
 def _http_date(value: str) -> float | None:

@@ -31,7 +31,7 @@ _DECISIVE = frozenset(
         *("sms_configuration", "scheduled_provisioning", "sms_provisioning"),
         *("campaign_provisioning", "platform_provisioning", "osr_update"),
         *("hosting_orders", "numbers", "imported_numbers", "qualified_numbers"),
-        *("next_page_token", "access_token", "token_type", "expires_in", "hmac_secret"),
+        *("next_page_token", "access_token", "token_type", "hmac_secret"),
         *("event_id", "event_type", "resource_id", "resource_type"),
     }
 )

@@ -15,7 +15,9 @@ The modules, from a file to its records:
 - `sheet`: the way through; what is offered here.
 - `formats`: what is not a table, by its first bytes. `vcards`, `workbooks`: what is one, too.
 - `encodings`, `delimited`: from bytes to rows. `text_repair`: text that was encoded twice.
-- `headings`, `headers`, `columns`, `companions`: which column, and what its neighbours say.
+- `layout`: where the numbers are, row by row. `headings`: where the table begins. `columns`:
+  which column it is. `headers`, `vocabulary`: what a header's words mean.
+- `companions`, `countries`: what the columns beside it say.
 - `cells`, `notation`, `numbering`: what one cell holds, and what the numbering plan makes of it.
 - `records`: what comes out.
 """

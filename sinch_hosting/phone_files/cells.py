@@ -13,7 +13,7 @@ from functools import lru_cache
 import attrs
 import phonenumbers
 
-from .notation import dialled, exact, plain
+from .notation import dialled, exact, has_fraction, plain
 from .numbering import NumberKind, Region, country_of, judge
 from .text_repair import is_damaged
 
@@ -42,13 +42,16 @@ _DIGITS_BEFORE_WORD, _DIGITS_BEFORE_SIGN = 7, 10  # signs separate groups of dig
 # "202-555-0100 - 202-555-0109", "202-555-0100 to 0109", "202-555-0100-09", "202-555-01XX".
 _RANGE = re.compile(
     r"(?P<first>\+?\(?\d[\d\s().-]*\d)\s*"
-    r"(?:(?:-|\u2013|\u2014|~|>|->|\.\.+|\+(?=\d{1,4}\Z))|\b(?:to|thru|through|until|bis|hasta|al?|\u00e0)\b)\s*"
+    r"(?:(?:-|\u2013|\u2014|~|>|->|\.\.+|\+(?=\d{1,4}\Z))"
+    r"|\b(?:to|thru|through|until|bis|hasta|al?|\u00e0)\b)\s*"
     r"(?P<last>\+?\(?\d[\d\s().-]*)",
     re.IGNORECASE,
 )
 _MASKED = re.compile(r"\+?[\d\s().-]*\d{3}[\s().-]*\d{0,3}(?:[x*?n]{2,4})", re.IGNORECASE)
 _WITHOUT_AREA_CODE = re.compile(r"\+?1[\s.-]+\d{3}[\s.-]?\d{4}")
-_FAX = re.compile(r"fax|facsimile|t[e\u00e9]l[e\u00e9]cop|\b(?:pager|beeper)\b", re.IGNORECASE)
+_FAX = re.compile(
+    r"fax|facsimile|t[e\u00e9]l[e\u00e9]c(?:op|\b)|\b(?:pager|beeper)\b", re.IGNORECASE
+)
 _LONGEST_CELL = 250  # what phonenumbers reads
 _LONGEST_MARKUP = 4_000
 
@@ -74,7 +77,7 @@ _OTHER_TEXT = Cell("other text beside the number")
 _A_FAX = Cell("marked as a fax or a pager, not as a phone")
 _SEVERAL = Cell("several numbers in one cell; give each its own row", is_number=True)
 _SEVERAL_AND_WORDS = attrs.evolve(_SEVERAL, is_number=False)
-_A_RANGE = Cell("a range of numbers; give each number its own row", is_number=True)
+A_RANGE = Cell("a range of numbers; give each number its own row", is_number=True)
 
 
 def understand(raw: str) -> Cell:
@@ -119,8 +122,10 @@ def _read(text: str) -> Cell:
     """Read what is no usual number: several of them, a vanity word, another country's."""
     if (twice := _BOTH_WAYS.fullmatch(text)) is not None and (same := _same_twice(twice)):
         return _ten_digits(same, letters=True)
+    if has_fraction(text):
+        return Cell("a number with decimals, not a phone number")
     if _is_range(text):
-        return _A_RANGE
+        return A_RANGE
     if _goes_on_with_another(text):
         return _SEVERAL if _how_many(text) else _SEVERAL_AND_WORDS
     try:

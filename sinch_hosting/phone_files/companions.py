@@ -2,7 +2,8 @@
 
 A column of countries or calling codes can say that ten digits are no US or Canadian number:
 2079460958 is in Maine, and with 44 beside it in London. A column of area codes completes
-numbers of seven digits, and a column of types marks the fax numbers.
+numbers of seven digits, one of types marks the fax numbers, and one of last numbers makes
+ranges of the first ones.
 """
 
 from __future__ import annotations
@@ -12,14 +13,22 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from .cells import NO_AREA_CODE, NOTHING, Cell, understand
+from .cells import A_RANGE, NO_AREA_CODE, NOTHING, Cell, understand
 from .countries import (
     foreign_country,
     looks_like_calling_code,
     looks_like_country,
     says_ours,
 )
-from .headers import Role, may_be_countries, names_a_code, names_abroad, role, type_header_of
+from .headers import (
+    Role,
+    may_be_countries,
+    names_a_code,
+    names_abroad,
+    range_end_of,
+    role,
+    type_header_of,
+)
 from .headings import cell_at
 from .notation import states_country
 from .records import shorten
@@ -28,9 +37,9 @@ from .vocabulary import words
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-_OURS_ALL_THE_SAME = "a number that is American all the same needs its +1"
+_OURS_ALL_THE_SAME = "if the number is a US or Canadian one, write it with +1"
 _AREA_CODE = re.compile(r"\s*(?:\+?1[\s.-]*)?\(?([2-9]\d{2})\)?(?:\.0+)?\s*", re.ASCII)
-_FAX = re.compile(r"fax|pager|beeper|t[e\u00e9]l[e\u00e9]cop", re.IGNORECASE)
+_FAX = re.compile(r"fax|pager|beeper|t[e\u00e9]l[e\u00e9]c(?:op|\b)", re.IGNORECASE)
 _SPECIFIC = frozenset({"country", "code", "region", "phone", "number", "pays", "pais", "name"})
 
 
@@ -41,6 +50,7 @@ class Companions:
     countries: tuple[int, ...] = ()
     area_code: int | None = None
     type_: int | None = None
+    range_end: int | None = None
     header: tuple[str, ...] = ()
     abroad: str = ""
     """The phone column's own header where it names another country: `UK Phone`."""
@@ -51,7 +61,8 @@ class Companions:
     @property
     def columns(self) -> tuple[int, ...]:
         """All of them, in the order in which they are asked."""
-        return (*self.countries, *(c for c in (self.area_code, self.type_) if c is not None))
+        others = (self.area_code, self.type_, self.range_end)
+        return (*self.countries, *(index for index in others if index is not None))
 
     def judge(self, raw: str, cells: Sequence[str]) -> Cell:
         """What a phone cell holds, seen together with the rest of its row."""
@@ -66,6 +77,10 @@ class Companions:
     def _refusal(self, raw: str, cells: Sequence[str], cell: Cell) -> Cell | None:
         if self.type_ is not None and _FAX.search(kind := cell_at(cells, self.type_)):
             return Cell(f"the column of types says {shorten(kind)!r}")
+        if self.range_end is not None and cell.phone_number is not None:
+            last = understand(cell_at(cells, self.range_end)).phone_number
+            if last not in {None, cell.phone_number}:
+                return A_RANGE
         if self.abroad and not states_country(raw):
             return Cell(f"the header says {self.abroad!r}; {_OURS_ALL_THE_SAME}")
         for index in self.countries:
@@ -105,6 +120,7 @@ def find_companions(
         countries=tuple(dict.fromkeys(countries)),
         area_code=area[0] if area and _mostly(_is_area_code, rows, area[0]) else None,
         type_=type_header_of(header, column) if header else None,
+        range_end=range_end_of(header, column),
         header=tuple(header),
         abroad=shorten(header[column]) if names_abroad(cell_at(header, column)) else "",
     )

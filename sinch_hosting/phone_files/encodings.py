@@ -3,8 +3,7 @@
 A byte order mark decides. Without one, bytes that are valid UTF-8 are UTF-8, and zeros in
 every second byte are UTF-16. What is left comes from older programs. Nothing in such a file
 names its encoding, so each candidate is judged by what it makes of the letters: `Téléphone`
-is a likelier header than `TŽlŽphone`. Windows' encoding is taken unless
-another one is clearly better.
+is a likelier header than `TŽlŽphone`. Windows' encoding is taken unless another one is better.
 """
 
 from __future__ import annotations
@@ -43,14 +42,16 @@ _LINES = re.compile(rb"[^\r\n]+")
 _BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
 _SURROGATE = re.compile("[\udc80-\udcff]")
 _ODD = frozenset(
-    "\u0192\u02c6\u02dc\u2020\u2021\u2030\u2039\u203a\u201a\u201e\u00a4\u00a8\u00b8\u00a6\u00aa\u00ba"
+    "\u0192\u02c6\u02dc\u2020\u2021\u2030\u2039\u203a\u201a\u201e"
+    "\u00a4\u00a8\u00b8\u00a6\u00aa\u00ba"
 )
 _DASHES = frozenset("\u2013\u2014\u2010\u2011")
 _INITIALS = frozenset(
     "\u00e9\u00e8\u00e0\u00e7\u00f6\u00fc\u00e4\u00e5\u00f8\u00f3\u00ed\u00e1\u00fa\u00f1"
 )
 _USUAL = _INITIALS | frozenset(
-    "\u00ea\u00eb\u00ee\u00ef\u00f4\u00fb\u00f9\u00e2\u00e3\u00f5\u00df\u00c9\u00c8\u00c0\u00c7\u00d6"
+    "\u00ea\u00eb\u00ee\u00ef\u00f4\u00fb\u00f9\u00e2\u00e3\u00f5\u00df"
+    "\u00c9\u00c8\u00c0\u00c7\u00d6"
     "\u00dc\u00c4\u00c5\u00d8\u00d1\u00c1\u00d3\u00cd\u00da\u00ca\u00ce\u00d4"
 )
 

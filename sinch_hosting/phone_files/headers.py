@@ -18,6 +18,7 @@ from .vocabulary import (
     CALLING_WORDS,
     CODE_WORDS,
     COUNTRY_WORDS,
+    ENDS,
     KINDS_OF_NUMBER,
     MACHINES,
     NO_COUNTRY_OF_A_PHONE,
@@ -154,6 +155,15 @@ def calls_it_otherwise(label: str) -> bool:
         return what in {Role.OTHER, Role.OTHER_PHONE}
     machine = len(said) <= 3 and not MACHINES.isdisjoint(said)
     return what is Role.OTHER_PHONE and (machine or names_phones(label))
+
+
+def range_end_of(header: Sequence[str], column: int) -> int | None:
+    """The column that gives the last number of a range: `TN End` beside `TN`."""
+    for index, cell in enumerate(header):
+        said = frozenset(words(cell))
+        if index != column and said & ENDS and (names_phones(cell) or said & {"range", "number"}):
+            return index
+    return None
 
 
 def type_header_of(header: Sequence[str], column: int) -> int | None:

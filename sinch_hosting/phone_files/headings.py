@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .cells import understand
+from .cells import NO_AREA_CODE, understand
 from .headers import Role, names_phones, role
 from .vocabulary import words
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 HEADER_ROWS = 30
 _DIGITS_OF_A_NUMBER = 7
+_MOST_NUMBERS_OF_A_TITLE = 3
 _PLACEHOLDERS = frozenset(
     {"", "n a", "na", "tbc", "none", "null", "nil", "nan", "unknown", "tbd", "tba", "pending"}
 )
@@ -33,7 +34,8 @@ def named_header(rows: Sequence[Sequence[str]]) -> int | None:
                 break
             numbered.append(row)
         elif any(map(names_phones, row)):
-            above = all(_is_title(title, row) for title in numbered)
+            few = len(numbered) <= _MOST_NUMBERS_OF_A_TITLE
+            above = all(_is_title(title, row, few=few) for title in numbered)
             if above and (best is None or _rank(row) > _rank(rows[best])):
                 best = index
     return best
@@ -98,15 +100,17 @@ def _is_heading(cell: str) -> bool:
 
 def _is_data(row: Sequence[str], header: Sequence[str]) -> bool:
     """Whether a row has a number where the header names phones."""
-    return any(
-        names_phones(title) and holds_number(cell_at(row, column))
-        for column, title in enumerate(header)
-    )
+    held = (understand(cell_at(row, at)) for at, title in enumerate(header) if names_phones(title))
+    return any(cell.is_number or cell is NO_AREA_CODE for cell in held)
 
 
-def _is_title(row: Sequence[str], header: Sequence[str]) -> bool:
-    """Whether a row with a number belongs to the title over the header."""
-    if _filled(row) < _filled(header):
+def _is_title(row: Sequence[str], header: Sequence[str], *, few: bool) -> bool:
+    """Whether a row with a number belongs to the title over the header.
+
+    A title has few numbers, in rows that are narrower than the table. More of them are data,
+    unless they have labels.
+    """
+    if few and _filled(row) < _filled(header):
         return True
     return any(
         _is_labelled(row, column) or any(map(names_phones, row[:column]))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from .cells import Cell, understand
+from .cells import Cell, may_hold_number, understand
 from .columns import asked_column, choose_column, listed
 from .companions import Companions, find_companions
 from .headers import Role, calls_it_otherwise, count_numbers, names_phones, role
@@ -19,8 +19,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 _SAMPLE_ROWS = 200
-_ABOVE = Cell("stands above the table, so it is no row of it")
+_ABOVE = Cell("stands above the table and is not part of it")
 _NOTHING_ABOVE = Cell("nothing in the phone column, above the table")
+_SHIFTED = Cell(
+    "the row has more cells than the header, so its columns may be shifted; "
+    "put the cell that holds the delimiter in quotation marks"
+)
+_ANY_WIDTH = 1 << 30
 _HEADER_AGAIN = Cell("the header once more")
 _COMMENT = Cell("a comment: the row begins with #")
 
@@ -50,6 +55,7 @@ class Layout:
         column, first = self.column, 0 if self.header_row is None else self.header_row + 1
         judge = self._judge if self.companions or self.has_comments else None
         watch = _Watch(self.header, column)
+        width = len(self.header) or _ANY_WIDTH
         for row, cells in enumerate(rows):
             raw = cells[column] if column < len(cells) else ""
             if row < first:
@@ -57,6 +63,8 @@ class Layout:
                     yield row + 1, raw, _ABOVE if raw.strip() else _NOTHING_ABOVE
                 continue
             cell = understand(raw) if judge is None else judge(raw, cells)
+            if len(cells) > width and _is_shifted(cells, column, width):
+                cell = _SHIFTED
             if cell.phone_number is None:
                 cell = watch.without_number(row + 1, raw, cells) or cell
             else:
@@ -81,6 +89,12 @@ class Layout:
         if self.has_comments and cells and cells[0].startswith("#") and cells[0][1:2] != "":
             return _COMMENT
         return self.companions.judge(raw, cells)
+
+
+def _is_shifted(cells: Sequence[str], column: int, width: int) -> bool:
+    """Whether a row with too many cells has its number, or another one, further right."""
+    filled = max((at for at, text in enumerate(cells, 1) if text.strip()), default=0)
+    return filled > width and may_hold_number(cell_at(cells, column + filled - width))
 
 
 class _Watch:

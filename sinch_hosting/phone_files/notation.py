@@ -29,6 +29,7 @@ _FOOTNOTES = re.compile("(?<=\\d)[\u00b2\u00b3\u00b9\u2070-\u2079\u2080-\u2089]+
 _ENTITY = re.compile(r"&(?:#\d+|#x[\da-f]+|[a-z]+);", re.IGNORECASE)
 _FORMULA = re.compile(r'=\+?"?([^"]*)"?')
 _WHOLE_FLOAT = re.compile(r"(\+?\d{10,})[.,]0+")
+_FRACTION = re.compile(r"[+-]?\d{7,}[.,]\d{1,3}")
 _SCIENTIFIC = re.compile(r"\+?(\d)(?:[.,](\d*))?e\+?(\d{1,2})", re.IGNORECASE)
 
 # Links: what is dialled, and what is shown.
@@ -46,13 +47,13 @@ _TAG = re.compile(r"</?[a-z][^<>]*>", re.IGNORECASE)
 # Labels in English, French, Spanish and German. A fax's, a manager's or a pager's is none:
 # such a number is refused.
 _LABEL = (
-    r"(?:bureau|business|biz|canada|casa|cel|celular|cell|cellulaire|cellular|"
-    r"cellphone|contact|day|daytime|desk|dial|did|direct|direct line|domicile|eve|evening|"
-    r"festnetz|fijo|fon|fono|handy|hm|home|land ?line|ligne|line|local|main|main line|maison|"
+    r"(?:bur|bureau|business|biz|canada|casa|cel|celular|cell|cellulaire|cellular|"
+    r"cellphone|contact|day|daytime|desk|dial|did|direct|direct line|dom|domicile|eve|evening|"
+    r"festnetz|fijo|fixe|fon|fono|handy|hm|home|land ?line|ligne|line|local|main|main line|maison|"
     r"mob|mobil|mobile|m[o\u00f3]vil|off|"
-    r"office|oficina|ph|phn|phone|portable|preferred|primary|res|"
-    r"residence|sms|t[e\u00e9]l|t[e\u00e9]l[e\u00e9]fono|telefon|t[e\u00e9]l[e\u00e9]phone|"
-    r"text|toll[ -]?free|trabajo|us|usa|voice|wireless|wk|work|[chmoptw])"
+    r"office|oficina|ph|phn|phone|portable|preferred|primary|r[e\u00e9]s|"
+    r"r[e\u00e9]sidence|sms|t[e\u00e9]l|t[e\u00e9]l[e\u00e9]fono|telefon|t[e\u00e9]l[e\u00e9]phone|"
+    r"text|toll[ -]?free|trabajo|trav|travail|us|usa|voice|wireless|wk|work|[chmoptw])"
 )
 _NUMBER = r"(?:no(?=[.:#])|nr|num|number|num[e\u00e9]ro|n[\u00b0\u00ba])"
 _LEADING_LABEL = re.compile(
@@ -104,6 +105,11 @@ def _dialled_and_shown(text: str, link: re.Match[str]) -> str:
     digits = re.sub(r"\D", "", _TAG.sub(" ", shown))
     same = not digits or re.sub(r"\D", "", target)[-10:] == digits[-10:]
     return text[: link.start()] + (target if same else f"{target} / {shown}") + text[link.end() :]
+
+
+def has_fraction(text: str) -> bool:
+    """Whether it is a number with decimals, which no phone has: `202555010.2`."""
+    return _FRACTION.fullmatch(text) is not None
 
 
 def exact(text: str) -> str | None:

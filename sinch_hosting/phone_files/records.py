@@ -129,7 +129,7 @@ class PhoneSheet:
         reasons = Counter(record.reason for record in self.rejected)
         lines = [
             f"{where}: {self.encoding}, numbers from {shorten(self.column_name(self.column))!r}",
-            f"{self.rows} rows: {len(self.accepted)} numbers, {len(self.duplicates)} duplicates, "
+            f"{self.rows} rows: {len(self.accepted)} accepted, {len(self.duplicates)} duplicates, "
             f"{len(self.rejected)} rejected, {len(self.blank)} blank",
             *self.notes,
             *(f"{count} rejected: {reason}" for reason, count in reasons.most_common(20)),

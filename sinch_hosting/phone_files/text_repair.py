@@ -16,7 +16,9 @@ LEGACY = ("cp1252", "mac_roman", "cp850", "cp437")
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]{2,}")
 # A no-break space that lost its other half, or was read in the wrong encoding.
 _LONELY = re.compile("(?<=[\\d).-])[\u00c2\u00ca\u00ff\u00e1\u2020](?=[\\s\\d(.-])|\u00c2(?=\\s)")
-_LEFTOVERS = re.compile("\u00c3[\u0080-\u00bf\u0192-\u2122]|\u00e2\u20ac|\u00c2|\ufffd")
+_LEFTOVERS = re.compile(
+    "\u00c3[\u0080-\u00bf\u0192-\u2122]|\u00e2\u20ac|\u00c2(?=[\\s\\d]|\\Z)|\ufffd"
+)
 
 
 def mend(text: str) -> str:

@@ -6,6 +6,7 @@ A header is taken apart into words without accents and capitals, so that `Télé
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
 from functools import lru_cache
@@ -51,11 +52,11 @@ OWN_WORDS = frozenset({
 OTHER_WORDS = frozenset({
     "type", "types", "kind", "carrier", "provider", "ext", "extension", "extn", "country",
     "code", "codes", "verified", "valid", "validated", "email", "mail", "id", "ids", "date",
-    "time", "status", "state", "note", "notes", "remark", "remarks", "comment", "comments",
+    "time", "status", "note", "notes", "remark", "remarks", "comment", "comments",
     "model", "count", "plan", "charge", "charges", "usage", "minutes", "label", "consent",
-    "opt", "optin", "optout", "imei", "make", "brand", "os", "system", "name", "owner", "url",
+    "opt", "optin", "optout", "imei", "url",
 })
-OTHER_THINGS = (OTHER_WORDS - {"ext", "extension", "extn", "name", "owner", "line"}) | {
+OTHER_THINGS = (OTHER_WORDS - {"ext", "extension", "extn", "carrier", "provider"}) | {
     "order", "orders", "orderid", "orderno", "ordernumber", "customerid", "userid", "uuid",
     "zip", "zipcode", "postal", "postcode", "plz", "account", "accountid", "accountno",
     "accountnumber", "acct", "invoice", "invoiceid", "invoiceno", "invoicenumber", "sku", "upc",
@@ -82,8 +83,10 @@ SOMEBODY_ELSE = frozenset({
     "partner", "partners", "relative", "sibling", "kin", "nok", "emergency", "ice", "alternate",
     "alt", "alternative", "alternativ", "secondary", "second", "other", "backup", "additional",
     "old", "previous", "prev", "former", "prior", "past", "ex", "disconnected", "cancelled",
-    "canceled", "inactive", "fax", "faxes", "facsimile", "telefax", "telecopieur", "telecopie",
-    "telecopy", "billing", "bill", "btn", "payer", "pager", "beeper", "tty", "tdd", "telex",
+    "canceled", "inactive", "temporary", "temp", "interim",
+    "fax", "faxes", "facsimile", "telefax", "telecopieur", "telecopie",
+    "copieur", "telecopy", "billing", "bill", "btn", "payer", "pager", "beeper", "tty", "tdd",
+    "telex",
     "isdn", "modem", "referral", "referrer", "referred", "referee", "references", "doctor",
     "physician", "pharmacy", "dentist", "insurance", "insurer", "hospital", "clinic", "landlord",
     "employer", "school", "lawyer", "attorney", "broker", "agent", "agents", "realtor",
@@ -93,7 +96,7 @@ SOMEBODY_ELSE = frozenset({
     "unsubscribed", "donotcall",
     "gestionnaire", "superviseur", "superieur", "patron", "adjoint", "adjointe", "mere", "pere",
     "tuteur", "conjoint", "conjointe", "urgence", "urgences", "autre", "ancien", "ancienne",
-    "precedent", "precedente", "facturation", "secondaire", "telecop",
+    "precedent", "precedente", "facturation", "secondaire", "telec", "telecop",
     "gerente", "jefe", "asistente", "padre", "padres", "madre", "tutor", "conyuge",
     "emergencia", "emergencias", "otro", "otra", "alterno", "alternativo", "anterior",
     "antiguo", "viejo", "facturacion", "secundario", "responsable",
@@ -120,6 +123,7 @@ AREA_CODES = frozenset({
 })
 SURE_CODES = frozenset({"cc", "ccode", "isd", "idd", "dial", "dialing", "calling", "prefix"})
 MACHINES = frozenset({"fax", "faxes", "facsimile", "telefax", "telecopieur", "pager", "beeper"})
+ENDS = frozenset({"end", "ending", "last", "through", "thru", "fin", "hasta", "bis"})
 PREPOSITIONS = frozenset({"with", "including", "include", "incl", "avec", "con", "mit", "please"})
 # Other scripts have no words to take apart, so what they say is looked for.
 _OTHER_SCRIPTS = {
@@ -140,7 +144,8 @@ _VOCABULARY = frozenset().union(
 @lru_cache(maxsize=4096)
 def words(cell: str) -> tuple[str, ...]:
     """A header's words: without accents and capitals, `phoneNumber2` as three."""
-    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", mend(cell[:1_000]))
+    text = html.unescape(mend(cell[:1_000])).replace("\ufffd", " ")
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text)
     if not spaced.isascii():
         for written, said in _OTHER_SCRIPTS.items():
             spaced = re.sub(written, f" {said} ", spaced, flags=re.IGNORECASE)

@@ -24,7 +24,8 @@ _CHUNK = 1 << 22
 _CHOOSE = "choose one with --sheet, by its name or its number"
 # A formula that no program has worked out yet: what a script writes and nobody has opened.
 _NO_RESULT = re.compile(
-    rb'<c\b(?![^>]*\bt="str")[^>]*>\s*<f\b(?:[^>]*/>|[^>]*>[^<]*</f>)\s*(?:<v\s*/>|<v>\s*</v>)?\s*</c>'
+    rb'<c\b(?![^>]*\bt="str")[^>]*>\s*<f\b(?:[^>]*/>|[^>]*>[^<]*</f>)'
+    rb"\s*(?:<v\s*/>|<v>\s*</v>)?\s*</c>"
 )
 
 

@@ -8,6 +8,7 @@ from typing import Literal, Unpack, overload
 
 from .._bulk.chunks import Numbers
 from .._bulk.keywords import ImportMany, TextEnableMany, TollFreeMany
+from .._bulk.letters import Confirm
 from .._bulk.order_template import LedgerPath, OnUnknown
 from .._bulk.plan import BulkPlan
 from .._bulk.results import BulkResult, OnProgress, UnknownChunk
@@ -69,7 +70,7 @@ class BulkOrders(OrderStreams):
             migrate_to_sinch_tmo: as for `import_numbers`.
             chunk_size: numbers an order, by default and at most the client's `import_limit`.
             max_concurrency: chunks at once, by default the client's.
-            on_progress: called, and awaited where it answers an awaitable, after each chunk.
+            on_progress: called, and awaited where it returns an awaitable, after each chunk.
             job: a name that makes the run one that can be run again; see `order_streams`.
             ledger: the path of the job's ledger.
             settle: seconds between the two readings of the lists, 10 by default.
@@ -77,9 +78,9 @@ class BulkOrders(OrderStreams):
             on_unknown: `hold` or `resend` what cannot be found then; by default `hold` where a
                 letter is mailed, or there is no campaign.
             retry_rejected: open REJECTED orders anew, with another letter if one is given.
-            plan: answer a `BulkPlan` of what would be done, and create nothing.
+            plan: return a `BulkPlan` of what would be done, and create nothing.
 
-        Answers a `BulkResult`: one chunk's failure neither hides nor stops another's success.
+        Returns a `BulkResult`: one chunk's failure neither hides nor stops another's success.
         Numbers that come again, and those that the service refuses singly, are in `skipped`, and
         the rest of their chunk goes in one order. Raises `InvalidRequest` (for no numbers at all,
         too), `JobChanged` and `LedgerLocked` before anything is sent. Not to be repeated blindly
@@ -148,6 +149,7 @@ class BulkOrders(OrderStreams):
         grace: float | None = None,
         on_unknown: OnUnknown | None = None,
         retry_rejected: bool = False,
+        confirm: Confirm | None = None,
         plan: bool = False,
     ) -> BulkResult | BulkPlan:
         """Text-enable any number of local numbers, 500 an order (`TextEnableHostingOrderNumbers`).
@@ -167,7 +169,7 @@ class BulkOrders(OrderStreams):
             migrate_to_sinch_tmo: as for `text_enable`.
             chunk_size: numbers an order, by default and at most 500.
             max_concurrency: chunks at once, by default the client's.
-            on_progress: called, and awaited where it answers an awaitable, after each chunk.
+            on_progress: called, and awaited where it returns an awaitable, after each chunk.
             job: a name that makes the run one that can be run again; see `order_streams`.
             ledger: the path of the job's ledger.
             settle: seconds between the two readings of the lists, 10 by default.
@@ -175,9 +177,12 @@ class BulkOrders(OrderStreams):
             on_unknown: `hold` or `resend` what cannot be found then; by default `hold` where a
                 letter is mailed, or there is no campaign.
             retry_rejected: open REJECTED orders anew, with another letter if one is given.
-            plan: answer a `BulkPlan` of what would be done, and create nothing.
+            confirm: an async or plain function that is shown `LettersToSend`, who gets how many
+                letters, before anything is sent; unless it returns `True`, `NotConfirmed` is
+                raised. Confirm the signer's e-mail address: a letter cannot be taken back.
+            plan: return a `BulkPlan` of what would be done, and create nothing.
 
-        Answers a `BulkResult`: one chunk's failure neither hides nor stops another's success.
+        Returns a `BulkResult`: one chunk's failure neither hides nor stops another's success.
         Numbers that come again, and those that the service refuses singly, are in `skipped`, and
         the rest of their chunk goes in one order. Raises `InvalidRequest` (for no numbers at all,
         too), `JobChanged` and `LedgerLocked` before anything is sent. Never repeat it blindly
@@ -207,6 +212,7 @@ class BulkOrders(OrderStreams):
             grace=grace,
             on_unknown=on_unknown,
             retry_rejected=retry_rejected,
+            confirm=confirm,
         )
 
     @overload
@@ -247,6 +253,7 @@ class BulkOrders(OrderStreams):
         grace: float | None = None,
         on_unknown: OnUnknown | None = None,
         retry_rejected: bool = False,
+        confirm: Confirm | None = None,
         plan: bool = False,
     ) -> BulkResult | BulkPlan:
         """Text-enable toll-free numbers, 500 an order (`TextEnableTollFreeHostingOrderNumbers`).
@@ -264,7 +271,7 @@ class BulkOrders(OrderStreams):
             migrate_to_sinch_tmo: as for `text_enable_toll_free`.
             chunk_size: numbers an order, by default and at most 500.
             max_concurrency: chunks at once, by default the client's.
-            on_progress: called, and awaited where it answers an awaitable, after each chunk.
+            on_progress: called, and awaited where it returns an awaitable, after each chunk.
             job: a name that makes the run one that can be run again; see `order_streams`.
             ledger: the path of the job's ledger.
             settle: seconds between the two readings of the lists, 10 by default.
@@ -272,9 +279,12 @@ class BulkOrders(OrderStreams):
             on_unknown: `hold` or `resend` what cannot be found then; by default `hold` where a
                 letter is mailed, or there is no campaign.
             retry_rejected: open REJECTED orders anew, with another letter if one is given.
-            plan: answer a `BulkPlan` of what would be done, and create nothing.
+            confirm: an async or plain function that is shown `LettersToSend`, who gets how many
+                letters, before anything is sent; unless it returns `True`, `NotConfirmed` is
+                raised. Confirm the signer's e-mail address: a letter cannot be taken back.
+            plan: return a `BulkPlan` of what would be done, and create nothing.
 
-        Answers a `BulkResult`: one chunk's failure neither hides nor stops another's success.
+        Returns a `BulkResult`: one chunk's failure neither hides nor stops another's success.
         Numbers that come again, and those that the service refuses singly, are in `skipped`, and
         the rest of their chunk goes in one order. Raises `InvalidRequest` (for no numbers at all,
         too), `JobChanged` and `LedgerLocked` before anything is sent. Never repeat it blindly
@@ -302,6 +312,7 @@ class BulkOrders(OrderStreams):
             grace=grace,
             on_unknown=on_unknown,
             retry_rejected=retry_rejected,
+            confirm=confirm,
         )
 
     async def reconcile(
@@ -321,7 +332,7 @@ class BulkOrders(OrderStreams):
             job: only this job of the ledger.
             settle: seconds between the two readings of the lists, 10 by default.
 
-        Answers a `BulkResult`: found orders are in `succeeded` (REJECTED ones in `failed`), the
+        Returns a `BulkResult`: found orders are in `succeeded` (REJECTED ones in `failed`), the
         others stay in `unknown`; run the job with `on_unknown="resend"` to send those. Raises
         `InvalidRequest` for chunks without a tag, `LedgerLocked`, `LedgerError`, and what `list`
         raises. Safe to repeat.

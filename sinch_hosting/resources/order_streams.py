@@ -6,6 +6,13 @@ the existing orders of its type, plan and campaign before its first create; chun
 there are adopted, not sent. The same job with other numbers or arguments is refused
 (`JobChanged`). With `ledger=` a file notes every create before it is sent and after its answer.
 
+Before anything is left out, sent again or called failed, the order is looked for. An answer that
+is not the service's own "no" leaves it open what was done (a 408, a 5xx, a proxy's page). A 409, or
+a refusal that names numbers, may be made by the order itself, where a proxy sent it twice: unless
+its numbers were taken before, such a chunk takes `grace` seconds longer. An order that shows fewer
+numbers than were sent is not filled up yet: it is read again, and then `unknown`. Lists that do not
+end, or show fewer orders than they count, are `UnreadableList`: then nothing is sent.
+
 What is promised: exactly one order a chunk provided that every committed order is listed within
 `settle` and `grace`; beyond that, at most one duplicate an attempt for orders without letters,
 and for orders with one only where a killed run kept no ledger (with a ledger they are held).
@@ -74,7 +81,7 @@ class OrderStreams:
                 letter is mailed, or there is no campaign.
             retry_rejected: open REJECTED orders anew, with another letter if one is given.
 
-        Answers an async iterator of `ChunkOutcome`, in the order in which chunks are done. No
+        Returns an async iterator of `ChunkOutcome`, in the order in which chunks are done. No
         more is read than `max_concurrency` chunks, so memory does not grow with the numbers
         (but for 70 bytes each, to know duplicates); what is no phone number is in `skipped`.
         No numbers give no outcome. Breaking off cancels what is under way. Raises `InvalidRequest`
@@ -147,7 +154,7 @@ class OrderStreams:
                 letter is mailed, or there is no campaign.
             retry_rejected: open REJECTED orders anew, with another letter if one is given.
 
-        Answers an async iterator of `ChunkOutcome`, in the order in which chunks are done. No
+        Returns an async iterator of `ChunkOutcome`, in the order in which chunks are done. No
         more is read than `max_concurrency` chunks, so memory does not grow with the numbers
         (but for 70 bytes each, to know duplicates); what is no phone number is in `skipped`.
         No numbers give no outcome. Breaking off cancels what is under way. Raises `InvalidRequest`
@@ -219,7 +226,7 @@ class OrderStreams:
                 letter is mailed, or there is no campaign.
             retry_rejected: open REJECTED orders anew, with another letter if one is given.
 
-        Answers an async iterator of `ChunkOutcome`, in the order in which chunks are done. No
+        Returns an async iterator of `ChunkOutcome`, in the order in which chunks are done. No
         more is read than `max_concurrency` chunks, so memory does not grow with the numbers
         (but for 70 bytes each, to know duplicates); what is no phone number is in `skipped`.
         No numbers give no outcome. Breaking off cancels what is under way. Raises `InvalidRequest`

@@ -155,6 +155,7 @@ async def check(
                 assert not service.numbers_in_two_letters
             service.clear_faults()
             service.rules.text_enable_conflicts = False
+            service.lists["ListHostingOrders"].lag = 0.0
             await clock.sleep(100)
             is_done = await run(service, listed, **options)
             assert not service.numbers_in_two_letters
@@ -175,6 +176,18 @@ def test_no_number_is_ever_in_two_letters(
 ) -> None:
     """With and without a ledger, held or sent again: what `order_streams` promises."""
     asyncio.run(check(faults, lists, job))
+
+
+@settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
+@given(FAULTS, LISTS, st.sampled_from([30.0, 55.0, 1e6]), st.sampled_from([None, "hold"]))
+def test_with_a_ledger_lists_may_lag_for_good(
+    faults: list[tuple[str, int, int, int]], lists: dict[str, Any], lag: float, on_unknown: Any
+) -> None:
+    """What was sent and is never listed is held, run after run."""
+    job = {"on_unknown": on_unknown, "has_ledger": True, "fills_in": 1.0, "runs": 3}
+    asyncio.run(check(faults, {**lists, "lag": lag}, job))
 
 
 @pytest.mark.parametrize("kind", range(len(CREATE_FAULTS)))

@@ -76,13 +76,13 @@ def test_a_summary_says_how_the_file_was_read() -> None:
 
     assert sheet.summary().splitlines() == [
         "liste.csv: mac_roman, numbers from 'Téléphone'",
-        "3 rows: 1 numbers, 0 duplicates, 1 rejected, 1 blank",
+        "3 rows: 1 accepted, 0 duplicates, 1 rejected, 1 blank",
         "the file comes from an old Macintosh (mac_roman): read as Windows' cp1252 its letters "
         "are odd",
         "row 1 stands above the header; no number was taken from there",
         "the numbers were read together with 'Pays' (column 2)",
-        "1 rejected: column 'Pays' says 'France', not the US or Canada; a number that is American "
-        "all the same needs its +1",
+        "1 rejected: column 'Pays' says 'France', not the US or Canada; if the number is a US or "
+        "Canadian one, write it with +1",
     ]
 
 

@@ -205,7 +205,9 @@ def test_what_no_decision_rests_on_never_fails_an_answer(
 
 def test_an_object_that_no_decision_rests_on_may_be_anything() -> None:
     """Carriers and letters are shown, not decided by; so is what is odd inside."""
-    assert decode({"textEnableInfo": "none", "displayName": "d"}).extra == {"textEnableInfo": "none"}
+    assert decode({"textEnableInfo": "none", "displayName": "d"}).extra == {
+        "textEnableInfo": "none"
+    }
     other = decode({"hostingOrderInfo": []})
     assert (other.extra, other.text_enable_info) == ({"hostingOrderInfo": []}, TextEnableInfo())
     page = decode({"numbers": [{}, {"smsAtt": {"state": []}}]}, responses.ListedOrderNumbers)
@@ -540,9 +542,10 @@ def _values(hint: Any) -> st.SearchStrategy[Any]:
         return st.datetimes(timezones=st.just(UTC))
     if kind in (str, int, bool):
         return {str: st.text(max_size=5), int: st.integers(0, 9), bool: st.booleans()}[kind]
+    if kind == int | str:
+        return st.integers(0, 9) | st.text(max_size=5)
     if kind == tuple[int | str, ...]:
-        codes = st.integers(0, 9) | st.text(max_size=2)
-        return st.lists(codes, max_size=2).map(tuple)
+        return st.lists(st.integers(0, 9) | st.text(max_size=5), max_size=2).map(tuple)
     return _records(kind)
 
 
@@ -613,8 +616,6 @@ WRONG: list[tuple[type[Any], object, str, str]] = [
         "expected text, got a number 1",
     ),
     (responses.AccessToken, {"access_token": 5}, "access_token", "expected text, got a number"),
-    (responses.AccessToken, {"access_token": None, "expires_in": []}, "expires_in",
-     "expected a number or text, got an array"),
     (CallbackConfiguration, {"hmacSecret": 5}, "hmacSecret", "expected text, got a number"),
     (CallbackConfiguration, {"hmacSecret": True}, "hmacSecret", "expected text, got a boolean"),
 ]  # fmt: skip
@@ -649,7 +650,7 @@ def test_a_body_that_is_no_json_is_said(body: bytes) -> None:
     assert not error.is_json
     assert error.path == ""
     assert f"in {len(body)} bytes" in error.reason
-    assert error.body == body.decode("utf-8", "replace")
+    assert error.body == body.decode("utf-8", "replace")[:1000]
     assert len(str(error)) < 500
     assert error.__cause__ is error.__context__ is None
 
@@ -870,8 +871,9 @@ def test_bodies_that_describe_no_error_are_the_message(body: bytes, message: str
 
 def test_a_long_text_is_cut() -> None:
     """A page of HTML does not fill the log."""
-    assert len(api_error(b"x " * 10_000, 502).message) == 500
-    assert len(api_error([1] * 10_000, 502).message) == 500
+    assert len(api_error(b"x " * 10_000, 502).message) <= 1000
+    assert len(api_error([1] * 10_000, 502).message) <= 1000
+    assert len(api_error({"message": "x" * 60_000}, 502).message) == 1000
 
 
 ODD = [None, 0, 5, True, 1.5, "text", [], [5], {}, {"a": 1}, [[]], [None], [{}], "x" * 10]
@@ -956,11 +958,14 @@ def test_error_bodies_do_not_give_secrets_away(shape: str) -> None:
         (" 7 ", 7.0),
         ("0.5", 0.5),
         ("3600", 3600.0),
-        ("1" * 15, float("1" * 15)),
+        ("86400", 86400.0),
+        ("86401", None),
+        ("1764324000", None),  # the time, as seconds since 1970
+        ("1" * 15, None),
     ],
 )
-def test_a_pause_in_seconds(value: str, seconds: float) -> None:
-    """Exactly as many as it says."""
+def test_a_pause_in_seconds(value: str, seconds: float | None) -> None:
+    """Exactly as many as it says; more than a day is as none."""
     assert api_error(b"", 429, Retry_After=value).retry_after == seconds
 
 
