@@ -41,7 +41,7 @@ LETTER = DirectLoa(
 async def life():
     """A sandbox in which days pass in seconds, and a client that polls as fast."""
     async with (
-        Sandbox(speed=500_000, seed=7, rules={"links": "at_once"}) as sandbox,
+        Sandbox(speed=500_000, seed=7) as sandbox,
         SinchHosting(
             sandbox.project_id,
             sandbox.key_id,
@@ -92,6 +92,8 @@ async def test_an_imported_number_from_import_to_deletion(life):
     linked = await numbers.relink(
         NUMBERS[0], service_plan_id="plan-2", campaign_id="campaign-2", timeout=20
     )
+    assert linked.pending_campaign_id == "campaign-2"
+    linked = await numbers.wait_until_provisioned(NUMBERS[0], timeout=20)
     assert linked.sms_configuration.campaign_id == "campaign-2"
     listed = numbers.list(service_plan_id="plan-2", campaign_id="campaign-2")
     assert [number.phone_number async for number in listed] == NUMBERS[:1]

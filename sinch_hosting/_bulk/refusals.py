@@ -137,10 +137,9 @@ def why_not_imported(number: ImportedNumber, place: Place, *, migrate: bool) -> 
     if elsewhere and migrate:
         return None
     sms = number.sms_configuration
-    reason = (
-        f"already imported, with service plan {sms.service_plan_id or 'none'} "
-        f"and campaign {sms.campaign_id or 'none'}"
-    )
+    plan = number.pending_service_plan_id or sms.service_plan_id or "none"
+    campaign = number.pending_campaign_id or sms.campaign_id or "none"
+    reason = f"already imported, with service plan {plan} and campaign {campaign}"
     if elsewhere:
         reason += "; T-Mobile answered 60135, which migrate_to_sinch_tmo=True is for"
     return Obstacle(

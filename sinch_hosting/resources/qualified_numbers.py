@@ -327,7 +327,7 @@ class QualifiedNumbers:
         Returns the number as it was then. Raises `NumberFailed` on NOT_ELIGIBLE,
         VERIFICATION_FAILED, VERIFICATION_BLOCKED and HOSTING_FAILED where none of the states
         was reached or passed, `WaitTimeout`, and what `get` raises but for passing failures.
-        Many waits share lists. Safe to repeat (`GetQualifiedNumber`, `ListQualifiedNumbers`).
+        Many waits share lists. Safe to repeat (`GetQualifiedNumber`).
         """
         goal = _goal(states)
         (number,) = _bare([phone_number])
@@ -369,7 +369,7 @@ class QualifiedNumbers:
         Returns the numbers as they were then, in the order given. Waits for all, then raises an
         `ExceptionGroup` of what `wait_until` raises, each with its number in `.last`. Raises
         `InvalidRequest` for a single number, and for what is none. Safe to repeat
-        (`ListQualifiedNumbers`, and `GetQualifiedNumber` where that takes fewer requests).
+        (`ListQualifiedNumbers`); numbers are read one by one where that takes fewer requests.
         """
         goal = _goal(states)
         results = await waits.wait_all(

@@ -31,7 +31,6 @@ RULES = {
     "first_state": "DRAFT",  # one step more at which a run can be stopped
     "no_campaign": "letter",  # orders without a campaign have lives, and can be listed
     "empty_campaign": 200,
-    "links": "at_once",  # tests that look at pending links say so
 }
 """How the sandbox behaves unless a test says otherwise."""
 

@@ -239,6 +239,7 @@ async def test_a_relink_that_fails_half_way_is_marked(rig: Rig) -> None:
     client = rig.client()
     (number,) = numbers(1)
     await client.imported_numbers.import_number(number, region_code="US", service_plan_id="old")
+    await client.imported_numbers.wait_until_provisioned(number)
     result = await client.imported_numbers.relink_many([number], service_plan_id=PLAN, timeout=1)
     assert isinstance(result.failed[0].error, RelinkFailed)
 
