@@ -10,7 +10,6 @@ from sinch_hosting import (
     AuthenticationFailed,
     BadRequest,
     Conflict,
-    DecodeError,
     InvalidRequest,
     NotFound,
     NumberFailed,
