@@ -17,14 +17,15 @@ from ._polling.policy import PollPolicy
 from ._polling.sources import orders_of
 from ._polling.waits import OnUpdate, order_goal, wait_until
 from ._polling.watcher import Watcher
-from ._session.auth import Secret
 from ._session.orders_api import OrdersApi
 from ._session.retry import RetryPolicy
+from ._session.secrets import Secret
 from ._session.session import Session
 from ._session.settings import (
     Credentials,
     HttpSettings,
     check_address,
+    check_encrypted,
     check_finite,
     check_traces,
     timeout_settings,
@@ -89,11 +90,14 @@ class SinchHosting:
         poll: how often a wait looks.
         max_concurrency: requests at once; further ones queue.
         requests_per_second: a pace for all requests together; none by default.
+        max_response_bytes: bytes of an answer that are read at most, counted as they are once
+            decompressed; a longer one is a `DecodeError`. 64 MiB by default.
         import_limit: numbers an import order may hold; 5 unless the account has more.
         trace_configs: aiohttp's tracing, for a session of the client's own.
         trust_env: take proxies from the environment, for a session of the client's own.
         proxy: a proxy's address.
         ssl: as aiohttp takes it: `True`, `False` (no checks), a context or a fingerprint.
+        allow_http: send credentials and numbers unencrypted to a host that is not this machine.
         clock: seconds, ever growing; for tests.
         sleep: what waits; for tests.
 
@@ -142,11 +146,13 @@ class SinchHosting:
         poll: PollPolicy | None = None,
         max_concurrency: int = 50,
         requests_per_second: float | None = None,
+        max_response_bytes: int = 64 * 1024 * 1024,
         import_limit: int = 5,
         trace_configs: Iterable[aiohttp.TraceConfig] = (),
         trust_env: bool = False,
         proxy: str | None = None,
         ssl: ssl_module.SSLContext | aiohttp.Fingerprint | bool = True,
+        allow_http: bool = False,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -169,6 +175,7 @@ class SinchHosting:
                 requests_per_second=None
                 if requests_per_second is None
                 else check_finite(requests_per_second, "requests_per_second"),
+                max_response_bytes=check_whole(max_response_bytes, "max_response_bytes"),
             )
             check_whole(import_limit, "import_limit")
         except InvalidRequest as error:
@@ -179,6 +186,9 @@ class SinchHosting:
                 "session that you pass, or pass none"
             )
         credentials = _credentials(project_id, key_id, key_secret, auth, base_url, auth_url)
+        if not allow_http:
+            check_encrypted(base_url, "base_url")
+            check_encrypted(auth_url, "auth_url")
         self._poll = poll
         self._session = Session(credentials, http, retry, clock, sleep)
         self._orders_api = OrdersApi(self._session, self._wait_for)
@@ -352,6 +362,9 @@ class SinchHosting:
 
     def __repr__(self) -> str:
         return self._shown
+
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        return self._session.__reduce__()  # `UsageError`: it holds a secret and connections
 
     async def __aenter__(self) -> Self:
         self._session.bind()
