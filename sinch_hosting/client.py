@@ -26,7 +26,7 @@ from ._session.settings import (
     timeout_settings,
 )
 from .errors import ConfigurationError, InvalidRequest
-from .models._checks import check_identifier, check_whole
+from .models._checks import check_identifier, check_path, check_whole
 from .resources.callback_configuration import Callbacks
 from .resources.hosting_orders import HostingOrders
 from .resources.imported_numbers import ImportedNumbers
@@ -350,6 +350,18 @@ class SinchHosting:
         if event.resource_id:
             self._wakeups.notify(event.resource_id)
             self.hosting_orders.watcher.notify(event.resource_id)
+
+    async def get_json(self, path: str) -> object:
+        """Read anything that the service has, for what this version has no call.
+
+        Args:
+            path: below the project, such as `hostingOrders/ID`, or whole from `/v1/` on; with a
+                query, percent-encoded, where it needs one.
+
+        Returns the JSON as it came. Raises `InvalidRequest` for what is no path, and what every
+        call raises. Safe to repeat: only `GET` is sent.
+        """
+        return await self._session.get_json(check_path(path))
 
     async def aclose(self) -> None:
         """Close the client and the session that it owns; a borrowed one stays open.

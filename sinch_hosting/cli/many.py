@@ -1,0 +1,78 @@
+"""The same call for many things: what came of each, and the exit code for all."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import aclosing
+from typing import Generic, TypeVar
+
+from attrs import define, field
+
+from .._aio import map_concurrently
+from .errors import ExitCode, code_of, complain, message_of, next_step, worst
+from .invocation import tell
+
+__all__ = ["Each", "exit_code"]
+
+T = TypeVar("T")
+R = TypeVar("R")
+_AT_ONCE = 10
+
+
+@define
+class Each(Generic[T, R]):
+    """Calls for each item, a few at once, and notes what failed; results come as they are done.
+
+    Args:
+        items: What is to be dealt with.
+        call: What is called with each.
+        at_once: How many calls at once.
+    """
+
+    items: Sequence[T]
+    call: Callable[[T], Awaitable[R]]
+    at_once: int = _AT_ONCE
+    failed: list[tuple[T, Exception]] = field(factory=list, init=False)
+    succeeded: int = field(default=0, init=False)
+
+    async def results(self) -> AsyncIterator[R]:
+        """Give what the calls returned, in the order of the items where one is made at a time."""
+
+        async def dealt(item: T) -> list[R]:
+            try:
+                return [await self.call(item)]
+            except Exception as error:
+                self.failed.append((item, error))
+                return []
+
+        at_once = min(self.at_once, len(self.items)) or 1
+        async with aclosing(map_concurrently(_each(self.items), dealt, concurrency=at_once)) as all_:
+            async for found in all_:
+                for result in found:
+                    self.succeeded += 1
+                    yield result
+
+    def report(self) -> ExitCode:
+        """Tell what failed on standard error, and return the exit code."""
+        return exit_code(self.failed, succeeded=self.succeeded)
+
+
+async def _each(items: Iterable[T]) -> AsyncIterator[T]:
+    for item in items:
+        yield item
+
+
+def exit_code(failed: Sequence[tuple[object, Exception]], *, succeeded: int) -> ExitCode:
+    """Tell what failed, each in a line, and return the exit code for all.
+
+    Where nothing succeeded it is that of the failures, where some did it is `NOT_ALL`, and where
+    an outcome is unknown it is `UNKNOWN`.
+    """
+    for item, error in failed:
+        complain(f"{item}: {message_of(error)}")
+    for hint in dict.fromkeys(filter(None, (next_step(error) for _, error in failed))):
+        tell(f"  {hint}")
+    code = worst(code_of(error) for _, error in failed)
+    if failed and succeeded and code is not ExitCode.UNKNOWN:
+        return ExitCode.NOT_ALL
+    return code
