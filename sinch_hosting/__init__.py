@@ -30,7 +30,6 @@ if TYPE_CHECKING:
         BulkResult,
         ChunkOutcome,
         FailedChunk,
-        Place,
         UnknownChunk,
     )
     from ._onboarding.onboarding import Onboarding
@@ -43,6 +42,7 @@ if TYPE_CHECKING:
     )
     from ._polling.policy import PollPolicy
     from ._polling.waits import OrderUpdate
+    from ._session.orders_api import Place
     from ._session.retry import RetryPolicy
     from .callbacks import CallbackReceiver, CallbackResponse, RecentEvents, SeenEvents
     from .client import SinchHosting
@@ -123,12 +123,13 @@ _HOMES = {
     "_bulk.chunks": "SkippedNumber",
     "_bulk.many_numbers": "FailedNumber NumbersResult",
     "_bulk.plan": "BulkPlan PlannedOrder",
-    "_bulk.results": "BulkProgress BulkResult ChunkOutcome FailedChunk Place UnknownChunk",
+    "_bulk.results": "BulkProgress BulkResult ChunkOutcome FailedChunk UnknownChunk",
     "_onboarding.onboarding": "Onboarding",
     "_onboarding.plan": "OnboardingPlan PlannedGroup PlannedNumber",
     "_onboarding.report": "NumberToOnboard OnboardingLine OnboardingReport OnboardingStep",
     "_polling.policy": "PollPolicy",
     "_polling.waits": "OrderUpdate",
+    "_session.orders_api": "Place",
     "_session.retry": "RetryPolicy",
     "callbacks": "CallbackReceiver CallbackResponse RecentEvents SeenEvents",
     "client": "SinchHosting",

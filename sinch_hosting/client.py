@@ -12,9 +12,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 from urllib.parse import urlsplit
 
+from ._bulk.order_runs import OrderRuns
 from ._polling.policy import PollPolicy
+from ._polling.waits import OnUpdate, wait_until
 from ._polling.wakeups import WakeUps
+from ._polling.watcher import Watcher
 from ._session.auth import Secret
+from ._session.orders_api import OrdersApi
 from ._session.retry import RetryPolicy
 from ._session.session import Session
 from ._session.settings import (
@@ -26,11 +30,13 @@ from ._session.settings import (
     timeout_settings,
 )
 from .errors import ConfigurationError, InvalidRequest
+from .models import Order
 from .models._checks import check_identifier, check_path, check_whole
 from .resources.callback_configuration import Callbacks
 from .resources.hosting_orders import HostingOrders
 from .resources.imported_numbers import ImportedNumbers
 from .resources.qualified_numbers import QualifiedNumbers
+from .states import OrderState, parse_state
 
 if TYPE_CHECKING:
     import ssl as ssl_module
@@ -177,11 +183,14 @@ class SinchHosting:
         self._session = Session(credentials, http, retry, clock, sleep)
         self._wakeups = WakeUps(sleep)
         self.imported_numbers = ImportedNumbers(self._session, retry, poll, self._wakeups)
-        self.hosting_orders = HostingOrders(
-            self._session, poll, import_limit=import_limit, max_concurrency=max_concurrency
+        self._orders_api = OrdersApi(self._session, self._wait_for)
+        self._watcher = Watcher(self._session, poll, self._orders_api)
+        self._runs = OrderRuns(
+            self._orders_api, import_limit=import_limit, max_concurrency=max_concurrency
         )
+        self.hosting_orders = HostingOrders(self._orders_api, self._runs, self._watcher)
         self.qualified_numbers = QualifiedNumbers(
-            self._session, poll, self.hosting_orders, self._wakeups
+            self._session, poll, self._orders_api, self._runs, self._wakeups
         )
         self.callback_configuration = Callbacks(self._session)
         self._shown = f"<SinchHosting project_id={project_id!r} key_id={key_id!r} {base_url}>"
@@ -235,6 +244,7 @@ class SinchHosting:
         grace: float | None = None,
         on_unknown: OnUnknown | None = None,
         retry_rejected: bool = False,
+        max_letters: int | None = None,
     ) -> Onboarding:
         """Take numbers from wherever they are to text-enabled on a plan and campaign.
 
@@ -277,6 +287,8 @@ class SinchHosting:
                 is no campaign.
             retry_rejected: order again what is in REJECTED orders, or failed to be hosted; with
                 `voice_code` also ring again what is VERIFICATION_FAILED.
+            max_letters: letters that this run mails at most; numbers whose order would mail one
+                more fail, and another run may order them. Any number by default.
 
         Answers an `Onboarding`: iterate over it for its steps, or `await .run()` for the report,
         once; `await .plan()` says what would be done. Raises `InvalidRequest` at once, and
@@ -300,7 +312,9 @@ class SinchHosting:
             session=self._session,
             imported=self.imported_numbers,
             qualified=self.qualified_numbers,
-            orders=self.hosting_orders,
+            orders=self._orders_api,
+            runs=self._runs,
+            watcher=self._watcher,
             poll=self._poll,
         )
         return begin(
@@ -313,6 +327,7 @@ class SinchHosting:
             voice_code=voice_code,
             readiness_window=readiness_window,
             timeout=timeout,
+            max_letters=max_letters,
             job=job,
             ledger=ledger,
             settle=settle,
@@ -349,7 +364,19 @@ class SinchHosting:
         """
         if event.resource_id:
             self._wakeups.notify(event.resource_id)
-            self.hosting_orders.watcher.notify(event.resource_id)
+            self._watcher.notify(event.resource_id)
+
+    async def _wait_for(
+        self,
+        order: Order,
+        state: OrderState | str,
+        *,
+        timeout: float | None,
+        on_update: OnUpdate | None,
+    ) -> Order:
+        """What `order.wait_until` does: an order knows nothing of the watcher."""
+        wanted = parse_state(OrderState, state, "state")
+        return await wait_until(self._watcher, order, wanted, timeout=timeout, on_update=on_update)
 
     async def get_json(self, path: str) -> object:
         """Read anything that the service has, for what this version has no call.
@@ -370,7 +397,7 @@ class SinchHosting:
         that was closed cannot be used again (`UsageError`).
         """
         try:
-            await self.hosting_orders.watcher.aclose()
+            await self._watcher.aclose()
         finally:
             await self._session.aclose()
 

@@ -9,12 +9,12 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
+from .._session.orders_api import OrdersApi
 from ..errors import BadRequest
 from .chunks import Chunk, HeldChunks
 from .decisions import Decision, ReadKnown, Send, decide
 from .known_orders import (
     KnownOrders,
-    OrdersAtService,
     Tagged,
     check_arguments,
     check_numbers,
@@ -36,7 +36,7 @@ class Job:
         self,
         work: OrderTemplate,
         options: JobOptions,
-        orders: OrdersAtService,
+        orders: OrdersApi,
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
         self.work = work

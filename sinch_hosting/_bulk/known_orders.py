@@ -5,18 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from itertools import islice
-from typing import Protocol
 
 from attrs import frozen
 
 from .._aio import Sleep
+from .._session.orders_api import PAGE_SIZE, OrdersApi, Place
 from .._session.retry import exponential
 from ..errors import JobChanged
-from ..models import Order, OrderNumber, OrderReport
-from ..models.pages import Pages
-from ..states import OrderState, OrderType
+from ..models import Order
+from ..states import OrderState
 from .chunks import Chunk
-from .results import Place
 from .tags import Tag, tag_of
 
 LIFE = (
@@ -27,35 +25,6 @@ LIFE = (
     OrderState.COMPLETED,
     OrderState.REJECTED,
 )
-PAGE_SIZE = 1000
-
-
-class OrdersAtService(Protocol):
-    """What is needed of `hosting_orders` to read the journal."""
-
-    def list(
-        self,
-        *,
-        states: Iterable[OrderState | str],
-        type: OrderType | str,
-        service_plan_id: str,
-        campaign_id: str,
-        page_size: int | None,
-    ) -> Pages[Order]:
-        """List orders."""
-        ...
-
-    def numbers(self, order_id: str, *, page_size: int | None) -> Pages[OrderNumber]:
-        """List an order's numbers."""
-        ...
-
-    async def report(self, order_id: str) -> OrderReport:
-        """Count an order's numbers."""
-        ...
-
-    async def get(self, order_id: str) -> Order:
-        """Read an order."""
-        ...
 
 
 @frozen
@@ -78,7 +47,7 @@ class KnownOrders:
     forgotten.
     """
 
-    def __init__(self, orders: OrdersAtService, place: Place, job: str) -> None:
+    def __init__(self, orders: OrdersApi, place: Place, job: str) -> None:
         self._orders = orders
         self._place = place
         self._job = job
@@ -112,13 +81,7 @@ class KnownOrders:
         Raises `JobChanged` for an order whose name begins as the job's tags do and is none, and
         what the list raises.
         """
-        pages = self._orders.list(
-            states=LIFE,
-            type=self._place.type,
-            service_plan_id=self._place.service_plan_id,
-            campaign_id=self._place.campaign_id,
-            page_size=PAGE_SIZE,
-        )
+        pages = self._orders.list(self._place, LIFE, page_size=PAGE_SIZE)
         torn: Order | None = None
         async for page in pages.pages():
             self.requests += 1
@@ -189,7 +152,7 @@ def rests(
 
 
 async def missing_numbers(
-    orders: OrdersAtService,
+    orders: OrdersApi,
     order_id: str,
     chunk: Chunk,
     rest: Callable[[], Awaitable[bool]],

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from attrs import frozen
 
 from .._aio import Sleep
+from .._session.orders_api import PAGE_SIZE, OrdersApi, Place
 from ..errors import (
     BadRequest,
     InvalidRequest,
@@ -19,17 +20,15 @@ from ..models import Order
 from ..states import OrderType
 from .chunks import Chunk, SkippedNumber
 from .known_orders import (
-    PAGE_SIZE,
     KnownOrders,
     NumbersDiffer,
-    OrdersAtService,
     Tagged,
     missing_numbers,
     rests,
 )
 from .ledger import Ledger
 from .ledger_records import ADOPTED, Entry, JobEntries
-from .results import LEFT_OUT, BulkResult, ChunkOutcome, FailedChunk, Place, UnknownChunk, result_of
+from .results import LEFT_OUT, BulkResult, ChunkOutcome, FailedChunk, UnknownChunk, result_of
 from .tags import Tag, is_sub_job, numbers_digest, parse_tag
 
 _LOOKS = 4
@@ -112,7 +111,7 @@ def check_known(sought: Iterable[LostOrder], ledger: Ledger) -> None:
 
 async def reconcile(
     sought: Sequence[LostOrder],
-    orders: OrdersAtService,
+    orders: OrdersApi,
     ledger: Ledger | None,
     *,
     settle: float,
@@ -152,7 +151,7 @@ def _tagged(journal: KnownOrders, one: LostOrder) -> Tagged | None:
 
 
 async def _outcome(
-    one: LostOrder, tagged: Tagged, orders: OrdersAtService, ledger: Ledger | None, sleep: Sleep
+    one: LostOrder, tagged: Tagged, orders: OrdersApi, ledger: Ledger | None, sleep: Sleep
 ) -> ChunkOutcome:
     order_id = tagged.order.hosting_order_id
     try:
@@ -180,7 +179,7 @@ async def _outcome(
 
 
 async def _numbers_of(
-    one: LostOrder, order_id: str, orders: OrdersAtService, sleep: Sleep
+    one: LostOrder, order_id: str, orders: OrdersApi, sleep: Sleep
 ) -> tuple[str, ...]:
     """The numbers of an order; `NumbersDiffer` where it is not what is looked for."""
     if one.numbers:

@@ -6,19 +6,18 @@ import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import aclosing
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from attrs import evolve
 
+from .._session.orders_api import OrdersApi, Place
 from .._session.requests import TEXT_ENABLE_LIMIT, ImportNumbers, TextEnable, TextEnableTollFree
 from .._session.retry import CreateObserver
-from .._session.session import Session
 from ..errors import Conflict, InvalidRequest, NotFound
 from ..models import ImportedNumber, Order, QualifiedNumber
 from ..models import _checks as check
 from ..states import OrderType
 from .chunks import Numbers, SkippedNumber, check_source, distinct_numbers
-from .known_orders import OrdersAtService
 from .ledger import Ledger
 from .lost_orders import check_known, reconcile, sought_in, sought_in_ledger
 from .many_numbers import concurrency_of
@@ -30,7 +29,6 @@ from .results import (
     ChunkOutcome,
     FailedChunk,
     OnProgress,
-    Place,
     UnknownChunk,
     collected,
 )
@@ -43,23 +41,11 @@ _WHOLE = 10**9
 """The chunk size of single creates: one for all, since a job's tags depend on it."""
 
 
-class Orders(OrdersAtService, Protocol):
-    """What is needed of `hosting_orders`."""
-
-    async def create(
-        self, operation: str, request: Request, witness: CreateObserver | None = None
-    ) -> Order:
-        """Send a request that creates an order."""
-        ...
-
-
 class OrderRuns:
     """Makes the work of each operation that creates orders, and runs it."""
 
-    def __init__(
-        self, session: Session, orders: Orders, *, import_limit: int, max_concurrency: int
-    ) -> None:
-        self._session = session
+    def __init__(self, orders: OrdersApi, *, import_limit: int, max_concurrency: int) -> None:
+        self._session = orders.session
         self._orders = orders
         self._import_limit = import_limit
         self._max_concurrency = max_concurrency

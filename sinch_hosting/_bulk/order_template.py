@@ -10,13 +10,13 @@ from typing import Any, Literal
 from attrs import frozen
 
 from .._session.codec import encode
+from .._session.orders_api import Place
 from .._session.retry import CreateObserver
 from ..errors import InvalidRequest
 from ..models import BlanketLoa, Letter, Order
 from ..models import _checks as check
 from .chunks import SkippedNumber
 from .ledger import Ledger
-from .results import Place
 from .tags import Fingerprint, check_job
 
 OnUnknown = Literal["hold", "resend"]

@@ -10,12 +10,12 @@ from typing import Literal
 from attrs import field, frozen
 
 from .._aio import Sleep
+from .._session.orders_api import PAGE_SIZE, OrdersApi
 from ..errors import NotFound
 from ..states import OrderState
 from .chunks import Chunk, Numbers, SkippedNumber, chunks_of
 from .decisions import Adopt, Decision, Hold, ReadKnown, Send, is_in_doubt
 from .job import Job
-from .known_orders import PAGE_SIZE, OrdersAtService
 from .order_template import JobOptions, OrderTemplate
 
 TMO_LIMIT = 49
@@ -69,7 +69,7 @@ async def plan_of(
     work: OrderTemplate,
     options: JobOptions | None,
     numbers: Numbers,
-    orders: OrdersAtService,
+    orders: OrdersApi,
     sleep: Sleep,
 ) -> BulkPlan:
     """The plan for a run; reads the ledger and the lists of a job, and writes nothing.
@@ -108,7 +108,7 @@ async def plan_of(
 
 
 async def _recalled(
-    recall: ReadKnown, orders: OrdersAtService, options: JobOptions, work: OrderTemplate
+    recall: ReadKnown, orders: OrdersApi, options: JobOptions, work: OrderTemplate
 ) -> Decision:
     """What follows from the state of an order that only the ledger knows."""
     entry = recall.entry

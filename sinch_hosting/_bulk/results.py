@@ -8,27 +8,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from attrs import field, frozen
 
+from .._session.orders_api import Place
 from ..errors import OutcomeUnknown
 from ..models import Order
-from ..states import OrderType
 from .chunks import SkippedNumber
 
 _log = logging.getLogger("sinch_hosting")
 LEFT_OUT = "left out of the order by an earlier run"
-
-
-@frozen(kw_only=True)
-class Place:
-    """Where the service lists an order: its type, service plan and campaign (`""` is none)."""
-
-    type: OrderType
-    service_plan_id: str
-    campaign_id: str = ""
-
-    @property
-    def is_certain(self) -> bool:
-        """Whether all its orders are listed; without a campaign the contract promises nothing."""
-        return bool(self.campaign_id)
 
 
 @frozen(kw_only=True)

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from attrs import define, evolve
 
 from .._aio import Clock, Sleep, map_concurrently
+from .._session.orders_api import OrdersApi
 from .._session.throttle import AdaptiveLimit
 from ..errors import (
     ApiError,
@@ -30,7 +31,7 @@ from ..states import OrderState
 from .chunks import Chunk, Numbers, SkippedNumber, chunks_of
 from .decisions import Adopt, Hold, ReadKnown, Send, is_in_doubt
 from .job import Job
-from .known_orders import NumbersDiffer, OrdersAtService, Tagged, missing_numbers, rests
+from .known_orders import NumbersDiffer, Tagged, missing_numbers, rests
 from .ledger_records import ADOPTED, UNKNOWN, Entry
 from .order_template import JobOptions, OrderTemplate
 from .parcels import ChunkAttempt, LedgerRecorder
@@ -74,7 +75,7 @@ class Run:
         self,
         work: OrderTemplate,
         options: JobOptions | None,
-        orders: OrdersAtService,
+        orders: OrdersApi,
         session: SessionLike,
         *,
         concurrency: int,

@@ -22,8 +22,10 @@ from .reader import NumberReader
 from .report import NumberToOnboard, is_toll_free
 
 if TYPE_CHECKING:
+    from .._bulk.order_runs import OrderRuns
+    from .._polling.watcher import Watcher
+    from .._session.orders_api import OrdersApi
     from .._session.session import Session
-    from ..resources.hosting_orders import HostingOrders
     from ..resources.imported_numbers import ImportedNumbers
     from ..resources.qualified_numbers import QualifiedNumbers
 
@@ -38,7 +40,9 @@ class Client:
     session: Session
     imported: ImportedNumbers
     qualified: QualifiedNumbers
-    orders: HostingOrders
+    orders: OrdersApi
+    runs: OrderRuns
+    watcher: Watcher
     poll: PollPolicy
 
 
@@ -67,6 +71,7 @@ def begin(
     voice_code: VoiceCode | None,
     readiness_window: float,
     timeout: float | None,
+    max_letters: int | None = None,
     **job: Any,
 ) -> Onboarding:
     """The onboarding, not begun; raises `InvalidRequest` for what cannot be asked for."""
@@ -80,6 +85,7 @@ def begin(
         window=check.check_seconds(readiness_window, "readiness_window"),
         timeout=check.optional(timeout, check.check_seconds, "timeout"),
         voice_code=_checked_code(voice_code),
+        max_letters=check.optional(max_letters, check.check_whole, "max_letters"),
     )
     region_code = check.optional(region_code, check.check_region, "region_code")
     cases = _cases(numbers, loa, region_code)
@@ -150,7 +156,7 @@ def _means(
             client.qualified,
             client.imported,
             session,
-            orders.watcher.budget,
+            client.watcher.budget,
             session.max_concurrency,
         ),
         makes_past=makes_past,
@@ -217,19 +223,19 @@ def _work(client: Client, arguments: OrderArguments, group: Group) -> OrderTempl
         "display_name": arguments.display_name,
         "callback_url": arguments.callback_url,
     }
-    runs, qualified = client.orders.runs, client.qualified
+    runs, orders = client.runs, client.orders
     if group.is_toll_free:
         when = arguments.scheduled_zipwhip_provisioning_time
         work = runs.text_enabling_toll_free(
             arguments.chunk_size,
-            create=qualified.create_toll_free,
+            create=orders.create_qualified_toll_free,
             scheduled_zipwhip_provisioning_time=when,
             **shared,
         )
     else:
         work = runs.text_enabling(
             arguments.chunk_size,
-            create=qualified.create,
+            create=orders.create_qualified,
             campaign_id=arguments.campaign_id,
             nnid=arguments.nnid,
             scheduled_osr_update_time=arguments.scheduled_osr_update_time,

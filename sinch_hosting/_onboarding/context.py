@@ -15,7 +15,7 @@ from .history import History, Wanted
 from .reader import NumberReader
 
 if TYPE_CHECKING:
-    from ..resources.hosting_orders import HostingOrders
+    from .._session.orders_api import OrdersApi
     from ..resources.imported_numbers import ImportedNumbers
     from ..resources.qualified_numbers import QualifiedNumbers
 
@@ -27,7 +27,7 @@ class Context:
     session: SessionLike
     imported: ImportedNumbers
     qualified: QualifiedNumbers
-    orders: HostingOrders
+    orders: OrdersApi
     poll: PollPolicy
     looks: NumberReader
     makes_past: Callable[[], History]

@@ -8,9 +8,9 @@ from typing import Protocol
 from attrs import Factory, field, frozen
 
 from .._bulk.order_template import OrderTemplate
-from .._bulk.results import Place
 from .._bulk.tags import numbers_digest
 from .._session.codec import encode
+from .._session.orders_api import Place
 from ..errors import InvalidRequest
 from ..models import BlanketLoa, Letter
 from ..states import OrderType

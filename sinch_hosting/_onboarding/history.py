@@ -16,8 +16,6 @@ from attrs import define, field, frozen
 from .._aio import Sleep, unwrap_group
 from .._bulk.known_orders import (
     LIFE,
-    PAGE_SIZE,
-    OrdersAtService,
     Tagged,
     differing_arguments,
     job_changed,
@@ -26,8 +24,8 @@ from .._bulk.ledger import Ledger
 from .._bulk.ledger_records import ADOPTED, Entry, JobEntries
 from .._bulk.lost_orders import sub_jobs_of
 from .._bulk.order_template import JobOptions, OrderTemplate
-from .._bulk.results import Place
 from .._bulk.tags import Fingerprint, is_sub_job, parse_tag, tag_of
+from .._session.orders_api import PAGE_SIZE, OrdersApi, Place
 from .._session.retry import exponential
 from ..errors import BadRequest, JobChanged, NotFound
 from ..models import Order, OrderNumber
@@ -98,7 +96,7 @@ class History:
         options: JobOptions,
         groups: Iterable[Group],
         makes_work: MakesWork,
-        orders: OrdersAtService,
+        orders: OrdersApi,
         places: Sequence[Place],
         wanted: Wanted,
         sleep: Sleep,
@@ -207,13 +205,7 @@ class History:
     async def _walk_place(self, place: Place) -> None:
         """Read the orders of a place; raises `JobChanged` for one whose tag was edited or cut."""
         torn: Order | None = None
-        pages = self._orders.list(
-            states=LIFE,
-            type=place.type,
-            service_plan_id=place.service_plan_id,
-            campaign_id=place.campaign_id,
-            page_size=PAGE_SIZE,
-        )
+        pages = self._orders.list(place, LIFE, page_size=PAGE_SIZE)
         async for order in pages:
             tag = tag_of(order)
             if tag is not None and self._is_ours(tag.job):
@@ -325,7 +317,7 @@ class History:
         return name, [tagged for tagged in self._tagged.values() if tagged.tag.job == name]
 
 
-async def whole_list(orders: OrdersAtService, order_id: str, sleep: Sleep) -> list[OrderNumber]:
+async def whole_list(orders: OrdersApi, order_id: str, sleep: Sleep) -> list[OrderNumber]:
     """The numbers of an order; a list that shows fewer than its report counts is read again."""
     pauses = exponential(initial=1, factor=2, maximum=8)
     listed: list[OrderNumber] = []

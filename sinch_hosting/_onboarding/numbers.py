@@ -29,6 +29,8 @@ class Settings:
     window: float
     timeout: float | None
     voice_code: VoiceCode | None
+    max_letters: int | None = None
+    """Letters that may be mailed at most; `None` is any number."""
 
     @property
     def proves_again(self) -> bool:

@@ -37,6 +37,8 @@ class Onboarding:
         self._board = Progress(cases, settings, means.session.clock)
         self._past = means.makes_past()
         self._working: asyncio.Task[None] | None = None
+        self._limit: asyncio.Timeout | None = None
+        self._is_stopped = False
 
     @property
     def report(self) -> OnboardingReport:
@@ -90,6 +92,18 @@ class Onboarding:
         if not working.cancelled():
             working.result()
 
+    def stop(self) -> None:
+        """End it soon, as when its time is up: nothing more is sent.
+
+        What has left is waited for, so that its order is not lost; then `run` returns and the
+        steps end. Call it on the event loop; safe to repeat, and before it has begun.
+        """
+        self._is_stopped = True
+        limit, self._limit = self._limit, None
+        if limit is not None:
+            self._board.deadline.end()
+            limit.reschedule(asyncio.get_running_loop().time())
+
     async def aclose(self) -> None:
         """End it here, and wait until nothing of it runs any more. Safe to repeat.
 
@@ -107,7 +121,12 @@ class Onboarding:
         board, means = self._board, self._means
         board.deadline.begin(self._settings.timeout)
         ordering = Ordering(
-            self._past, means.makes_work, means.orders, means.session, board.deadline
+            self._past,
+            means.makes_work,
+            means.orders,
+            means.session,
+            board.deadline,
+            self._settings.max_letters,
         )
         broken: Exception | None = None
         try:
@@ -130,10 +149,15 @@ class Onboarding:
         limit = asyncio.timeout(self._settings.timeout)
         try:
             async with limit:
+                self._limit = limit
+                if self._is_stopped:
+                    self.stop()
                 await self._go(tasks, ordering)
         except TimeoutError:
             if not limit.expired():
                 raise
+        finally:
+            self._limit = None
 
     async def _go(self, tasks: Tasks, ordering: Ordering) -> None:
         """Until nothing is left to wait for, or time is up."""

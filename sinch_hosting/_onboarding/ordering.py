@@ -10,10 +10,10 @@ from attrs import define, evolve, field
 
 from .._bulk.chunks import Chunk
 from .._bulk.job import Job
-from .._bulk.known_orders import OrdersAtService
 from .._bulk.order_template import JobOptions, OrderTemplate
 from .._bulk.results import ChunkOutcome
 from .._bulk.run import Run, SessionLike
+from .._session.orders_api import OrdersApi
 from .._session.retry import CreateObserver
 from ..errors import RunStopped, SinchHostingError
 from ..models import Order
@@ -40,15 +40,18 @@ class Ordering:
         self,
         past: History,
         makes_work: MakesWork,
-        orders: OrdersAtService,
+        orders: OrdersApi,
         session: SessionLike,
         deadline: Deadline,
+        max_letters: int | None = None,
     ) -> None:
         self._past = past
         self._makes_work = makes_work
         self._orders = orders
         self._session = session
         self._deadline = deadline
+        self._max_letters = max_letters
+        self._letters = 0
         self._groups: dict[str, _Running] = {}
         self._lock = asyncio.Lock()
         self.in_flight: set[asyncio.Task[Any] | None] = set()
@@ -103,15 +106,27 @@ class Ordering:
     def _watched(self, work: OrderTemplate) -> OrderTemplate:
         """The work, each of its creates noted when it leaves, and held back once time is up."""
 
+        mails = work.signer is not None
+
         async def create(request: Any, witness: CreateObserver | None) -> Order:
-            return await work.create(request, _Departure(self, witness))
+            return await work.create(request, _Departure(self, witness, mails))
 
         return evolve(work, create=create)
 
-    def check_time(self) -> None:
-        """Raise `RunStopped` once time is up."""
+    def count_departure(self, *, mails: bool) -> None:
+        """Take note of a create that is about to be sent.
+
+        Raises `RunStopped` once time is up, or where its letter would be one too many.
+        """
         if self._deadline.is_over:
             raise RunStopped(TIME_IS_UP)
+        if mails and self._letters == self._max_letters:
+            raise RunStopped(f"max_letters = {self._max_letters} were mailed")
+        self._letters += mails
+
+    def discount_departure(self, *, mails: bool) -> None:
+        """Take note that a create came to nothing: it mailed no letter."""
+        self._letters -= mails
 
 
 @define
@@ -120,17 +135,19 @@ class _Departure:
 
     _ordering: Ordering
     _next: CreateObserver | None
+    _mails: bool
     _task: asyncio.Task[Any] | None = field(factory=asyncio.current_task, init=False)
 
     async def on_sending(self) -> None:
-        """Let it be sent, unless time is up."""
-        self._ordering.check_time()
+        """Let it be sent, unless time is up or it would mail a letter too many."""
+        self._ordering.count_departure(mails=self._mails)
         if self._next is not None:
             await self._next.on_sending()
         self._ordering.in_flight.add(self._task)
 
     async def on_refused(self, error: SinchHostingError) -> None:
         """Forget it."""
+        self._ordering.discount_departure(mails=self._mails)
         self._ordering.in_flight.discard(self._task)
         if self._next is not None:
             await self._next.on_refused(error)

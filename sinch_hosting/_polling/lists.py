@@ -9,30 +9,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from math import ceil, inf
 
-from attrs import define, field, frozen
+from attrs import define, field
 
-from ..models import Order
-from ..states import OrderState, OrderType, has_reached, in_order_of_life
+from .._session.orders_api import PAGE_SIZE, Place
+from ..states import OrderState, has_reached, in_order_of_life
 from .schedule import Debounce, WatchedOrder, live_states
 
-PAGE_SIZE = 1000
-"""What a list is asked for; the service gives what it gives."""
 _LEARNT_FOR = 3600.0
 _REFUSED_FOR = 3600.0
-
-
-@frozen
-class GroupKey:
-    """What a list of orders is asked by."""
-
-    type: OrderType
-    service_plan_id: str
-    campaign_id: str
-
-    @classmethod
-    def of(cls, order: Order) -> GroupKey:
-        """Where an order belongs; one without a campaign is asked for under an empty one."""
-        return cls(order.type, order.service_plan_id or "", order.campaign_id or "")
 
 
 @define(eq=False)
@@ -48,7 +32,7 @@ class Learnt:
 class Group:
     """The watched orders of one type, service plan and campaign."""
 
-    key: GroupKey
+    key: Place
     members: dict[str, WatchedOrder] = field(factory=dict)
     is_asking: bool = False
     due: float = float("inf")

@@ -5,13 +5,10 @@ Nothing here waits or asks; times are seconds on the session's clock.
 
 from __future__ import annotations
 
-from array import array
-from bisect import bisect_left
-from collections.abc import Container, Iterable
+from collections.abc import Container
 from typing import Any
-from zlib import crc32
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from ..models import Order
 from ..states import OrderState, OrderType, has_reached
@@ -66,23 +63,6 @@ class Debounce:
         if self._is_followed_up and now < self._quiet_until:
             return min(due, self._quiet_until)
         return due
-
-
-@frozen
-class NumberFilter:
-    """Which numbers an order has, in four bytes each; a stranger passes once in millions."""
-
-    _sums: array[int]
-
-    @classmethod
-    def of(cls, numbers: Iterable[str]) -> NumberFilter:
-        """The digest of these numbers."""
-        return cls(array("I", sorted(crc32(number.encode()) for number in numbers)))
-
-    def __contains__(self, phone_number: object) -> bool:
-        wanted = crc32(str(phone_number).encode("utf-8", "surrogatepass"))
-        at = bisect_left(self._sums, wanted)
-        return at < len(self._sums) and self._sums[at] == wanted
 
 
 @define(eq=False)

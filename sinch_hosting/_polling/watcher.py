@@ -15,6 +15,7 @@ from attrs import define, evolve, field
 
 from .. import errors
 from .._aio import sleep_until, unwrap_group
+from .._session.orders_api import Place
 from .._session.session import Session
 from ..models import Order
 from ..models._checks import check_identifier, check_seconds
@@ -22,7 +23,7 @@ from ..models.orders import OrderCalls, created_with
 from ..states import OrderState
 from .fetcher import OrderFetcher
 from .followers import OrderChange, Subscription
-from .lists import Group, GroupKey
+from .lists import Group
 from .policy import PollPolicy
 from .schedule import INSTANT, SHORTEST_REST, WatchedOrder, budget_of
 
@@ -54,7 +55,7 @@ class Watcher:
         """What all polling of the client may spend."""
         self._asker = OrderFetcher(session, policy, self.budget, orders, self)
         self._members: dict[str, WatchedOrder] = {}
-        self._groups: dict[GroupKey, Group] = {}
+        self._groups: dict[Place, Group] = {}
         self._deadlines: list[tuple[float, int, Subscription]] = []
         self._count = count()
         self._run: _Run | None = None
@@ -113,7 +114,7 @@ class Watcher:
         """Take in a newer snapshot that somebody has, and tell those who follow already."""
         previous = member.order
         member.know(evolve(order, orders=self._orders))
-        self._regroup(member, GroupKey.of(previous))
+        self._regroup(member, Place.of(previous))
         for follower in member.followers:
             follower.tell(OrderChange(member.order, previous))
 
@@ -122,7 +123,7 @@ class Watcher:
         self._group_of(member).bring_forward(due)
 
     def _group_of(self, member: WatchedOrder) -> Group:
-        key = GroupKey.of(member.order)
+        key = Place.of(member.order)
         group = self._groups.get(key)
         if group is None:
             group = self._groups[key] = Group(key)
@@ -136,9 +137,9 @@ class Watcher:
 
     def _forget(self, member: WatchedOrder) -> None:
         if self._members.pop(member.order_id, None) is not None:
-            self._leave_group(member, GroupKey.of(member.order))
+            self._leave_group(member, Place.of(member.order))
 
-    def _leave_group(self, member: WatchedOrder, key: GroupKey) -> None:
+    def _leave_group(self, member: WatchedOrder, key: Place) -> None:
         group = self._groups[key]
         del group.members[member.order_id]
         if not group.members:
@@ -179,7 +180,7 @@ class Watcher:
     def looked(self, member: WatchedOrder, previous: Order | None) -> None:
         """Tell those who follow an order that it was looked at, and how it changed."""
         if previous is not None:
-            self._regroup(member, GroupKey.of(previous))
+            self._regroup(member, Place.of(previous))
             for follower in member.followers:
                 follower.tell(OrderChange(member.order, previous))
         for follower in member.followers:
@@ -194,8 +195,8 @@ class Watcher:
             follower.looked(member.order_id)
         member.followers = ()
 
-    def _regroup(self, member: WatchedOrder, before: GroupKey) -> None:
-        if before != GroupKey.of(member.order) and member.order_id in self._members:
+    def _regroup(self, member: WatchedOrder, before: Place) -> None:
+        if before != Place.of(member.order) and member.order_id in self._members:
             self._leave_group(member, before)
             self._join_group(member)
 

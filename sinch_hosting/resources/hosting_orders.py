@@ -2,49 +2,32 @@
 
 from __future__ import annotations
 
-import asyncio
 import builtins
-import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime
 from typing import Literal, overload
 
 from .._bulk.order_runs import OrderRuns
 from .._bulk.order_template import LedgerPath, OnUnknown
 from .._polling import waits
-from .._polling.policy import PollPolicy
-from .._polling.schedule import NumberFilter
 from .._polling.waits import OrderUpdate
 from .._polling.watcher import Watcher
-from .._session.codec import encode
-from .._session.requests import ImportNumbers, TextEnable, TextEnableTollFree
-from .._session.responses import ListedOrderNumbers, ListedOrders, page_of
-from .._session.retry import CreateObserver
-from .._session.session import Session
-from ..errors import DecodeError, OutcomeUnknown, SinchHostingError
+from .._session.orders_api import OrdersApi, Place
 from ..models import DirectLoa, Letter, Order, OrderNumber, OrderReport, ResellerLoa
 from ..models import _checks as check
-from ..models.orders import bind, read_resume_token, remember_numbers
-from ..models.pages import Page, Pages
-from ..states import OpenEnum, OrderState, OrderType, ProvisioningState, parse_state, parse_states
+from ..models.orders import read_resume_token
+from ..models.pages import Pages
+from ..states import OrderState, OrderType, ProvisioningState, parse_state
 from .bulk_orders import BulkOrders
-
-_log = logging.getLogger("sinch_hosting")
-OnUpdate = Callable[[Order], Awaitable[None] | None]
 
 
 class HostingOrders(BulkOrders):
     """Create orders, follow them, and wait for them."""
 
-    def __init__(
-        self, session: Session, poll: PollPolicy, *, import_limit: int, max_concurrency: int
-    ) -> None:
-        super().__init__(
-            OrderRuns(session, self, import_limit=import_limit, max_concurrency=max_concurrency)
-        )
-        self._session = session
-        self._poll = poll
-        self.watcher = Watcher(session, poll, self)
+    def __init__(self, api: OrdersApi, runs: OrderRuns, watcher: Watcher) -> None:
+        super().__init__(runs)
+        self._api = api
+        self._watcher = watcher
 
     # ---------------------------------------------------------- creating
 
@@ -231,31 +214,6 @@ class HostingOrders(BulkOrders):
             retry_rejected=retry_rejected,
         )
 
-    async def create(
-        self,
-        operation: str,
-        request: ImportNumbers | TextEnable | TextEnableTollFree,
-        witness: CreateObserver | None = None,
-    ) -> Order:
-        """Send a checked request that creates an order; for the resources, not for callers."""
-        order = await self._session.request(operation, Order, body=encode(request), witness=witness)
-        if not order.hosting_order_id:
-            raise OutcomeUnknown(operation, _no_id(operation))
-        return remember_numbers(bind(order, self), NumberFilter.of(request.numbers))
-
-    async def read_created(self, operation: str, order_id: str) -> Order:
-        """The order behind a fresh id, or as much of it as is known; for the resources."""
-        if not order_id:
-            raise OutcomeUnknown(operation, _no_id(operation))
-        try:
-            return await self.get(order_id)
-        except asyncio.CancelledError:
-            _log.warning("cancelled; hosting order %s was created", order_id)
-            raise
-        except SinchHostingError as error:
-            _log.warning("hosting order %s was created, reading it failed: %s", order_id, error)
-            return bind(Order(hosting_order_id=order_id), self)
-
     # ----------------------------------------------------------- reading
 
     async def get(self, order_id: str) -> Order:
@@ -264,11 +222,7 @@ class HostingOrders(BulkOrders):
         Raises `InvalidRequest` for an id that would change the path, `NotFound`, and what every
         call raises. Safe to repeat.
         """
-        check.check_identifier(order_id, "order_id")
-        order = await self._session.request(
-            "GetHostingOrder", Order, identifiers={"order_id": order_id}
-        )
-        return bind(order, self, order_id)
+        return await self._api.get(order_id)
 
     def list(
         self,
@@ -299,28 +253,17 @@ class HostingOrders(BulkOrders):
         Answers `Pages`, read as they are walked. Raises `InvalidRequest` at once. Safe to
         repeat.
         """
-        query = {
-            "type": parse_state(OrderType, type, "type"),
-            "servicePlanId": check.check_text(service_plan_id, "service_plan_id"),
-            "campaignId": check.check_any_text(campaign_id, "campaign_id"),
-            "regionCode": check.optional(region_code, check.check_region, "region_code"),
-            "orderBy": check.optional(order_by, check.check_order, "order_by"),
-            "pageSize": check.optional(page_size, check.check_whole, "page_size"),
-        }
-
-        async def fetch(state: OpenEnum | None, token: str | None) -> Page[Order]:
-            answer = await self._session.request(
-                "ListHostingOrders",
-                ListedOrders,
-                query={"states": state, **query, "pageToken": token},
-            )
-            return page_of(answer, [bind(order, self) for order in answer.hosting_orders], state)
-
-        return Pages(
-            "ListHostingOrders",
-            fetch,
-            lambda order: order.hosting_order_id,
-            states=parse_states(OrderState, states, "states"),
+        key = Place(
+            type=parse_state(OrderType, type, "type"),
+            service_plan_id=check.check_text(service_plan_id, "service_plan_id"),
+            campaign_id=check.check_any_text(campaign_id, "campaign_id"),
+        )
+        return self._api.list(
+            key,
+            states,
+            region_code=region_code,
+            order_by=order_by,
+            page_size=page_size,
             page_token=page_token,
         )
 
@@ -329,10 +272,7 @@ class HostingOrders(BulkOrders):
 
         Raises `InvalidRequest`, `NotFound`, and what every call raises. Safe to repeat.
         """
-        check.check_identifier(order_id, "order_id")
-        return await self._session.request(
-            "GetHostingOrderReport", OrderReport, identifiers={"order_id": order_id}
-        )
+        return await self._api.report(order_id)
 
     def numbers(
         self,
@@ -359,36 +299,13 @@ class HostingOrders(BulkOrders):
         Answers `Pages`, read as they are walked. Raises `InvalidRequest` at once. Safe to
         repeat.
         """
-        check.check_identifier(order_id, "order_id")
-
-        def state(value: ProvisioningState | str | None, field: str) -> str | None:
-            return None if value is None else parse_state(ProvisioningState, value, field)
-
-        query = {
-            "orderBy": check.optional(order_by, check.check_order, "order_by"),
-            "osrUpdateState": state(osr_update_state, "osr_update_state"),
-            "campaignProvisioningState": state(
-                campaign_provisioning_state, "campaign_provisioning_state"
-            ),
-            "platformProvisioningState": state(
-                platform_provisioning_state, "platform_provisioning_state"
-            ),
-            "pageSize": check.optional(page_size, check.check_whole, "page_size"),
-        }
-
-        async def fetch(state: OpenEnum | None, token: str | None) -> Page[OrderNumber]:
-            answer = await self._session.request(
-                "ListHostingOrderNumbers",
-                ListedOrderNumbers,
-                identifiers={"order_id": order_id},
-                query={**query, "pageToken": token},
-            )
-            return page_of(answer, answer.numbers)
-
-        return Pages(
-            "ListHostingOrderNumbers",
-            fetch,
-            lambda number: number.phone_number,
+        return self._api.numbers(
+            order_id,
+            order_by=order_by,
+            osr_update_state=osr_update_state,
+            campaign_provisioning_state=campaign_provisioning_state,
+            platform_provisioning_state=platform_provisioning_state,
+            page_size=page_size,
             page_token=page_token,
         )
 
@@ -401,25 +318,11 @@ class HostingOrders(BulkOrders):
             "order_id": check.check_identifier(order_id, "order_id"),
             "phone_number": check.check_phone_number(phone_number),
         }
-        return await self._session.request(
+        return await self._api.session.request(
             "GetHostingOrderNumber", OrderNumber, identifiers=identifiers
         )
 
     # ----------------------------------------------------------- waiting
-
-    async def wait_for(
-        self,
-        order: Order,
-        state: OrderState | str,
-        *,
-        timeout: float | None = None,
-        on_update: OnUpdate | None = None,
-    ) -> Order:
-        """What `order.wait_until(state)` does; see there."""
-        wanted = parse_state(OrderState, state, "state")
-        return await waits.wait_until(
-            self.watcher, order, wanted, timeout=timeout, on_update=on_update
-        )
 
     @overload
     async def wait_all(
@@ -462,7 +365,7 @@ class HostingOrders(BulkOrders):
         to repeat.
         """
         wanted = parse_state(OrderState, state, "state")
-        results = await waits.wait_all(self.watcher, [*orders], wanted, timeout=timeout)
+        results = await waits.wait_all(self._watcher, [*orders], wanted, timeout=timeout)
         failed = [result for result in results if isinstance(result, Exception)]
         if failed and not return_exceptions:
             raise ExceptionGroup(f"{len(failed)} of {len(results)} orders", failed)
@@ -480,7 +383,7 @@ class HostingOrders(BulkOrders):
         `InvalidRequest` for an order without an id and `UsageError` on a closed client. Safe to
         repeat (`ListHostingOrders`); where single orders take fewer requests, they are read so.
         """
-        return waits.watch(self.watcher, [*orders])
+        return waits.watch(self._watcher, [*orders])
 
     def from_token(self, text: str) -> Order:
         """The order that `order.to_token()` was made of, to go on waiting for it.
@@ -493,10 +396,6 @@ class HostingOrders(BulkOrders):
         token, has a version that this one cannot read, or belongs to another project. Sends
         nothing.
         """
-        ids = read_resume_token(text, self._session.project_id)
+        ids = read_resume_token(text, self._api.session.project_id)
         kind = OrderType(ids.pop("type", OrderType.UNSPECIFIED))
-        return bind(Order(type=kind, **ids), self)  # type: ignore[arg-type]
-
-
-def _no_id(operation: str) -> DecodeError:
-    return DecodeError(operation, path="hostingOrderId", reason="expected text, got none", body="")
+        return self._api.bind(Order(type=kind, **ids))  # type: ignore[arg-type]

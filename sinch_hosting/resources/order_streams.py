@@ -35,11 +35,6 @@ class OrderStreams:
     def __init__(self, runs: OrderRuns) -> None:
         self._runs = runs
 
-    @property
-    def runs(self) -> OrderRuns:
-        """What makes and runs the work; for the other resources, not for callers."""
-        return self._runs
-
     def import_stream(
         self,
         numbers: Numbers,

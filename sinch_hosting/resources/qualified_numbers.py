@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Literal
 
 from .._bulk.chunks import Numbers
 from .._bulk.many_numbers import NumbersResult, added, concurrency_of, deleted
+from .._bulk.order_runs import OrderRuns
 from .._bulk.order_template import LedgerPath, OnUnknown
 from .._polling.policy import PollPolicy, Wait
 from .._polling.wakeups import WakeUps
 from .._session.codec import encode
-from .._session.requests import AddNumbers, TextEnable, TextEnableTollFree, VerifyVoiceChallenge
-from .._session.responses import AddedNumbers, ListedQualifiedNumbers, OrderId, page_of
-from .._session.retry import CreateObserver
+from .._session.orders_api import OrdersApi
+from .._session.requests import AddNumbers, VerifyVoiceChallenge
+from .._session.responses import AddedNumbers, ListedQualifiedNumbers, page_of
 from .._session.session import Session
 from ..errors import InvalidRequest, NumberFailed, OutcomeUnknown, SinchHostingError
 from ..models import DirectLoa, Letter, Order, QualifiedNumber, ResellerLoa
@@ -25,7 +26,7 @@ from ..models.pages import Page, Pages
 from ..states import OpenEnum, QualificationState, has_reached, parse_state, parse_states
 
 if TYPE_CHECKING:
-    from .hosting_orders import HostingOrders
+    pass
 
 _log = logging.getLogger("sinch_hosting")
 
@@ -34,11 +35,17 @@ class QualifiedNumbers:
     """Have numbers reviewed, prove that they are yours, and text-enable them."""
 
     def __init__(
-        self, session: Session, poll: PollPolicy, orders: HostingOrders, wakeups: WakeUps
+        self,
+        session: Session,
+        poll: PollPolicy,
+        api: OrdersApi,
+        runs: OrderRuns,
+        wakeups: WakeUps,
     ) -> None:
         self._session = session
         self._poll = poll
-        self._orders = orders
+        self._api = api
+        self._runs = runs
         self._wakeups = wakeups
 
     async def add(self, phone_numbers: Iterable[str]) -> tuple[QualifiedNumber, ...]:
@@ -206,9 +213,9 @@ class QualifiedNumbers:
         answers an id alone: the order is then read, and where that fails it still comes back,
         with its id and the state `UNSPECIFIED`. Mails a letter: never repeat it blindly.
         """
-        work = self._orders.runs.text_enabling(
+        work = self._runs.text_enabling(
             None,
-            create=self.create,
+            create=self._api.create_qualified,
             region_code=region_code,
             service_plan_id=service_plan_id,
             loa=loa,
@@ -218,7 +225,7 @@ class QualifiedNumbers:
             display_name=display_name,
             callback_url=callback_url,
         )
-        return await self._orders.runs.one(
+        return await self._runs.one(
             work,
             numbers,
             job=job,
@@ -228,14 +235,6 @@ class QualifiedNumbers:
             on_unknown=on_unknown,
             retry_rejected=retry_rejected,
         )
-
-    async def create(self, request: TextEnable, witness: CreateObserver | None = None) -> Order:
-        """Send a checked request that creates an order; for bulk work, not for callers."""
-        name = "TextEnableQualifiedNumbers"
-        answer = await self._session.request(name, OrderId, body=encode(request), witness=witness)
-        if witness is not None and answer.hosting_order_id:
-            await witness.on_created(answer.hosting_order_id)
-        return await self._orders.read_created(name, answer.hosting_order_id)
 
     async def text_enable_toll_free(
         self,
@@ -260,9 +259,9 @@ class QualifiedNumbers:
         included; so are the errors.
         Mails a letter: never repeat it blindly.
         """
-        work = self._orders.runs.text_enabling_toll_free(
+        work = self._runs.text_enabling_toll_free(
             None,
-            create=self.create_toll_free,
+            create=self._api.create_qualified_toll_free,
             region_code=region_code,
             service_plan_id=service_plan_id,
             loa=loa,
@@ -270,7 +269,7 @@ class QualifiedNumbers:
             display_name=display_name,
             callback_url=callback_url,
         )
-        return await self._orders.runs.one(
+        return await self._runs.one(
             work,
             numbers,
             job=job,
@@ -280,12 +279,6 @@ class QualifiedNumbers:
             on_unknown=on_unknown,
             retry_rejected=retry_rejected,
         )
-
-    async def create_toll_free(
-        self, request: TextEnableTollFree, witness: CreateObserver | None = None
-    ) -> Order:
-        """Send a checked request that creates an order; for bulk work, not for callers."""
-        return await self._orders.create("TextEnableTollFreeQualifiedNumbers", request, witness)
 
     async def send_voice_challenge(self, phone_number: str) -> QualifiedNumber:
         """Ring the number and tell a code (`SendVoiceChallenge`).

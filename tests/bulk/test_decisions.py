@@ -18,9 +18,9 @@ from sinch_hosting._bulk.decisions import Adopt, Decision, ReadKnown, Send, deci
 from sinch_hosting._bulk.known_orders import Tagged
 from sinch_hosting._bulk.ledger_records import Entry, JobEntries, take_in
 from sinch_hosting._bulk.order_template import JobOptions, OrderTemplate
-from sinch_hosting._bulk.results import Place
 from sinch_hosting._bulk.tags import Tag
 
+from .._session.orders_api import Place
 from .rig import letter
 
 RUNS = 4

@@ -616,7 +616,7 @@ async def test_time_that_is_up_while_an_order_is_sent(
     await client.qualified_numbers.add(listed)
     rig.sandbox.approve(listed)
     settings = {"ledger": ledger, "chunk_size": 2}
-    create = client.qualified_numbers.create
+    create = client._orders_api.create_qualified
 
     async def slow(*arguments: Any) -> Any:
         order = await create(*arguments)
@@ -627,7 +627,7 @@ async def test_time_that_is_up_while_an_order_is_sent(
             rig.now += TIMEOUT
         return order
 
-    monkeypatch.setattr(client.qualified_numbers, "create", slow)
+    monkeypatch.setattr(client._orders_api, "create_qualified", slow)
     running = onboarding(rig, listed, client=client, timeout=TIMEOUT, **settings)
     report = await running.run()
     assert report.counts == {"waiting": 4}
@@ -1006,7 +1006,7 @@ async def test_a_list_that_is_too_long_is_not_walked(rig: Rig) -> None:
     looks = NumberReader(
         PagesOf(client.qualified_numbers, 50),  # type: ignore[arg-type]
         client.imported_numbers,
-        client.hosting_orders._session,
+        client._session,
         budget_of(PollPolicy(), None),
         5,
     )
@@ -1181,7 +1181,7 @@ async def test_long_lists_are_walked_page_by_page(rig: Rig) -> None:
     client = rig.client()
     await client.qualified_numbers.add(listed)
     pages = PagesOf(client.qualified_numbers, 25)
-    session = client.hosting_orders._session
+    session = client._session
     looks = NumberReader(pages, client.imported_numbers, session, budget_of(PollPolicy(), None), 5)  # type: ignore[arg-type]
     seen = dict.fromkeys(listed, QualificationState.ELIGIBLE_CHECK_PENDING)
     assert (await looks.qualified_again(seen)).keys() == set(listed)

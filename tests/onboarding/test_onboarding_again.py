@@ -15,7 +15,7 @@ import pytest
 
 from sinch_hosting import PermissionDenied, PollPolicy
 from sinch_hosting._onboarding.report import Step
-from sinch_hosting.resources.hosting_orders import HostingOrders
+from sinch_hosting._session.orders_api import OrdersApi
 
 from ..bulk.rig import CAMPAIGN, PLAN, Rig, letter, numbers, rigged
 from .test_onboarding import CANADIAN, onboarding, outcomes
@@ -41,7 +41,7 @@ async def verified(rig: Rig, listed: list[str]) -> None:
 
 def cut(monkeypatch: pytest.MonkeyPatch, *, times: int) -> None:
     """Let the first lists of an order's numbers show none."""
-    real, calls = HostingOrders.numbers, 0
+    real, calls = OrdersApi.numbers, 0
 
     class Lagging:
         def __init__(self, pages: Any) -> None:
@@ -55,10 +55,10 @@ def cut(monkeypatch: pytest.MonkeyPatch, *, times: int) -> None:
                 if shows:
                     yield number
 
-    def lagging(self: HostingOrders, *given: Any, **more: Any) -> Any:
+    def lagging(self: OrdersApi, *given: Any, **more: Any) -> Any:
         return Lagging(real(self, *given, **more))
 
-    monkeypatch.setattr(HostingOrders, "numbers", lagging)
+    monkeypatch.setattr(OrdersApi, "numbers", lagging)
 
 
 @pytest.mark.parametrize("has_ledger", [False, True])

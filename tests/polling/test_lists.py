@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from sinch_hosting import Order, OrderState, OrderType
-from sinch_hosting._polling.lists import Group, GroupKey, Walk
+from sinch_hosting._polling.lists import Group, Place, Walk
 from sinch_hosting._polling.schedule import WatchedOrder
 
 SUBMITTED, IN_PROGRESS = OrderState.SUBMITTED, OrderState.IN_PROGRESS
-KEY = GroupKey(OrderType.IMPORT, "plan", "C1")
+KEY = Place(OrderType.IMPORT, "plan", "C1")
 
 
-def _group(count: int, state: OrderState = SUBMITTED, key: GroupKey = KEY) -> Group:
+def _group(count: int, state: OrderState = SUBMITTED, key: Place = KEY) -> Group:
     group = Group(key)
     for n in range(count):
         order = Order(
@@ -98,12 +98,12 @@ def test_an_order_is_looked_for_where_it_was_and_where_it_may_have_gone() -> Non
     ("key", "can"),
     [
         (KEY, True),
-        (GroupKey(OrderType.TEXT_ENABLE, "plan", ""), True),
-        (GroupKey(OrderType.TEXT_ENABLE, "", "C1"), False),
-        (GroupKey(OrderType.UNSPECIFIED, "plan", "C1"), False),
+        (Place(OrderType.TEXT_ENABLE, "plan", ""), True),
+        (Place(OrderType.TEXT_ENABLE, "", "C1"), False),
+        (Place(OrderType.UNSPECIFIED, "plan", "C1"), False),
     ],
 )
-def test_what_the_list_needs_has_to_be_known(key: GroupKey, can: bool) -> None:
+def test_what_the_list_needs_has_to_be_known(key: Place, can: bool) -> None:
     """A list asks for a type and a service plan; an empty campaign is worth a try."""
     assert Group(key).can_list(0.0) is can
 

@@ -13,11 +13,11 @@ from sinch_hosting._polling.schedule import (
     QUIET,
     Budget,
     Debounce,
-    NumberFilter,
     WatchedOrder,
     budget_of,
     live_states,
 )
+from sinch_hosting._session.orders_api import NumberFilter
 from sinch_hosting.states import OrderType
 
 POLICY = PollPolicy(initial=2, factor=2, maximum=10, jitter=0)

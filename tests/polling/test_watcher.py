@@ -208,15 +208,15 @@ async def test_a_newer_snapshot_of_another_client_is_told_as_ones_own(make_world
     wait = asyncio.create_task(order.wait_until(OrderState.IN_PROGRESS))
     await world.until(lambda: world.polls()[GETS] == 1)
     world.sandbox.trigger(order)
-    newer = bind(await order.refresh(), elsewhere.sinch.hosting_orders)
+    newer = bind(await order.refresh(), elsewhere.sinch._orders_api)
 
     updates = world.sinch.hosting_orders.watch([newer])
     watching = asyncio.ensure_future(anext(updates))
-    assert (await wait)._calls is world.sinch.hosting_orders
+    assert (await wait)._calls is world.sinch._orders_api
     watching.cancel()
     await asyncio.wait({watching})
 
-    assert newer._calls is elsewhere.sinch.hosting_orders
+    assert newer._calls is elsewhere.sinch._orders_api
 
 
 async def test_orders_without_a_campaign_or_a_type_are_watched_too(world: World) -> None:
@@ -345,7 +345,7 @@ async def test_faults_delay_a_wait_and_never_end_it(
 async def test_nothing_is_asked_before_retry_after_is_over(service: Any, client: Any) -> None:
     """A Retry-After beyond what a call would wait for silences the watcher, too."""
     times: list[float] = []
-    clock = client.hosting_orders.watcher._session.clock
+    clock = client._watcher._session.clock
 
     def answer(_: Any) -> Any:
         times.append(clock())
@@ -354,7 +354,7 @@ async def test_nothing_is_asked_before_retry_after_is_over(service: Any, client:
     service.on("GET", "/hostingOrders/o0", answer)
     await (
         _orders(1)[0]
-        .__class__(hosting_order_id="o0", orders=client.hosting_orders)
+        .__class__(hosting_order_id="o0", orders=client._orders_api)
         .wait_until(COMPLETED)
     )
 
@@ -526,7 +526,7 @@ async def test_a_thousand_cancelled_waits_leave_nothing_behind(make_world: Any) 
     orders = [o for o in await world.orders(100) for _ in range(10)]
     waits = [asyncio.create_task(o.wait_until(COMPLETED, timeout=1e6)) for o in orders]
     await world.until(lambda: world.polls()[LISTS] > 3)
-    watcher = world.sinch.hosting_orders.watcher
+    watcher = world.sinch._watcher
     followers = [weakref.ref(f) for m in watcher._members.values() for f in m.followers]
     assert len(followers) == 1000
     assert len(watchers()) == 1
@@ -670,7 +670,7 @@ async def test_an_error_of_on_update_ends_that_wait_alone(world: World) -> None:
 async def test_what_makes_no_sense_is_refused(client: Any, order: Order, timeout: Any) -> None:
     """An order without an id, one that would change the path, a negative time."""
     with pytest.raises(InvalidRequest):
-        await client.hosting_orders.wait_for(order, COMPLETED, timeout=timeout)
+        await client._orders_api.bind(order).wait_until(COMPLETED, timeout=timeout)
     assert watchers() == []
 
 
@@ -678,7 +678,7 @@ async def test_a_wait_that_is_over_asks_nothing(client: Any) -> None:
     """An order that has come there answers at once, whatever else."""
     (order,) = _orders(1, "COMPLETED")
 
-    assert await client.hosting_orders.wait_for(order, COMPLETED) is order
+    assert await client._orders_api.bind(order).wait_until(COMPLETED) is order
     assert await client.hosting_orders.wait_all([order], COMPLETED) == [order]
     assert [update async for update in client.hosting_orders.watch([order])] == []
 
@@ -713,7 +713,7 @@ async def test_a_number_wakes_its_order(make_world: Any) -> None:
     mine, other = await world.orders(2)
     waits = [asyncio.create_task(order.wait_until(COMPLETED)) for order in (mine, other)]
     await world.until(lambda: world.polls()[LISTS] == 1)
-    await world.until(lambda: not world.sinch.hosting_orders.watcher._run.running)
+    await world.until(lambda: not world.sinch._watcher._run.running)
     world.sandbox.complete(mine)
 
     world.sinch.notify(event("+13035550000"))
@@ -736,7 +736,7 @@ async def test_a_number_of_no_known_order_wakes_the_orders_whose_numbers_are_not
     orders = [world.sinch.hosting_orders.from_token(order.to_token()) for order in created]
     wait = asyncio.create_task(world.sinch.hosting_orders.wait_all(orders, COMPLETED))
     await world.until(lambda: world.polls()[LISTS])
-    await world.until(lambda: not world.sinch.hosting_orders.watcher._run.running)
+    await world.until(lambda: not world.sinch._watcher._run.running)
     before, at = world.polls().total(), world.now
 
     for n in range(500):
@@ -781,16 +781,13 @@ async def test_a_notice_during_a_pause_waits_for_its_end(service: Any, client: A
         "GET",
         "/hostingOrders/o0",
         (429, {}, {"Retry-After": "100"}),
-        lambda _: (
-            times.append(client.hosting_orders.watcher._session.clock())
-            or _order("o0", "COMPLETED")
-        ),
+        lambda _: times.append(client._watcher._session.clock()) or _order("o0", "COMPLETED"),
     )
     times: list[float] = []
     order = client.hosting_orders.from_token(_orders(1)[0].to_token())
     wait = asyncio.create_task(order.wait_until(COMPLETED))
     await service.wait_for(lambda: service.calls("GET", "/hostingOrders/o0"))
-    await service.wait_for(lambda: client.hosting_orders.watcher._asker.not_before > 0)
+    await service.wait_for(lambda: client._watcher._asker.not_before > 0)
     client.notify(event("o0"))
     await wait
 
@@ -994,7 +991,7 @@ async def test_an_order_is_known_by_the_id_that_was_asked_for(service: Any, clie
 
     assert (done.hosting_order_id, done.state) == ("o0", COMPLETED)
     assert watchers() == []
-    assert client.hosting_orders.watcher._members == {}
+    assert client._watcher._members == {}
 
 
 async def test_what_cannot_be_asked_for_ends_its_own_wait_alone(service: Any, client: Any) -> None:
@@ -1065,7 +1062,7 @@ async def test_no_retry_after_silences_the_watcher_for_years(service: Any, clien
     service.on("GET", "/hostingOrders", {})
     refused = (429, {}, {"Retry-After": "99999999999"})
     service.on("GET", "/hostingOrders/o0", refused, _order("o0", "COMPLETED"))
-    clock = client.hosting_orders.watcher._session.clock
+    clock = client._watcher._session.clock
     began = clock()
 
     await client.hosting_orders.from_token(_orders(1)[0].to_token()).wait_until(COMPLETED)
@@ -1108,4 +1105,4 @@ async def test_deadlines_of_waits_that_are_over_are_not_kept(make_world: Any) ->
         await world.sinch.hosting_orders.wait_all([], COMPLETED, timeout=9)
     await held
 
-    assert len(world.sinch.hosting_orders.watcher._deadlines) < 100
+    assert len(world.sinch._watcher._deadlines) < 100

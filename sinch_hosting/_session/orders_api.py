@@ -1,0 +1,279 @@
+"""The operations of hosting orders, typed: what waits, bulk runs and the resource stand on."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from array import array
+from bisect import bisect_left
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Literal, Protocol
+from zlib import crc32
+
+from attrs import frozen
+
+from ..errors import DecodeError, OutcomeUnknown, SinchHostingError
+from ..models import Order, OrderNumber, OrderReport
+from ..models import _checks as check
+from ..models.orders import bind, remember_numbers
+from ..models.pages import Page, Pages
+from ..states import OpenEnum, OrderState, OrderType, ProvisioningState, parse_state, parse_states
+from .codec import encode
+from .requests import ImportNumbers, TextEnable, TextEnableTollFree
+from .responses import ListedOrderNumbers, ListedOrders, OrderId, page_of
+from .retry import CreateObserver
+from .session import Session
+
+PAGE_SIZE = 1000
+"""How many items a list is asked for; the service gives as many as it likes."""
+OrderBy = Literal["createdTime", "updatedTime"]
+OrderRequest = ImportNumbers | TextEnable | TextEnableTollFree
+_log = logging.getLogger("sinch_hosting")
+
+
+@frozen
+class Place:
+    """Where the service lists an order: its type, service plan and campaign (`""` is none)."""
+
+    type: OrderType
+    service_plan_id: str
+    campaign_id: str = ""
+
+    @classmethod
+    def of(cls, order: Order) -> Place:
+        """The list that an order belongs to."""
+        return cls(
+            type=order.type,
+            service_plan_id=order.service_plan_id or "",
+            campaign_id=order.campaign_id or "",
+        )
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether all its orders are listed; without a campaign the contract promises nothing."""
+        return bool(self.campaign_id)
+
+
+@frozen
+class NumberFilter:
+    """Which numbers an order has, in four bytes each; a stranger passes once in millions."""
+
+    _sums: array[int]
+
+    @classmethod
+    def of(cls, numbers: Iterable[str]) -> NumberFilter:
+        """The filter of these numbers."""
+        return cls(array("I", sorted(crc32(number.encode()) for number in numbers)))
+
+    def __contains__(self, phone_number: object) -> bool:
+        wanted = crc32(str(phone_number).encode("utf-8", "surrogatepass"))
+        at = bisect_left(self._sums, wanted)
+        return at < len(self._sums) and self._sums[at] == wanted
+
+
+class WaitFor(Protocol):
+    """Waits for an order: what `order.wait_until` does."""
+
+    def __call__(
+        self,
+        order: Order,
+        state: OrderState | str,
+        *,
+        timeout: float | None,
+        on_update: Callable[[Order], Awaitable[None] | None] | None,
+    ) -> Awaitable[Order]: ...
+
+
+class OrdersApi:
+    """Creates, reads and lists orders; the orders that it returns wait through `wait_for`."""
+
+    def __init__(self, session: Session, wait_for: WaitFor) -> None:
+        self.session = session
+        self._wait_for = wait_for
+
+    # ---------------------------------------------------------- creating
+
+    async def create(
+        self, operation: str, request: OrderRequest, witness: CreateObserver | None = None
+    ) -> Order:
+        """Send a checked request that creates an order."""
+        order = await self.session.request(operation, Order, body=encode(request), witness=witness)
+        if not order.hosting_order_id:
+            raise OutcomeUnknown(operation, _no_id(operation))
+        return remember_numbers(bind(order, self), NumberFilter.of(request.numbers))
+
+    async def create_qualified(
+        self, request: TextEnable, witness: CreateObserver | None = None
+    ) -> Order:
+        """Text-enable qualified numbers; the service returns an id alone, so the order is read."""
+        name = "TextEnableQualifiedNumbers"
+        answer = await self.session.request(name, OrderId, body=encode(request), witness=witness)
+        if not answer.hosting_order_id:
+            raise OutcomeUnknown(name, _no_id(name))
+        if witness is not None:
+            await witness.on_created(answer.hosting_order_id)
+        return await self._read_created(answer.hosting_order_id)
+
+    async def create_qualified_toll_free(
+        self, request: TextEnableTollFree, witness: CreateObserver | None = None
+    ) -> Order:
+        """Text-enable qualified toll-free numbers."""
+        return await self.create("TextEnableTollFreeQualifiedNumbers", request, witness)
+
+    async def _read_created(self, order_id: str) -> Order:
+        """Read the order behind a fresh id; where that fails, return as much as is known."""
+        try:
+            return await self.get(order_id)
+        except asyncio.CancelledError:
+            _log.warning("cancelled; hosting order %s was created", order_id)
+            raise
+        except SinchHostingError as error:
+            _log.warning("hosting order %s was created, reading it failed: %s", order_id, error)
+            return self.bind(Order(hosting_order_id=order_id))
+
+    def bind(self, order: Order, order_id: str = "") -> Order:
+        """Let an order read itself and wait through this; give it its id where it has none."""
+        return bind(order, self, order_id)
+
+    # ----------------------------------------------------------- reading
+
+    async def get(self, order_id: str, *, is_poll: bool = False) -> Order:
+        """Read an order; a poll gives way to every other call."""
+        check.check_identifier(order_id, "order_id")
+        order = await self.session.request(
+            "GetHostingOrder", Order, identifiers={"order_id": order_id}, is_poll=is_poll
+        )
+        return bind(order, self, order_id)
+
+    async def page(
+        self,
+        key: Place,
+        state: OrderState,
+        *,
+        token: str | None = None,
+        page_size: int | None = PAGE_SIZE,
+        order_by: OrderBy | None = None,
+        region_code: str | None = None,
+        is_poll: bool = False,
+    ) -> Page[Order]:
+        """Read one page of the list of one state."""
+        answer = await self.session.request(
+            "ListHostingOrders",
+            ListedOrders,
+            query={
+                "states": state,
+                "type": key.type,
+                "servicePlanId": key.service_plan_id,
+                "campaignId": key.campaign_id,
+                "regionCode": region_code,
+                "orderBy": order_by,
+                "pageSize": page_size,
+                "pageToken": token,
+            },
+            is_poll=is_poll,
+        )
+        return page_of(answer, [bind(order, self) for order in answer.hosting_orders], state)
+
+    def list(
+        self,
+        key: Place,
+        states: OrderState | str | Iterable[OrderState | str],
+        *,
+        region_code: str | None = None,
+        order_by: OrderBy | None = None,
+        page_size: int | None = None,
+        page_token: str | None = None,
+    ) -> Pages[Order]:
+        """List orders by state; several states are read in the order of life."""
+        wanted = parse_states(OrderState, states, "states")
+        check.optional(region_code, check.check_region, "region_code")
+        check.optional(order_by, check.check_order, "order_by")
+        check.optional(page_size, check.check_whole, "page_size")
+
+        async def fetch(state: OpenEnum | None, token: str | None) -> Page[Order]:
+            assert isinstance(state, OrderState)  # noqa: S101 - `wanted` holds nothing else
+            return await self.page(
+                key,
+                state,
+                token=token,
+                page_size=page_size,
+                order_by=order_by,
+                region_code=region_code,
+            )
+
+        return Pages(
+            "ListHostingOrders",
+            fetch,
+            lambda order: order.hosting_order_id,
+            states=wanted,
+            page_token=page_token,
+        )
+
+    async def report(self, order_id: str) -> OrderReport:
+        """Count how far an order's numbers are."""
+        check.check_identifier(order_id, "order_id")
+        return await self.session.request(
+            "GetHostingOrderReport", OrderReport, identifiers={"order_id": order_id}
+        )
+
+    def numbers(
+        self,
+        order_id: str,
+        *,
+        order_by: OrderBy | None = None,
+        osr_update_state: ProvisioningState | str | None = None,
+        campaign_provisioning_state: ProvisioningState | str | None = None,
+        platform_provisioning_state: ProvisioningState | str | None = None,
+        page_size: int | None = None,
+        page_token: str | None = None,
+    ) -> Pages[OrderNumber]:
+        """List an order's numbers and how far each is."""
+        check.check_identifier(order_id, "order_id")
+
+        def state(value: ProvisioningState | str | None, field: str) -> str | None:
+            return None if value is None else parse_state(ProvisioningState, value, field)
+
+        query = {
+            "orderBy": check.optional(order_by, check.check_order, "order_by"),
+            "osrUpdateState": state(osr_update_state, "osr_update_state"),
+            "campaignProvisioningState": state(
+                campaign_provisioning_state, "campaign_provisioning_state"
+            ),
+            "platformProvisioningState": state(
+                platform_provisioning_state, "platform_provisioning_state"
+            ),
+            "pageSize": check.optional(page_size, check.check_whole, "page_size"),
+        }
+
+        async def fetch(state: OpenEnum | None, token: str | None) -> Page[OrderNumber]:
+            answer = await self.session.request(
+                "ListHostingOrderNumbers",
+                ListedOrderNumbers,
+                identifiers={"order_id": order_id},
+                query={**query, "pageToken": token},
+            )
+            return page_of(answer, answer.numbers)
+
+        return Pages(
+            "ListHostingOrderNumbers",
+            fetch,
+            lambda number: number.phone_number,
+            page_token=page_token,
+        )
+
+    # ----------------------------------------------------------- waiting
+
+    async def wait_for(
+        self,
+        order: Order,
+        state: OrderState | str,
+        *,
+        timeout: float | None = None,
+        on_update: Callable[[Order], Awaitable[None] | None] | None = None,
+    ) -> Order:
+        """Wait until an order has reached a state; see `Order.wait_until`."""
+        return await self._wait_for(order, state, timeout=timeout, on_update=on_update)
+
+
+def _no_id(operation: str) -> DecodeError:
+    return DecodeError(operation, path="hostingOrderId", reason="expected text, got none", body="")
