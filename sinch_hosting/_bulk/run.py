@@ -109,6 +109,11 @@ class Run:
             async for outcome in results:
                 yield outcome
 
+    def stop(self, reason: str) -> None:
+        """Let no further create leave: chunks whose turn comes fail with `RunStopped`."""
+        if self._stopped is None:
+            self._stopped = RunStopped(reason)
+
     def join(self, job: Job) -> None:
         """Belong to a job that was opened elsewhere; for `handle`."""
         self._job = job

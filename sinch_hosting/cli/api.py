@@ -26,7 +26,9 @@ async def api(method: Literal["GET"], path: str, /, *, account: Account = ACCOUN
     del method  # there is but one
     async with open_client(read_settings(account)) as sinch:
         answer = await sinch.get_json(path)
-    print_text(json.dumps(_without_secrets(answer), indent=None if account.format == "jsonl" else 1))
+    print_text(
+        json.dumps(_without_secrets(answer), indent=None if account.format == "jsonl" else 1)
+    )
     return 0
 
 

@@ -12,7 +12,7 @@ __all__ = ["completion"]
 def completion(shell: Literal["bash", "zsh", "fish"], /) -> int:
     """Print the completion script for a shell.
 
-    Example: `sinch-hosting completion bash > ~/.local/share/bash-completion/completions/sinch-hosting`
+    Example: `sinch-hosting completion bash > ~/.bash_completion.d/sinch-hosting`
 
     Args:
         shell: bash, zsh or fish.

@@ -186,11 +186,11 @@ async def _reach(base_url: str) -> tuple[Finding, float | None]:
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
         said = str(error) or type(error).__name__
         detail = _without_password(f"{base_url}: {said}; check the network")
-        bad = Finding(
-            what="network", result="bad", detail=detail, code=ExitCode.NOT_REACHED
-        )
+        bad = Finding(what="network", result="bad", detail=detail, code=ExitCode.NOT_REACHED)
         return bad, None
-    return Finding(what="network", result="ok", detail=f"{_without_password(base_url)}, {took * 1000:.0f} ms"), skew
+    return Finding(
+        what="network", result="ok", detail=f"{_without_password(base_url)}, {took * 1000:.0f} ms"
+    ), skew
 
 
 def _skew(date: str | None) -> float | None:

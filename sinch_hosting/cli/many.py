@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing
 from typing import Generic, TypeVar
 
@@ -35,7 +35,7 @@ class Each(Generic[T, R]):
     failed: list[tuple[T, Exception]] = field(factory=list, init=False)
     succeeded: int = field(default=0, init=False)
 
-    async def results(self) -> AsyncIterator[R]:
+    async def results(self) -> AsyncGenerator[R, None]:
         """Give what the calls returned, in the order of the items where one is made at a time."""
 
         async def dealt(item: T) -> list[R]:
@@ -46,7 +46,9 @@ class Each(Generic[T, R]):
                 return []
 
         at_once = min(self.at_once, len(self.items)) or 1
-        async with aclosing(map_concurrently(_each(self.items), dealt, concurrency=at_once)) as all_:
+        async with aclosing(
+            map_concurrently(_each(self.items), dealt, concurrency=at_once)
+        ) as all_:
             async for found in all_:
                 for result in found:
                     self.succeeded += 1

@@ -31,7 +31,9 @@ __all__ = ["app"]
 T = TypeVar("T")
 _PAGE = 1000
 
-app = App(name="numbers", help="Imported numbers: look, explain, audit, change.", help_format="markdown")
+app = App(
+    name="numbers", help="Imported numbers: look, explain, audit, change.", help_format="markdown"
+)
 app.command(check)
 app.command(explain)
 app.command(audit)

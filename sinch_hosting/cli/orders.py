@@ -1,4 +1,4 @@
-"""`sinch-hosting orders`: look at orders, wait for them, watch them; `order_creation` makes them."""
+"""`sinch-hosting orders`: looks at orders, waits for them, watches them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from .durations import before, business_days
 from .errors import BadInput, ExitCode
 from .invocation import STANDARD_INPUT, WAIT_FOR_DONE
 from .many import Each
-from .order_creation import import_, text_enable
 from .options import ACCOUNT, PLACE, Account, Place
+from .order_creation import import_, text_enable
 from .output import Column, View, as_json, print_many, print_one
 from .settings import Settings, open_client, read_settings
 from .views import ORDER, ORDER_NUMBER, error_codes, trouble
@@ -281,18 +281,18 @@ async def wait(
     """
     wanted, limit = state_from(state), timeout_from(timeout)
     settings = read_settings(account)
-    names = _named(settings, orders, job)
+    names = await _named(settings, orders, job)
     async with open_client(settings) as sinch:
         known = [order_from(sinch, name) for name in names]
         return await wait_for_orders(sinch, known, wanted, timeout=limit, output=account)
 
 
-def _named(settings: Settings, orders: list[str] | None, job: str | None) -> list[str]:
+async def _named(settings: Settings, orders: list[str] | None, job: str | None) -> list[str]:
     named = list(orders or ())
     if job is not None:
         from .jobs import orders_of_job  # noqa: PLC0415 - few name one
 
-        named += orders_of_job(settings, job)
+        named += await orders_of_job(settings, job)
     return ids_from(named)
 
 
@@ -327,5 +327,5 @@ async def watch(
             states = tuple(state for state in _STATES if not state.is_terminal)
             known = [order async for order in every_order(sinch, settings, place, states)]
         else:
-            known = [order_from(sinch, name) for name in _named(settings, orders, job)]
+            known = [order_from(sinch, name) for name in await _named(settings, orders, job)]
         return await watch_orders(sinch, known, account)

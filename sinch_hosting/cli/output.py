@@ -39,6 +39,39 @@ T = TypeVar("T")
 _HIDDEN = ("hmac_secret",)
 
 
+def chosen_format(output: Output) -> Format:
+    """Return the format that was asked for; by default a table only for a terminal.
+
+    Raises:
+        BadInput: The command was started with standard output closed.
+    """
+    if sys.stdout is None:
+        raise BadInput("standard output is closed; leave it open, or send it to a file")
+    return output.format or ("table" if sys.stdout.isatty() else "jsonl")
+
+
+def as_json(value: object) -> object:
+    """Return a model as JSON has it: names in snake_case, states as on the wire, no secret."""
+    kind = type(value)
+    if attrs.has(kind):
+        found = {
+            attribute.name: as_json(getattr(value, attribute.name))
+            for attribute in attrs.fields(kind)
+            if not attribute.name.startswith("_") and attribute.name not in _HIDDEN
+        }
+        extra = getattr(value, "extra", None)
+        return {**found, "extra": as_json(extra)} if extra else found
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return {str(name): as_json(inner) for name, inner in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [as_json(inner) for inner in value]
+    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
+
+
 @frozen
 class Column(Generic[T]):
     """One column: its head, what it shows of an item, and whether that must never be cut."""
@@ -55,39 +88,7 @@ class View(Generic[T]):
     columns: tuple[Column[T], ...]
     key: Callable[[T], str]
     """What `--format lines` prints of one: a phone number, or an order's id."""
-    as_json: Callable[[T], object] = lambda item: as_json(item)
-
-
-def chosen_format(output: Output) -> Format:
-    """Return the format that was asked for; by default a table only for a terminal.
-
-    Raises:
-        BadInput: The command was started with standard output closed.
-    """
-    if sys.stdout is None:
-        raise BadInput("standard output is closed; leave it open, or send it to a file")
-    return output.format or ("table" if sys.stdout.isatty() else "jsonl")
-
-
-def as_json(value: object) -> object:
-    """Return a model as JSON has it: names in snake_case, states as on the wire, no secret."""
-    if attrs.has(type(value)):
-        found = {
-            attribute.name: as_json(getattr(value, attribute.name))
-            for attribute in attrs.fields(type(value))
-            if not attribute.name.startswith("_") and attribute.name not in _HIDDEN
-        }
-        extra = getattr(value, "extra", None)
-        return {**found, "extra": as_json(extra)} if extra else found
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, Mapping):
-        return {str(name): as_json(inner) for name, inner in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [as_json(inner) for inner in value]
-    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
+    as_json: Callable[[T], object] = as_json
 
 
 async def print_many(

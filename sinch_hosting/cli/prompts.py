@@ -12,9 +12,7 @@ __all__ = ["ask", "ask_secret", "can_ask", "confirm"]
 
 def can_ask() -> bool:
     """Return whether a person can be asked: questions and answers go over a terminal."""
-    return all(
-        stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr)
-    )
+    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))
 
 
 def ask(question: str) -> str:

@@ -86,8 +86,7 @@ class Settings:
         value = self.get(name) if given is None else given
         if value is None:
             raise BadInput(
-                f"no {name}: give {flag}, set {VARIABLES[name]}, or put {name} into "
-                f"{self.config}"
+                f"no {name}: give {flag}, set {VARIABLES[name]}, or put {name} into {self.config}"
             )
         return value
 
@@ -316,7 +315,8 @@ def open_client(settings: Settings) -> SinchHosting:
     Raises:
         ConfigurationError: Settings are missing or malformed.
     """
-    from .. import SinchHosting  # noqa: PLC0415 - aiohttp is loaded only to send something
+    # aiohttp is loaded only to send something.
+    from ..client import AUTH_URL, BASE_URL, SinchHosting  # noqa: PLC0415
 
     secret = settings.get("key_secret") or _asked_for(settings)
     missing = [
@@ -326,23 +326,20 @@ def open_client(settings: Settings) -> SinchHosting:
     ]
     if missing:
         raise ConfigurationError(
-            f"{' and '.join(missing)} not set: export them, or put a profile into "
-            f"{settings.config}"
+            f"{' and '.join(missing)} not set: export them, or put a profile into {settings.config}"
         )
     if settings.overridden:
         sys.stderr.write(
             f"sinch-hosting: {', '.join(VARIABLES[name] for name in settings.overridden)} of the "
             f"environment go before --profile {settings.profile}\n"
         )
-    addresses = {
-        name: value for name in ("base_url", "auth_url") if (value := settings.get(name))
-    }
     return SinchHosting(
         settings.project_id,
         settings.get("key_id") or "",
         secret or "",
+        base_url=settings.get("base_url") or BASE_URL,
+        auth_url=settings.get("auth_url") or AUTH_URL,
         requests_per_second=_pace(settings),
-        **addresses,
     )
 
 

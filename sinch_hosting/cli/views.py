@@ -12,7 +12,14 @@ from .output import Column, View
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .. import CarrierState, ImportedNumber, Order, OrderNumber, QualifiedNumber
+    from .. import (
+        CarrierState,
+        ImportedNumber,
+        MnoConfiguration,
+        Order,
+        OrderNumber,
+        QualifiedNumber,
+    )
 
 __all__ = [
     "IMPORTED",
@@ -54,7 +61,10 @@ ORDER: View[Order] = View(
 
 def carriers(number: OrderNumber | ImportedNumber) -> Iterator[tuple[str, CarrierState]]:
     """Give the four carriers' states of a number, with their names."""
-    at = getattr(number, "mno_configuration", number)
+    if hasattr(number, "mno_configuration"):
+        at: OrderNumber | MnoConfiguration = number.mno_configuration
+    else:
+        at = number
     yield "AT&T SMS", at.sms_att
     yield "T-Mobile SMS", at.sms_tmo
     yield "AT&T MMS", at.mms_att
@@ -68,8 +78,9 @@ def error_codes(number: OrderNumber | ImportedNumber) -> set[str]:
 
 def _steps(number: OrderNumber | ImportedNumber) -> Iterator[tuple[str, ProvisioningState, str]]:
     """Give the steps of a number before the carriers: name, state and error."""
-    osr, platform = getattr(number, "osr_update", None), getattr(
-        number, "platform_provisioning", None
+    osr, platform = (
+        getattr(number, "osr_update", None),
+        getattr(number, "platform_provisioning", None),
     )
     if osr is not None:
         yield "routing (OSR)", osr.state, ""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..states import OrderState
-from .invocation import WAIT_FOR_DONE, resume_line, tell
 from .durations import seconds_of
 from .errors import BadInput, ExitCode
-from .interrupts import orderly_ctrl_c
+from .invocation import WAIT_FOR_DONE, resume_line, tell
 from .many import exit_code
 from .options import Output
 from .output import print_many
@@ -100,7 +99,9 @@ async def wait_for_orders(
     return code
 
 
-def _last(result: object) -> Order | None:
+def _last(result: Order | Exception) -> Order | None:
     """Return the order as it was last seen, whether its wait succeeded or failed."""
-    found = getattr(result, "last", result)
-    return found if hasattr(found, "hosting_order_id") else None
+    if not isinstance(result, Exception):
+        return result
+    last: Order | None = getattr(result, "last", None)
+    return last

@@ -1,0 +1,207 @@
+"""The command as a process, against a sandbox in a process of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attrs import define, field
+
+PATIENCE = 60.0
+"""Real seconds after which something that should have happened has not."""
+PLAN, CAMPAIGN = "plan-1", "campaign-1"
+LETTER = """\
+kind = "direct"
+current_voice_carrier = "Example Telecom"
+
+[authorised_person]
+first_name = "Jane"
+last_name = "Doe"
+email = "jane@example.com"
+
+[address]
+building_number = "100"
+street = "Example Street"
+city = "Springfield"
+state = "IL"
+postal_code = "62701"
+country = "US"
+"""
+_FORCING = ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "COLUMNS", "LINES")
+
+
+def plain_environment(**further: str) -> dict[str, str]:
+    """The environment without what forces colours, widths, or an account."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in _FORCING and not name.startswith(("SINCH_", "XDG_"))
+    }
+    return {**kept, "TZ": "UTC", **further}
+
+
+def command(*arguments: str) -> list[str]:
+    """The command line of the real entry point."""
+    return [sys.executable, "-m", "sinch_hosting", *arguments]
+
+
+@define
+class SandboxProcess:
+    """A sandbox that runs in a process of its own, and its handles over HTTP."""
+
+    environ: Mapping[str, str]
+    requests_seen: int = field(default=0, init=False)
+
+    @property
+    def base_url(self) -> str:
+        """Its address."""
+        return self.environ["SINCH_HOSTING_BASE_URL"]
+
+    def do(self, name: str, **arguments: Any) -> Any:
+        """Do something, such as `sign-letter`."""
+        data = json.dumps(arguments).encode()
+        return self._ask(urllib.request.Request(f"{self.base_url}/_sandbox/{name}", data=data))
+
+    def show(self, name: str) -> Any:
+        """Show something, such as `orders`."""
+        return self._ask(urllib.request.Request(f"{self.base_url}/_sandbox/{name}"))
+
+    def reset(self) -> None:
+        """Forget everything, faults too."""
+        with contextlib.suppress(urllib.error.HTTPError):
+            request = urllib.request.Request(f"{self.base_url}/_sandbox/faults", method="DELETE")
+            self._ask(request)
+        self.do("reset")
+
+    def count(self, operation: str) -> int:
+        """How often an operation was asked for."""
+        return sum(seen["operation"] == operation for seen in self.show("requests"))
+
+    @staticmethod
+    def _ask(request: urllib.request.Request) -> Any:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+            return json.load(answer)
+
+
+@contextlib.contextmanager
+def running_sandbox(*arguments: str) -> Iterator[SandboxProcess]:
+    """Run `sinch-hosting sandbox serve` until the end."""
+    process = subprocess.Popen(
+        command("sandbox", "serve", "--port", "0", "--seed", "1", *arguments),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=plain_environment(),
+    )
+    try:
+        assert process.stdout is not None
+        environ = {}
+        for line in process.stdout:
+            if line.startswith("#"):
+                break
+            name, _, value = line.removeprefix("export ").strip().partition("=")
+            environ[name] = value.strip("'")
+        yield SandboxProcess(environ)
+    finally:
+        process.terminate()
+        process.communicate(timeout=PATIENCE)
+
+
+@define
+class Account:
+    """Somebody who types commands: a home of their own, and an account at the sandbox."""
+
+    home: Path
+    sandbox: SandboxProcess
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """The environment of the commands."""
+        return plain_environment(
+            **self.sandbox.environ,
+            SINCH_HOSTING_SERVICE_PLAN_ID=PLAN,
+            SINCH_HOSTING_CAMPAIGN_ID=CAMPAIGN,
+            XDG_CONFIG_HOME=str(self.home / "config"),
+            XDG_STATE_HOME=str(self.home / "state"),
+        )
+
+    def run(
+        self, *arguments: str, stdin: str | None = None, **environ: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
+        return subprocess.run(
+            command(*arguments),
+            capture_output=True,
+            text=True,
+            input=stdin,
+            stdin=subprocess.DEVNULL if stdin is None else None,
+            env={**self.environ, **environ},
+            cwd=self.home,
+            timeout=PATIENCE,
+            check=False,
+        )
+
+    def start(self, *arguments: str, **environ: str) -> subprocess.Popen[str]:
+        """Start a command."""
+        return subprocess.Popen(
+            command(*arguments),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**self.environ, **environ},
+            cwd=self.home,
+        )
+
+    def file(self, name: str, text: str) -> Path:
+        """Write a file into the folder in which commands run."""
+        path = self.home / name
+        path.write_text(text)
+        return path
+
+
+def until(happened: Any, patience: float = PATIENCE) -> Any:
+    """Wait until a function answers something true, and return that."""
+    end = time.monotonic() + patience
+    while not (found := happened()):
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.02)
+    return found
+
+
+@pytest.fixture(scope="session")
+def quick_sandbox_process() -> Iterator[SandboxProcess]:
+    """A sandbox where a day passes in a blink, for the whole session."""
+    with running_sandbox("--speed", "1000000") as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="session")
+def still_sandbox_process() -> Iterator[SandboxProcess]:
+    """A sandbox where time stands still but for what a test lets happen."""
+    with running_sandbox("--speed", "0") as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def quick(quick_sandbox_process: SandboxProcess, tmp_path: Path) -> Account:
+    """An account where everything happens by itself, at once."""
+    quick_sandbox_process.reset()
+    return Account(tmp_path, quick_sandbox_process)
+
+
+@pytest.fixture
+def still(still_sandbox_process: SandboxProcess, tmp_path: Path) -> Account:
+    """An account where nothing happens by itself."""
+    still_sandbox_process.reset()
+    return Account(tmp_path, still_sandbox_process)
