@@ -12,7 +12,7 @@ from ..errors import NotFound
 from .errors import ExitCode
 from .invocation import tell
 from .many import Each
-from .number_input import read_records
+from .number_input import is_toll_free, read_records
 from .options import ACCOUNT, PLACE, SOURCE, Account, NumberSource, Place
 from .output import Column, View, print_many
 from .settings import open_client, read_settings
@@ -82,8 +82,7 @@ async def _drifts(
 ) -> AsyncIterator[Drift]:
     """Give what differs: the lists first, then the numbers that they do not hold."""
     wanted = {
-        str(record.phone_number): "" if record.kind == "toll-free" else campaign
-        for record in records
+        str(record.phone_number): "" if is_toll_free(record) else campaign for record in records
     }
     seen: set[str] = set()
     for its_campaign in sorted(set(wanted.values())):

@@ -19,6 +19,7 @@ __all__ = [
     "resume_line",
     "same_line",
     "tell",
+    "without_warnings",
 ]
 
 WAIT_FOR_DONE = "done"
@@ -57,6 +58,18 @@ def tell(text: str) -> None:
     if sys.stderr is not None:
         sys.stderr.write(f"{mask(text)}\n")
         sys.stderr.flush()
+
+
+@contextmanager
+def without_warnings() -> Iterator[None]:
+    """Let the library's warnings be silent, where the command tells the same in its own words."""
+    log = logging.getLogger("sinch_hosting")
+    before = log.level
+    log.setLevel(before if before == logging.DEBUG else logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
 
 
 class _Masked(logging.Formatter):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..phone_files import PhoneRecord, PhoneSheet
     from .options import NumberSource
 
-__all__ = ["read_numbers", "read_records", "read_sheet", "tell_of_sheet"]
+__all__ = ["is_toll_free", "read_numbers", "read_records", "read_sheet", "tell_of_sheet"]
 
 _E164 = re.compile(r"\+1\d{10}")
 _SHOWN = 5
@@ -68,6 +68,11 @@ def read_sheet(path: str, source: NumberSource) -> PhoneSheet:
         data = sys.stdin.buffer.read()
         return read_phone_bytes(data, name="standard input", column=source.column)
     return read_phone_file(Path(path), column=source.column)
+
+
+def is_toll_free(record: PhoneRecord) -> bool:
+    """Return whether a number is toll-free; such numbers go on no campaign."""
+    return record.kind == "toll_free"
 
 
 def _is_file(one: str) -> bool:

@@ -12,9 +12,9 @@ from .audit import audit
 from .durations import seconds_of
 from .errors import BadInput, ExitCode, complain
 from .explain import explain
-from .invocation import resume_line, tell
+from .invocation import resume_line, tell, without_warnings
 from .many import Each, exit_code
-from .number_input import read_numbers, read_records
+from .number_input import is_toll_free, read_numbers, read_records
 from .numbers_check import check
 from .options import ACCOUNT, PLACE, SOURCE, Account, NumberSource, Output, Place
 from .output import print_many, print_one
@@ -141,7 +141,7 @@ async def import_(
             number,
             region_code=_region(records[number]),
             service_plan_id=plan,
-            campaign_id=None if _is_toll_free(records[number]) else campaign,
+            campaign_id=None if is_toll_free(records[number]) else campaign,
             display_name=name,
             callback_url=callback_url,
         )
@@ -159,10 +159,6 @@ async def import_(
 
 def _region(record: PhoneRecord) -> str:
     return str(record.region)
-
-
-def _is_toll_free(record: PhoneRecord) -> bool:
-    return record.kind == "toll-free"
 
 
 @app.command
@@ -251,9 +247,10 @@ async def relink(
     tell(f"{settings.whose}: to service plan {plan}, campaign {campaign or 'none'}")
     _confirm_loss(known, "are relinked: each is without service meanwhile", yes=yes)
     async with open_client(settings) as sinch:
-        result = await sinch.imported_numbers.relink_many(
-            known, service_plan_id=plan, campaign_id=campaign, timeout=limit
-        )
+        with without_warnings():  # what it warns of was asked about
+            result = await sinch.imported_numbers.relink_many(
+                known, service_plan_id=plan, campaign_id=campaign, timeout=limit
+            )
         await print_many(result.succeeded, IMPORTED, account)
     return result_code(result)
 

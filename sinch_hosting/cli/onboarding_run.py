@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from .errors import ExitCode
 from .interrupts import orderly_ctrl_c
-from .invocation import tell
+from .invocation import tell, without_warnings
 from .output import Column, View
 from .progress import Show, speaking
 
@@ -153,7 +153,7 @@ async def follow(
     Returns its report, and whether Ctrl-C ended it.
     """
     said = "stopping: nothing more is sent, what is under way is waited for"
-    with show, orderly_ctrl_c(onboarding.stop, said) as interrupt:
+    with show, without_warnings(), orderly_ctrl_c(onboarding.stop, said) as interrupt:
         counts = _Counts(show, len(onboarding.report.lines))
         async with speaking(show), aclosing(onboarding.steps()) as steps:
             async for step in steps:

@@ -19,7 +19,7 @@ from .invocation import resume_line, same_line, tell
 from .job_files import JobFile, keep_job, ledger_path
 from .letter import read_letter
 from .many import exit_code
-from .number_input import read_records
+from .number_input import is_toll_free, read_records
 from .onboarding_run import said_of_letters
 from .options import ACCOUNT, PLACE, SOURCE, Account, NumberSource, Place
 from .output import print_many, print_text
@@ -319,7 +319,7 @@ class _Group:
 
 def _groups(records: Iterable[PhoneRecord]) -> list[_Group]:
     def kind(record: PhoneRecord) -> tuple[str, bool]:
-        return str(record.region), record.kind == "toll-free"
+        return str(record.region), is_toll_free(record)
 
     return [
         _Group(

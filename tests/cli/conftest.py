@@ -17,6 +17,9 @@ from typing import Any
 import pytest
 from attrs import define, field
 
+import sinch_hosting
+
+ROOT = Path(sinch_hosting.__file__).parents[1]
 PATIENCE = 60.0
 """Real seconds after which something that should have happened has not."""
 PLAN, CAMPAIGN = "plan-1", "campaign-1"
@@ -47,7 +50,7 @@ def plain_environment(**further: str) -> dict[str, str]:
         for name, value in os.environ.items()
         if name not in _FORCING and not name.startswith(("SINCH_", "XDG_"))
     }
-    return {**kept, "TZ": "UTC", **further}
+    return {**kept, "PYTHONPATH": str(ROOT), "TZ": "UTC", **further}
 
 
 def command(*arguments: str) -> list[str]:
