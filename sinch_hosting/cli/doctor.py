@@ -159,6 +159,8 @@ async def _service(settings: Settings) -> AsyncIterator[Finding]:
     base_url = settings.get("base_url") or BASE_URL
     reached = await _reach(base_url)
     yield reached[0]
+    if reached[0].code:
+        return  # each further look would only take its time to say the same
     if reached[1] is not None:
         yield _clock(reached[1])
     if any(settings.get(name) is None for name in ("project_id", "key_id", "key_secret")):

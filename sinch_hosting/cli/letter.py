@@ -195,4 +195,5 @@ class _LetterFile:
             key = re.match(r"\s*[\"']?([\w-]+)[\"']?\s*=", line)
             if key is not None and here == table and key[1] == name:
                 return number
-        return table_line or max(1, len(lines))
+        belongs_on_top = not table and name not in _TABLES
+        return table_line or (1 if belongs_on_top else max(1, len(lines)))

@@ -8,7 +8,6 @@ import os
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -20,7 +19,7 @@ from attrs import define, field
 import sinch_hosting
 
 ROOT = Path(sinch_hosting.__file__).parents[1]
-PATIENCE = 60.0
+PATIENCE = 30.0
 """Real seconds after which something that should have happened has not."""
 PLAN, CAMPAIGN = "plan-1", "campaign-1"
 LETTER = """\
@@ -63,7 +62,6 @@ class SandboxProcess:
     """A sandbox that runs in a process of its own, and its handles over HTTP."""
 
     environ: Mapping[str, str]
-    requests_seen: int = field(default=0, init=False)
 
     @property
     def base_url(self) -> str:
@@ -81,10 +79,12 @@ class SandboxProcess:
 
     def reset(self) -> None:
         """Forget everything, faults too."""
-        with contextlib.suppress(urllib.error.HTTPError):
-            request = urllib.request.Request(f"{self.base_url}/_sandbox/faults", method="DELETE")
-            self._ask(request)
+        self.clear_faults()
         self.do("reset")
+
+    def clear_faults(self) -> None:
+        """Misbehave no more."""
+        self._ask(urllib.request.Request(f"{self.base_url}/_sandbox/faults", method="DELETE"))
 
     def count(self, operation: str) -> int:
         """How often an operation was asked for."""
@@ -126,6 +126,7 @@ class Account:
 
     home: Path
     sandbox: SandboxProcess
+    _started: list[subprocess.Popen[str]] = field(factory=list, init=False)
 
     @property
     def environ(self) -> dict[str, str]:
@@ -155,8 +156,8 @@ class Account:
         )
 
     def start(self, *arguments: str, **environ: str) -> subprocess.Popen[str]:
-        """Start a command."""
-        return subprocess.Popen(
+        """Start a command; it is killed at the end of the test, should it run on."""
+        process = subprocess.Popen(
             command(*arguments),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -165,6 +166,16 @@ class Account:
             env={**self.environ, **environ},
             cwd=self.home,
         )
+        self._started.append(process)
+        return process
+
+    def close(self) -> None:
+        """Kill what still runs."""
+        for process in self._started:
+            if process.poll() is None:
+                process.kill()
+            with contextlib.suppress(ValueError):  # its pipes were read to their end
+                process.communicate()
 
     def file(self, name: str, text: str) -> Path:
         """Write a file into the folder in which commands run."""
@@ -197,14 +208,16 @@ def still_sandbox_process() -> Iterator[SandboxProcess]:
 
 
 @pytest.fixture
-def quick(quick_sandbox_process: SandboxProcess, tmp_path: Path) -> Account:
+def quick(quick_sandbox_process: SandboxProcess, tmp_path: Path) -> Iterator[Account]:
     """An account where everything happens by itself, at once."""
     quick_sandbox_process.reset()
-    return Account(tmp_path, quick_sandbox_process)
+    with contextlib.closing(Account(tmp_path, quick_sandbox_process)) as account:
+        yield account
 
 
 @pytest.fixture
-def still(still_sandbox_process: SandboxProcess, tmp_path: Path) -> Account:
+def still(still_sandbox_process: SandboxProcess, tmp_path: Path) -> Iterator[Account]:
     """An account where nothing happens by itself."""
     still_sandbox_process.reset()
-    return Account(tmp_path, still_sandbox_process)
+    with contextlib.closing(Account(tmp_path, still_sandbox_process)) as account:
+        yield account
