@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from cyclopts import App, CycloptsError, Parameter
 
 from .._version import __version__
-from .errors import ExitCode, complain, report_error
+from .errors import AS_JSON, HINTED, ExitCode, complain, report_error
 from .invocation import ARGUMENTS, STANDARD_INPUT, WAIT_FOR_DONE, logging_to_stderr
 
 __all__ = ["COMMANDS", "make_app", "run"]
@@ -77,13 +77,15 @@ def run(arguments: Sequence[str]) -> int:
             # Cells hold any character, and a terminal may know but a few.
             stream.reconfigure(errors="backslashreplace")
     typed = tuple(arguments)
-    debug, as_json = "--debug" in typed, _format_in(typed) in ("json", "jsonl")
+    debug = "--debug" in typed
     token = ARGUMENTS.set(typed)
+    HINTED.clear()
+    as_json = AS_JSON.set(_format_in(typed) in ("json", "jsonl"))
     try:
         with logging_to_stderr(logging.DEBUG if debug else logging.WARNING):
             return _run(normalised(typed))
     except CycloptsError as error:
-        return _usage(error, as_json=as_json)
+        return report_error(ValueError(f"{str(error).rstrip('.')}; see --help"))
     except BrokenPipeError:
         _discard_stdout()
         return ExitCode.PIPE_CLOSED
@@ -95,9 +97,10 @@ def run(arguments: Sequence[str]) -> int:
         complain(f"{what}{error.strerror or error}")
         return ExitCode.NOT_ALL
     except Exception as error:
-        return report_error(error, as_json=as_json, debug=debug)
+        return report_error(error, debug=debug)
     finally:
         ARGUMENTS.reset(token)
+        AS_JSON.reset(as_json)
 
 
 def _run(tokens: list[str]) -> int:
@@ -106,11 +109,6 @@ def _run(tokens: list[str]) -> int:
     if sys.stdout is not None:
         sys.stdout.flush()
     return int(code) if isinstance(code, int) else ExitCode.DONE
-
-
-def _usage(error: CycloptsError, *, as_json: bool) -> ExitCode:
-    usage = ValueError(f"{str(error).rstrip('.')}; see --help")
-    return report_error(usage, as_json=as_json, debug=False)
 
 
 def _format_in(arguments: Sequence[str]) -> str | None:
@@ -147,7 +145,7 @@ def _with_waits(arguments: Sequence[str]) -> Iterator[str]:
             yield STANDARD_INPUT
         elif argument == _STATES_TO_WAIT_FOR:
             following = arguments[place + 1] if place + 1 < len(arguments) else ""
-            known = {*OrderState.__members__, *QualificationState.__members__, WAIT_FOR_DONE}
+            known = {*OrderState.__members__, *QualificationState.__members__}
             yield argument if following.upper() in known else f"{argument}={WAIT_FOR_DONE}"
         else:
             yield argument

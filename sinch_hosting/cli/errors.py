@@ -6,6 +6,7 @@ import json
 import re
 import sys
 import traceback
+from contextvars import ContextVar
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 __all__ = [
+    "AS_JSON",
     "BadInput",
     "ExitCode",
     "Failed",
@@ -168,19 +170,30 @@ def message_of(error: BaseException) -> str:
     return " ".join((f"{said} ({notes})" if notes else said).split())
 
 
-def report_error(error: BaseException, *, as_json: bool, debug: bool) -> ExitCode:
+AS_JSON: ContextVar[bool] = ContextVar("as_json", default=False)
+"""Whether errors are told as JSON."""
+
+
+def report_error(error: BaseException, *, about: str = "", debug: bool = False) -> ExitCode:
     """Tell what went wrong on standard error, in one or two lines or as JSON.
 
-    Returns the exit code.
+    Args:
+        error: What went wrong.
+        about: The number or order with which it did.
+        debug: Whether to show the traceback, too.
+
+    Returns:
+        The exit code.
     """
     code, hint = code_of(error), next_step(error)
     if debug:
         _write(mask("".join(traceback.format_exception(error))))
-    if as_json:
+    if AS_JSON.get():
         told: dict[str, object] = {
             "type": type(error).__name__,
             "message": mask(message_of(error)),
             "exit_code": int(code),
+            **({"about": about} if about else {}),
         }
         for name in ("status_code", "status", "operation", "field", "tag", "token"):
             value = getattr(error, name, None)
@@ -190,10 +203,15 @@ def report_error(error: BaseException, *, as_json: bool, debug: bool) -> ExitCod
             told["next"] = hint
         _write(json.dumps({"error": told}) + "\n")
     else:
-        complain(message_of(error))
-        if hint:
+        complain(f"{about}: {message_of(error)}" if about else message_of(error))
+        if hint and hint not in HINTED:
+            HINTED.add(hint)
             _write(f"  {hint}\n")
     return code
+
+
+HINTED: set[str] = set()
+"""What to do was told of these already in this run."""
 
 
 def complain(message: str) -> None:

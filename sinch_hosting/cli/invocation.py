@@ -22,7 +22,7 @@ __all__ = [
     "without_warnings",
 ]
 
-WAIT_FOR_DONE = "done"
+WAIT_FOR_DONE = "<done>"
 """What `--wait` without a state stands for."""
 STANDARD_INPUT = "<standard input>"
 """How commands are given the `-` that was typed; it would look like an option."""

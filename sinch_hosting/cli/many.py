@@ -9,8 +9,7 @@ from typing import Generic, TypeVar
 from attrs import define, field
 
 from .._aio import map_concurrently
-from .errors import ExitCode, code_of, complain, message_of, next_step, worst
-from .invocation import tell
+from .errors import ExitCode, report_error, worst
 
 __all__ = ["Each", "exit_code"]
 
@@ -70,11 +69,7 @@ def exit_code(failed: Sequence[tuple[object, Exception]], *, succeeded: int) -> 
     Where nothing succeeded it is that of the failures, where some did it is `NOT_ALL`, and where
     an outcome is unknown it is `UNKNOWN`.
     """
-    for item, error in failed:
-        complain(f"{item}: {message_of(error)}")
-    for hint in dict.fromkeys(filter(None, (next_step(error) for _, error in failed))):
-        tell(f"  {hint}")
-    code = worst(code_of(error) for _, error in failed)
+    code = worst([report_error(error, about=str(item)) for item, error in failed])
     if failed and succeeded and code is not ExitCode.UNKNOWN:
         return ExitCode.NOT_ALL
     return code

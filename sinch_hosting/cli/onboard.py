@@ -23,7 +23,7 @@ from .onboarding_run import (
     said_of_letters,
     tell_totals,
 )
-from .options import ACCOUNT, PLACE, SOURCE, Account, NumberSource, Place
+from .options import ACCOUNT, JOB, PLACE, SOURCE, Account, JobFlags, NumberSource, Place
 from .output import as_json, chosen_format, print_many, print_text
 from .progress import shown_on_stderr
 from .prompts import can_ask, confirm
@@ -44,10 +44,8 @@ async def onboard(
     /,
     *,
     loa: Path | None = None,
-    job: str | None = None,
     dry_run: bool = False,
     max_letters: int | None = None,
-    retry_rejected: bool = False,
     relink: bool = False,
     resend_unknown: bool = False,
     yes: bool = False,
@@ -57,9 +55,8 @@ async def onboard(
     chunk_size: int = 500,
     window: str = "1d",
     timeout: str | None = None,
-    settle: str = "10s",
-    ledger: Path | None = None,
     report: Path | None = None,
+    flags: JobFlags = JOB,
     place: Place = PLACE,
     source: NumberSource = SOURCE,
     account: Account = ACCOUNT,
@@ -71,7 +68,8 @@ async def onboard(
     the orders are followed to their end, and each number is checked.
 
     Kill it at any moment and run the line again: it goes on, and nothing is sent twice. Ctrl-C
-    sends nothing new and waits for what is under way; a second one stops at once.
+    sends nothing new and waits for what is under way; a second one stops at once. Without
+    `--job` the job is named after the file.
 
     Example: `sinch-hosting onboard numbers.csv --plan PLAN --campaign CAMPAIGN --loa acme.toml
     --dry-run`
@@ -79,10 +77,8 @@ async def onboard(
     Args:
         file: A file of numbers, or `-` for standard input.
         loa: The letter of authorization; see `sinch-hosting letter template`.
-        job: The job's name, up to 25 letters; the file's by default. The same name goes on.
         dry_run: Show what would be done, and send nothing.
         max_letters: Mail so many letters at most.
-        retry_rejected: Order again what is in rejected orders, or failed to be hosted.
         relink: Move numbers that are imported elsewhere; each is without service meanwhile.
         resend_unknown: Send again what an earlier run sent without seeing an answer, where no
             order is found. A letter may then be mailed twice.
@@ -93,8 +89,6 @@ async def onboard(
         chunk_size: Numbers an order, 500 by default and at most.
         window: How long numbers wait for others to share a letter; 1d by default.
         timeout: How long it may take, such as 12h or 3d; by default without end.
-        settle: Seconds between the two looks for orders of earlier runs; 10s by default.
-        ledger: The ledger's file; by default in the state folder, by project and job.
         report: Write what became of every number to this file: JSON where its name ends so,
             else CSV.
     """
@@ -102,18 +96,17 @@ async def onboard(
     records = read_records([file], source)
     if report is not None:
         check_report(report, None if file.startswith("<") else Path(file))
-    name = job or default_job(file)
+    name = flags.job or default_job(file)
     wanted = _Wanted(
         job=name,
         records=records if region is None else [evolve(r, region=region) for r in records],
-        ledger=ledger_path(settings.project_id, name, ledger),
+        ledger=ledger_path(settings.project_id, name, flags.ledger),
         max_letters=max_letters,
         window=seconds_of(window, "--window"),
         timeout=None if timeout is None else seconds_of(timeout, "--timeout"),
-        settle=seconds_of(settle, "--settle"),
+        flags=flags,
         loa=loa,
         relink=relink,
-        retry_rejected=retry_rejected,
         resend_unknown=resend_unknown,
         nnid=nnid,
         callback_url=callback_url,
@@ -142,10 +135,9 @@ class _Wanted:
     max_letters: int | None
     window: float
     timeout: float | None
-    settle: float
+    flags: JobFlags
     loa: Path | None
     relink: bool
-    retry_rejected: bool
     resend_unknown: bool
     nnid: str | None
     callback_url: str | None
@@ -176,9 +168,10 @@ class _Wanted:
             relink=self.relink,
             timeout=self.timeout,
             ledger=self.ledger,
-            settle=self.settle,
+            settle=self.flags.settle_seconds,
+            grace=self.flags.grace_seconds,
             on_unknown="resend" if self.resend_unknown else None,
-            retry_rejected=self.retry_rejected,
+            retry_rejected=self.flags.retry_rejected,
             max_letters=self.max_letters,
         )
 

@@ -8,13 +8,17 @@ from typing import Annotated, Literal, TypeAlias
 from attrs import frozen
 from cyclopts import Group, Parameter
 
+from .durations import seconds_of
+
 __all__ = [
     "ACCOUNT",
+    "JOB",
     "OUTPUT",
     "PLACE",
     "SOURCE",
     "Account",
     "Format",
+    "JobFlags",
     "NumberSource",
     "Output",
     "Place",
@@ -23,6 +27,7 @@ __all__ = [
 Format: TypeAlias = Literal["table", "json", "jsonl", "csv", "lines"]
 
 _NUMBERS = Group("Numbers", sort_key=10)
+_JOB = Group("Job", sort_key=15)
 _ACCOUNT = Group("Account", sort_key=20)
 _OUTPUT = Group("Output", sort_key=30)
 
@@ -87,5 +92,44 @@ class NumberSource:
     ] = None
 
 
+@Parameter(name="*")
+@frozen(kw_only=True)
+class JobFlags:
+    """The care with which orders are created, and resumed."""
+
+    job: Annotated[
+        str | None,
+        Parameter(group=_JOB, help="The job's name, up to 25 letters; the same name goes on."),
+    ] = None
+    ledger: Annotated[
+        Path | None,
+        Parameter(group=_JOB, help="The ledger's file; by default in the state folder."),
+    ] = None
+    retry_rejected: Annotated[
+        bool, Parameter(group=_JOB, help="Create anew what is in REJECTED orders.")
+    ] = False
+    settle: Annotated[
+        str,
+        Parameter(group=_JOB, help="Time between two looks for earlier orders; 10s by default."),
+    ] = "10s"
+    grace: Annotated[
+        str,
+        Parameter(
+            group=_JOB,
+            help="How long an order is looked for whose answer was lost; 60s by default.",
+        ),
+    ] = "60s"
+
+    @property
+    def settle_seconds(self) -> float:
+        """Seconds between the two looks."""
+        return seconds_of(self.settle, "--settle")
+
+    @property
+    def grace_seconds(self) -> float:
+        """Seconds to look for an order whose answer was lost."""
+        return seconds_of(self.grace, "--grace")
+
+
 # What they are where no option is given.
-OUTPUT, ACCOUNT, PLACE, SOURCE = Output(), Account(), Place(), NumberSource()
+OUTPUT, ACCOUNT, PLACE, SOURCE, JOB = Output(), Account(), Place(), NumberSource(), JobFlags()

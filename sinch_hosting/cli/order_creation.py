@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from attrs import define, field, frozen
 
-from .durations import seconds_of
 from .errors import BadInput, ExitCode, Failed, complain
 from .interrupts import orderly_ctrl_c
 from .invocation import resume_line, same_line, tell
@@ -21,7 +20,7 @@ from .letter import read_letter
 from .many import exit_code
 from .number_input import is_toll_free, read_records
 from .onboarding_run import said_of_letters
-from .options import ACCOUNT, PLACE, SOURCE, Account, NumberSource, Place
+from .options import ACCOUNT, JOB, PLACE, SOURCE, Account, JobFlags, NumberSource, Place
 from .output import print_many, print_text
 from .progress import shown_on_stderr, speaking
 from .prompts import can_ask, confirm
@@ -46,13 +45,10 @@ async def import_(
     migrate_to_sinch_tmo: bool = False,
     name: str | None = None,
     callback_url: str | None = None,
-    job: str | None = None,
-    ledger: Path | None = None,
     dry_run: bool = False,
-    retry_rejected: bool = False,
-    settle: str = "10s",
     wait: str | None = None,
     timeout: str | None = None,
+    flags: JobFlags = JOB,
     place: Place = PLACE,
     source: NumberSource = SOURCE,
     account: Account = ACCOUNT,
@@ -69,11 +65,7 @@ async def import_(
         migrate_to_sinch_tmo: Take numbers over that T-Mobile refused with 60135.
         name: A display name; the job's tag comes before it.
         callback_url: Where events about the numbers are posted.
-        job: The job's name, up to 25 letters; by default made of the numbers and the plan.
-        ledger: The ledger's file; by default in the state folder, by project and job.
         dry_run: Show which orders would be created, and send nothing.
-        retry_rejected: Create REJECTED orders anew.
-        settle: Time between the two looks for orders of earlier runs; 10s by default.
         wait: Wait until the orders are in this state; COMPLETED where none is named.
         timeout: How long to wait, such as 90s, 12h or 2d; by default without end.
     """
@@ -83,10 +75,8 @@ async def import_(
     about = [plan, campaign, str(migrate_to_sinch_tmo)]
     run = _Creation(
         settings=settings,
-        job=job or _default_job("import", records, about),
-        ledger=ledger,
-        settle=seconds_of(settle, "--settle"),
-        retry_rejected=retry_rejected,
+        job=flags.job or _default_job("import", records, about),
+        flags=flags,
         wait=wait,
         timeout=timeout,
         account=account,
@@ -106,7 +96,8 @@ async def import_(
             job=job.name,
             ledger=job.ledger,
             settle=job.settle,
-            retry_rejected=retry_rejected,
+            grace=job.grace,
+            retry_rejected=flags.retry_rejected,
         )
 
     async def planned(sinch: SinchHosting, group: _Group, job: _Job) -> BulkPlan:
@@ -121,7 +112,8 @@ async def import_(
             job=job.name,
             ledger=job.ledger,
             settle=job.settle,
-            retry_rejected=retry_rejected,
+            grace=job.grace,
+            retry_rejected=flags.retry_rejected,
             plan=True,
         )
 
@@ -142,15 +134,12 @@ async def text_enable(
     callback_url: str | None = None,
     nnid: str | None = None,
     chunk_size: int = 500,
-    job: str | None = None,
-    ledger: Path | None = None,
     dry_run: bool = False,
     max_letters: int | None = None,
-    retry_rejected: bool = False,
     yes: bool = False,
-    settle: str = "10s",
     wait: str | None = None,
     timeout: str | None = None,
+    flags: JobFlags = JOB,
     place: Place = PLACE,
     source: NumberSource = SOURCE,
     account: Account = ACCOUNT,
@@ -159,7 +148,8 @@ async def text_enable(
 
     Local and toll-free numbers, and regions, go in orders of their own. `onboard` does this for
     numbers in any state. The same line run again goes on where it was: no letter is mailed
-    twice. Ctrl-C sends nothing new and waits for what is under way.
+    twice. Ctrl-C sends nothing new and waits for what is under way. Without `--job` the job's
+    name is made of the numbers and the plan.
 
     Example: `sinch-hosting orders text-enable fleet.csv --plan PLAN --loa acme.toml --dry-run`
 
@@ -170,13 +160,9 @@ async def text_enable(
         callback_url: Where events about the numbers are posted.
         nnid: The routing id of local numbers; the account's own by default.
         chunk_size: Numbers an order, 500 by default and at most; fewer are more letters.
-        job: The job's name, up to 25 letters; by default made of the numbers and the plan.
-        ledger: The ledger's file; by default in the state folder, by project and job.
         dry_run: Show which orders and letters there would be, and send nothing.
         max_letters: Mail so many letters at most.
-        retry_rejected: Create REJECTED orders anew.
         yes: Do not ask before letters are mailed.
-        settle: Time between the two looks for orders of earlier runs; 10s by default.
         wait: Wait until the orders are in this state; COMPLETED where none is named.
         timeout: How long to wait, such as 90s, 12h or 2d; by default without end.
     """
@@ -185,10 +171,8 @@ async def text_enable(
     letter, records = read_letter(loa), read_records(numbers, source)
     run = _Creation(
         settings=settings,
-        job=job or _default_job("enable", records, [plan, campaign]),
-        ledger=ledger,
-        settle=seconds_of(settle, "--settle"),
-        retry_rejected=retry_rejected,
+        job=flags.job or _default_job("enable", records, [plan, campaign]),
+        flags=flags,
         wait=wait,
         timeout=timeout,
         account=account,
@@ -202,7 +186,7 @@ async def text_enable(
         callback_url=callback_url,
         nnid=nnid,
         chunk_size=chunk_size,
-        retry_rejected=retry_rejected,
+        retry_rejected=flags.retry_rejected,
     )
     async with open_client(settings) as sinch:
         groups = _groups(records)
@@ -242,6 +226,7 @@ class _TextEnabling:
                 job=job.name,
                 ledger=job.ledger,
                 settle=job.settle,
+                grace=job.grace,
                 retry_rejected=self.retry_rejected,
             )
         return sinch.hosting_orders.text_enable_stream(
@@ -257,6 +242,7 @@ class _TextEnabling:
             job=job.name,
             ledger=job.ledger,
             settle=job.settle,
+            grace=job.grace,
             retry_rejected=self.retry_rejected,
         )
 
@@ -274,6 +260,7 @@ class _TextEnabling:
                 job=job.name,
                 ledger=job.ledger,
                 settle=job.settle,
+                grace=job.grace,
                 retry_rejected=self.retry_rejected,
                 plan=True,
             )
@@ -290,6 +277,7 @@ class _TextEnabling:
             job=job.name,
             ledger=job.ledger,
             settle=job.settle,
+            grace=job.grace,
             retry_rejected=self.retry_rejected,
             plan=True,
         )
@@ -345,6 +333,7 @@ class _Job:
     name: str
     ledger: Path
     settle: float
+    grace: float
 
 
 Stream = Callable[["SinchHosting", _Group, _Job], AsyncGenerator["ChunkOutcome", None]]
@@ -356,9 +345,7 @@ class _Creation:
 
     settings: Settings
     job: str
-    ledger: Path | None
-    settle: float
-    retry_rejected: bool
+    flags: JobFlags
     wait: str | None
     timeout: str | None
     account: Account
@@ -371,16 +358,21 @@ class _Creation:
         """Return the job of a group."""
         return _Job(
             name=f"{self.job}{group.suffix}",
-            ledger=ledger_path(self.settings.project_id, self.job, self.ledger),
-            settle=self.settle,
+            ledger=self._path,
+            settle=self.flags.settle_seconds,
+            grace=self.flags.grace_seconds,
         )
+
+    @property
+    def _path(self) -> Path:
+        return ledger_path(self.settings.project_id, self.job, self.flags.ledger)
 
     async def create(self, sinch: SinchHosting, groups: Sequence[_Group], stream: Stream) -> int:
         """Create the orders of all groups, print them, and wait for them where that is wanted."""
         wanted = None if self.wait is None else state_from(self.wait)
         timeout = timeout_from(self.timeout)
         self.settings.check_identity()
-        path = ledger_path(self.settings.project_id, self.job, self.ledger)
+        path = self._path
         tell(f"{self.settings.whose}, job {self.job}; ledger: {path}")
         keep_job(self._note(groups, path))
         stopped = await self._create_all(sinch, groups, stream)

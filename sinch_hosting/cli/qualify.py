@@ -34,14 +34,14 @@ _PAGE = 1000
 
 
 def qualification_state(text: str) -> QualificationState:
-    """Return the state that a text names, in any case; `done` is VERIFIED.
+    """Return the state that a text names, in any case; `WAIT_FOR_DONE` is VERIFIED.
 
     Raises:
         BadInput: There is no such state.
     """
-    name = text.strip().upper().replace("-", "_").removeprefix("GLOBAL_PROCESS_STATE_")
-    if name == WAIT_FOR_DONE.upper():
+    if text == WAIT_FOR_DONE:
         return QualificationState.VERIFIED
+    name = text.strip().upper().replace("-", "_").removeprefix("GLOBAL_PROCESS_STATE_")
     if name not in QualificationState.__members__:
         known = ", ".join(state.name for state in _STATES)
         raise BadInput(f"no qualification state is called {text!r}; there are {known}")

@@ -23,14 +23,14 @@ _LINES = 5
 
 
 def state_from(text: str) -> OrderState:
-    """Return the order state that a text names, in any case; `done` is COMPLETED.
+    """Return the order state that a text names, in any case; `WAIT_FOR_DONE` is COMPLETED.
 
     Raises:
         BadInput: There is no such state.
     """
-    name = text.strip().upper().replace("-", "_")
-    if name == WAIT_FOR_DONE.upper():
+    if text == WAIT_FOR_DONE:
         return OrderState.COMPLETED
+    name = text.strip().upper().replace("-", "_")
     if name not in OrderState.__members__ or name == "UNSPECIFIED":
         known = ", ".join(state for state in OrderState.__members__ if state != "UNSPECIFIED")
         raise BadInput(f"no order state is called {text!r}; there are {known}")
