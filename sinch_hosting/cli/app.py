@@ -7,11 +7,13 @@ import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from contextvars import copy_context
 
 from cyclopts import App, CycloptsError, Parameter
 
 from .._version import __version__
-from .errors import AS_JSON, HINTED, ExitCode, complain, report_error
+from ..errors import SinchHostingError
+from .errors import AS_JSON, DEBUG, HINTED, ExitCode, complain, message_of, report_error
 from .invocation import ARGUMENTS, STANDARD_INPUT, WAIT_FOR_DONE, logging_to_stderr
 
 __all__ = ["COMMANDS", "make_app", "run"]
@@ -76,13 +78,17 @@ def run(arguments: Sequence[str]) -> int:
         if isinstance(stream, io.TextIOWrapper):
             # Cells hold any character, and a terminal may know but a few.
             stream.reconfigure(errors="backslashreplace")
-    typed = tuple(arguments)
-    debug = "--debug" in typed
-    token = ARGUMENTS.set(typed)
-    HINTED.clear()
-    as_json = AS_JSON.set(_format_in(typed) in ("json", "jsonl"))
+    return copy_context().run(_run_line, tuple(arguments))
+
+
+def _run_line(typed: tuple[str, ...]) -> int:
+    """Run a line, and tell what goes wrong; what is set here ends with it."""
+    ARGUMENTS.set(typed)
+    AS_JSON.set(_format_in(typed) in ("json", "jsonl"))
+    DEBUG.set("--debug" in typed)
+    HINTED.set(set())
     try:
-        with logging_to_stderr(logging.DEBUG if debug else logging.WARNING):
+        with logging_to_stderr(logging.DEBUG if DEBUG.get() else logging.WARNING):
             return _run(normalised(typed))
     except CycloptsError as error:
         return report_error(ValueError(f"{str(error).rstrip('.')}; see --help"))
@@ -92,15 +98,12 @@ def run(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         complain("stopped")
         return ExitCode.INTERRUPTED
-    except OSError as error:
-        what = "standard output cannot be written to: " if _stdout_fails() else ""
-        complain(f"{what}{error.strerror or error}")
-        return ExitCode.NOT_ALL
     except Exception as error:
-        return report_error(error, debug=debug)
-    finally:
-        ARGUMENTS.reset(token)
-        AS_JSON.reset(as_json)
+        is_of_system = isinstance(error, OSError) and not isinstance(error, SinchHostingError)
+        if is_of_system and _stdout_fails():
+            complain(f"standard output cannot be written to: {message_of(error)}")
+            return ExitCode.NOT_ALL
+        return report_error(error)
 
 
 def _run(tokens: list[str]) -> int:

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AS_JSON",
+    "DEBUG",
+    "HINTED",
     "BadInput",
     "ExitCode",
     "Failed",
@@ -166,27 +168,31 @@ def message_of(error: BaseException) -> str:
         first, more = error.exceptions[0], len(error.exceptions) - 1
         return message_of(first) + (f" (and {more} more errors)" if more else "")
     notes = "; ".join(getattr(error, "__notes__", ()))
-    said = str(error) or type(error).__name__
+    of_system = error.strerror if isinstance(error, OSError) else None
+    said = of_system or str(error) or type(error).__name__
     return " ".join((f"{said} ({notes})" if notes else said).split())
 
 
 AS_JSON: ContextVar[bool] = ContextVar("as_json", default=False)
 """Whether errors are told as JSON."""
+HINTED: ContextVar[set[str]] = ContextVar("hinted", default=set())  # noqa: B039 - of one run
+"""What a person was told to do next, so that it is told once."""
+DEBUG: ContextVar[bool] = ContextVar("debug", default=False)
+"""Whether errors show their traceback."""
 
 
-def report_error(error: BaseException, *, about: str = "", debug: bool = False) -> ExitCode:
+def report_error(error: BaseException, *, about: str = "") -> ExitCode:
     """Tell what went wrong on standard error, in one or two lines or as JSON.
 
     Args:
         error: What went wrong.
         about: The number or order with which it did.
-        debug: Whether to show the traceback, too.
 
     Returns:
         The exit code.
     """
     code, hint = code_of(error), next_step(error)
-    if debug:
+    if DEBUG.get():
         _write(mask("".join(traceback.format_exception(error))))
     if AS_JSON.get():
         told: dict[str, object] = {
@@ -204,14 +210,10 @@ def report_error(error: BaseException, *, about: str = "", debug: bool = False) 
         _write(json.dumps({"error": told}) + "\n")
     else:
         complain(f"{about}: {message_of(error)}" if about else message_of(error))
-        if hint and hint not in HINTED:
-            HINTED.add(hint)
+        if hint and hint not in (hinted := HINTED.get()):
+            hinted.add(hint)
             _write(f"  {hint}\n")
     return code
-
-
-HINTED: set[str] = set()
-"""What to do was told of these already in this run."""
 
 
 def complain(message: str) -> None:

@@ -37,7 +37,7 @@ def hidden(text: str) -> str:
 
 
 def test_golden_tables(still: Account) -> None:
-    """Tables of orders and their numbers, aligned and of fixed width, as they stand in the guide."""
+    """Tables of orders and of numbers, aligned, of fixed width, as they stand in the guide."""
     order = enabled(still, NUMBER, OTHER)
     still.sandbox.do("complete", order=order)
 
