@@ -10,6 +10,7 @@ from attrs import define, field
 
 from .._aio import map_concurrently
 from .errors import ExitCode, report_error, worst
+from .progress import waiting
 
 __all__ = ["Each", "exit_code"]
 
@@ -33,6 +34,13 @@ class Each(Generic[T, R]):
     at_once: int = _AT_ONCE
     failed: list[tuple[T, Exception]] = field(factory=list, init=False)
     succeeded: int = field(default=0, init=False)
+
+    async def waited_for(self, title: str) -> AsyncGenerator[R, None]:
+        """Give the results as `results` does, and show meanwhile how many there are."""
+        async with waiting(title, len(self.items)) as told, aclosing(self.results()) as results:
+            async for result in results:
+                told(self.succeeded)
+                yield result
 
     async def results(self) -> AsyncGenerator[R, None]:
         """Give what the calls returned, in the order of the items where one is made at a time."""

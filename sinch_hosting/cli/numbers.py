@@ -317,6 +317,6 @@ async def wait(
 
     async with open_client(read_settings(account)) as sinch:
         each = Each(known, done, at_once=len(known))
-        async with aclosing(each.results()) as found:
+        async with aclosing(each.waited_for("provisioned")) as found:
             await print_many(found, IMPORTED, account)
     return each.report()

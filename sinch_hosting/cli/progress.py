@@ -15,7 +15,7 @@ from typing import Protocol, Self
 
 from .invocation import tell
 
-__all__ = ["Bars", "Lines", "Show", "shown_on_stderr", "speaking"]
+__all__ = ["Bars", "Lines", "Show", "shown_on_stderr", "speaking", "waiting"]
 
 EVERY = 10.0
 """Seconds after which lines speak at the latest."""
@@ -156,6 +156,15 @@ def shown_on_stderr() -> Show:
     from rich.console import Console  # noqa: PLC0415 - as above
 
     return Lines() if Console(stderr=True).is_dumb_terminal else Bars()
+
+
+@asynccontextmanager
+async def waiting(title: str, total: int) -> AsyncIterator[Callable[[int], None]]:
+    """Show that *total* things are waited for; gives what to call with how many are done."""
+    with shown_on_stderr() as show:
+        update = show.stage(title, total)
+        async with speaking(show):
+            yield update
 
 
 @asynccontextmanager

@@ -87,17 +87,18 @@ async def add(
         async def verified(number: str) -> QualifiedNumber:
             return await sinch.qualified_numbers.wait_until(number, wanted, timeout=limit)
 
-        return await _for_each(known, verified, account, at_once=len(known))
+        return await _for_each(known, verified, account, waits_for=wanted.name)
 
 
 async def _for_each(
     numbers: list[str],
     call: Callable[[str], Awaitable[QualifiedNumber]],
     account: Account,
-    at_once: int = 10,
+    waits_for: str = "",
 ) -> int:
-    each = Each(numbers, call, at_once=at_once)
-    async with aclosing(each.results()) as found:
+    each = Each(numbers, call, at_once=len(numbers) if waits_for else 10)
+    results = each.waited_for(waits_for) if waits_for else each.results()
+    async with aclosing(results) as found:
         if len(numbers) == 1:
             async for number in found:
                 print_one(number, QUALIFIED, account)
@@ -258,4 +259,5 @@ async def wait(
         return await sinch.qualified_numbers.wait_until(number, *wanted, timeout=limit)
 
     async with open_client(read_settings(account)) as sinch:
-        return await _for_each(known, reached, account, at_once=len(known))
+        titles = " or ".join(state.name for state in wanted)
+        return await _for_each(known, reached, account, waits_for=titles)

@@ -12,6 +12,7 @@ from .invocation import WAIT_FOR_DONE, resume_line, tell
 from .many import exit_code
 from .options import Output
 from .output import print_many
+from .progress import waiting
 from .views import ORDER
 
 if TYPE_CHECKING:
@@ -78,11 +79,11 @@ async def wait_for_orders(
     Ctrl-C leaves the orders alone, and prints the line that goes on.
     """
     ids = [order.hosting_order_id for order in orders]
-    tell(f"waiting until {len(orders)} orders are {state.name}")
     try:
-        results = await sinch.hosting_orders.wait_all(
-            orders, state, timeout=timeout, return_exceptions=True
-        )
+        async with waiting(f"{state.name}", len(orders)):
+            results = await sinch.hosting_orders.wait_all(
+                orders, state, timeout=timeout, return_exceptions=True
+            )
     except BaseException:
         tell_how_to_wait(orders)
         raise
