@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from cyclopts import App
 
+from ..errors import ApiError
 from .errors import BadInput, ExitCode, hide
 from .invocation import tell
 from .options import ACCOUNT, OUTPUT, Account, Output
@@ -28,8 +29,8 @@ app = App(
     help_format="markdown",
 )
 _SECRET_FILE = VARIABLES["callback_secret_file"]
-_KEPT = 2
-"""Secrets that a file keeps: events signed with the one before are still under way."""
+_MOST = 5
+"""Secrets that a file keeps: events signed with those before may still be under way."""
 
 
 def _told(configuration: CallbackConfiguration) -> str:
@@ -67,8 +68,8 @@ async def set_secret(
     """Set the secret that signs callbacks.
 
     To rotate it nightly: `--generate FILE` makes a new secret, writes it over FILE as its first
-    line with the secret before as the second, and then sets it. Whoever reads FILE, as `callbacks
-    listen` does, takes events that are signed with either. The secret is never shown, nor an
+    line with the secrets before it below, and then sets it. Whoever reads FILE, as `callbacks
+    listen` does, takes events that are signed with any of them. The secret is never shown, nor an
     option.
 
     Example: `sinch-hosting callbacks set-secret --generate ~/.secrets/callbacks`
@@ -81,10 +82,18 @@ async def set_secret(
         raise BadInput("give --file or --generate, not both")
     settings = read_settings(account)
     settings.check_identity()
-    secret = _rotated(generate) if generate is not None else _given(file)
+    before = _kept(generate) if generate is not None else []
+    secret = secrets.token_hex(32) if generate is not None else _given(file)
     hide(secret)
     async with open_client(settings) as sinch:
-        await sinch.callback_configuration.update(hmac_secret=secret)
+        if generate is not None:  # whoever receives must know it before it is used
+            _keep(generate, [secret, *before])
+        try:
+            await sinch.callback_configuration.update(hmac_secret=secret)
+        except ApiError:
+            if generate is not None:
+                _keep(generate, before)  # refused: it will never be used
+            raise
     tell(f"{settings.whose}: the secret of callbacks is set")
     return ExitCode.DONE
 
@@ -99,23 +108,25 @@ def _given(file: Path | None) -> str:
     raise BadInput("no secret: give --file FILE, --generate FILE, or a line on standard input")
 
 
-def _rotated(file: Path) -> str:
-    """Make a secret and write it before the one that the file holds; returns it."""
+def _kept(file: Path) -> list[str]:
     file = file.expanduser()
-    before = read_secrets(file) if file.exists() else []
-    secret = secrets.token_hex(32)
+    return read_secrets(file) if file.exists() and file.stat().st_size else []
+
+
+def _keep(file: Path, lines: list[str]) -> None:
+    """Write the newest secrets to a file that only its owner reads, whole or not at all."""
+    file = file.expanduser()
     unfinished = file.with_name(f"{file.name}.new")
     try:
         unfinished.unlink(missing_ok=True)
         fd = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with open(fd, "w", encoding="utf-8") as target:
-            target.write("".join(f"{line}\n" for line in [secret, *before][:_KEPT]))
+            target.write("".join(f"{line}\n" for line in lines[:_MOST]))
             target.flush()
             os.fsync(target.fileno())
         os.replace(unfinished, file)
     except OSError as error:
         raise BadInput(f"{file}: the secret cannot be kept: {error.strerror}") from error
-    return secret
 
 
 @app.command

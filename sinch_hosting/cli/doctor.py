@@ -180,7 +180,7 @@ async def _reach(base_url: str) -> tuple[Finding, float | None]:
     started = time.monotonic()
     try:
         async with (
-            aiohttp.ClientSession(timeout=timeout) as http,
+            aiohttp.ClientSession(timeout=timeout, trust_env=True) as http,
             http.get(base_url, allow_redirects=False) as answer,
         ):
             took = time.monotonic() - started

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
@@ -30,7 +30,7 @@ __all__ = ["Explanation", "explain"]
 
 T = TypeVar("T")
 _ORDERS_LOOKED_AT = 200
-"""Orders that are asked for the number, the open ones first."""
+"""Orders that are asked for the number at most."""
 
 
 @frozen(kw_only=True)
@@ -104,9 +104,11 @@ async def _facts(
     facts = Facts(phone_number=number)
     facts.qualified = await _or_none(sinch.qualified_numbers.get(number))
     facts.imported = await _or_none(sinch.imported_numbers.get(number))
-    async with aclosing(_candidates(sinch, settings, place, facts, order_id)) as candidates:
-        known = [order async for order in candidates]
-    facts.order, facts.order_number = await _order_of(sinch, number, known)
+    for looks in (_named, _in_ledgers, _open_orders, _ended_orders):
+        orders = [order async for order in looks(sinch, settings, place, facts, order_id)]
+        facts.order, facts.order_number = await _order_of(sinch, number, orders)
+        if facts.order is not None or order_id is not None:
+            break
     return facts
 
 
@@ -117,59 +119,82 @@ async def _or_none(read: Awaitable[T]) -> T | None:
         return None
 
 
-async def _candidates(
+async def _named(
+    sinch: SinchHosting, settings: Settings, place: Place, facts: Facts, order_id: str | None
+) -> AsyncIterator[Order]:
+    """Give the order that was named."""
+    del settings, place, facts
+    if order_id is not None:
+        yield await sinch.hosting_orders.get(order_id)
+
+
+async def _in_ledgers(
+    sinch: SinchHosting, settings: Settings, place: Place, facts: Facts, order_id: str | None
+) -> AsyncIterator[Order]:
+    """Give the orders that the ledgers of this machine know for the number."""
+    del place, order_id
+    found: dict[str, None] = {}
+    for job in find_jobs(settings.project_id):
+        if job.numbers and facts.phone_number not in job.numbers:
+            continue
+        for entry in await read_ledger(job.ledger):
+            is_its = not entry.listed or facts.phone_number in entry.listed
+            if entry.order_id and is_its:
+                found[entry.order_id] = None
+    for known in list(found)[-_ORDERS_LOOKED_AT:]:
+        order = await _or_none(sinch.hosting_orders.get(known))
+        if order is not None:
+            yield order
+
+
+async def _open_orders(
+    sinch: SinchHosting, settings: Settings, place: Place, facts: Facts, order_id: str | None
+) -> AsyncIterator[Order]:
+    """Give the open orders of the plan and campaign, unless the number needs none any more."""
+    del order_id
+    state = None if facts.qualified is None else facts.qualified.global_process_state
+    if facts.imported is None or state == QualificationState.HOSTING_IN_PROGRESS:
+        async for order in _listed(sinch, settings, place, facts, _OPEN):
+            yield order
+
+
+async def _ended_orders(
+    sinch: SinchHosting, settings: Settings, place: Place, facts: Facts, order_id: str | None
+) -> AsyncIterator[Order]:
+    """Give the orders that have ended, where only they can tell what became of the number."""
+    del order_id
+    state = None if facts.qualified is None else facts.qualified.global_process_state
+    ended = (QualificationState.HOSTING_FAILED, QualificationState.HOSTING_DONE, None)
+    if facts.imported is None and state in ended:
+        async for order in _listed(sinch, settings, place, facts, _ENDED):
+            yield order
+
+
+_OPEN = (
+    OrderState.WAITING_FOR_LOA_SIGNATURE,
+    OrderState.IN_PROGRESS,
+    OrderState.SUBMITTED,
+    OrderState.DRAFT,
+)
+_ENDED = (OrderState.REJECTED, OrderState.COMPLETED)
+
+
+async def _listed(
     sinch: SinchHosting,
     settings: Settings,
     place: Place,
     facts: Facts,
-    order_id: str | None,
-) -> AsyncGenerator[Order, None]:
-    """Give the orders that the number may be in, the likeliest first."""
-    if order_id is not None:
-        yield await sinch.hosting_orders.get(order_id)
-        return
-    for found in await _in_ledgers(settings, facts.phone_number):
-        order = await _or_none(sinch.hosting_orders.get(found))
-        if order is not None:
-            yield order
+    states: Sequence[OrderState],
+) -> AsyncIterator[Order]:
+    """Give orders of the plan and of the campaign, or of none, as many as can be asked."""
     sms = facts.imported.sms_configuration if facts.imported is not None else None
     plan = place.plan or settings.get("service_plan_id") or (sms and sms.service_plan_id)
-    if not plan:
-        return
-    campaign = place.campaign if place.campaign is not None else settings.get("campaign_id")
-    campaigns = {campaign or (sms and sms.campaign_id) or "", ""}
-    for its_campaign in sorted(campaigns, reverse=True):
-        async for order in _listed(sinch, str(plan), str(its_campaign)):
-            yield order
-
-
-async def _in_ledgers(settings: Settings, number: str) -> list[str]:
-    """Return the ids of orders that the ledgers of this machine know for the number."""
-    found: list[str] = []
-    for job in find_jobs(settings.project_id):
-        if job.numbers and number not in job.numbers:
-            continue
-        for entry in await read_ledger(job.ledger):
-            is_its = not entry.listed or number in entry.listed
-            if entry.order_id and is_its and entry.order_id not in found:
-                found.append(entry.order_id)
-    return found[-_ORDERS_LOOKED_AT:]
-
-
-async def _listed(sinch: SinchHosting, plan: str, campaign: str) -> AsyncIterator[Order]:
-    open_first = (
-        OrderState.WAITING_FOR_LOA_SIGNATURE,
-        OrderState.IN_PROGRESS,
-        OrderState.SUBMITTED,
-        OrderState.DRAFT,
-        OrderState.REJECTED,
-        OrderState.COMPLETED,
-    )
+    named = place.campaign if place.campaign is not None else settings.get("campaign_id")
     seen = 0
-    for state in open_first:
-        for kind in (OrderType.TEXT_ENABLE, OrderType.IMPORT):
+    for campaign in dict.fromkeys((named or (sms and sms.campaign_id) or "", "")):
+        for kind in (OrderType.TEXT_ENABLE, OrderType.IMPORT) if plan else ():
             listed = sinch.hosting_orders.list(
-                states=state, type=kind, service_plan_id=plan, campaign_id=campaign
+                states=states, type=kind, service_plan_id=str(plan), campaign_id=campaign
             )
             try:
                 async for order in listed:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from typing import Generic, TypeVar
 
@@ -10,6 +10,8 @@ from attrs import define, field
 
 from .._aio import map_concurrently
 from .errors import ExitCode, report_error, worst
+from .interrupts import orderly_ctrl_c
+from .invocation import same_line, tell
 from .progress import waiting
 
 __all__ = ["Each", "exit_code"]
@@ -34,6 +36,24 @@ class Each(Generic[T, R]):
     at_once: int = _AT_ONCE
     failed: list[tuple[T, Exception]] = field(factory=list, init=False)
     succeeded: int = field(default=0, init=False)
+    is_stopped: bool = field(default=False, init=False)
+
+    async def changes(self) -> AsyncGenerator[R, None]:
+        """Give the results as `results` does; Ctrl-C lets what is under way end, and no more."""
+        said = "stopping: nothing more is sent, what is under way is waited for"
+        with orderly_ctrl_c(self._stop, said):
+            async with aclosing(self.results()) as results:
+                async for result in results:
+                    yield result
+
+    def _stop(self) -> None:
+        self.is_stopped = True
+
+    async def _items(self) -> AsyncIterator[T]:
+        for item in self.items:
+            if self.is_stopped:
+                return
+            yield item
 
     async def waited_for(self, title: str) -> AsyncGenerator[R, None]:
         """Give the results as `results` does, and show meanwhile how many there are."""
@@ -53,9 +73,7 @@ class Each(Generic[T, R]):
                 return []
 
         at_once = min(self.at_once, len(self.items)) or 1
-        async with aclosing(
-            map_concurrently(_each(self.items), dealt, concurrency=at_once)
-        ) as all_:
+        async with aclosing(map_concurrently(self._items(), dealt, concurrency=at_once)) as all_:
             async for found in all_:
                 for result in found:
                     self.succeeded += 1
@@ -63,12 +81,11 @@ class Each(Generic[T, R]):
 
     def report(self) -> ExitCode:
         """Tell what failed on standard error, and return the exit code."""
-        return exit_code(self.failed, succeeded=self.succeeded)
-
-
-async def _each(items: Iterable[T]) -> AsyncIterator[T]:
-    for item in items:
-        yield item
+        code = exit_code(self.failed, succeeded=self.succeeded)
+        if self.is_stopped:
+            tell(f"{self.succeeded} of {len(self.items)} are done; the rest: {same_line()}")
+            return ExitCode.INTERRUPTED
+        return code
 
 
 def exit_code(failed: Sequence[tuple[object, Exception]], *, succeeded: int) -> ExitCode:

@@ -23,7 +23,7 @@ from .settings import open_client, read_settings
 from .views import IMPORTED
 
 if TYPE_CHECKING:
-    from .. import ImportedNumber, NumbersResult, SinchHosting
+    from .. import ImportedNumber, NumbersResult
     from ..phone_files import PhoneRecord
 
 __all__ = ["app"]
@@ -72,14 +72,15 @@ async def list_(
 
 
 async def _for_each(
-    sinch: SinchHosting,
     numbers: list[str],
     call: Callable[[str], Awaitable[ImportedNumber]],
     output: Output,
+    *,
+    changes: bool = False,
 ) -> int:
     """Call for each number, print what it answered, and return the exit code."""
     each = Each(numbers, call)
-    async with aclosing(each.results()) as found:
+    async with aclosing(each.changes() if changes else each.results()) as found:
         if len(numbers) == 1:
             async for number in found:
                 print_one(number, IMPORTED, output)
@@ -101,7 +102,7 @@ async def get(
     """
     known = read_numbers(numbers, source)
     async with open_client(read_settings(account)) as sinch:
-        return await _for_each(sinch, known, sinch.imported_numbers.get, account)
+        return await _for_each(known, sinch.imported_numbers.get, account)
 
 
 @app.command(name="import")
@@ -151,7 +152,7 @@ async def import_(
 
     settings.check_identity()
     async with open_client(settings) as sinch:
-        code = await _for_each(sinch, list(records), create, account)
+        code = await _for_each(list(records), create, account, changes=True)
     if wait is None and code is not ExitCode.UNKNOWN:
         tell(f"wait for them with: {resume_line('numbers', 'wait', *numbers)}")
     return code
@@ -208,7 +209,7 @@ async def update(
         )
 
     async with open_client(settings) as sinch:
-        return await _for_each(sinch, known, change, account)
+        return await _for_each(known, change, account, changes=True)
 
 
 def _confirm_loss(numbers: list[str], what: str, *, yes: bool) -> None:

@@ -84,6 +84,12 @@ def plan_lines(plan: OnboardingPlan) -> Iterable[str]:
             f"invoices that list {len(plan.invoices)} numbers have to be mailed to "
             f"{plan.invoices_to}"
         )
+    later = counts.get("add", 0) + counts.get("wait", 0)
+    if later and plan.letters:
+        yield (
+            "more letters where numbers are verified so far apart that they cannot share one "
+            "(--window); --max-letters is a bound"
+        )
     for warning in plan.warnings:
         yield f"warning: {warning}"
 

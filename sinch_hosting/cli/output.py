@@ -18,6 +18,7 @@ from attrs import frozen
 
 from .durations import local_time
 from .errors import BadInput
+from .invocation import tell
 
 if TYPE_CHECKING:
     from .options import Format, Output
@@ -111,6 +112,8 @@ async def print_many(
             print_text(json.dumps([view.as_json(item) for item in printed], indent=1))
         elif format == "table":
             print_table(view, printed)
+            if not printed:
+                tell("none")
         elif format == "csv" and not printed:
             _write_row([column.head for column in view.columns])
     return printed

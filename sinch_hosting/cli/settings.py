@@ -340,6 +340,7 @@ def open_client(settings: Settings) -> SinchHosting:
         base_url=settings.get("base_url") or BASE_URL,
         auth_url=settings.get("auth_url") or AUTH_URL,
         requests_per_second=_pace(settings),
+        trust_env=True,  # HTTPS_PROXY and its kin, as all commands do
     )
 
 

@@ -47,7 +47,9 @@ def plain_environment(**further: str) -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if name not in _FORCING and not name.startswith(("SINCH_", "XDG_"))
+        if name not in _FORCING
+        and not name.startswith(("SINCH_", "XDG_"))
+        and not name.lower().endswith("_proxy")
     }
     return {**kept, "PYTHONPATH": str(ROOT), "TZ": "UTC", **further}
 

@@ -340,8 +340,14 @@ def test_10_nightly(quick: Account) -> None:
     for _ in range(3):
         rotated = quick.run("callbacks", "set-secret", "--generate", str(secrets))
         assert rotated.returncode == 0, rotated.stderr
-    new, before = secrets.read_text().split()
-    assert len(new) == len(before) == 64
-    assert new != before
+    kept = secrets.read_text().split()
+    assert [len(secret) for secret in kept] == [64, 64, 64]
+    assert len(set(kept)) == 3
+    new = kept[0]
+    quick.sandbox.do(
+        "faults", kind="error_before", operation="UpdateCallbackConfiguration", status=403
+    )
+    assert quick.run("callbacks", "set-secret", "--generate", str(secrets)).returncode == 3
+    assert secrets.read_text().split() == kept
     assert secrets.stat().st_mode & 0o077 == 0
     assert new not in rotated.stdout + rotated.stderr
