@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -122,12 +124,74 @@ def running_sandbox(*arguments: str) -> Iterator[SandboxProcess]:
         process.communicate(timeout=PATIENCE)
 
 
+class Zygote:
+    """Runs commands in processes that are forked from one that has imported what they need."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._count = itertools.count()
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[str] | None = None
+
+    def run(
+        self, arguments: Sequence[str], *, stdin: str | None, environ: Mapping[str, str], cwd: Path
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
+        if sys.platform == "win32":
+            return subprocess.run(
+                command(*arguments),
+                capture_output=True,
+                text=True,
+                input=stdin or "",
+                env=dict(environ),
+                cwd=cwd,
+                timeout=PATIENCE,
+                check=False,
+            )
+        paths = {
+            name: self._folder / f"{next(self._count)}-{name}"
+            for name in ("stdin", "stdout", "stderr")
+        }
+        paths["stdin"].write_text(stdin or "")
+        request = {
+            "arguments": arguments,
+            "environ": environ,
+            "cwd": str(cwd),
+            **{name: str(path) for name, path in paths.items()},
+        }
+        code = self._ask(json.dumps(request))
+        out, err = (paths[name].read_text(errors="replace") for name in ("stdout", "stderr"))
+        return subprocess.CompletedProcess(list(arguments), code, out, err)
+
+    def _ask(self, request: str) -> int:
+        with self._lock:
+            if self._process is None:
+                self._process = subprocess.Popen(
+                    [sys.executable, str(Path(__file__).with_name("zygote.py"))],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                    env=plain_environment(),
+                )
+            assert self._process.stdin is not None
+            assert self._process.stdout is not None
+            self._process.stdin.write(f"{request}\n")
+            self._process.stdin.flush()
+            return int(self._process.stdout.readline())
+
+    def close(self) -> None:
+        """End it."""
+        if self._process is not None:
+            self._process.communicate()
+
+
 @define
 class Account:
     """Somebody who types commands: a home of their own, and an account at the sandbox."""
 
     home: Path
     sandbox: SandboxProcess
+    zygote: Zygote
     _started: list[subprocess.Popen[str]] = field(factory=list, init=False)
 
     @property
@@ -144,17 +208,9 @@ class Account:
     def run(
         self, *arguments: str, stdin: str | None = None, **environ: str
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end."""
-        return subprocess.run(
-            command(*arguments),
-            capture_output=True,
-            text=True,
-            input=stdin,
-            stdin=subprocess.DEVNULL if stdin is None else None,
-            env={**self.environ, **environ},
-            cwd=self.home,
-            timeout=PATIENCE,
-            check=False,
+        """Run a command to its end, in a process of its own."""
+        return self.zygote.run(
+            arguments, stdin=stdin, environ={**self.environ, **environ}, cwd=self.home
         )
 
     def start(self, *arguments: str, **environ: str) -> subprocess.Popen[str]:
@@ -209,17 +265,28 @@ def still_sandbox_process() -> Iterator[SandboxProcess]:
         yield sandbox
 
 
+@pytest.fixture(scope="session")
+def zygote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zygote]:
+    """What runs commands, for the whole session."""
+    with contextlib.closing(Zygote(tmp_path_factory.mktemp("commands"))) as made:
+        yield made
+
+
 @pytest.fixture
-def quick(quick_sandbox_process: SandboxProcess, tmp_path: Path) -> Iterator[Account]:
+def quick(
+    quick_sandbox_process: SandboxProcess, tmp_path: Path, zygote: Zygote
+) -> Iterator[Account]:
     """An account where everything happens by itself, at once."""
     quick_sandbox_process.reset()
-    with contextlib.closing(Account(tmp_path, quick_sandbox_process)) as account:
+    with contextlib.closing(Account(tmp_path, quick_sandbox_process, zygote)) as account:
         yield account
 
 
 @pytest.fixture
-def still(still_sandbox_process: SandboxProcess, tmp_path: Path) -> Iterator[Account]:
+def still(
+    still_sandbox_process: SandboxProcess, tmp_path: Path, zygote: Zygote
+) -> Iterator[Account]:
     """An account where nothing happens by itself."""
     still_sandbox_process.reset()
-    with contextlib.closing(Account(tmp_path, still_sandbox_process)) as account:
+    with contextlib.closing(Account(tmp_path, still_sandbox_process, zygote)) as account:
         yield account

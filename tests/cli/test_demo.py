@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from contextlib import aclosing
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -343,10 +344,11 @@ def test_a_failure_half_way_leaves_a_report_with_the_orders(
     """Numbers whose order exists keep its id, and what was done before stays done."""
 
     async def fail(onboarding: Onboarding, *_: object, on_step: Any) -> None:
-        async for step in onboarding.steps():
-            on_step(step)
-            if step.step == "done":
-                raise TransportError("the service is gone", never_sent=False)
+        async with aclosing(onboarding.steps()) as steps:
+            async for step in steps:
+                on_step(step)
+                if step.step == "done":
+                    raise TransportError("the service is gone", never_sent=False)
 
     monkeypatch.setattr(demo_run, "follow", fail)
     report = tmp_path / "report.csv"
