@@ -86,6 +86,10 @@ class SandboxProcess:
         self.clear_faults()
         self.do("reset")
 
+    def verify(self, *numbers: str) -> None:
+        """Have numbers that are in qualification verified."""
+        self.do("approve", numbers=list(numbers))
+
     def clear_faults(self) -> None:
         """Misbehave no more."""
         self._ask(urllib.request.Request(f"{self.base_url}/_sandbox/faults", method="DELETE"))
@@ -234,6 +238,16 @@ class Account:
                 process.kill()
             with contextlib.suppress(ValueError):  # its pipes were read to their end
                 process.communicate()
+
+    def text_enable(self, *numbers: str, job: str = "acme") -> str:
+        """Have numbers qualified and text-enabled; returns the order's id."""
+        self.file("acme.toml", LETTER)
+        assert self.run("qualify", "add", *numbers).returncode == 0
+        self.sandbox.verify(*numbers)
+        options = ("--loa", "acme.toml", "--yes", "--settle", "0", "--job", job)
+        done = self.run("orders", "text-enable", *numbers, *options, "--format", "lines")
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
 
     def file(self, name: str, text: str) -> Path:
         """Write a file into the folder in which commands run."""

@@ -18,15 +18,6 @@ from .conftest import LETTER, Account, command, plain_environment
 NUMBER, OTHER = "+12025550100", "+12025550101"
 
 
-def enabled(account: Account, *numbers: str) -> str:
-    """Text-enable numbers; returns the order's id."""
-    account.file("acme.toml", LETTER)
-    options = ("--loa", "acme.toml", "--yes", "--settle", "0", "--job", "acme")
-    done = account.run("orders", "text-enable", *numbers, *options, "--format", "lines")
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
-
-
 def hidden(text: str) -> str:
     """A text without what differs from run to run: ids of orders, times, tags, ages."""
     text = re.sub(r"\b01[a-z0-9]{24}\b", "ORDER".ljust(26), text)
@@ -37,7 +28,7 @@ def hidden(text: str) -> str:
 
 def test_golden_tables(still: Account) -> None:
     """Tables of orders and of numbers, aligned, of fixed width, as they stand in the guide."""
-    order = enabled(still, NUMBER, OTHER)
+    order = still.text_enable(NUMBER, OTHER)
     still.sandbox.do("complete", order=order)
 
     orders = still.run("orders", "list", "--format", "table")
@@ -71,7 +62,7 @@ def test_golden_tables(still: Account) -> None:
 
 def test_each_format_says_the_same(still: Account) -> None:
     """JSON, JSON lines (also where piped), CSV and bare lines hold the same orders."""
-    order = enabled(still, NUMBER)
+    order = still.text_enable(NUMBER)
 
     def listed(*options: str) -> str:
         done = still.run("orders", "list", *options)
@@ -135,7 +126,7 @@ def test_qualification_lives(still: Account) -> None:
 
 def test_orders_are_waited_for_by_id_token_job_and_pipe(still: Account) -> None:
     """Each name of an order will do."""
-    order = enabled(still, NUMBER)
+    order = still.text_enable(NUMBER)
     still.sandbox.do("complete", order=order)
     token = still.run("orders", "text-enable", NUMBER, "--loa", "acme.toml", "--yes", "--settle",
                       "0", "--job", "acme").stderr  # fmt: skip
@@ -149,7 +140,7 @@ def test_orders_are_waited_for_by_id_token_job_and_pipe(still: Account) -> None:
 
 def test_watch_prints_a_line_for_each_change(still: Account) -> None:
     """Without a terminal every change is a line of JSON, and it ends with the orders."""
-    order = enabled(still, NUMBER)
+    order = still.text_enable(NUMBER)
     process = still.start("orders", "watch", "--open")
     assert process.stdout is not None
     first = json.loads(process.stdout.readline())
@@ -163,7 +154,7 @@ def test_watch_prints_a_line_for_each_change(still: Account) -> None:
 
 def test_jobs_are_found(still: Account) -> None:
     """The list, one job with its ledger, and nothing open."""
-    order = enabled(still, NUMBER)
+    order = still.text_enable(NUMBER)
 
     listed = json.loads(still.run("jobs", "list").stdout)
     shown = still.run("jobs", "show", "acme")
@@ -196,7 +187,7 @@ def test_numbers_check_sends_nothing(still: Account) -> None:
 
 def test_api_reads_anything_and_hides_secrets(still: Account) -> None:
     """The JSON as it came, below the project or whole; the secret of callbacks is masked."""
-    order = enabled(still, NUMBER)
+    order = still.text_enable(NUMBER)
 
     below = json.loads(still.run("api", "GET", f"hostingOrders/{order}").stdout)
     whole = f"/v1/projects/{still.environ['SINCH_PROJECT_ID']}/callbackConfiguration"

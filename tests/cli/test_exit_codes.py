@@ -106,6 +106,8 @@ def test_4_no_network(still: Account) -> None:
 def test_5_time_is_up(still: Account) -> None:
     """A wait whose time ran out prints the order as it was, and the line that goes on."""
     still.file("acme.toml", LETTER)
+    still.run("qualify", "add", NUMBER)
+    still.sandbox.verify(NUMBER)
     enabled = ("orders", "text-enable", NUMBER, "--loa", "acme.toml", "--yes", "--settle", "0")
     done = still.run(*enabled, "--wait", "in_progress", "--timeout", "1s")
 
@@ -116,9 +118,7 @@ def test_5_time_is_up(still: Account) -> None:
 
 def test_1_an_order_is_rejected(still: Account) -> None:
     """The order is printed, and why it counts as failed."""
-    still.file("acme.toml", LETTER)
-    options = ("--loa", "acme.toml", "--yes", "--settle", "0", "--format", "lines")
-    order = still.run("orders", "text-enable", NUMBER, *options).stdout.strip()
+    order = still.text_enable(NUMBER)
     still.sandbox.do("reject", order=order, reason="no such owner")
 
     done = still.run("orders", "wait", order)
@@ -131,6 +131,8 @@ def test_1_an_order_is_rejected(still: Account) -> None:
 def test_6_an_outcome_is_unknown_and_is_reconciled(still: Account) -> None:
     """A lost answer is 6 with the line that looks for it; once it is found, 0."""
     still.file("acme.toml", LETTER)
+    still.run("qualify", "add", NUMBER)
+    still.sandbox.verify(NUMBER)
     enabled = ("orders", "text-enable", NUMBER, "--loa", "acme.toml", "--yes", "--settle", "0")
     still.sandbox.do("faults", kind="drop_after", operation="TextEnableHostingOrderNumbers")
     still.sandbox.do("faults", kind="lag", operation="ListHostingOrders", seconds=3600)

@@ -229,18 +229,9 @@ def test_6_invoices(still: Account) -> None:
     assert "+18335550102" in parse_qs(parts.query)["body"][0]
 
 
-def text_enabled(account: Account, *numbers: str) -> str:
-    """Text-enable numbers; returns the order's id."""
-    account.file("acme.toml", LETTER)
-    options = ("--loa", "acme.toml", "--yes", "--settle", "0", "--format", "lines")
-    done = account.run("orders", "text-enable", *numbers, *options)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
-
-
 def test_7_unsigned(still: Account) -> None:
     """Letters that nobody signed in three business days, as CSV, with what can be done."""
-    order = text_enabled(still, "+12025550100")
+    order = still.text_enable("+12025550100")
     still.sandbox.do("advance", hours=1)
     young = still.run("orders", "unsigned", "--older", "3bd", "--format", "csv")
     # The sandbox began on a Monday in January, long before the clock of this machine.
@@ -273,7 +264,7 @@ def test_8_explain(still: Account) -> None:
     assert explained()["where"] == "in qualification, ELIGIBLE_CHECK_PENDING"
     still.sandbox.do("approve", numbers=[number])
     assert explained()["waits_for"] == "you"
-    order = text_enabled(still, number)
+    order = still.text_enable(number)
     still.sandbox.do("advance", hours=1)
     waiting = explained()
     assert waiting["where"] == f"in order {order}, which is WAITING_FOR_LOA_SIGNATURE"
@@ -290,7 +281,7 @@ def test_9_numbers_of_another_aggregator(still: Account) -> None:
     """The 60135s of an order are piped into an import with migration."""
     numbers = ["+12025550100", "+12025550101"]
     still.sandbox.do("plan", number=numbers[0], sms_tmo="60135")
-    order = text_enabled(still, *numbers)
+    order = still.text_enable(*numbers)
     still.sandbox.do("complete", order=order)
     listing = ("orders", "numbers", order, "--failed", "--code", "60135", "--format", "lines")
 
@@ -323,7 +314,7 @@ def test_9_numbers_of_another_aggregator(still: Account) -> None:
 def test_10_nightly(quick: Account) -> None:
     """Audit tells which numbers are not where they should be; the secret is rotated."""
     quick.file("fleet.csv", "Phone\n202-555-0100\n202-555-0101\n202-555-0102\n")
-    order = text_enabled(quick, "+12025550100", "+12025550101")
+    order = quick.text_enable("+12025550100", "+12025550101")
     quick.sandbox.do("complete", order=order)
     elsewhere = quick.run("numbers", "relink", "+12025550101", "--campaign", "other", "--yes")
     assert elsewhere.returncode == 0, elsewhere.stderr

@@ -91,10 +91,7 @@ def test_a_voice_challenge_asks_for_its_code(still: Account) -> None:
 
 def order(account: Account) -> str:
     """Text-enable two numbers; returns the order's id."""
-    account.file("acme.toml", LETTER)
-    numbers = ("+12025550100", "+12025550101")
-    options = ("--loa", "acme.toml", "--yes", "--settle", "0", "--format", "lines")
-    return account.run("orders", "text-enable", *numbers, *options).stdout.strip()
+    return account.text_enable("+12025550100", "+12025550101")
 
 
 def test_watch_is_live_and_ctrl_c_prints_the_line_that_goes_on(still: Account) -> None:
