@@ -66,8 +66,8 @@ def read_sheet(path: str, source: NumberSource) -> PhoneSheet:
         if sys.stdin is None:
             raise BadInput("standard input is closed; give a file instead of -")
         data = sys.stdin.buffer.read()
-        return read_phone_bytes(data, name="standard input", column=source.column)
-    return read_phone_file(Path(path), column=source.column)
+        return read_phone_bytes(data, name="standard input", **source.choices)
+    return read_phone_file(Path(path), **source.choices)
 
 
 def is_toll_free(record: PhoneRecord) -> bool:

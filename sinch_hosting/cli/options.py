@@ -90,6 +90,15 @@ class NumberSource:
     column: Annotated[
         str | None, Parameter(group=_NUMBERS, help="The column of a file, by header or number.")
     ] = None
+    sheet: Annotated[
+        str | None, Parameter(group=_NUMBERS, help="The sheet of a workbook, by name or number.")
+    ] = None
+
+    @property
+    def choices(self) -> dict[str, str]:
+        """What was chosen, as the reader takes it."""
+        found = {"column": self.column, "sheet": self.sheet}
+        return {name: value for name, value in found.items() if value is not None}
 
 
 @Parameter(name="*")

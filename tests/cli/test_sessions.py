@@ -192,6 +192,31 @@ def test_5_ctrl_c_finishes_what_is_in_flight(still: Account) -> None:
 
 
 @posix
+def test_5_ctrl_c_in_an_import(still: Account) -> None:
+    """Orders that have left are waited for, no more are sent; the same line does the rest."""
+    numbers = "\n".join(f"+1202555{place:04}" for place in range(100, 160))
+    still.file("fleet.txt", f"{numbers}\n")
+    line = ("orders", "import", "fleet.txt", "--settle", "0", "--format", "lines")
+    still.sandbox.do("faults", kind="latency", seconds=0.7, operation="ImportNumbers")
+    process = still.start(*line)
+    until(lambda: still.sandbox.count("ImportNumbers") > 2)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+
+    assert process.returncode == 130, err
+    sent = still.sandbox.count("ImportNumbers")
+    assert 2 < sent < 12
+    assert len(out.split()) == sent == len(still.sandbox.show("orders"))
+    assert f"the same line goes on: sinch-hosting {' '.join(line)}" in err
+    still.sandbox.clear_faults()
+    again = still.run(*line)
+    assert again.returncode == 0, again.stderr
+    assert len(again.stdout.split()) == 12
+    assert set(letters_by_number(still).values()) == {1}
+    assert len(letters_by_number(still)) == 60
+
+
+@posix
 def test_5_a_second_ctrl_c_stops_at_once(still: Account) -> None:
     """Whoever presses twice does not wait for what is in flight."""
     still.sandbox.do("faults", kind="latency", seconds=50.0, operation=list(CREATES))
