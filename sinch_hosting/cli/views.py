@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from .. import (
         CarrierState,
         ImportedNumber,
-        MnoConfiguration,
         Order,
         OrderNumber,
         QualifiedNumber,
@@ -61,10 +60,9 @@ ORDER: View[Order] = View(
 
 def carriers(number: OrderNumber | ImportedNumber) -> Iterator[tuple[str, CarrierState]]:
     """Give the four carriers' states of a number, with their names."""
-    if hasattr(number, "mno_configuration"):
-        at: OrderNumber | MnoConfiguration = number.mno_configuration
-    else:
-        at = number
+    from ..models import ImportedNumber  # noqa: PLC0415 - loaded by now
+
+    at = number.mno_configuration if isinstance(number, ImportedNumber) else number
     yield "AT&T SMS", at.sms_att
     yield "T-Mobile SMS", at.sms_tmo
     yield "AT&T MMS", at.mms_att

@@ -312,3 +312,60 @@ def test_python_m_is_the_command() -> None:
 
     assert (done.returncode, done.stderr) == (0, "")
     assert re.fullmatch(r"\d+\.\d+\.\d+\S*\n", done.stdout)
+
+
+def test_toll_free_numbers_go_in_orders_of_their_own(still: Account) -> None:
+    """Without a campaign, with a letter that is signed: a blanket one is refused."""
+    still.file("acme.toml", LETTER)
+    still.file("blanket.toml", 'kind = "blanket"\n')
+    numbers = (NUMBER, "+18335550102", "+15145550103")
+    still.run("qualify", "add", *numbers)
+    still.sandbox.verify(*numbers)
+    line = ("orders", "text-enable", *numbers, "--settle", "0", "--job", "acme", "--yes")
+
+    refused = still.run(*line, "--loa", "blanket.toml")
+    planned = still.run(*line, "--loa", "acme.toml", "--dry-run")
+    done = still.run(*line, "--loa", "acme.toml")
+
+    assert refused.returncode == 2
+    assert "a blanket letter is for local numbers only" in refused.stderr
+    assert "1 orders of US toll-free numbers (1), 1 letters to" in planned.stdout or (
+        "1 letter to Jane Doe" in planned.stdout
+    )
+    assert done.returncode == 0, done.stderr
+    orders = [json.loads(line) for line in done.stdout.splitlines()]
+    assert {(order["region_code"], order["campaign_id"] or "") for order in orders} == {
+        ("US", "campaign-1"),
+        ("US", ""),
+        ("CA", "campaign-1"),
+    }
+    again = still.run("orders", "import", *numbers, "--dry-run", "--settle", "0")
+    assert again.stdout.endswith("nothing was sent\n")
+
+
+def test_sandbox_state(still: Account) -> None:
+    """Counts and orders of a running sandbox; where none runs it says how to start one."""
+    order = still.text_enable(NUMBER)
+
+    table = still.run("sandbox", "state", "--format", "table")
+    whole = still.run("sandbox", "state", "--format", "json")
+    none = still.run("sandbox", "state", "--url", "http://127.0.0.1:9")
+    wrong = still.run("sandbox", "state", "--url", "ftp://x")
+
+    assert f"order {order}" in table.stdout
+    assert json.loads(whole.stdout)["counts"]["orders"] == 1
+    assert (none.returncode, wrong.returncode) == (4, 2)
+    assert "start one: sinch-hosting sandbox serve" in none.stderr
+
+
+def test_a_port_that_is_taken_is_bad_input(still: Account) -> None:
+    """The sandbox, and the receiver of callbacks."""
+    port = still.sandbox.base_url.rpartition(":")[2]
+    still.file("secrets", "callback-secret")
+
+    sandbox = still.run("sandbox", "--port", port)
+    listen = still.run("callbacks", "listen", "--secret-file", "secrets", "--port", port)
+
+    assert (sandbox.returncode, listen.returncode) == (2, 2)
+    assert "The sandbox cannot start" in sandbox.stderr
+    assert f"cannot listen on 127.0.0.1:{port}" in listen.stderr
