@@ -17,6 +17,9 @@ from sinch_hosting.sandbox import Profile, Sandbox, lists
 
 HOUR = 3600.0
 _ORDERS_AT_ONCE = 20
+_SECRET = "benchmark-secret"
+_RULES = {"unqualified": 200, "hosting_process": "order"}
+"""Orders of numbers that nobody qualified, whose callbacks name the order."""
 POLLS = ("ListHostingOrders", "GetHostingOrder")
 
 
@@ -66,7 +69,14 @@ async def virtual(
     profile: Profile | str, poll: PollPolicy | None = None
 ) -> AsyncIterator[WatchedOrder]:
     """The two on a clock that moves when the client sleeps."""
-    async with Sandbox(speed=0, seed=7, profile=profile, request_log=1_000_000) as sandbox:
+    async with Sandbox(
+        speed=0,
+        seed=7,
+        profile=profile,
+        rules=_RULES,
+        hmac_secret=_SECRET,
+        request_log=1_000_000,
+    ) as sandbox:
 
         async def sleep(seconds: float) -> None:
             sandbox.advance(seconds=seconds)
@@ -83,7 +93,7 @@ async def virtual(
 async def real(profile: Profile | str, poll: PollPolicy) -> AsyncIterator[WatchedOrder]:
     """The two on the real clock, orders moving only by hand."""
     async with (
-        Sandbox(speed=1, seed=7, profile=profile) as sandbox,
+        Sandbox(speed=1, seed=7, profile=profile, rules=_RULES, hmac_secret=_SECRET) as sandbox,
         _client(sandbox, poll) as sinch,
     ):
         yield WatchedOrder(sandbox, sinch)

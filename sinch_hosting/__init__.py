@@ -70,6 +70,7 @@ if TYPE_CHECKING:
         ServerError,
         SinchHostingError,
         TransportError,
+        UnreadableList,
         UsageError,
         WaitTimeout,
     )
@@ -138,7 +139,7 @@ _HOMES = {
         InvalidRequest InvalidSignature JobChanged LedgerError LedgerLocked NotFound
         NumberFailed OrderRejected OutcomeUnknown PageTokenRepeated PermissionDenied
         RateLimited RelinkFailed RunStopped ServerError SinchHostingError TransportError
-        UsageError WaitTimeout
+        UnreadableList UsageError WaitTimeout
     """,
     "models": """
         Address AuthorisedPerson BlanketLoa CallbackConfiguration CallbackEvent
@@ -250,6 +251,7 @@ __all__ = [
     "TextEnableInfo",
     "TransportError",
     "UnknownChunk",
+    "UnreadableList",
     "UsageError",
     "WaitTimeout",
     "WaitingOn",

@@ -20,7 +20,8 @@ SinchHostingError
 │   ├── RateLimited             429, with `retry_after`
 │   └── ServerError             5xx
 ├── DecodeError             a 2xx answer that cannot be understood
-├── PageTokenRepeated       a list whose pages would never end
+├── UnreadableList          a list that does not end, or does not show all that it counts
+│   └── PageTokenRepeated       a list that gives a page token again
 ├── RelinkFailed            a number was unlinked, and could not be linked anew
 ├── OrderRejected           a wait that met REJECTED
 ├── NumberFailed            a wait that met a state from which the wanted one cannot come
@@ -62,11 +63,22 @@ __all__ = [
     "ServerError",
     "SinchHostingError",
     "TransportError",
+    "UnreadableList",
     "UsageError",
     "WaitTimeout",
 ]
 
 _SHOWN = 120
+
+# What a status says of a request that changes something. Only the service's own "no" proves that
+# nothing was done; every status that is not here leaves it open (408, 499, 3xx, 5xx, …).
+_NOTHING_WAS_DONE = frozenset({400, 401, 403, 404, 405, 409, 413, 415, 422, 429})
+# Words of the service that take such a "no" back: it broke off, perhaps half way.
+_BROKE_OFF = frozenset(
+    {"ABORTED", "CANCELLED", "DATA_LOSS", "DEADLINE_EXCEEDED", "INTERNAL", "UNAVAILABLE"}
+)
+# Answers that another try may change; from 520 on, those of content delivery networks.
+_MAY_PASS = frozenset({408, 425, 429, 499, 500, 502, 503, 504, *range(520, 528), 530})
 
 
 def _rebuild(
@@ -92,6 +104,20 @@ class SinchHostingError(Exception):
         write = getattr(self.last, "to_token", None)
         token: str | None = None if write is None else write()
         return token
+
+    @property
+    def is_transient(self) -> bool:
+        """Whether another try may succeed; a create is repeated only where nothing was done."""
+        return False
+
+    @property
+    def may_have_been_applied(self) -> bool:
+        """Whether the service may have carried the request out although this came back.
+
+        False only where it is certain that nothing was done: the request was never sent, or the
+        service itself refused it.
+        """
+        return False
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The default would call __init__ with `args`, which is the message alone.
@@ -145,6 +171,16 @@ class TransportError(SinchHostingError):
         self.never_sent = never_sent
         """Whether the service cannot have seen the request: the connection never opened."""
 
+    @property
+    def is_transient(self) -> bool:
+        """Always true."""
+        return True
+
+    @property
+    def may_have_been_applied(self) -> bool:
+        """True unless the connection never opened."""
+        return not self.never_sent
+
 
 class OutcomeUnknown(SinchHostingError):
     """A create whose answer was lost: it may have been carried out, or not.
@@ -164,6 +200,11 @@ class OutcomeUnknown(SinchHostingError):
         """What the order's `display_name` starts with, where the create belonged to a job."""
         self.__cause__ = cause
 
+    @property
+    def may_have_been_applied(self) -> bool:
+        """Always true."""
+        return True
+
 
 class RunStopped(SinchHostingError):
     """A chunk of a bulk run was not sent, because the run had been stopped before its turn.
@@ -180,6 +221,9 @@ class RunStopped(SinchHostingError):
 
 class ApiError(SinchHostingError):
     """The service answered with an error."""
+
+    is_from_service = True
+    """Whether the body has the service's own shape; a proxy's page or a body cut short has not."""
 
     def __init__(
         self,
@@ -216,6 +260,22 @@ class ApiError(SinchHostingError):
         """Seconds to wait before another try, where the service said so; else `None`."""
         self.after_lost_answer = False
         """Whether an earlier try of the same call lost its answer and may have been carried out."""
+
+    @property
+    def is_transient(self) -> bool:
+        """True for 408, 425, 429, 499, 500, 502, 503, 504, 520 to 527 and 530."""
+        return self.status_code in _MAY_PASS
+
+    @property
+    def may_have_been_applied(self) -> bool:
+        """False for 400, 401, 403, 404, 405, 409, 413, 415 and 422 in the service's own words.
+
+        False for 429, too, whatever its body. True for every other status, for a body that is
+        not of the service's shape, and where it says that it broke off (such as `ABORTED`).
+        """
+        if self.status_code not in _NOTHING_WAS_DONE or self.status in _BROKE_OFF:
+            return True
+        return not self.is_from_service and self.status_code != 429
 
 
 class BadRequest(ApiError):
@@ -265,17 +325,42 @@ class DecodeError(SinchHostingError):
         self.is_json = is_json
         """Whether the body is JSON at all; where it is not, it was cut short or a proxy's page."""
 
+    @property
+    def is_transient(self) -> bool:
+        """True where the body is no JSON."""
+        return not self.is_json
 
-class PageTokenRepeated(SinchHostingError):
+    @property
+    def may_have_been_applied(self) -> bool:
+        """Always true: the service answered with success."""
+        return True
+
+
+class UnreadableList(SinchHostingError):
+    """A list that cannot be read whole: it does not end, or shows fewer than it counts.
+
+    What was read before is complete as far as it goes.
+    """
+
+    def __init__(self, operation: str, reason: str, *, page_token: str | None = None) -> None:
+        super().__init__(f"{operation}: {reason}")
+        self.operation = operation
+        """The name of the operation in the contract."""
+        self.reason = reason
+        """What is wrong with the list."""
+        self.page_token = page_token
+        """The token of the page that was not read any more, where there was one."""
+
+
+class PageTokenRepeated(UnreadableList):
     """A list gave a page token a second time, so its pages would never end."""
 
     def __init__(self, operation: str, page_token: str) -> None:
-        super().__init__(
-            f"{operation}: the service gave the page token {page_token!r} a second time; "
+        reason = (
+            f"the service gave the page token {page_token!r} a second time; "
             "what was read before it is complete, what comes after it cannot be reached"
         )
-        self.page_token = page_token
-        """The token that came again."""
+        super().__init__(operation, reason, page_token=page_token)
 
 
 class RelinkFailed(SinchHostingError):

@@ -20,6 +20,7 @@ fast as real time, and the seed is fixed.
 # environment loads this module, and most of them have nothing to do with it.
 from __future__ import annotations
 
+import sys
 from inspect import iscoroutinefunction, signature
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -27,7 +28,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from sinch_hosting import SinchHosting
     from sinch_hosting.sandbox import Sandbox
@@ -37,29 +38,48 @@ _LoopScope: TypeAlias = Literal["function", "class", "module", "package", "sessi
 SEED = 1
 """The seed where the marker names none."""
 
+_NEEDED = "the fixtures of sinch_hosting need pytest-asyncio 0.24 or newer"
+
 _LOOP_SCOPES: tuple[_LoopScope, ...] = ("function", "class", "module", "package", "session")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker and the fixtures known."""
+    """Make the marker and the fixtures known; it never fails, whatever else is installed."""
     config.addinivalue_line(
         "markers",
         "sinch_sandbox(**options): sets up the sinch_sandbox fixture; the options are the "
         "arguments of sinch_hosting.sandbox.Sandbox.",
     )
-    # Its decorator makes fixtures work in both of its modes, and importing it is free only
-    # where it is loaded anyway.
     holder = ModuleType("sinch_hosting_fixtures")
-    if config.pluginmanager.hasplugin("asyncio"):
-        _add_fixtures(holder)
-    else:
+    try:
+        missing = _what_is_missing(config)
+        if missing is None:
+            _add_fixtures(holder)
+    except Exception as error:  # most runs use no fixture of ours: they are not to fail
+        missing = f"{_NEEDED}, which failed: {error!r}"
+    if missing is not None:
         for name in ("sinch_sandbox", "sinch"):
-            holder.__dict__[name] = pytest.fixture(name=name)(_unavailable)
+            made = pytest.fixture(name=name)
+            holder.__dict__[name] = made(_unavailable(missing))
     config.pluginmanager.register(holder, holder.__name__)
+
+
+def _what_is_missing(config: pytest.Config) -> str | None:
+    """Why there can be no fixtures, `None` where there can."""
+    # Importing it costs time in every run: where its plugin is not loaded, nobody needs it.
+    plugin = sys.modules.get("pytest_asyncio.plugin")
+    if plugin is None or not config.pluginmanager.is_registered(plugin):
+        return f"{_NEEDED}, which is not loaded"
+    from pytest_asyncio import __version__, fixture  # noqa: PLC0415
+
+    if "loop_scope" not in signature(fixture).parameters:
+        return f"{_NEEDED}; the one that is installed is {__version__}"
+    return None
 
 
 def _add_fixtures(holder: ModuleType) -> None:
     """Add the two fixtures, and what they choose from: one of each kind for every loop scope."""
+    # Its decorator makes fixtures work in both of its modes.
     from pytest_asyncio import fixture  # noqa: PLC0415
 
     for scope in _LOOP_SCOPES:
@@ -95,8 +115,16 @@ def _loop_scope(request: pytest.FixtureRequest) -> str:
     marker = request.node.get_closest_marker("asyncio")
     told = {} if marker is None else marker.kwargs
     option = f"asyncio_default_{'fixture' if marker is None else 'test'}_loop_scope"
-    found = told.get("loop_scope") or told.get("scope") or request.config.getini(option)
+    found = told.get("loop_scope") or told.get("scope") or _setting(request.config, option)
     return str(found or "function")
+
+
+def _setting(config: pytest.Config, name: str) -> object:
+    """A setting of pytest-asyncio; `None` where it is older than the setting."""
+    try:
+        return config.getini(name)
+    except (KeyError, ValueError):
+        return None
 
 
 def _check_test(request: pytest.FixtureRequest, name: str) -> None:
@@ -118,9 +146,14 @@ def _check_test(request: pytest.FixtureRequest, name: str) -> None:
         )
 
 
-def _unavailable() -> None:
-    """A fixture of sinch_hosting, which needs pytest-asyncio."""
-    pytest.fail("the fixtures of sinch_hosting need pytest-asyncio", pytrace=False)
+def _unavailable(missing: str) -> Callable[[], None]:
+    """What stands in for a fixture that cannot work: it says why."""
+
+    def unavailable() -> None:
+        """A fixture of sinch_hosting, which needs pytest-asyncio."""
+        pytest.fail(missing, pytrace=False)
+
+    return unavailable
 
 
 async def _sandbox(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:

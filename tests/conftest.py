@@ -12,6 +12,8 @@ import heapq
 import inspect
 import itertools
 import json
+import os
+import signal
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -33,8 +35,30 @@ KEY_ID = "key-id-1"
 KEY_SECRET = "key-secret-1-not-to-be-seen"
 ROOT = f"/v1/projects/{PROJECT}"
 TOKEN_PATH = "/oauth2/token"
-PATIENCE = 5.0
+PATIENCE = 30.0
 """Real seconds after which something that should have happened has not."""
+
+
+# ------------------------------------------------------------------ the run
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C reach the processes that tests start, in a run behind `&`, too.
+
+    A shell starts what is behind `&` without that signal, and children inherit it.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """One process, and not one a core, for a few tests: they end before others would start."""
+    options = config.option
+    narrowed = (
+        options.keyword or getattr(options, "lf", False) or options.usepdb or options.collectonly
+    )
+    single = all("::" in given or given.endswith(".py") for given in config.args)
+    return 0 if narrowed or single else os.cpu_count()
 
 
 # ------------------------------------------------------------------ the clock

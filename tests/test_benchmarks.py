@@ -27,6 +27,7 @@ def _benchmarks_importable(monkeypatch: pytest.MonkeyPatch) -> None:
         ("call_path", "HostingOrders.text_enable"),
         ("bulk", "64 at once"),
         ("waiting", "20 orders in 1 group, a day, 1,000 a page"),
+        ("phone_files", "csv and phonenumbers"),
     ],
 )
 def test_a_benchmark_prints_its_table(name: str, said: str) -> None:

@@ -43,7 +43,7 @@ LETTER = DirectLoa(
 async def life():
     """A sandbox in which days pass in seconds, and a client that polls as fast."""
     async with (
-        Sandbox(speed=500_000, seed=7) as sandbox,
+        Sandbox(speed=500_000, seed=7, rules={"links": "at_once"}) as sandbox,
         SinchHosting(
             sandbox.project_id,
             sandbox.key_id,
@@ -127,7 +127,7 @@ async def test_tokens_that_expire_on_the_way_are_not_noticed(life):
 
 async def test_waiting_by_hand(make_client, clock):
     """Time stands still in both: nothing moves until it is moved."""
-    async with Sandbox(speed=0, seed=3) as sandbox:
+    async with Sandbox(speed=0, seed=3, rules={"unqualified": 200}) as sandbox:
         client = make_client(
             base_url=sandbox.base_url,
             auth_url=sandbox.auth_url,

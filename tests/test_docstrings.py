@@ -77,7 +77,9 @@ def test_methods_say_what_a_second_call_does(name: str) -> None:
 def test_listed_arguments_are_the_parameters(name: str) -> None:
     """Where a docstring lists arguments it lists all, in their order, and no others."""
     method = METHODS[name]
-    listed = re.findall(r"^    (\w+): ", (inspect.getdoc(method) or "").partition("Args:")[2], re.M)
+    given = (inspect.getdoc(method) or "").partition("Args:")[2]
+    given = re.split(r"\n(?:Returns|Yields|Raises):", given)[0]
+    listed = re.findall(r"^    (\w+): ", given, re.M)
     if listed:
         assert listed == [p for p in inspect.signature(method).parameters if p != "self"]
 

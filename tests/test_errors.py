@@ -35,6 +35,7 @@ from sinch_hosting.errors import (
     ServerError,
     SinchHostingError,
     TransportError,
+    UnreadableList,
     UsageError,
     WaitTimeout,
 )
@@ -100,6 +101,10 @@ SAYS: list[tuple[SinchHostingError, str]] = [
     (
         DecodeError("Op", path="", reason="no JSON", body="<html>", is_json=False),
         "Op: the answer cannot be understood: no JSON",
+    ),
+    (
+        UnreadableList("ListHostingOrders", "it shows 3 orders of 5", page_token="t"),
+        "ListHostingOrders: it shows 3 orders of 5",
     ),
     (
         PageTokenRepeated("ListQualifiedNumbers", "abc"),

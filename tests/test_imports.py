@@ -17,7 +17,7 @@ PACKAGE = "sinch_hosting"
 # From the bottom up. A room may import its own floor and the floors below it.
 LAYERS: list[set[str]] = [
     {"_version", "errors", "states", "_aio"},
-    {"models", "_phone_cells", "phone_files"},
+    {"models", "phone_files"},
     {"_session"},
     {"_polling", "_bulk", "callbacks"},
     {"resources"},
@@ -33,7 +33,8 @@ ONLY_IN = {
     "aiohttp": {"_session", "callbacks", "cli"},  # aiohttp.web where callbacks are received
     "aiolimiter": {"_session"},
     "cattrs": {"_session"},
-    "phonenumbers": {"phone_files", "_phone_cells"},
+    "phonenumbers": {"phone_files"},
+    "python_calamine": {"phone_files"},
     "cyclopts": {"cli"},
     "rich": {"cli"},
     "pytest": {"pytest_plugin"},

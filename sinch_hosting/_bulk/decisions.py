@@ -1,4 +1,17 @@
-"""What follows for a chunk from the orders that are there and from what the ledger says; pure."""
+"""What follows for a chunk from the orders that are there and from what the ledger says; pure.
+
+| the lists show | the ledger says | what follows |
+|---|---|---|
+| a live order, of any attempt | anything | `Adopt` it |
+| nothing, or only REJECTED ones | an order that is not among them | `ReadKnown`: read that one |
+| the last attempt REJECTED | nothing is in doubt | `Adopt` it, or `Send` the next attempt |
+| the last attempt REJECTED | it was sent more often than it was found | `Hold`, or `Send` |
+| nothing | nothing, or a refusal | `Send` it |
+| nothing | it was sent, and no answer is known | `Hold`, or `Send` it again |
+
+Where two follow, `retry_rejected` and `on_unknown` decide. A letter is held unless the caller says
+otherwise; a test walks every short history of a chunk through this.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +61,7 @@ Decision = Adopt | ReadKnown | Send | Hold
 
 
 def decide(
-    found: Sequence[Tagged], entry: Entry | None, options: JobOptions, work: OrderTemplate
+    found: Sequence[Tagged], entry: Entry | None, options: JobOptions, template: OrderTemplate
 ) -> Decision:
     """What to do about a chunk, given its orders (the best first) and its entry in the ledger."""
     live = [tagged for tagged in found if not tagged.is_rejected]
@@ -57,14 +70,14 @@ def decide(
     newest = found[0] if found else None
     attempt = max(newest.tag.attempt if newest else 0, entry.attempt if entry else 0)
     if newest is not None and newest.tag.attempt == attempt and not _is_other(entry, found):
-        return _rejected(newest, found, entry, options, work)
+        return _rejected(newest, found, entry, options, template)
     if entry is None:
         return Send()
     if entry.outcome in (CREATED, ADOPTED) and entry.order_id:
         return ReadKnown(entry)
     if entry.outcome == FAILED and not entry.is_open:
         return _refused_before(newest, entry, options)
-    return Send(attempt, again=True) if options.may_resend(work, entry.sends) else Hold(entry)
+    return Send(attempt, again=True) if options.may_resend(template, entry.sends) else Hold(entry)
 
 
 def _is_other(entry: Entry | None, found: Sequence[Tagged]) -> bool:
@@ -79,21 +92,25 @@ def _rejected(
     found: Sequence[Tagged],
     entry: Entry | None,
     options: JobOptions,
-    work: OrderTemplate,
+    template: OrderTemplate,
 ) -> Decision:
     """What to do where the last attempt came to nothing."""
     attempt = newest.tag.attempt
     if not options.retry_rejected:
         return Adopt(newest)
     known = sum(tagged.tag.attempt == attempt for tagged in found)
-    if entry is not None and entry.attempt == attempt and is_in_doubt(entry, known, options, work):
+    if (
+        entry is not None
+        and entry.attempt == attempt
+        and is_in_doubt(entry, known, options, template)
+    ):
         return Hold(entry)
     return Send(attempt + 1, rejected=newest)
 
 
-def is_in_doubt(entry: Entry, known: int, options: JobOptions, work: OrderTemplate) -> bool:
+def is_in_doubt(entry: Entry, known: int, options: JobOptions, template: OrderTemplate) -> bool:
     """Whether an attempt was sent more often than it was found, and nobody says to go on."""
-    return entry.sends > known and work.mails_a_letter and options.on_unknown != "resend"
+    return entry.sends > known and template.mails_a_letter and options.on_unknown != "resend"
 
 
 def _refused_before(newest: Tagged | None, entry: Entry, options: JobOptions) -> Decision:

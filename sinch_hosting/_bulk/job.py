@@ -1,4 +1,4 @@
-"""A job that is being run: its ledger, its journal, and what they say of every chunk.
+"""A job that is being run: its ledger, the orders that are there, and what they say of every chunk.
 
 It holds every create back until all that was begun has been compared with what is asked for now.
 """
@@ -7,25 +7,30 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from typing import Any
 
 from .._session.orders_api import OrdersApi
-from ..errors import BadRequest
-from .chunks import Chunk, HeldChunks
+from ..errors import ApiError, NotFound, SinchHostingError, UnreadableList
+from ..models import Order
+from .chunks import Chunk, HeldChunks, SkippedNumber
 from .decisions import Decision, ReadKnown, Send, decide
 from .known_orders import (
     KnownOrders,
     Tagged,
+    cannot_be_listed,
     check_arguments,
     check_numbers,
     differing_arguments,
     job_changed,
 )
 from .ledger import Ledger
-from .ledger_records import Entry
+from .ledger_file import LedgerFile
+from .ledger_records import Entry, Pairs
+from .lost_orders import Search, find_lost_order
+from .order_numbers import is_long_ago, missing_numbers, rests
 from .order_template import JobOptions, OrderTemplate
-from .tags import Fingerprint, Tag, numbers_digest, parse_tag
+from .tags import Tag, numbers_digest, parse_tag
 
+_LOOKS = 5
 _log = logging.getLogger("sinch_hosting")
 
 
@@ -34,15 +39,16 @@ class Job:
 
     def __init__(
         self,
-        work: OrderTemplate,
+        template: OrderTemplate,
         options: JobOptions,
         orders: OrdersApi,
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
-        self.work = work
+        self.template = template
         self.options = options
-        self.journal = KnownOrders(orders, work.place, options.job)
-        self.meaning = work.meaning()
+        self.known = KnownOrders(orders, template.place, options.job, sleep)
+        self.fingerprint = template.fingerprint()
+        self._orders = orders
         self._sleep = sleep
         self._ledger: Ledger | None = None
         self._owns_ledger = not isinstance(options.ledger, Ledger)
@@ -53,21 +59,21 @@ class Job:
     @property
     def tags_come_back(self) -> bool:
         """Whether an order of this job has been seen with its tag."""
-        return any(True for _ in self.journal.chunks())
+        return any(True for _ in self.known.chunks())
 
     async def open(self, *, to_send: bool = True) -> None:
-        """Lock and read the ledger, and read the journal; raises `JobChanged`, `LedgerLocked`.
+        """Lock and read the ledger, and read the lists; raises `JobChanged`, `LedgerLocked`.
 
-        Without `to_send` nothing is written, and the journal is read once.
+        Without `to_send` nothing is written, and the lists is read once.
         """
         if isinstance(self.options.ledger, Ledger):
             self._ledger = self.options.ledger
         elif self.options.ledger is not None:
-            self._ledger = await Ledger.open(self.options.ledger, read_only=not to_send)
+            self._ledger = await LedgerFile.open(self.options.ledger, read_only=not to_send)
         knows_job = self._compare_run()
-        await self._read_journal(settle=to_send, knows_job=knows_job)
+        await self._read_lists(settle=to_send, knows_job=knows_job)
         self._compare_tags()
-        self._highest = max([*self.journal.chunks(), *self._entries()], default=-1)
+        self._highest = max([*self.known.chunks(), *self._entries()], default=-1)
         if to_send and self._ledger is not None:
             await self._begin(self._ledger)
 
@@ -75,14 +81,14 @@ class Job:
         """Take over what was read elsewhere, instead of `open`."""
         self._ledger, self._owns_ledger = ledger, False
         for tagged in known:
-            self.journal.add(tagged)
+            self.known.add(tagged)
         if ledger is not None:
             await self._begin(ledger)
 
     async def close(self) -> None:
         """Let go of the ledger, and of walks that are under way."""
         try:
-            await self.journal.close()
+            await self.known.close()
         finally:
             if self._ledger is not None and self._owns_ledger:
                 await self._ledger.close()
@@ -100,16 +106,54 @@ class Job:
         entry = self.entry(chunk.index)
         return entry is not None and entry.order_id == tagged.order.hosting_order_id
 
+    async def search(self, tag: Tag) -> Search:
+        """Look for the order of a tag in the lists, until the grace is over."""
+
+        def find() -> Tagged | None:
+            found = self.known.of_chunk(tag.chunk)
+            return next((tagged for tagged in found if tagged.tag == tag), None)
+
+        return await find_lost_order(
+            self.known,
+            find,
+            grace=self.options.grace,
+            clock=self._orders.session.clock,
+            sleep=self._sleep,
+        )
+
+    async def known_order(self, entry: Entry) -> Order:
+        """The order that the ledger knows; `NotFound` only after the lists were searched, too."""
+        order_id = entry.order_id or ""
+        try:
+            return await self._orders.get(order_id)
+        except NotFound:
+            tag = parse_tag(entry.tag)
+            search = Search(None) if tag is None else await self.search(tag)
+        if search.found is not None:
+            return search.found.order
+        if not search.is_absent and self.template.place.is_certain:
+            raise SinchHostingError(
+                f"reading order {order_id} found nothing, and the lists cannot be read"
+            )
+        return await self._orders.get(order_id)
+
+    async def missing_numbers(self, chunk: Chunk, order: Order, sent: int | None) -> list[str]:
+        """The numbers of a chunk that its order does not hold; raises `NumbersDiffer`."""
+        rest = rests(
+            self._sleep, times=_LOOKS, initial=min(1.0, self.options.grace / 8), maximum=30
+        )
+        is_settled = is_long_ago(order.created_time, self.known.latest)
+        return await missing_numbers(
+            self._orders, order, chunk, rest, sent=sent, is_settled=is_settled
+        )
+
     def _compare_run(self) -> bool:
         """Whether the ledger knows the job; raises `JobChanged` where it knows another."""
         known = self._ledger.jobs.get(self.options.job) if self._ledger is not None else None
         if known is None:
             return False
-        before = Fingerprint(
-            arguments=dict(known.run.get("arguments") or {}), letter=str(known.run.get("letter"))
-        )
-        differing = before.differs_from(self.meaning)
-        letter_is_fine = self.options.retry_rejected or self.meaning.letter in known.letters
+        differing = known.fingerprint.differs_from(self.fingerprint)
+        letter_is_fine = self.options.retry_rejected or self.fingerprint.letter in known.letters
         if letter_is_fine and "loa" in differing:
             differing.remove("loa")
         if differing:
@@ -119,22 +163,23 @@ class Job:
     def _compare_tags(self) -> None:
         """Raise `JobChanged` where the orders that are there were made with other arguments."""
         ours = self.tag(Chunk(index=0, numbers=()), 1)
-        sample = self.work.sample()
-        for one in self.journal.all():
+        sample = self.template.request
+        for one in self.known.all():
             check_arguments(one.tag, ours, differing_arguments(one.order, sample))
         # Rejected orders may have been opened anew with another letter: each of them is known.
-        letters = {one.tag.letter for one in self.journal.all()}
+        letters = {one.tag.letter for one in self.known.all()}
         if letters and ours.letter not in letters and not self.options.retry_rejected:
             raise job_changed(self.options.job, "the letter (loa)")
 
-    async def _read_journal(self, *, settle: bool, knows_job: bool) -> None:
+    async def _read_lists(self, *, settle: bool, knows_job: bool) -> None:
         in_flight = any(entry.is_open for entry in self._entries().values())
+        in_flight = in_flight or (self._ledger is not None and self._ledger.is_torn)
         # A ledger that knows the job tells what was in flight; one that does not tells nothing.
         is_complete = knows_job and not in_flight
-        if is_complete and not self.work.place.is_certain:
+        if is_complete and not self.template.place.is_certain:
             return  # the lists would prove nothing, and the ledger knows all
         await self._walk()
-        self.requests_to_read = self.journal.requests
+        self.requests_to_read = self.known.requests
         if is_complete and not self._is_news():
             return
         self.requests_to_read *= 2
@@ -144,15 +189,15 @@ class Job:
 
     async def _walk(self) -> None:
         try:
-            await self.journal.read()
-        except BadRequest as refused:
-            if self.work.place.is_certain:
+            await self.known.read()
+        except (ApiError, UnreadableList) as refused:
+            if self.template.place.is_certain or not cannot_be_listed(refused):
                 raise
             _log.warning("orders without a campaign cannot be listed: %s", refused)
 
     def _is_news(self) -> bool:
         """Whether there are orders of which the ledger does not know: another run made them."""
-        return any(not self._was_known(tagged) for tagged in self.journal.all())
+        return any(not self._was_known(tagged) for tagged in self.known.all())
 
     def _was_known(self, tagged: Tagged) -> bool:
         entry = self.entry(tagged.tag.chunk)
@@ -162,32 +207,32 @@ class Job:
         return is_past or entry.order_id == tagged.order.hosting_order_id
 
     async def _begin(self, ledger: Ledger) -> None:
-        place = self.work.place
+        place = self.template.place
         await ledger.begin(
             self.options.job,
-            ledger=1,
-            operation=self.work.operation,
+            ledger=2,
+            operation=self.template.operation,
             type=str(place.type),
             service_plan_id=place.service_plan_id,
             campaign_id=place.campaign_id,
-            arguments=dict(self.meaning.arguments),
-            letter=self.meaning.letter,
-            signer=self.work.signer,
+            arguments=dict(self.fingerprint.arguments),
+            letter=self.fingerprint.letter,
+            signer=self.template.signer,
         )
 
     def tag(self, chunk: Chunk, attempt: int) -> Tag:
         """The tag of a chunk's attempt."""
-        return self.meaning.tag(
+        return self.fingerprint.tag(
             self.options.job, chunk.index, attempt, chunk.numbers, is_last=chunk.is_last
         )
 
     def decision(self, chunk: Chunk) -> Decision:
         """What to do about a chunk."""
-        found = self.journal.of_chunk(chunk.index)
-        return decide(found, self.entry(chunk.index), self.options, self.work)
+        found = self.known.of_chunk(chunk.index)
+        return decide(found, self.entry(chunk.index), self.options, self.template)
 
     def _check(self, chunk: Chunk) -> None:
-        for tagged in self.journal.of_chunk(chunk.index):
+        for tagged in self.known.of_chunk(chunk.index):
             check_numbers(tagged.tag, self.tag(chunk, tagged.tag.attempt))
         entry = self.entry(chunk.index)
         tag = parse_tag(entry.tag) if entry is not None else None
@@ -225,7 +270,9 @@ class Job:
 
     # -------------------------------------------------------------- the ledger
 
-    async def sending(self, chunk: Chunk, tag: Tag, sent: Sequence[str], left_out: Any) -> None:
+    async def sending(
+        self, chunk: Chunk, tag: Tag, sent: Sequence[str], left_out: Iterable[SkippedNumber]
+    ) -> None:
         """Note a create before it is sent."""
         if self._ledger is None:
             return
@@ -242,8 +289,8 @@ class Job:
             entry,
             numbers=numbers_digest(chunk.numbers),
             of=len(chunk.numbers),
-            signer=self.work.signer,
-            **({"listed": list(sent)} if self.work.lists_numbers else {}),
+            signer=self.template.signer,
+            **({"listed": list(sent)} if self.template.lists_numbers else {}),
         )
 
     async def answered(
@@ -251,9 +298,14 @@ class Job:
         chunk: Chunk,
         tag: Tag,
         outcome: str,
-        **about: Any,
+        *,
+        order_id: str | None = None,
+        error: BaseException | None = None,
+        left_out: Pairs | None = None,
     ) -> None:
-        """Note what became of it; `about` is what `Ledger.answered` takes."""
+        """Note what became of it; as `Ledger.answered` does."""
         if self._ledger is not None:
             entry = Entry(chunk=chunk.index, attempt=tag.attempt, tag=str(tag))
-            await self._ledger.answered(self.options.job, entry, outcome, **about)
+            await self._ledger.answered(
+                self.options.job, entry, outcome, order_id=order_id, error=error, left_out=left_out
+            )

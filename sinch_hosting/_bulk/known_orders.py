@@ -1,30 +1,24 @@
-"""The journal of a job: its orders, as the service lists them."""
+"""Orders that carry tags, as the service lists them; the one reader of them, whoever asks."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from itertools import islice
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from datetime import datetime
 
 from attrs import frozen
 
 from .._aio import Sleep
 from .._session.orders_api import PAGE_SIZE, OrdersApi, Place
 from .._session.retry import exponential
-from ..errors import JobChanged
+from ..errors import ApiError, JobChanged, SinchHostingError, UnreadableList
 from ..models import Order
-from ..states import OrderState
-from .chunks import Chunk
+from ..states import OrderState, in_order_of_life
 from .tags import Tag, tag_of
 
-LIFE = (
-    OrderState.DRAFT,
-    OrderState.SUBMITTED,
-    OrderState.WAITING_FOR_LOA_SIGNATURE,
-    OrderState.IN_PROGRESS,
-    OrderState.COMPLETED,
-    OrderState.REJECTED,
-)
+LIFE = in_order_of_life(state for state in OrderState if state is not OrderState.UNSPECIFIED)
+_WALKS = 5
+_NOT_LISTED_SO = (400, 404, 422)
 
 
 @frozen
@@ -40,6 +34,81 @@ class Tagged:
         return self.order.state == OrderState.REJECTED
 
 
+class TaggedOrders:
+    """One reading of the orders of a place that carry tags, for whichever jobs.
+
+    Each state's list is walked from the oldest order on, the states in the order of life. Pages
+    may shift while they are walked, and hide an order; so what was seen is compared with what the
+    service counts, and where it is less all is walked again.
+    """
+
+    def __init__(self, orders: OrdersApi, place: Place, sleep: Sleep) -> None:
+        self._orders = orders
+        self._place = place
+        self._sleep = sleep
+        self._seen: set[str] = set()
+        self._shows_all = True
+        self.requests = 0
+        """How many pages were asked for."""
+        self.latest: datetime | None = None
+        """The latest time that any of the orders shows."""
+        self.torn: Order | None = None
+        """An order whose name begins as a tag that is sought, and is none: edited, or cut."""
+
+    async def read(
+        self, is_ours: Callable[[str], bool], begins_as_ours: Callable[[str], bool]
+    ) -> AsyncIterator[Tagged]:
+        """Give the orders whose tag has a job that `is_ours`; one may come again, and newer.
+
+        Raises `UnreadableList` where the lists never show what they count, and what they raise.
+        """
+        pauses = exponential(initial=1, factor=2, maximum=8)
+        for walk in range(_WALKS):
+            if walk:
+                await self._sleep(next(pauses))
+            self._shows_all = True
+            for state in LIFE:
+                async for order in self._walk(state):
+                    tag = tag_of(order)
+                    job, slash, _ = (order.display_name or "").partition("/")
+                    if tag is not None and is_ours(tag.job):
+                        yield Tagged(tag, order)
+                    elif slash and begins_as_ours(job):
+                        self.torn = order
+            if self._shows_all or len(self._seen) >= await self._count():
+                return
+        raise UnreadableList(
+            "ListHostingOrders",
+            f"the lists count more orders than the {len(self._seen)} that they show, in {_WALKS} "
+            "walks; what they do not show cannot be told from what is not there",
+        )
+
+    async def _walk(self, state: OrderState) -> AsyncIterator[Order]:
+        """The orders that one walk of a state's list shows; notes whether it counts more."""
+        found: set[str] = set()
+        counted = 0
+        pages = self._orders.list(self._place, state, order_by="createdTime", page_size=PAGE_SIZE)
+        async for page in pages.pages():
+            self.requests += 1
+            counted = max(counted, page.total_size or 0)
+            for order in page.items:
+                found.add(order.hosting_order_id)
+                times = (self.latest, order.updated_time or order.created_time)
+                self.latest = max(filter(None, times), default=None)
+                yield order
+        self._seen |= found
+        self._shows_all = self._shows_all and len(found) >= counted
+
+    async def _count(self) -> int:
+        """How many orders there are: one that moves meanwhile may count twice, and none is lost."""
+        counted = 0
+        for state in LIFE:
+            page = await self._orders.page(self._place, state, page_size=1)
+            self.requests += 1
+            counted += page.total_size or 0
+        return counted
+
+
 class KnownOrders:
     """The orders of one job, read from the lists of its place.
 
@@ -47,13 +116,16 @@ class KnownOrders:
     forgotten.
     """
 
-    def __init__(self, orders: OrdersApi, place: Place, job: str) -> None:
+    def __init__(self, orders: OrdersApi, place: Place, job: str, sleep: Sleep) -> None:
         self._orders = orders
         self._place = place
         self._job = job
+        self._sleep = sleep
         self._by_chunk: dict[int, dict[str, Tagged]] = {}
         self.requests = 0
         """How many pages of lists were asked for so far."""
+        self.latest: datetime | None = None
+        """The latest time of the service that was seen: it is no earlier there now."""
         self._running: asyncio.Task[None] | None = None
         self._next: asyncio.Task[None] | None = None
 
@@ -75,24 +147,31 @@ class KnownOrders:
         found = self._by_chunk.setdefault(tagged.tag.chunk, {})
         found[tagged.order.hosting_order_id] = tagged
 
-    async def read(self) -> None:
-        """Walk all states once, in the order of life; answers after a whole walk.
+    def saw(self, order: Order) -> None:
+        """Note what time it is at the service, as an order shows it."""
+        self._saw(order.updated_time or order.created_time)
 
-        Raises `JobChanged` for an order whose name begins as the job's tags do and is none, and
-        what the list raises.
+    def _saw(self, moment: datetime | None) -> None:
+        self.latest = max(filter(None, (self.latest, moment)), default=None)
+
+    async def read(self) -> None:
+        """Walk all states once, in the order of life; returns after a whole walk.
+
+        Raises `JobChanged` for an order whose name begins as the job's tags do and is none,
+        `UnreadableList`, and what the list raises.
         """
-        pages = self._orders.list(self._place, LIFE, page_size=PAGE_SIZE)
-        torn: Order | None = None
-        async for page in pages.pages():
-            self.requests += 1
-            for order in page.items:
-                tag = tag_of(order)
-                if tag is not None and tag.job == self._job:
-                    self.add(Tagged(tag, order))
-                elif (order.display_name or "").startswith(f"{self._job}/"):
-                    torn = order
-        if torn is not None:
-            raise _not_a_tag(self._job, torn)
+        reading = TaggedOrders(self._orders, self._place, self._sleep)
+        try:
+            async for tagged in reading.read(self._job.__eq__, self._begins_as_ours):
+                self.add(tagged)
+        finally:
+            self.requests += reading.requests
+            self._saw(reading.latest)
+        if reading.torn is not None:
+            raise not_a_tag(self._job, reading.torn)
+
+    def _begins_as_ours(self, job: str) -> bool:
+        return job.casefold() == self._job.casefold()  # a service may keep names in small letters
 
     async def read_anew(self) -> None:
         """Wait for a whole walk that begins after this call; those who wait share it."""
@@ -121,61 +200,22 @@ def _retrieve(walk: asyncio.Task[None]) -> None:
         walk.exception()  # those who waited have it; a walk that nobody waits for may fail
 
 
-def _not_a_tag(job: str, order: Order) -> JobChanged:
+def cannot_be_listed(error: SinchHostingError) -> bool:
+    """Whether a service says so that it does not list orders without a campaign."""
+    if isinstance(error, ApiError):
+        return error.status_code in _NOT_LISTED_SO
+    return isinstance(error, UnreadableList)
+
+
+def not_a_tag(job: str, order: Order) -> JobChanged:
+    """The refusal of a job one of whose orders cannot be placed."""
     return JobChanged(
         field="job",
         value=job,
         rule=f"order {order.hosting_order_id} is called {order.display_name!r}, which begins as "
-        "the tags of this job do and is none: it was edited or cut, so it cannot be told which "
-        "chunk it holds; look at it, and take another name for the job",
+        "the tags of this job do and is none: it was edited or cut, so it cannot be told what "
+        "it holds; look at it, and take another name for the job",
     )
-
-
-class NumbersDiffer(Exception):
-    """An order holds numbers that do not belong to its chunk."""
-
-
-def rests(
-    sleep: Sleep, *, times: int, initial: float, maximum: float
-) -> Callable[[], Awaitable[bool]]:
-    """A `rest` for `missing_numbers`: pauses that grow, until there were `times` of them."""
-    pauses = islice(exponential(initial=initial, factor=2, maximum=maximum), times)
-
-    async def rest() -> bool:
-        pause = next(pauses, None)
-        if pause is None:
-            return False
-        await sleep(pause)
-        return True
-
-    return rest
-
-
-async def missing_numbers(
-    orders: OrdersApi,
-    order_id: str,
-    chunk: Chunk,
-    rest: Callable[[], Awaitable[bool]],
-) -> list[str]:
-    """The numbers of a chunk that its order does not hold, the others being compared first.
-
-    An order may hold a subset of its chunk, which exclusions make, never anything else: raises
-    `NumbersDiffer`. Where it seems to hold a subset its report is asked whether the list is
-    whole; where it is not, `rest` is awaited and the list read again, as long as that answers
-    true. An order of which no number can be seen counts as whole.
-    """
-    asked = set(chunk.numbers)
-    while True:
-        held = {n.phone_number async for n in orders.numbers(order_id, page_size=PAGE_SIZE)}
-        if foreign := sorted(held - asked):
-            raise NumbersDiffer(f"{len(foreign)} numbers such as {foreign[0]}")
-        if held == asked:
-            return []
-        total = (await orders.report(order_id)).total
-        if total == len(held) and held:
-            return [number for number in chunk.numbers if number not in held]
-        if not await rest():
-            return [number for number in chunk.numbers if number not in held] if held else []
 
 
 def check_numbers(tag: Tag, ours: Tag) -> None:

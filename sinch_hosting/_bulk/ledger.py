@@ -1,119 +1,40 @@
-"""The ledger: an append-only file of what was sent and what came back, synced before each create.
+"""What a ledger is to a job: it tells what was sent, and takes note of what is sent now.
 
-One JSON object a line. It proves what was sent, not what was committed: a create without an
-answer in it was in flight when its process died.
+It proves what was sent, not what was committed: a create without an answer in it was in flight
+when its process died.
 """
 
 from __future__ import annotations
 
-import asyncio
-import json
-import logging
-import os
-import stat
-import sys
-from collections.abc import Callable, Iterable
-from contextlib import suppress
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, ClassVar
-from weakref import WeakSet
+from abc import abstractmethod
+from typing import Protocol, runtime_checkable
 
-from ..errors import LedgerError, LedgerLocked
-from .ledger_records import FAILED, Damaged, Entry, JobEntries, record_of, take_in
-
-if sys.platform == "win32":  # pragma: no cover
-    import msvcrt
-else:
-    import fcntl
-
-_log = logging.getLogger("sinch_hosting")
-Pairs = Iterable[tuple[str, str]]
-_BEGINNING = b'{"at":'
-# In so many turns of its loop a run that was broken off has begun to close its ledger.
-_TURNS = 200
+from .ledger_records import Entry, JobEntries, Pairs
 
 
-class Ledger:
-    """An open ledger; it holds the lock until it is closed.
+@runtime_checkable
+class Ledger(Protocol):
+    """An open ledger, which nobody else writes to; `ledger_file` has it as a file."""
 
-    Use `await Ledger.open(path)`. Several jobs may share a ledger, one process at a time.
-    """
+    name: str
+    """How errors call it: the path of a file."""
+    jobs: dict[str, JobEntries]
+    """What it says of each job."""
+    is_torn: bool
+    """Whether its last record was cut when its writer died: it is not known what that said."""
 
-    _open: ClassVar[WeakSet[Ledger]] = WeakSet()
-
-    def __init__(self, path: Path, now: Callable[[], datetime]) -> None:
-        self.path = path.absolute()
-        self.jobs: dict[str, JobEntries] = {}
-        self._now = now
-        self._fd = -1
-        self._torn = False
-        self._written = self._durable = 0
-        self._syncing: asyncio.Task[None] | None = None
-        self._loop = asyncio.get_running_loop()
-        self._is_closing = False
-        self._closed = asyncio.Event()
-
-    @classmethod
-    async def open(
-        cls,
-        path: str | os.PathLike[str],
-        *,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        read_only: bool = False,
-        is_new_fine: bool = True,
-    ) -> Ledger:
-        """Open or create the ledger, lock it, and read what it holds.
-
-        With `read_only` it is neither created nor locked; one that is not there is empty. Raises
-        `LedgerLocked` where another run holds it, `LedgerError` where it cannot be read or
-        written, is damaged, or is something else, or is not there and `is_new_fine` is false.
-        """
-        ledger = cls(Path(path), now)
-        if ledger._is_new() and not is_new_fine:
-            raise LedgerError(f"{path}: there is no such ledger")
-        try:
-            if not read_only:
-                await ledger._acquire()
-            await asyncio.to_thread(ledger._replay)
-        except BaseException:
-            ledger._release()
-            raise
-        return ledger
-
-    async def close(self) -> None:
-        """Let go of the lock. Safe to repeat."""
-        self._is_closing = True
-        if self._syncing is None:
-            self._release()
-            return
-        # Its end lets go of the lock, even where this wait is cancelled.
-        self._syncing.add_done_callback(lambda _: self._release())
-        await asyncio.wait([self._syncing])
-
-    async def begin(self, job: str, **about: Any) -> None:
+    @abstractmethod
+    async def begin(self, job: str, **about: object) -> None:
         """Note that a run of a job begins."""
-        self._append({"event": "run", "job": job, **about})
-        await self._synced(self._written)
 
-    async def sending(self, job: str, entry: Entry, **about: Any) -> None:
+    @abstractmethod
+    async def sending(self, job: str, entry: Entry, **about: object) -> None:
         """Note that a create is about to be sent; durable when this returns.
 
-        Where this raises, for instance because it is cancelled, the create must not be sent,
-        and the ledger says so as far as it can still be written.
+        Where this raises, for instance because it is cancelled, the create must not be sent.
         """
-        self._check_place()
-        left_out = [list(pair) for pair in entry.left_out]
-        about = {"count": entry.count, "sent": entry.sent, "left_out": left_out, **about}
-        self._append({**_about("sending", job, entry), **about})
-        try:
-            await self._synced(self._written)
-        except BaseException as error:
-            unsent = {"outcome": FAILED, "error": f"not sent: {type(error).__name__}"}
-            with suppress(LedgerError):
-                self._append({**_about("answered", job, entry), **unsent})
-            raise
 
+    @abstractmethod
     async def answered(
         self,
         job: str,
@@ -128,203 +49,7 @@ class Ledger:
 
         `left_out` are numbers that the order does not hold, with reasons, where that was learnt.
         """
-        record = {**_about("answered", job, entry), "outcome": outcome}
-        if left_out is not None:
-            record["left_out"] = [list(pair) for pair in left_out]
-        if order_id:
-            record["order_id"] = order_id
-        if error is not None:
-            record["error"] = f"{type(error).__name__}: {error}"
-        self._append(record)
-        await self._synced(self._written)
 
-    # ------------------------------------------------------------- writing
-
-    def _append(self, record: dict[str, Any]) -> None:
-        if record["event"] != "run" and record["job"] not in self.jobs:
-            raise LedgerError(f"{self.path} knows nothing of job {record['job']!r}")
-        record = {"at": self._now().isoformat(timespec="milliseconds"), **record}
-        if self._torn:
-            record["after_torn"] = True
-        line = json.dumps(record, separators=(",", ":")).encode() + b"\n"
-        if self._torn:
-            line = b"\n" + line
-        try:
-            written = os.write(self._fd, line)
-        except OSError as error:
-            raise LedgerError(f"{self.path} cannot be written: {error}") from error
-        self._torn = written < len(line)
-        if self._torn:
-            raise LedgerError(f"{self.path} cannot be written: no room for a whole line")
-        take_in(self.jobs, record)
-        self._written += 1
-
-    async def _synced(self, line: int) -> None:
-        """Wait until a line is on the disk; lines that are written meanwhile share one sync."""
-        while self._durable < line:
-            if self._syncing is None:
-                self._syncing = asyncio.ensure_future(self._sync())
-                self._syncing.add_done_callback(_retrieve)
-            await asyncio.shield(self._syncing)
-
-    async def _sync(self) -> None:
-        line = self._written
-        try:
-            await asyncio.to_thread(os.fsync, self._fd)
-            self._durable = line
-        except (OSError, ValueError) as error:  # the latter where it was closed meanwhile
-            raise LedgerError(f"{self.path} cannot be synced: {error}") from error
-        finally:
-            self._syncing = None
-
-    def _check_place(self) -> None:
-        """Refuse to go on with a file that is at its path no more: another run may hold that."""
-        try:
-            is_there = os.path.samestat(os.stat(self.path), os.fstat(self._fd))
-        except OSError:
-            is_there = False
-        if not is_there:
-            raise LedgerError(
-                f"{self.path} was moved, deleted or replaced while this run held it; nothing "
-                "more is sent. Put it back and run the job again"
-            )
-
-    # ------------------------------------------------------------- reading
-
-    def _replay(self) -> None:
-        """Read the lines; one that a dying process cut is passed over."""
-        if self._is_new():
-            return  # only where it is not to be created
-        try:
-            with self.path.open("rb") as file:
-                self._take_in(file)
-        except OSError as error:
-            raise LedgerError(f"{self.path} cannot be read: {error}") from error
-
-    def _take_in(self, lines: Iterable[bytes]) -> None:
-        torn: int | None = None
-        line = b"\n"
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            record = record_of(line)
-            if record is None:
-                torn = torn or number
-                if not _begins_as_ours(line):
-                    raise self._damaged(number, "it is no record")
-                _log.warning("%s: line %d is torn and passed over", self.path, number)
-                continue
-            if torn is not None and not record.get("after_torn"):
-                raise self._damaged(torn, "it is no whole record")
-            torn = None
-            try:
-                take_in(self.jobs, record)
-            except Damaged as reason:
-                raise self._damaged(number, str(reason)) from None
-        self._torn = torn is not None or not line.endswith(b"\n")
-
-    def _damaged(self, number: int, reason: str) -> LedgerError:
-        what = "is damaged" if self.jobs else "is no ledger, or a damaged one"
-        return LedgerError(
-            f"{self.path} {what}: line {number}: {reason}. What was in flight cannot be told from "
-            "it; restore the file from a copy"
-        )
-
-    # ---------------------------------------------------------------- lock
-
-    def _is_new(self) -> bool:
-        """Whether there is nothing at its path yet; raises `LedgerError` for what is no file."""
-        try:
-            mode = self.path.stat().st_mode
-        except FileNotFoundError:
-            return True
-        except (OSError, ValueError) as error:
-            raise LedgerError(f"{self.path} cannot be opened: {error}") from error
-        if not stat.S_ISREG(mode):
-            raise LedgerError(f"{self.path} cannot be opened: it is no regular file")
-        return False
-
-    async def _acquire(self) -> None:
-        """Open the file and lock it; a run in this loop that is just ending is waited for."""
-        is_new = self._is_new()
-        try:
-            self._fd = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
-            if is_new:
-                _sync_folder(self.path.parent)
-        except OSError as error:
-            raise LedgerError(f"{self.path} cannot be opened: {error}") from error
-        while not self._try_lock():
-            await self._until_closed()
-        self._open.add(self)
-
-    def _try_lock(self) -> bool:
-        try:
-            _lock(self._fd)
-        except OSError:
-            return False
-        return True
-
-    async def _until_closed(self) -> None:
-        """Wait for whoever holds the lock, if it is about to let go; else `LedgerLocked`."""
-        mine = os.fstat(self._fd)
-        for turn in range(_TURNS):
-            holder = next((one for one in self._open if one.holds(mine)), None)
-            if holder is None and turn:
-                return
-            if holder is None or holder._loop is not self._loop:
-                break
-            if holder._is_closing:
-                await holder._closed.wait()
-                return
-            await asyncio.sleep(0)
-        raise LedgerLocked(
-            f"{self.path} is held by another run; wait for it, or end it, before this one"
-        )
-
-    def holds(self, file: os.stat_result) -> bool:
-        """Whether this ledger has that file open."""
-        return self._fd >= 0 and os.path.samestat(file, os.fstat(self._fd))
-
-    def _release(self) -> None:
-        fd, self._fd = self._fd, -1
-        if fd >= 0:
-            os.close(fd)
-        self._open.discard(self)
-        self._closed.set()
-
-
-def _about(event: str, job: str, entry: Entry) -> dict[str, Any]:
-    return {
-        "event": event,
-        "job": job,
-        "chunk": entry.chunk,
-        "attempt": entry.attempt,
-        "tag": entry.tag,
-    }
-
-
-def _retrieve(sync: asyncio.Task[None]) -> None:
-    if not sync.cancelled():
-        sync.exception()  # those who waited have it
-
-
-def _begins_as_ours(line: bytes) -> bool:
-    # After a power loss a file system may give back NULs where a line had been begun.
-    return line.startswith(_BEGINNING) or _BEGINNING.startswith(line.strip(b"\0\n"))
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the name of a new file durable, where folders can be synced."""
-    if sys.platform != "win32":
-        fd = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
-
-
-def _lock(fd: int) -> None:
-    if sys.platform == "win32":  # pragma: no cover
-        msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
-    else:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    @abstractmethod
+    async def close(self) -> None:
+        """Let go of it. Safe to repeat."""

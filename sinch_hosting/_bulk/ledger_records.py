@@ -2,18 +2,24 @@
 
 A record is a JSON object that begins with `at` and tells of an `event`: a `run` that begins, a
 create that is `sending`, or what it `answered`. Records of a later version may hold other events.
+From version 2 on it has its number in the file (`seq`) and, last, a checksum (`sum`).
 """
 
 from __future__ import annotations
 
 import json
+from base64 import b32encode
 from collections.abc import Iterable, Mapping
-from typing import Any
+from hashlib import blake2b
+from typing import cast
 
 from attrs import define, evolve, field, frozen
 
-from .tags import parse_tag
+from .._session.orders_api import Place
+from ..states import OrderType
+from .tags import Fingerprint, parse_tag
 
+Pairs = Iterable[tuple[str, str]]
 CREATED, ADOPTED, FAILED, UNKNOWN = "created", "adopted", "failed", "unknown"
 
 
@@ -53,28 +59,83 @@ class Entry:
 class JobEntries:
     """What the ledger says of one job."""
 
-    run: Mapping[str, Any]
+    run: Mapping[str, object]
     """The record with which its last run began."""
     letters: set[str] = field(factory=set)
     """The letters (as digests) of all its runs."""
     chunks: dict[int, Entry] = field(factory=dict)
+
+    @property
+    def operation(self) -> str:
+        """What its orders are created with."""
+        return str(self.run.get("operation"))
+
+    @property
+    def place(self) -> Place:
+        """Where its orders are listed."""
+        return Place(
+            type=OrderType(str(self.run.get("type"))),
+            service_plan_id=str(self.run.get("service_plan_id")),
+            campaign_id=str(self.run.get("campaign_id") or ""),
+        )
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """The digests of its arguments, the last run's letter among them."""
+        arguments = self.run.get("arguments")
+        known = arguments.items() if isinstance(arguments, dict) else ()
+        return Fingerprint(
+            arguments={str(name): str(digest) for name, digest in known},
+            letter=str(self.run.get("letter")),
+        )
 
 
 class Damaged(ValueError):
     """A record that this package did not write as it stands."""
 
 
-def record_of(line: bytes) -> dict[str, Any] | None:
-    """The record in a line; `None` where it is none: torn, or something else."""
+def line_of(record: Mapping[str, object], number: int) -> bytes:
+    """The line for a record: with its number in the file, and a checksum of all before that."""
+    at, *others = record.items()
+    text = json.dumps(dict((at, ("seq", number), *others)), separators=(",", ":"))[:-1].encode()
+    return b'%s,"sum":"%s"}\n' % (text, _checksum(text))
+
+
+def record_of(line: bytes) -> dict[str, object] | None:
+    """The record in a line; `None` where it is none: torn, or something else.
+
+    Raises `Damaged` where its checksum is not that of its text. Version 1 had none.
+    """
     try:
         record = json.loads(line)
     except ValueError:
         return None
-    is_record = isinstance(record, dict) and {"at", "event", "job"} <= record.keys()
-    return record if is_record else None
+    if not (isinstance(record, dict) and {"at", "event", "job"} <= record.keys()):
+        return None
+    if "seq" in record or "sum" in record:
+        text, _, said = line.rstrip().rpartition(b',"sum":')
+        if said != b'"%s"}' % _checksum(text):
+            raise Damaged("its checksum is not that of its text: it was changed")
+    return record
 
 
-def take_in(jobs: dict[str, JobEntries], record: Mapping[str, Any]) -> None:
+def check_number(record: Mapping[str, object], expected: int) -> None:
+    """Raise `Damaged` where a record does not follow the one before it in the file."""
+    number = record.get("seq", expected)
+    if number == expected:
+        return
+    if type(number) is not int or number < expected:
+        raise Damaged(f"record {number!r} is there where record {expected} belongs")
+    if expected == 1:
+        raise Damaged(f"record {number} is the first: what was before its beginning is cut off")
+    raise Damaged(f"records {expected} to {number - 1} are missing before it")
+
+
+def _checksum(text: bytes) -> bytes:
+    return b32encode(blake2b(text, digest_size=5).digest()).lower()
+
+
+def take_in(jobs: dict[str, JobEntries], record: Mapping[str, object]) -> None:
     """Add a record to what is known; raises `Damaged`."""
     job, event = _text(record, "job"), record["event"]
     if event == "run":
@@ -91,14 +152,14 @@ def take_in(jobs: dict[str, JobEntries], record: Mapping[str, Any]) -> None:
         chunks[chunk] = read(chunks.get(chunk), record)
 
 
-def _answered(before: Entry | None, record: Mapping[str, Any]) -> Entry:
+def _answered(before: Entry | None, record: Mapping[str, object]) -> Entry:
     tag, attempt, outcome = _tag(record), _whole(record, "attempt"), _text(record, "outcome")
     order_id = _text(record, "order_id") if "order_id" in record else None
     entry = before
     if before is None or before.tag != tag:  # adopted without having been sent from here
         if before is not None and _stands_against(before, attempt):
             return before
-        entry = Entry(chunk=record["chunk"], attempt=attempt, tag=tag)
+        entry = Entry(chunk=_whole(record, "chunk"), attempt=attempt, tag=tag)
     elif before.outcome in (CREATED, ADOPTED) and order_id not in (None, before.order_id):
         return before  # a double of the order that is known
     assert entry is not None  # noqa: S101
@@ -108,7 +169,7 @@ def _answered(before: Entry | None, record: Mapping[str, Any]) -> Entry:
         entry,
         outcome=outcome,
         order_id=order_id or entry.order_id,
-        left_out=_pairs(record["left_out"]) if "left_out" in record else entry.left_out,
+        left_out=_pairs(record) if "left_out" in record else entry.left_out,
         sends=entry.sends - was_refused,
     )
 
@@ -120,7 +181,7 @@ def _stands_against(entry: Entry, attempt: int) -> bool:
     return entry.outcome in (None, UNKNOWN) or (entry.is_open and attempt < entry.attempt)
 
 
-def _sending(before: Entry | None, record: Mapping[str, Any]) -> Entry:
+def _sending(before: Entry | None, record: Mapping[str, object]) -> Entry:
     # Whatever the letter and the attempt: what became of the send before was never learnt.
     is_resent = before is not None and before.is_open
     sends, rejected_id = 1, None
@@ -128,7 +189,7 @@ def _sending(before: Entry | None, record: Mapping[str, Any]) -> Entry:
         sends += before.sends if is_resent else 0
         rejected_id = before.order_id or before.rejected_id
     return Entry(
-        chunk=record["chunk"],
+        chunk=_whole(record, "chunk"),
         attempt=_whole(record, "attempt"),
         tag=_tag(record),
         is_resent=is_resent,
@@ -136,34 +197,42 @@ def _sending(before: Entry | None, record: Mapping[str, Any]) -> Entry:
         sent=_text(record, "sent"),
         sends=sends,
         rejected_id=rejected_id,
-        left_out=_pairs(record.get("left_out", ())),
-        listed=tuple(map(str, record.get("listed", ()))),
+        left_out=_pairs(record),
+        listed=_texts(record, "listed"),
     )
 
 
-def _text(record: Mapping[str, Any], name: str) -> str:
+def _text(record: Mapping[str, object], name: str) -> str:
     value = record.get(name)
     if not isinstance(value, str) or not value:
         raise Damaged(f"its {name!r} is {value!r}")
     return value
 
 
-def _whole(record: Mapping[str, Any], name: str) -> int:
+def _whole(record: Mapping[str, object], name: str) -> int:
     value = record.get(name)
     if type(value) is not int or value < 0:
         raise Damaged(f"its {name!r} is {value!r}")
     return value
 
 
-def _tag(record: Mapping[str, Any]) -> str:
+def _tag(record: Mapping[str, object]) -> str:
     tag = _text(record, "tag")
     if parse_tag(tag) is None:
         raise Damaged(f"its 'tag' is {tag!r}")
     return tag
 
 
-def _pairs(listed: Iterable[Iterable[str]]) -> tuple[tuple[str, str], ...]:
+def _texts(record: Mapping[str, object], name: str) -> tuple[str, ...]:
+    listed = record.get(name, [])
+    if not isinstance(listed, list):
+        raise Damaged(f"its {name!r} is {listed!r}")
+    return tuple(map(str, listed))
+
+
+def _pairs(record: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
+    listed = record.get("left_out", [])
     try:
-        return tuple((number, reason) for number, reason in listed)
+        return tuple((str(number), str(reason)) for number, reason in cast("Pairs", listed))
     except (TypeError, ValueError):
         raise Damaged(f"its 'left_out' is {listed!r}") from None

@@ -1,30 +1,35 @@
-"""What the bulk calls share: the work of each kind of order, and the runs over it."""
+"""What the bulk calls share: the template of each kind of order, and the runs over it."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar, Unpack
 from weakref import WeakSet
 
 from attrs import evolve
 
-from .._session.orders_api import OrdersApi, Place
+from .._session.orders_api import OrderRequest, OrdersApi
 from .._session.requests import TEXT_ENABLE_LIMIT, ImportNumbers, TextEnable, TextEnableTollFree
-from .._session.retry import CreateObserver
-from ..errors import Conflict, InvalidRequest, NotFound
+from ..errors import ApiError, Conflict, InvalidRequest, NotFound
 from ..models import ImportedNumber, Order, QualifiedNumber
 from ..models import _checks as check
-from ..states import OrderType
 from .chunks import Numbers, SkippedNumber, check_source, distinct_numbers
-from .ledger import Ledger
+from .keywords import ImportArguments, JobArguments, TextEnableArguments, TollFreeArguments
+from .ledger_file import LedgerFile
 from .lost_orders import check_known, reconcile, sought_in, sought_in_ledger
 from .many_numbers import concurrency_of
-from .order_template import SETTLE, JobOptions, LedgerPath, OrderTemplate, job_options
+from .order_template import SETTLE, JobOptions, LedgerPath, OrderTemplate, job_options, place_of
 from .plan import BulkPlan, plan_of
-from .refusals import why_not_imported, why_not_qualified
+from .refusals import (
+    PERHAPS_ITS_OWN,
+    Obstacle,
+    complains_of_numbers,
+    why_not_imported,
+    why_not_qualified,
+)
 from .results import (
     BulkResult,
     ChunkOutcome,
@@ -36,14 +41,12 @@ from .results import (
 from .run import Run
 
 _log = logging.getLogger("sinch_hosting")
-Request = ImportNumbers | TextEnable | TextEnableTollFree
-Create = Callable[[Any, CreateObserver | None], Awaitable[Order]]
 _WHOLE = 10**9
 """The chunk size of single creates: one for all, since a job's tags depend on it."""
 
 
 class OrderRuns:
-    """Makes the work of each operation that creates orders, and runs it."""
+    """Makes the template of each operation that creates orders, and runs it."""
 
     def __init__(self, orders: OrdersApi, *, import_limit: int, max_concurrency: int) -> None:
         self._session = orders.session
@@ -52,151 +55,135 @@ class OrderRuns:
         self._max_concurrency = max_concurrency
         self._live: WeakSet[Run] = WeakSet()
 
-    # ------------------------------------------------------------- the work
+    # -------------------------------------------------------- the templates
 
-    def importing(self, chunk_size: int | None, **arguments: Any) -> OrderTemplate:
+    def import_template(
+        self, chunk_size: int | None, **arguments: Unpack[ImportArguments]
+    ) -> OrderTemplate:
         """`ImportNumbers`; raises `InvalidRequest` for what all orders share."""
-        migrate = bool(arguments.get("migrate_to_sinch_tmo"))
-        return self._work(
-            "ImportNumbers",
-            ImportNumbers,
-            arguments,
-            type=OrderType.IMPORT,
-            size=_chunk_size(chunk_size, self._import_limit),
-            why_not=partial(self._why_not_imported, migrate=migrate),
-        )
+        size = _chunk_size(chunk_size, self._import_limit)
+        return self._template("ImportNumbers", ImportNumbers(**arguments), size)
 
-    def text_enabling(
-        self, chunk_size: int | None, *, create: Create | None = None, **arguments: Any
-    ) -> OrderTemplate:
-        """`TextEnableHostingOrderNumbers`, or the same for qualified numbers with `create`."""
-        return self._text_enabling("", TextEnable, chunk_size, create, arguments)
-
-    def text_enabling_toll_free(
-        self, chunk_size: int | None, *, create: Create | None = None, **arguments: Any
-    ) -> OrderTemplate:
-        """`TextEnableTollFreeHostingOrderNumbers`, or for qualified numbers with `create`."""
-        return self._text_enabling("TollFree", TextEnableTollFree, chunk_size, create, arguments)
-
-    def _text_enabling(
+    def text_enable_template(
         self,
-        kind: str,
-        template: Callable[..., Request],
         chunk_size: int | None,
-        create: Create | None,
-        arguments: dict[str, Any],
-    ) -> OrderTemplate:
-        whose = "HostingOrder" if create is None else "Qualified"
-        return self._work(
-            f"TextEnable{kind}{whose}Numbers",
-            template,
-            arguments,
-            type=OrderType.TEXT_ENABLE,
-            size=_chunk_size(chunk_size, TEXT_ENABLE_LIMIT),
-            why_not=self._why_not_imported if create is None else self._why_not_qualified,
-            create=create,
-        )
-
-    def _work(
-        self,
-        operation: str,
-        template: Callable[..., Request],
-        arguments: dict[str, Any],
         *,
-        type: OrderType,
-        size: int,
-        why_not: Callable[[str], Awaitable[SkippedNumber | None]],
-        create: Create | None = None,
+        qualified: bool = False,
+        **arguments: Unpack[TextEnableArguments],
     ) -> OrderTemplate:
-        display_name = arguments.pop("display_name", None)
-        work = OrderTemplate(
-            operation=operation,
-            request=partial(template, **arguments),
-            create=create or partial(self._orders.create, operation),
-            place=Place(
-                type=type,
-                service_plan_id=arguments["service_plan_id"],
-                campaign_id=arguments.get("campaign_id") or "",
-            ),
-            size=size,
-            why_not=why_not,
-            display_name=display_name,
-            loa=arguments.get("loa"),
-        )
-        work.sample()
-        return work
+        """`TextEnableHostingOrderNumbers`, or `TextEnableQualifiedNumbers`."""
+        name = "TextEnableQualifiedNumbers" if qualified else "TextEnableHostingOrderNumbers"
+        size = _chunk_size(chunk_size, TEXT_ENABLE_LIMIT)
+        return self._template(name, TextEnable(**arguments), size, qualified=qualified)
 
-    async def _why_not_imported(
-        self, number: str, *, migrate: bool = False
-    ) -> SkippedNumber | None:
+    def toll_free_template(
+        self,
+        chunk_size: int | None,
+        *,
+        qualified: bool = False,
+        **arguments: Unpack[TollFreeArguments],
+    ) -> OrderTemplate:
+        """`TextEnableTollFreeHostingOrderNumbers`, or `TextEnableTollFreeQualifiedNumbers`."""
+        whose = "Qualified" if qualified else "HostingOrder"
+        size = _chunk_size(chunk_size, TEXT_ENABLE_LIMIT)
+        request = TextEnableTollFree(**arguments)
+        return self._template(
+            f"TextEnableTollFree{whose}Numbers", request, size, qualified=qualified
+        )
+
+    def _template(
+        self, operation: str, request: OrderRequest, size: int, *, qualified: bool = False
+    ) -> OrderTemplate:
+        imported = partial(self._why_not_imported, request)
+        return OrderTemplate(
+            operation=operation,
+            request=request,
+            create=partial(self._orders.create, operation),
+            size=size,
+            why_not=self._why_not_qualified if qualified else imported,
+        )
+
+    async def _why_not_imported(self, request: OrderRequest, number: str) -> Obstacle | None:
         try:
             imported = await self._session.request(
                 "GetImportedNumber", ImportedNumber, identifiers={"phone_number": number}
             )
         except NotFound:
             return None
-        return why_not_imported(imported, migrate=migrate)
+        migrate = isinstance(request, ImportNumbers) and bool(request.migrate_to_sinch_tmo)
+        return why_not_imported(imported, place_of(request), migrate=migrate)
 
-    async def _why_not_qualified(self, number: str) -> SkippedNumber | None:
+    async def _why_not_qualified(self, number: str) -> Obstacle | None:
         try:
             qualified = await self._session.request(
                 "GetQualifiedNumber", QualifiedNumber, identifiers={"phone_number": number}
             )
         except NotFound:
-            return SkippedNumber(phone_number=number, reason="is not in qualification")
+            absent = SkippedNumber(phone_number=number, reason="is not in qualification")
+            return Obstacle(absent, may_be_ours=False)
         return why_not_qualified(qualified)
 
     # ------------------------------------------------------------- the runs
 
     def stream(
-        self, work: OrderTemplate, numbers: Numbers, max_concurrency: int | None, **job: Any
+        self,
+        template: OrderTemplate,
+        numbers: Numbers,
+        max_concurrency: int | None,
+        **job: Unpack[JobArguments],
     ) -> AsyncGenerator[ChunkOutcome, None]:
         """The outcomes of a run as they come; checks everything at once, reads nothing yet."""
         check_source(numbers)
-        run = self._run(work, job_options(work, **job), max_concurrency)
+        run = self._run(template, job_options(template, **job), max_concurrency)
         return _stream(run, numbers)
 
     async def many(
         self,
-        work: OrderTemplate,
+        template: OrderTemplate,
         numbers: Numbers,
         max_concurrency: int | None,
         on_progress: OnProgress | None,
         *,
         plan: bool,
-        **job: Any,
+        **job: Unpack[JobArguments],
     ) -> BulkResult | BulkPlan:
         """The outcomes of a run in one result, or what it would do."""
-        options = job_options(work, **job)
-        run = self._run(work, options, max_concurrency)
+        options = job_options(template, **job)
+        run = self._run(template, options, max_concurrency)
         kept, skipped = await distinct_numbers(numbers)
         if plan:
-            planned = await plan_of(work, options, kept, self._orders, self._session.sleep)
+            planned = await plan_of(template, options, kept, self._orders, self._session.sleep)
             return _with_skipped(planned, skipped)
         outcomes = run.outcomes(kept)
         async with aclosing(outcomes):
-            total = -(-len(kept) // work.size)
+            total = -(-len(kept) // template.size)
             return _with_skipped(await collected(outcomes, total, on_progress), skipped)
 
-    async def one(self, work: OrderTemplate, numbers: Iterable[str], **job: Any) -> Order:
+    async def one(
+        self, template: OrderTemplate, numbers: Iterable[str], **job: Unpack[JobArguments]
+    ) -> Order:
         """One order, with the care of a job where there is one; raises why there is none."""
-        listed = check.check_phone_numbers(numbers, "numbers", at_most=work.size)
-        whole = evolve(work, size=_WHOLE, all_or_nothing=True)
+        listed = check.check_phone_numbers(numbers, "numbers", at_most=template.size)
+        whole = evolve(template, size=_WHOLE, all_or_nothing=True)
         options = job_options(whole, **job)
         if options is None:
-            request = work.request(numbers=listed, display_name=work.display_name)
-            return await work.create(request, None)
+            try:
+                return await template.create(template.request_for(listed), None)
+            except ApiError as refused:
+                if complains_of_numbers(refused, listed):
+                    refused.add_note(PERHAPS_ITS_OWN)
+                raise
         outcomes = self._run(whole, options, 1).outcomes(listed)
         async with aclosing(outcomes):
             async for outcome in outcomes:
-                return _order_of(outcome, work)
+                return _order_of(outcome, template)
         raise AssertionError("a run over numbers has an outcome")
 
     def _run(
-        self, work: OrderTemplate, options: JobOptions | None, max_concurrency: int | None
+        self, template: OrderTemplate, options: JobOptions | None, max_concurrency: int | None
     ) -> Run:
         concurrency = concurrency_of(max_concurrency, self._max_concurrency)
-        run = Run(work, options, self._orders, self._session, concurrency=concurrency)
+        run = Run(template, options, self._orders, self._session, concurrency=concurrency)
         self._live.add(run)
         return run
 
@@ -221,7 +208,7 @@ class OrderRuns:
             raise InvalidRequest(
                 field="unknown", value=None, rule="give the unknown chunks, a ledger, or both"
             )
-        book = None if ledger is None else await Ledger.open(ledger, is_new_fine=False)
+        book = None if ledger is None else await LedgerFile.open(ledger, is_new_fine=False)
         try:
             if isinstance(unknown, BulkResult):
                 sought = sought_in(unknown.unknown)
@@ -261,7 +248,7 @@ def _chunk_size(given: int | None, limit: int) -> int:
     return given
 
 
-def _order_of(outcome: ChunkOutcome, work: OrderTemplate) -> Order:
+def _order_of(outcome: ChunkOutcome, template: OrderTemplate) -> Order:
     if isinstance(outcome.result, Order):
         if outcome.skipped:
             _log.warning(
@@ -276,6 +263,6 @@ def _order_of(outcome: ChunkOutcome, work: OrderTemplate) -> Order:
         raise outcome.result.error
     raise Conflict(
         "; ".join(f"{skipped.phone_number} {skipped.reason}" for skipped in outcome.skipped),
-        operation=work.operation,
+        operation=template.operation,
         status_code=409,
     )

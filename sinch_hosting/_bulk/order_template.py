@@ -5,70 +5,87 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable, Callable
 from types import NoneType
-from typing import Any, Literal
+from typing import Literal
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from .._session.codec import encode
-from .._session.orders_api import Place
+from .._session.orders_api import OrderRequest, Place
+from .._session.requests import ImportNumbers, TextEnableTollFree
 from .._session.retry import CreateObserver
 from ..errors import InvalidRequest
-from ..models import BlanketLoa, Letter, Order
+from ..models import BlanketLoa, Order
 from ..models import _checks as check
-from .chunks import SkippedNumber
+from ..states import OrderType
 from .ledger import Ledger
-from .tags import Fingerprint, check_job
+from .refusals import WhyNot
+from .tags import Fingerprint, Tag, check_job
 
 OnUnknown = Literal["hold", "resend"]
+Create = Callable[[OrderRequest, CreateObserver | None], Awaitable[Order]]
 LedgerPath = str | os.PathLike[str]
 SETTLE, GRACE = 10.0, 60.0
 _MOST_SENDS = 2
-_SAMPLE = "+12025550100"
 
 
 @frozen(kw_only=True)
 class OrderTemplate:
-    """What a run creates: one order a chunk."""
+    """What a run creates: one order a chunk, all alike but for their numbers and names."""
 
     operation: str
     """The contract's name of it."""
-    request: Callable[..., Any]
-    """Builds and checks a request from `numbers` and `display_name`."""
-    create: Callable[[Any, CreateObserver | None], Awaitable[Order]]
-    place: Place
+    request: OrderRequest
+    """An order without numbers, checked."""
+    create: Create
     size: int
     """Numbers in a chunk."""
-    why_not: Callable[[str], Awaitable[SkippedNumber | None]]
+    why_not: WhyNot
     """Looks a number up: why it cannot be in an order, `None` where nothing speaks against it."""
-    display_name: str | None = None
-    loa: Letter | None = None
-
-    @property
-    def mails_a_letter(self) -> bool:
-        """Whether every order mails a letter to somebody."""
-        return self.loa is not None and not isinstance(self.loa, BlanketLoa)
-
-    @property
-    def signer(self) -> str | None:
-        """Who gets the letter."""
-        if self.loa is None or isinstance(self.loa, BlanketLoa):
-            return None
-        person = self.loa.authorised_person
-        return f"{person.first_name} {person.last_name} <{person.email}>"
-
     lists_numbers: bool = False
     """Whether the ledger keeps the numbers themselves: where the input does not tell its chunks."""
     all_or_nothing: bool = False
     """Whether a refusal of some numbers refuses all, instead of leaving those out."""
 
-    def sample(self) -> Any:
-        """A request as all will be, but for the numbers; raises `InvalidRequest`."""
-        return self.request(numbers=(_SAMPLE,), display_name=self.display_name)
+    @property
+    def place(self) -> Place:
+        """Where the orders are listed."""
+        return place_of(self.request)
 
-    def meaning(self) -> Fingerprint:
+    @property
+    def signer(self) -> str | None:
+        """Who gets the letter that every order mails; `None` where none is mailed."""
+        if isinstance(self.request, ImportNumbers) or isinstance(self.request.loa, BlanketLoa):
+            return None
+        person = self.request.loa.authorised_person
+        return f"{person.first_name} {person.last_name} <{person.email}>"
+
+    @property
+    def mails_a_letter(self) -> bool:
+        """Whether every order mails a letter to somebody."""
+        return self.signer is not None
+
+    def request_for(self, numbers: tuple[str, ...], tag: Tag | None = None) -> OrderRequest:
+        """The request for an order of these numbers, named with a tag where it has one."""
+        name = self.request.display_name
+        return evolve(
+            self.request, numbers=numbers, display_name=name if tag is None else tag.name(name)
+        )
+
+    def fingerprint(self) -> Fingerprint:
         """A digest of every argument that changes what the orders do."""
         further = {"operation": self.operation, "chunk_size": self.size}
-        return Fingerprint.of(encode(self.sample()), **further)
+        return Fingerprint.of(encode(self.request), **further)
+
+
+def place_of(request: OrderRequest) -> Place:
+    """Where an order is listed."""
+    is_import = isinstance(request, ImportNumbers)
+    campaign_id = None if isinstance(request, TextEnableTollFree) else request.campaign_id
+    return Place(
+        type=OrderType.IMPORT if is_import else OrderType.TEXT_ENABLE,
+        service_plan_id=request.service_plan_id,
+        campaign_id=campaign_id or "",
+    )
 
 
 @frozen(kw_only=True)
@@ -82,16 +99,16 @@ class JobOptions:
     on_unknown: OnUnknown | None = None
     retry_rejected: bool = False
 
-    def may_resend(self, work: OrderTemplate, sends: int) -> bool:
+    def may_resend(self, template: OrderTemplate, sends: int) -> bool:
         """Whether an order that cannot be found may be sent again after so many sends."""
         if self.on_unknown is not None:
             return self.on_unknown == "resend"
         # Where orders are not listed for certain, not finding one proves nothing.
-        return work.place.is_certain and not work.mails_a_letter and sends < _MOST_SENDS
+        return template.place.is_certain and not template.mails_a_letter and sends < _MOST_SENDS
 
 
 def job_options(
-    work: OrderTemplate,
+    template: OrderTemplate,
     *,
     job: str | None,
     ledger: LedgerPath | Ledger | None = None,
@@ -108,24 +125,32 @@ def job_options(
         )
     if not isinstance(ledger, (str, os.PathLike, Ledger, NoneType)):
         raise InvalidRequest(field="ledger", value=ledger, rule="must be a path")
-    given = {
-        "ledger": ledger,
-        "settle": check.optional(settle, check.check_seconds, "settle"),
-        "grace": check.optional(grace, check.check_seconds, "grace"),
-        "on_unknown": on_unknown,
-        "retry_rejected": retry_rejected or None,
-    }
-    given = {name: value for name, value in given.items() if value is not None}
+    settle = check.optional(settle, check.check_seconds, "settle")
+    grace = check.optional(grace, check.check_seconds, "grace")
     if job is None:
-        if given:
-            name, value = next(iter(given.items()))
-            raise InvalidRequest(field=name, value=value, rule="goes with job=")
+        given = {
+            "ledger": ledger,
+            "settle": settle,
+            "grace": grace,
+            "on_unknown": on_unknown,
+            "retry_rejected": retry_rejected or None,
+        }
+        for name, value in given.items():
+            if value is not None:
+                raise InvalidRequest(field=name, value=value, rule="goes with job=")
         return None
-    if ledger is None and not work.place.is_certain:
+    if ledger is None and not template.place.is_certain:
         raise InvalidRequest(
             field="ledger",
             value=None,
             rule="a job needs a ledger where its orders have no campaign: such orders cannot be "
             "listed for certain",
         )
-    return JobOptions(job=check_job(job), **given)  # type: ignore[arg-type]
+    return JobOptions(
+        job=check_job(job),
+        ledger=ledger,
+        settle=SETTLE if settle is None else settle,
+        grace=GRACE if grace is None else grace,
+        on_unknown=on_unknown,
+        retry_rejected=retry_rejected,
+    )

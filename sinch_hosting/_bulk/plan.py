@@ -66,7 +66,7 @@ class BulkPlan:
 
 
 async def plan_of(
-    work: OrderTemplate,
+    template: OrderTemplate,
     options: JobOptions | None,
     numbers: Numbers,
     orders: OrdersApi,
@@ -79,12 +79,12 @@ async def plan_of(
     planned: list[PlannedOrder] = []
     skipped: list[SkippedNumber] = []
     requests = 0
-    chunks = chunks_of(numbers, work.size, look_ahead=options is not None)
+    chunks = chunks_of(numbers, template.size, look_ahead=options is not None)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(aclosing(chunks))
         job = None
         if options is not None:
-            job = Job(work, options, orders, sleep)
+            job = Job(template, options, orders, sleep)
             stack.push_async_callback(job.close)
             await job.open(to_send=False)
             requests = job.requests_to_read
@@ -94,21 +94,23 @@ async def plan_of(
             if chunk.numbers:
                 decision: Decision = Send() if job is None else job.decision(chunk)
                 if isinstance(decision, ReadKnown) and options is not None:
-                    decision = await _recalled(decision, orders, options, work)
+                    decision = await _recalled(decision, orders, options, template)
                     requests += isinstance(decision, Send)
-                planned.append(_planned(work, job, chunk, decision))
+                planned.append(_planned(template, job, chunk, decision))
                 requests += _requests(job, chunk, decision)
     planned.sort(key=lambda order: order.index)
+    if job is not None and not job.tags_come_back and any(order.creates for order in planned):
+        requests += 1  # the first order is read, to see whether its tag was kept
     return BulkPlan(
         orders=tuple(planned),
         skipped=tuple(skipped),
-        warnings=_warnings(work, options, planned),
+        warnings=_warnings(template, options, planned),
         requests=requests,
     )
 
 
 async def _recalled(
-    recall: ReadKnown, orders: OrdersApi, options: JobOptions, work: OrderTemplate
+    recall: ReadKnown, orders: OrdersApi, options: JobOptions, template: OrderTemplate
 ) -> Decision:
     """What follows from the state of an order that only the ledger knows."""
     entry = recall.entry
@@ -118,7 +120,7 @@ async def _recalled(
         return Send(entry.attempt + 1) if options.on_unknown == "resend" else Hold(entry)
     if order.state != OrderState.REJECTED or not options.retry_rejected:
         return recall
-    return Hold(entry) if is_in_doubt(entry, 1, options, work) else Send(entry.attempt + 1)
+    return Hold(entry) if is_in_doubt(entry, 1, options, template) else Send(entry.attempt + 1)
 
 
 def _requests(job: Job | None, chunk: Chunk, decision: Decision) -> int:
@@ -131,7 +133,7 @@ def _requests(job: Job | None, chunk: Chunk, decision: Decision) -> int:
 
 
 def _planned(
-    work: OrderTemplate, job: Job | None, chunk: Chunk, decision: Decision
+    template: OrderTemplate, job: Job | None, chunk: Chunk, decision: Decision
 ) -> PlannedOrder:
     action: Literal["create", "create again", "adopt", "hold"] = "adopt"
     tag = order_id = None
@@ -149,28 +151,30 @@ def _planned(
         numbers=chunk.numbers,
         action=action,
         tag=tag,
-        letter_to=work.signer if action.startswith("create") else None,
+        letter_to=template.signer if action.startswith("create") else None,
         order_id=order_id,
     )
 
 
 def _warnings(
-    work: OrderTemplate, options: JobOptions | None, planned: list[PlannedOrder]
+    template: OrderTemplate, options: JobOptions | None, planned: list[PlannedOrder]
 ) -> tuple[str, ...]:
     """What a person should know before the run is let loose."""
     found: list[str] = []
     count = sum(len(order.numbers) for order in planned)
-    if work.place.campaign_id and count > TMO_LIMIT:
+    if template.place.campaign_id and count > TMO_LIMIT:
         found.append(
             f"T-Mobile takes up to {TMO_LIMIT} numbers on a campaign without a number pool: "
-            f"this adds {count} to {work.place.campaign_id}"
+            f"this adds {count} to {template.place.campaign_id}"
         )
-    nnid = getattr(work.sample(), "nnid", None)
+    nnid = getattr(template.request, "nnid", None)
     if nnid is not None:
         found.append(f"numbers with an NNID of their own ({nnid}) need NNID provisioning first")
-    letters = sum(order.creates for order in planned) if work.signer else 0
+    letters = sum(order.creates for order in planned) if template.signer else 0
     if letters > 1:
-        found.append(f"{letters} letters go to {work.signer}, one an order; each has to be signed")
+        found.append(
+            f"{letters} letters go to {template.signer}, one an order; each has to be signed"
+        )
     if letters and (options is None or options.ledger is None):
         found.append(
             "letters are mailed and there is no ledger: where a run is killed, only what the "

@@ -8,13 +8,22 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 
-from attrs import evolve
+from attrs import evolve, frozen
 
-from ..errors import ApiError, BadRequest, Conflict, NotFound, SinchHostingError
+from .._session.orders_api import Place
+from ..errors import (
+    ApiError,
+    AuthenticationFailed,
+    Conflict,
+    PermissionDenied,
+    SinchHostingError,
+)
 from ..models import ImportedNumber, QualifiedNumber
 from ..states import QualificationState
 from .chunks import SkippedNumber
+from .order_numbers import is_long_ago
 
 TMO_ELSEWHERE = "60135"
 _FIELD = re.compile(r"(?:numbers|phone_?[nN]umbers?)(?:\[(\d+)\]|\.(\d+))?(?![a-zA-Z])")
@@ -25,13 +34,38 @@ _MAY_BE_TEXT_ENABLED = (
     QualificationState.VERIFIED,
     QualificationState.HOSTING_FAILED,
 )
+_OF_AN_ORDER = (QualificationState.HOSTING_IN_PROGRESS, QualificationState.HOSTING_DONE)
+_MAY_BE_ABOUT_NUMBERS = (400, 404, 422)
+_SAME_REFUSALS = 3
+PERHAPS_ITS_OWN = (
+    "It may be refused because of itself: where a proxy sent it twice, the first one may have "
+    "been carried out. Look for the order before you send it again; with job= that is done."
+)
 
 
-def complains_of_numbers(refused: ApiError, numbers: Sequence[str]) -> bool:
+@frozen
+class Obstacle:
+    """A number that keeps an order from being created, and why."""
+
+    skipped: SkippedNumber
+    may_be_ours: bool = True
+    """Whether the order that was just refused may be why, were it sent twice on its way."""
+    since: datetime | None = None
+    """Since when it is so at the latest, where that is known."""
+
+    def was_there_before(self, latest: datetime | None) -> bool:
+        """Whether it is certain that no order of a moment ago is why."""
+        return not self.may_be_ours or is_long_ago(self.since, latest)
+
+
+WhyNot = Callable[[str], Awaitable[Obstacle | None]]
+
+
+def complains_of_numbers(refused: SinchHostingError, numbers: Sequence[str]) -> bool:
     """Whether a refusal is about some of the numbers, and about nothing else."""
     if isinstance(refused, Conflict):
         return True
-    if not isinstance(refused, (BadRequest, NotFound)):
+    if not isinstance(refused, ApiError) or refused.status_code not in _MAY_BE_ABOUT_NUMBERS:
         return False
     fields = [str(violation.get("field") or "") for violation in refused.field_violations]
     if fields:
@@ -60,11 +94,7 @@ def _mentioned(text: str, numbers: Sequence[str]) -> list[str]:
     return [number for number in numbers if number in there] if there else []
 
 
-async def to_leave_out(
-    refused: ApiError,
-    numbers: Sequence[str],
-    why_not: Callable[[str], Awaitable[SkippedNumber | None]],
-) -> list[SkippedNumber]:
+async def obstacles(refused: ApiError, numbers: Sequence[str], why_not: WhyNot) -> list[Obstacle]:
     """The numbers that an order has to do without after a refusal; none where it is no use.
 
     All are looked up at once, within the client's limits; what a look-up does not explain, and
@@ -76,25 +106,33 @@ async def to_leave_out(
     looks = await asyncio.gather(*(_looked_up(number, why_not) for number in numbers))
     return [
         # By the number that was asked for, however the answer writes it.
-        evolve(look, phone_number=number)
+        evolve(look, skipped=evolve(look.skipped, phone_number=number))
         if look is not None
-        else SkippedNumber(phone_number=number, reason=f"refused: {named[number]}")
+        else Obstacle(SkippedNumber(phone_number=number, reason=f"refused: {named[number]}"))
         for number, look in zip(numbers, looks, strict=True)
         if look is not None or number in named
     ]
 
 
-async def _looked_up(
-    number: str, why_not: Callable[[str], Awaitable[SkippedNumber | None]]
-) -> SkippedNumber | None:
+def is_perhaps_ours(refused: ApiError, found: Sequence[Obstacle], latest: datetime | None) -> bool:
+    """Whether an order may be refused because it is there: a proxy may have sent it twice.
+
+    Not where one of its numbers was in the way before: that would have refused both. `latest`
+    is a time of the service that is over.
+    """
+    is_about_numbers = isinstance(refused, Conflict) or bool(found)
+    return is_about_numbers and not any(o.was_there_before(latest) for o in found)
+
+
+async def _looked_up(number: str, why_not: WhyNot) -> Obstacle | None:
     try:
         return await why_not(number)
     except SinchHostingError:
         return None
 
 
-def why_not_imported(number: ImportedNumber, *, migrate: bool) -> SkippedNumber | None:
-    """Why a number that is imported already cannot be in an order."""
+def why_not_imported(number: ImportedNumber, place: Place, *, migrate: bool) -> Obstacle | None:
+    """Why a number that is imported already cannot be in an order for a place."""
     elsewhere = _is_with_another_aggregator(number)
     if elsewhere and migrate:
         return None
@@ -105,7 +143,32 @@ def why_not_imported(number: ImportedNumber, *, migrate: bool) -> SkippedNumber 
     )
     if elsewhere:
         reason += "; T-Mobile answered 60135, which migrate_to_sinch_tmo=True is for"
-    return SkippedNumber(phone_number=number.phone_number, reason=reason, can_migrate=elsewhere)
+    return Obstacle(
+        SkippedNumber(phone_number=number.phone_number, reason=reason, can_migrate=elsewhere),
+        may_be_ours=_is_of(number, place),
+        since=_unchanged_since(number),
+    )
+
+
+def _is_of(number: ImportedNumber, place: Place) -> bool:
+    """Whether an order for a place may have imported a number, as far as its links tell."""
+    sms, coming = number.sms_configuration, number.sms_configuration.scheduled_provisioning
+    plans = {sms.service_plan_id, coming.service_plan_id} - {None, ""}
+    campaigns = {sms.campaign_id, coming.campaign_id} - {None, ""}
+    is_elsewhere = (bool(plans) and place.service_plan_id not in plans) or (
+        bool(campaigns) and place.campaign_id not in campaigns
+    )
+    return not is_elsewhere
+
+
+def _unchanged_since(number: ImportedNumber) -> datetime | None:
+    """The earliest time that a number shows: it was imported by then."""
+    moments = (
+        number.sms_configuration.scheduled_provisioning.last_updated_time,
+        number.sms_provisioning.update_time,
+        number.campaign_provisioning.update_time,
+    )
+    return min(filter(None, moments), default=None)
 
 
 def _is_with_another_aggregator(number: ImportedNumber) -> bool:
@@ -113,13 +176,38 @@ def _is_with_another_aggregator(number: ImportedNumber) -> bool:
     return TMO_ELSEWHERE in (carriers.sms_tmo.error_code, carriers.mms_tmo.error_code)
 
 
-def why_not_qualified(number: QualifiedNumber) -> SkippedNumber | None:
+def why_not_qualified(number: QualifiedNumber) -> Obstacle | None:
     """Why a number that is in qualification cannot be text-enabled."""
     state = number.global_process_state
     if state in _MAY_BE_TEXT_ENABLED:
         return None
     why = f": {number.error}" if number.error else ""
-    return SkippedNumber(phone_number=number.phone_number, reason=f"is {state.name}{why}")
+    return Obstacle(
+        SkippedNumber(phone_number=number.phone_number, reason=f"is {state.name}{why}"),
+        may_be_ours=state in _OF_AN_ORDER,
+        since=number.updated_time,
+    )
+
+
+class FirstRefusals:
+    """The refusals of a run before its first success: the same one again stops it."""
+
+    def __init__(self) -> None:
+        self._kinds: list[tuple[int, str | None, str]] | None = []
+
+    def succeeded(self) -> None:
+        """From now on, refusals are those chunks' own."""
+        self._kinds = None
+
+    def say_stop(self, error: Exception) -> bool:
+        """Note a refusal; whether the account, or the same thing every time, is its reason."""
+        kind = kind_of_refusal(error)
+        if kind is None or self._kinds is None:
+            return False
+        self._kinds.append(kind)
+        last = self._kinds[-_SAME_REFUSALS:]
+        is_account = isinstance(error, (AuthenticationFailed, PermissionDenied))
+        return is_account or (len(last) == _SAME_REFUSALS and len(set(last)) == 1)
 
 
 def kind_of_refusal(error: Exception) -> tuple[int, str | None, str] | None:

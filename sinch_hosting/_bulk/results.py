@@ -115,7 +115,7 @@ async def collected(
 ) -> BulkResult:
     """All the outcomes in one `BulkResult`, `on_progress` told of each.
 
-    Ended early, by cancelling for instance, it logs the orders that were created by then.
+    Ended early, by cancelling for instance, it logs how many orders there are by then.
     """
     chunks: list[ChunkOutcome] = []
     try:
@@ -131,7 +131,9 @@ async def collected(
             await tell(on_progress, progress)
     except BaseException:
         ids = [c.result.hosting_order_id for c in chunks if isinstance(c.result, Order)]
-        _log.warning("a bulk call was ended early; these orders were created: %s", ids)
+        if ids:
+            shown = f"{ids[:3]}" + (f" and {len(ids) - 3} more" if len(ids) > 3 else "")
+            _log.warning("a bulk call was ended early; these orders were created: %s", shown)
         raise
     return result_of(chunks)
 

@@ -68,7 +68,7 @@ class Fingerprint:
 
     @classmethod
     def of(cls, body: Mapping[str, Any], **further: object) -> Fingerprint:
-        """The meaning of a request's JSON object, and of what else matters.
+        """The fingerprint of a request's JSON object, and of what else matters.
 
         The arguments have the names of the call, since those that differ are told by name.
         """
@@ -113,9 +113,10 @@ def check_job(value: object, field: str = "job") -> str:
 
 
 def is_sub_job(name: str, job: str) -> bool:
-    """Whether a job, or an order, is called as the groups of the onboarding `job` are.
+    """Whether a job, or an order, is called as the sub-jobs of `job` are.
 
-    Those are jobs such as `acme.k3vq27`; their tags begin with that and a slash.
+    Those have a key of six letters, such as `acme.k3vq27`; their tags begin with that and a
+    slash. Who opens orders in groups, which the input does not tell, makes one of each.
     """
     return name.startswith(job) and _GROUP.match(name, len(job)) is not None
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack, cast
 
 from attrs import evolve, frozen
 
+from .._bulk.keywords import JobArguments
 from .._bulk.order_template import JobOptions, OrderTemplate, job_options
 from .._polling.policy import PollPolicy
 from ..errors import InvalidRequest
@@ -72,7 +73,7 @@ def begin(
     readiness_window: float,
     timeout: float | None,
     max_letters: int | None = None,
-    **job: Any,
+    **job: Unpack[JobArguments],
 ) -> Onboarding:
     """The onboarding, not begun; raises `InvalidRequest` for what cannot be asked for."""
     settings = Settings(
@@ -80,7 +81,7 @@ def begin(
         campaign_id=arguments.campaign_id,
         nnid=arguments.nnid,
         relink=check.check_flag(relink, "relink"),
-        retry_rejected=check.check_flag(job["retry_rejected"], "retry_rejected"),
+        retry_rejected=check.check_flag(job.get("retry_rejected"), "retry_rejected"),
         chunk_size=arguments.chunk_size,
         window=check.check_seconds(readiness_window, "readiness_window"),
         timeout=check.optional(timeout, check.check_seconds, "timeout"),
@@ -113,7 +114,7 @@ def _samples(cases: Sequence[NumberProgress]) -> Iterable[NumberProgress]:
     return {case.group.key: case for case in cases}.values()
 
 
-def _options(works: Iterable[OrderTemplate], job: Mapping[str, Any]) -> JobOptions:
+def _options(works: Iterable[OrderTemplate], job: JobArguments) -> JobOptions:
     """The checked options of the job; those that a group asks for hold for all."""
     checked = [job_options(work, **job) for work in works]
     options = checked[0]
@@ -216,29 +217,30 @@ def _checked(letter: object, number: str) -> Letter:
 
 def _work(client: Client, arguments: OrderArguments, group: Group) -> OrderTemplate:
     """How the orders of a group are created: among the qualified numbers."""
-    shared: dict[str, Any] = {
-        "region_code": group.region_code,
-        "service_plan_id": arguments.service_plan_id,
-        "loa": group.loa,
-        "display_name": arguments.display_name,
-        "callback_url": arguments.callback_url,
-    }
-    runs, orders = client.runs, client.orders
     if group.is_toll_free:
-        when = arguments.scheduled_zipwhip_provisioning_time
-        work = runs.text_enabling_toll_free(
+        # A letter that is not for toll-free numbers is refused by the request.
+        letter = cast("DirectLoa | ResellerLoa", group.loa)
+        template = client.runs.toll_free_template(
             arguments.chunk_size,
-            create=orders.create_qualified_toll_free,
-            scheduled_zipwhip_provisioning_time=when,
-            **shared,
+            qualified=True,
+            region_code=group.region_code,
+            service_plan_id=arguments.service_plan_id,
+            loa=letter,
+            scheduled_zipwhip_provisioning_time=arguments.scheduled_zipwhip_provisioning_time,
+            display_name=arguments.display_name,
+            callback_url=arguments.callback_url,
         )
     else:
-        work = runs.text_enabling(
+        template = client.runs.text_enable_template(
             arguments.chunk_size,
-            create=orders.create_qualified,
+            qualified=True,
+            region_code=group.region_code,
+            service_plan_id=arguments.service_plan_id,
+            loa=group.loa,
             campaign_id=arguments.campaign_id,
             nnid=arguments.nnid,
             scheduled_osr_update_time=arguments.scheduled_osr_update_time,
-            **shared,
+            display_name=arguments.display_name,
+            callback_url=arguments.callback_url,
         )
-    return evolve(work, lists_numbers=True)
+    return evolve(template, lists_numbers=True)

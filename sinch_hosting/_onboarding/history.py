@@ -15,19 +15,22 @@ from attrs import define, field, frozen
 
 from .._aio import Sleep, unwrap_group
 from .._bulk.known_orders import (
-    LIFE,
     Tagged,
+    TaggedOrders,
+    cannot_be_listed,
     differing_arguments,
     job_changed,
+    not_a_tag,
 )
 from .._bulk.ledger import Ledger
+from .._bulk.ledger_file import LedgerFile
 from .._bulk.ledger_records import ADOPTED, Entry, JobEntries
 from .._bulk.lost_orders import sub_jobs_of
 from .._bulk.order_template import JobOptions, OrderTemplate
-from .._bulk.tags import Fingerprint, is_sub_job, parse_tag, tag_of
+from .._bulk.tags import is_sub_job, parse_tag
 from .._session.orders_api import PAGE_SIZE, OrdersApi, Place
 from .._session.retry import exponential
-from ..errors import BadRequest, JobChanged, NotFound
+from ..errors import ApiError, NotFound, UnreadableList
 from ..models import Order, OrderNumber
 from ..states import OrderState
 from .group import Group, MakesWork
@@ -124,7 +127,7 @@ class History:
         if self.options.ledger is not None:
             path = self.options.ledger
             assert not isinstance(path, Ledger)  # noqa: S101 - `begin` takes none
-            self.ledger = await Ledger.open(path, read_only=read_only)
+            self.ledger = await LedgerFile.open(path, read_only=read_only)
         self._compare_runs()
         await self._read()
         if read_only:
@@ -173,7 +176,9 @@ class History:
             has_campaign = "TollFree" not in str(known.run.get("operation"))
             differing = self._wanted.differs_from(known.run, has_campaign=has_campaign)
             if not differing and name in self._groups:
-                differing = _differing(known, self._makes_work(self._groups[name]))
+                differing = known.fingerprint.differs_from(
+                    self._makes_work(self._groups[name]).fingerprint()
+                )
             if differing:
                 raise job_changed(self.options.job, f"{', '.join(differing)}, as the ledger tells")
 
@@ -185,9 +190,9 @@ class History:
             if name not in self._groups:
                 continue  # of a letter that is not asked for now; its place is ours
             work = works.setdefault(name, self._makes_work(self._groups[name]))
-            ours = work.meaning().tag(name, 0, 1, (), is_last=False)
+            ours = work.fingerprint().tag(name, 0, 1, (), is_last=False)
             if (tagged.tag.arguments, tagged.tag.letter) != (ours.arguments, ours.letter):
-                differing = differing_arguments(tagged.order, work.sample())
+                differing = differing_arguments(tagged.order, work.request)
                 named = ", ".join(differing) or "which, the tags do not tell"
                 raise job_changed(self.options.job, f"the arguments ({named}); tag {tagged.tag}")
 
@@ -197,27 +202,18 @@ class History:
         for place in self._places:
             try:
                 await self._walk_place(place)
-            except BadRequest as refused:
-                if place.is_certain:
+            except (ApiError, UnreadableList) as refused:
+                if place.is_certain or not cannot_be_listed(refused):
                     raise
                 _log.warning("orders without a campaign cannot be listed: %s", refused)
 
     async def _walk_place(self, place: Place) -> None:
         """Read the orders of a place; raises `JobChanged` for one whose tag was edited or cut."""
-        torn: Order | None = None
-        pages = self._orders.list(place, LIFE, page_size=PAGE_SIZE)
-        async for order in pages:
-            tag = tag_of(order)
-            if tag is not None and self._is_ours(tag.job):
-                self._tagged[order.hosting_order_id] = Tagged(tag, order)
-            elif tag is None and self._begins_as_ours(order.display_name or ""):
-                torn = order
-        if torn is not None:
-            raise _cut(self.options.job, torn)
-
-    def _begins_as_ours(self, name: str) -> bool:
-        job, slash, _ = name.partition("/")
-        return bool(slash) and self._is_ours(job)
+        reading = TaggedOrders(self._orders, place, self._sleep)
+        async for tagged in reading.read(self._is_ours, self._is_ours):
+            self._tagged[tagged.order.hosting_order_id] = tagged
+        if reading.torn is not None:
+            raise not_a_tag(self.options.job, reading.torn)
 
     def _is_ours(self, job: str) -> bool:
         """Whether a job is a group of this onboarding, and not a bulk job of a like name."""
@@ -329,22 +325,5 @@ async def whole_list(orders: OrdersApi, order_id: str, sleep: Sleep) -> list[Ord
     return listed
 
 
-def _differing(known: JobEntries, work: OrderTemplate) -> list[str]:
-    before = Fingerprint(
-        arguments=dict(known.run.get("arguments") or {}), letter=str(known.run.get("letter"))
-    )
-    return before.differs_from(work.meaning())
-
-
 def _age(tagged: Tagged) -> tuple[datetime, int]:
     return tagged.order.created_time or _LONG_AGO, tagged.tag.chunk
-
-
-def _cut(job: str, order: Order) -> JobChanged:
-    return JobChanged(
-        field="job",
-        value=job,
-        rule=f"order {order.hosting_order_id} is called {order.display_name!r}, which begins as "
-        "the tags of this onboarding do and is none: it was edited or cut, so it cannot be told "
-        "what it holds; look at it, and take another name for the job",
-    )

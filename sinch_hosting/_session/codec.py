@@ -14,6 +14,7 @@ import types
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
@@ -300,11 +301,31 @@ def decode(operation: str, raw: bytes, answer_type: type[T], hide: Hide) -> T:
         is_json, where = False, ""
     else:
         try:
+            _check_not_hollow(payload, answer_type)
             return converter.structure(payload, answer_type)
         except StructureError as misfit:
             body, reason, where, is_json = _shown(raw, hide), str(misfit), misfit.where, True
     # Outside the handlers: the cause of a JSON error holds the whole body.
     raise errors.DecodeError(operation, path=where, reason=reason, body=body, is_json=is_json)
+
+
+def _check_not_hollow(payload: Any, answer_type: type[object]) -> None:
+    """Refuse an object that holds none of the fields of its type, such as an error in a 200.
+
+    `{}` is one whose fields all have their defaults: an empty list, a report of zeros.
+    """
+    if not isinstance(payload, dict) or not payload or not attrs.has(answer_type):
+        return
+    if payload.keys().isdisjoint(_wire_names(cast("type[attrs.AttrsInstance]", answer_type))):
+        shown = ", ".join(map(repr, sorted(payload)[:3]))
+        raise StructureError(f"fields of {answer_type.__name__}, not only {shown},", payload)
+
+
+@lru_cache(maxsize=64)
+def _wire_names(answer_type: type[attrs.AttrsInstance]) -> tuple[str, ...]:
+    fields = [a for a in attrs.fields(answer_type) if not a.name.startswith("_")]
+    also = [a.metadata["also"] for a in fields if "also" in a.metadata]
+    return (*(camel_case(a.name) for a in fields), *also)
 
 
 def _parsed(raw: bytes) -> Any:
@@ -390,7 +411,7 @@ def api_error(
     ]
     status = described.get("status")
     message = described.get("message") or text or _reason(status_code)
-    return _error_class(status_code)(
+    error = _error_class(status_code)(
         str(message),
         operation=operation,
         status_code=status_code,
@@ -399,6 +420,10 @@ def api_error(
         field_violations=violations,
         retry_after=parse_retry_after(headers.get("Retry-After"), headers.get("Date")),
     )
+    error.is_from_service = any(
+        isinstance(described.get(k), str | int) for k in ("message", "code")
+    )
+    return error
 
 
 def _reason(status_code: int) -> str:

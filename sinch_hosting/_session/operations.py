@@ -15,7 +15,7 @@ class Failure(Enum):
 
     NEVER_SENT = "the connection never opened"
     TOO_MANY = "429: refused before anything was done"
-    RESPONSE_LOST = "no answer, 500, 502, 503, 504, or a 2xx that is no JSON"
+    RESPONSE_LOST = "no answer, one that may pass (`is_transient`), or a 2xx that is no JSON"
 
 
 class Retryability(Enum):

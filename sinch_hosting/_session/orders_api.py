@@ -97,7 +97,12 @@ class OrdersApi:
         self, operation: str, request: OrderRequest, witness: CreateObserver | None = None
     ) -> Order:
         """Send a checked request that creates an order."""
-        order = await self.session.request(operation, Order, body=encode(request), witness=witness)
+        if operation == "TextEnableQualifiedNumbers" and isinstance(request, TextEnable):
+            return await self.create_qualified(request, witness)
+        body = encode(request)
+        if isinstance(request, TextEnableTollFree):
+            body["projectId"] = self.session.project_id
+        order = await self.session.request(operation, Order, body=body, witness=witness)
         if not order.hosting_order_id:
             raise OutcomeUnknown(operation, _no_id(operation))
         return remember_numbers(bind(order, self), NumberFilter.of(request.numbers))
@@ -113,12 +118,6 @@ class OrdersApi:
         if witness is not None:
             await witness.on_created(answer.hosting_order_id)
         return await self._read_created(answer.hosting_order_id)
-
-    async def create_qualified_toll_free(
-        self, request: TextEnableTollFree, witness: CreateObserver | None = None
-    ) -> Order:
-        """Text-enable qualified toll-free numbers."""
-        return await self.create("TextEnableTollFreeQualifiedNumbers", request, witness)
 
     async def _read_created(self, order_id: str) -> Order:
         """Read the order behind a fresh id; where that fails, return as much as is known."""

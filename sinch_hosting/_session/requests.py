@@ -56,6 +56,18 @@ def _numbers(*, at_most: int | None, name: str = "numbers") -> Any:
     )
 
 
+def _numbers_of_an_order(*, at_most: int | None) -> Any:
+    """None by default: an order without numbers is a template, of which none is sent."""
+    return attrs.field(
+        default=(),
+        converter=lambda values: (
+            values
+            if values == ()
+            else check.check_phone_numbers(values, "numbers", at_most=at_most)
+        ),
+    )
+
+
 def _check_plan(value: object, name: str) -> None:
     check.check_text(value, name)
 
@@ -111,7 +123,7 @@ class ImportNumbers:
     """`ImportNumbersRequest`; how many numbers it may hold is the account's matter."""
 
     region_code: str = check.field(check.check_region)
-    numbers: tuple[str, ...] = _numbers(at_most=None)
+    numbers: tuple[str, ...] = _numbers_of_an_order(at_most=None)
     service_plan_id: str = check.field(_check_plan)
     campaign_id: str | None = check.field(check.check_any_text, optional=None)
     display_name: str | None = check.field(check.check_any_text, optional=None)
@@ -124,7 +136,7 @@ class TextEnable:
     """`TextEnableNumbersRequest`, with exactly one letter."""
 
     region_code: str = check.field(check.check_region)
-    numbers: tuple[str, ...] = _numbers(at_most=TEXT_ENABLE_LIMIT)
+    numbers: tuple[str, ...] = _numbers_of_an_order(at_most=TEXT_ENABLE_LIMIT)
     service_plan_id: str = check.field(_check_plan)
     loa: Letter = check.field(_check_letter)
     campaign_id: str | None = check.field(check.check_any_text, optional=None)
@@ -139,7 +151,7 @@ class TextEnableTollFree:
     """`TextEnableTollFreeNumbersRequest`: no campaign, no nnid, no blanket letter."""
 
     region_code: str = check.field(check.check_region)
-    numbers: tuple[str, ...] = _numbers(at_most=TEXT_ENABLE_LIMIT)
+    numbers: tuple[str, ...] = _numbers_of_an_order(at_most=TEXT_ENABLE_LIMIT)
     service_plan_id: str = check.field(_check_plan)
     loa: DirectLoa | ResellerLoa = check.field(_check_toll_free_letter)
     scheduled_zipwhip_provisioning_time: datetime | None = check.field(

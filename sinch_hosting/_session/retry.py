@@ -23,7 +23,6 @@ from .operations import SENT_AGAIN_AFTER, Failure, Operation
 T = TypeVar("T")
 
 _log = logging.getLogger("sinch_hosting")
-_PASSING = frozenset({500, 502, 503, 504})
 # One answer must not shut the client for good: with a wrong clock, a date may lie years ahead.
 LONGEST_PAUSE = 3600.0
 
@@ -68,21 +67,9 @@ def failure_of(error: BaseException) -> Failure | None:
             return Failure.NEVER_SENT
         case errors.RateLimited():
             return Failure.TOO_MANY
-        case errors.ApiError(status_code=code) if code in _PASSING:
-            return Failure.RESPONSE_LOST
-        case errors.TransportError() | errors.DecodeError(path="", is_json=False):
+        case errors.SinchHostingError(is_transient=True):
             return Failure.RESPONSE_LOST
     return None
-
-
-def may_have_been_applied(error: BaseException) -> bool:
-    """Whether the service may have acted although this came back: a create must not be lost."""
-    match error:
-        case errors.TransportError(never_sent=never_sent):
-            return not never_sent
-        case errors.ServerError() | errors.DecodeError():
-            return True
-    return False
 
 
 class CreateObserver(Protocol):
@@ -175,7 +162,7 @@ async def with_retries(
                 raise
             if clock() - started + pause > policy.max_time:
                 raise
-            lost = lost or may_have_been_applied(error)
+            lost = lost or error.may_have_been_applied
             failed = error
         await sleep(pause)
         # Another call's 429 may have shut the gate meanwhile, for longer than there is time. A

@@ -25,7 +25,7 @@ from .auth import Authorization, Basic, Secret, SecretBytes, Token, TokenCache, 
 from .loop_state import LoopState
 from .operations import OPERATIONS, Operation, Retryability
 from .responses import AccessToken
-from .retry import CreateObserver, RateLimitPause, RetryPolicy, may_have_been_applied, with_retries
+from .retry import CreateObserver, RateLimitPause, RetryPolicy, with_retries
 from .settings import Credentials, HttpSettings
 from .transport_errors import (
     USERINFO,
@@ -221,13 +221,12 @@ class Session:
         except NoToken as failed:
             # A copy each: one error for a thousand waiters would collect all their tracebacks.
             raise deepcopy(failed.reason) from failed.reason.__cause__
-        except errors.NotFound as error:
-            if operation.method == "DELETE" and error.after_lost_answer:
-                return cast("T", None)
-            raise
         except errors.SinchHostingError as error:
-            if operation.loses_answers and may_have_been_applied(error):
+            if operation.loses_answers and error.may_have_been_applied:
                 raise errors.OutcomeUnknown(name, error) from error
+            is_gone = isinstance(error, errors.NotFound) and error.after_lost_answer
+            if operation.method == "DELETE" and is_gone:
+                return cast("T", None)
             raise
 
     async def get_json(self, path: str) -> object:
@@ -339,9 +338,10 @@ class Session:
             raise transport_error(call.operation.name, error) from cause
         except (RuntimeError, ValueError) as error:
             raise other_error(bound, call.operation, error) from without_frames(error)
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as cancelled:
             if call.operation.loses_answers:
                 _log.warning("%s was cancelled: it may have been carried out", call.operation.name)
+                cancelled.add_note(_what_was_cancelled(call))
             raise
         finally:
             if _log.isEnabledFor(logging.DEBUG):
@@ -427,6 +427,20 @@ def _encoded(body: Mapping[str, Any]) -> bytes:
     return SecretBytes(raw) if "hmacSecret" in body else raw
 
 
+def _what_was_cancelled(call: _Call[Any]) -> str:
+    """What may have been carried out, and what to look for before it is sent again."""
+    body = json.loads(call.data) if call.data else {}
+    numbers = body.get("numbers") or body.get("phoneNumbers") or []
+    numbers = numbers or [n for n in (body.get("phoneNumber"),) if n]
+    of = f" of {len(numbers)} numbers ({', '.join(numbers[:3])})" if numbers else ""
+    name = body.get("displayName")
+    sought = f"an order named {name!r}" if name else "its numbers, or an order that holds them,"
+    return (
+        f"{call.operation.name}{of} was sent, and cancelled before its answer came: it may have "
+        f"been carried out. Look for {sought} before you send it again."
+    )
+
+
 def _withhold(_: str) -> str:
     return _WITHHELD
 
@@ -451,5 +465,5 @@ async def _authorize(auth: Authorization) -> Secret:
 
 
 async def _tell(call: _Call[Any], error: errors.SinchHostingError) -> None:
-    if call.witness is not None and not may_have_been_applied(error):
+    if call.witness is not None and not error.may_have_been_applied:
         await call.witness.on_refused(error)

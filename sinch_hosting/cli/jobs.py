@@ -33,9 +33,9 @@ async def read_ledger(path: str) -> list[Entry]:
     Raises:
         LedgerError: It cannot be read. One that is not there is empty.
     """
-    from .._bulk.ledger import Ledger  # noqa: PLC0415 - few read one
+    from .._bulk.ledger_file import LedgerFile  # noqa: PLC0415 - few read one
 
-    ledger = await Ledger.open(path, read_only=True)
+    ledger = await LedgerFile.open(path, read_only=True)
     try:
         return [entry for job in ledger.jobs.values() for entry in job.chunks.values()]
     finally:

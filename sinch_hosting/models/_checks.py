@@ -151,7 +151,8 @@ def check_url(value: object, field: str) -> str:
 def _is_address(text: str) -> bool:
     try:
         parts = urlsplit(text)
-        has_host = bool(parts.hostname) and parts.port != 0
+        # Readers of URLs do not agree where a host ends that has a backslash behind it.
+        has_host = bool(parts.hostname) and parts.port != 0 and "\\" not in parts.netloc
     except ValueError:  # a port that is none is told when it is asked for
         return False
     return has_host and parts.scheme in ("http", "https") and not _BLANK.search(text)

@@ -7,11 +7,17 @@ from typing import Any, Generic, TypeVar
 
 from attrs import evolve, field, frozen
 
-from ..errors import InvalidRequest, PageTokenRepeated
+from ..errors import InvalidRequest, PageTokenRepeated, UnreadableList
 from ..states import OpenEnum
 from . import _checks as check
 
 T = TypeVar("T")
+
+# A service may cut a list into small pages, and give empty ones; it does so without an end only
+# where it is broken. Whoever has a longer list goes on from the token that the error names.
+_MOST_EMPTY = 100
+_MOST_PAGES = 10_000
+_MOST_BEYOND = 10_000
 
 
 @frozen(kw_only=True)
@@ -39,9 +45,10 @@ class Pages(Generic[T]):
     `async for item in pages` gives the items, `async for page in pages.pages()` the pages. A
     list of several states reads them one after the other in the order of life, and gives an
     item that moved between two of them once. Raises, while it is walked, what the list's
-    operation raises, and `PageTokenRepeated`. When a walk ends early, for whatever reason,
-    `state` and `page_token` say where: pass both to a new list to go on. Reading changes
-    nothing and is safe to repeat.
+    operation raises, `PageTokenRepeated`, and `UnreadableList` for pages without end: after 100
+    empty ones in a row, after 10,000, or with 10,000 items more than twice what the service
+    says there are. When a walk ends early, for whatever reason, `state` and `page_token` say
+    where: pass both to a new list to go on. Reading changes nothing and is safe to repeat.
     """
 
     def __init__(
@@ -87,6 +94,7 @@ class Pages(Generic[T]):
 
     async def _walk(self, state: OpenEnum | None) -> AsyncIterator[Page[T]]:
         token, tokens = self._first_token, set[str]()
+        items = empty = 0
         while True:
             self.state, self.page_token = state, token
             page = await self._fetch(state, token)
@@ -98,6 +106,10 @@ class Pages(Generic[T]):
                 return
             if token in tokens:
                 raise PageTokenRepeated(self._operation, token)
+            items += len(page.items)
+            empty = 0 if page.items else empty + 1
+            if reason := _why_endless(len(tokens) + 1, empty, items, page.total_size):
+                raise UnreadableList(self._operation, reason, page_token=token)
 
     def _without(self, seen: set[Hashable], page: Page[T]) -> Page[T]:
         fresh: list[T] = []
@@ -108,3 +120,14 @@ class Pages(Generic[T]):
                 seen.add(key)
                 fresh.append(item)
         return evolve(page, items=tuple(fresh))
+
+
+def _why_endless(pages: int, empty: int, items: int, total_size: int | None) -> str:
+    """Why a list with a further page is taken for one without end; `""` where it is not."""
+    if empty >= _MOST_EMPTY:
+        return f"{empty} empty pages in a row, and a further one: its pages do not end"
+    if pages >= _MOST_PAGES:
+        return f"{pages} pages, and a further one: its pages do not end, or it is too long"
+    if total_size is not None and items > 2 * total_size + _MOST_BEYOND:
+        return f"{items} items, and a further page, of {total_size} in all: its pages do not end"
+    return ""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Literal, overload
+from typing import Literal, Unpack, overload
 
 from .._bulk.chunks import Numbers
+from .._bulk.keywords import ImportMany, TextEnableMany, TollFreeMany
 from .._bulk.order_template import LedgerPath, OnUnknown
 from .._bulk.plan import BulkPlan
 from .._bulk.results import BulkResult, OnProgress, UnknownChunk
@@ -22,22 +23,8 @@ class BulkOrders(OrderStreams):
         self,
         numbers: Numbers,
         *,
-        region_code: str,
-        service_plan_id: str,
-        campaign_id: str | None = None,
-        display_name: str | None = None,
-        callback_url: str | None = None,
-        migrate_to_sinch_tmo: bool | None = None,
-        chunk_size: int | None = None,
-        max_concurrency: int | None = None,
-        on_progress: OnProgress | None = None,
-        job: str | None = None,
-        ledger: LedgerPath | None = None,
-        settle: float | None = None,
-        grace: float | None = None,
-        on_unknown: OnUnknown | None = None,
-        retry_rejected: bool = False,
         plan: Literal[False] = False,
+        **keywords: Unpack[ImportMany],
     ) -> BulkResult: ...
 
     @overload
@@ -45,22 +32,8 @@ class BulkOrders(OrderStreams):
         self,
         numbers: Numbers,
         *,
-        region_code: str,
-        service_plan_id: str,
-        campaign_id: str | None = None,
-        display_name: str | None = None,
-        callback_url: str | None = None,
-        migrate_to_sinch_tmo: bool | None = None,
-        chunk_size: int | None = None,
-        max_concurrency: int | None = None,
-        on_progress: OnProgress | None = None,
-        job: str | None = None,
-        ledger: LedgerPath | None = None,
-        settle: float | None = None,
-        grace: float | None = None,
-        on_unknown: OnUnknown | None = None,
-        retry_rejected: bool = False,
         plan: Literal[True],
+        **keywords: Unpack[ImportMany],
     ) -> BulkPlan: ...
 
     async def import_many(
@@ -96,7 +69,7 @@ class BulkOrders(OrderStreams):
             migrate_to_sinch_tmo: as for `import_numbers`.
             chunk_size: numbers an order, by default and at most the client's `import_limit`.
             max_concurrency: chunks at once, by default the client's.
-            on_progress: called, and awaited where it answers an awaitable, after each chunk.
+            on_progress: called, and awaited where it returns an awaitable, after each chunk.
             job: a name that makes the run one that can be run again; see `order_streams`.
             ledger: the path of the job's ledger.
             settle: seconds between the two readings of the lists, 10 by default.
@@ -104,15 +77,15 @@ class BulkOrders(OrderStreams):
             on_unknown: `hold` or `resend` what cannot be found then; by default `hold` where a
                 letter is mailed, or there is no campaign.
             retry_rejected: open REJECTED orders anew, with another letter if one is given.
-            plan: answer a `BulkPlan` of what would be done, and create nothing.
+            plan: return a `BulkPlan` of what would be done, and create nothing.
 
-        Answers a `BulkResult`: one chunk's failure neither hides nor stops another's success.
+        Returns a `BulkResult`: one chunk's failure neither hides nor stops another's success.
         Numbers that come again, and those that the service refuses singly, are in `skipped`, and
         the rest of their chunk goes in one order. Raises `InvalidRequest` (for no numbers at all,
         too), `JobChanged` and `LedgerLocked` before anything is sent. Not to be repeated blindly
         without `job`.
         """
-        work = self._runs.importing(
+        template = self._runs.import_template(
             chunk_size,
             region_code=region_code,
             service_plan_id=service_plan_id,
@@ -122,7 +95,7 @@ class BulkOrders(OrderStreams):
             migrate_to_sinch_tmo=migrate_to_sinch_tmo,
         )
         return await self._runs.many(
-            work,
+            template,
             numbers,
             max_concurrency,
             on_progress,
@@ -140,24 +113,8 @@ class BulkOrders(OrderStreams):
         self,
         numbers: Numbers,
         *,
-        region_code: str,
-        service_plan_id: str,
-        loa: Letter,
-        campaign_id: str | None = None,
-        nnid: str | None = None,
-        scheduled_osr_update_time: datetime | None = None,
-        display_name: str | None = None,
-        callback_url: str | None = None,
-        chunk_size: int | None = None,
-        max_concurrency: int | None = None,
-        on_progress: OnProgress | None = None,
-        job: str | None = None,
-        ledger: LedgerPath | None = None,
-        settle: float | None = None,
-        grace: float | None = None,
-        on_unknown: OnUnknown | None = None,
-        retry_rejected: bool = False,
         plan: Literal[False] = False,
+        **keywords: Unpack[TextEnableMany],
     ) -> BulkResult: ...
 
     @overload
@@ -165,24 +122,8 @@ class BulkOrders(OrderStreams):
         self,
         numbers: Numbers,
         *,
-        region_code: str,
-        service_plan_id: str,
-        loa: Letter,
-        campaign_id: str | None = None,
-        nnid: str | None = None,
-        scheduled_osr_update_time: datetime | None = None,
-        display_name: str | None = None,
-        callback_url: str | None = None,
-        chunk_size: int | None = None,
-        max_concurrency: int | None = None,
-        on_progress: OnProgress | None = None,
-        job: str | None = None,
-        ledger: LedgerPath | None = None,
-        settle: float | None = None,
-        grace: float | None = None,
-        on_unknown: OnUnknown | None = None,
-        retry_rejected: bool = False,
         plan: Literal[True],
+        **keywords: Unpack[TextEnableMany],
     ) -> BulkPlan: ...
 
     async def text_enable_many(
@@ -224,7 +165,7 @@ class BulkOrders(OrderStreams):
             callback_url: as for `text_enable`.
             chunk_size: numbers an order, by default and at most 500.
             max_concurrency: chunks at once, by default the client's.
-            on_progress: called, and awaited where it answers an awaitable, after each chunk.
+            on_progress: called, and awaited where it returns an awaitable, after each chunk.
             job: a name that makes the run one that can be run again; see `order_streams`.
             ledger: the path of the job's ledger.
             settle: seconds between the two readings of the lists, 10 by default.
@@ -232,15 +173,15 @@ class BulkOrders(OrderStreams):
             on_unknown: `hold` or `resend` what cannot be found then; by default `hold` where a
                 letter is mailed, or there is no campaign.
             retry_rejected: open REJECTED orders anew, with another letter if one is given.
-            plan: answer a `BulkPlan` of what would be done, and create nothing.
+            plan: return a `BulkPlan` of what would be done, and create nothing.
 
-        Answers a `BulkResult`: one chunk's failure neither hides nor stops another's success.
+        Returns a `BulkResult`: one chunk's failure neither hides nor stops another's success.
         Numbers that come again, and those that the service refuses singly, are in `skipped`, and
         the rest of their chunk goes in one order. Raises `InvalidRequest` (for no numbers at all,
         too), `JobChanged` and `LedgerLocked` before anything is sent. Never repeat it blindly
         without `job`: what is in `unknown` may have mailed its letter.
         """
-        work = self._runs.text_enabling(
+        template = self._runs.text_enable_template(
             chunk_size,
             region_code=region_code,
             service_plan_id=service_plan_id,
@@ -252,7 +193,7 @@ class BulkOrders(OrderStreams):
             callback_url=callback_url,
         )
         return await self._runs.many(
-            work,
+            template,
             numbers,
             max_concurrency,
             on_progress,
@@ -270,22 +211,8 @@ class BulkOrders(OrderStreams):
         self,
         numbers: Numbers,
         *,
-        region_code: str,
-        service_plan_id: str,
-        loa: DirectLoa | ResellerLoa,
-        scheduled_zipwhip_provisioning_time: datetime | None = None,
-        display_name: str | None = None,
-        callback_url: str | None = None,
-        chunk_size: int | None = None,
-        max_concurrency: int | None = None,
-        on_progress: OnProgress | None = None,
-        job: str | None = None,
-        ledger: LedgerPath | None = None,
-        settle: float | None = None,
-        grace: float | None = None,
-        on_unknown: OnUnknown | None = None,
-        retry_rejected: bool = False,
         plan: Literal[False] = False,
+        **keywords: Unpack[TollFreeMany],
     ) -> BulkResult: ...
 
     @overload
@@ -293,22 +220,8 @@ class BulkOrders(OrderStreams):
         self,
         numbers: Numbers,
         *,
-        region_code: str,
-        service_plan_id: str,
-        loa: DirectLoa | ResellerLoa,
-        scheduled_zipwhip_provisioning_time: datetime | None = None,
-        display_name: str | None = None,
-        callback_url: str | None = None,
-        chunk_size: int | None = None,
-        max_concurrency: int | None = None,
-        on_progress: OnProgress | None = None,
-        job: str | None = None,
-        ledger: LedgerPath | None = None,
-        settle: float | None = None,
-        grace: float | None = None,
-        on_unknown: OnUnknown | None = None,
-        retry_rejected: bool = False,
         plan: Literal[True],
+        **keywords: Unpack[TollFreeMany],
     ) -> BulkPlan: ...
 
     async def text_enable_toll_free_many(
@@ -346,7 +259,7 @@ class BulkOrders(OrderStreams):
             callback_url: as for `text_enable_toll_free`.
             chunk_size: numbers an order, by default and at most 500.
             max_concurrency: chunks at once, by default the client's.
-            on_progress: called, and awaited where it answers an awaitable, after each chunk.
+            on_progress: called, and awaited where it returns an awaitable, after each chunk.
             job: a name that makes the run one that can be run again; see `order_streams`.
             ledger: the path of the job's ledger.
             settle: seconds between the two readings of the lists, 10 by default.
@@ -354,15 +267,15 @@ class BulkOrders(OrderStreams):
             on_unknown: `hold` or `resend` what cannot be found then; by default `hold` where a
                 letter is mailed, or there is no campaign.
             retry_rejected: open REJECTED orders anew, with another letter if one is given.
-            plan: answer a `BulkPlan` of what would be done, and create nothing.
+            plan: return a `BulkPlan` of what would be done, and create nothing.
 
-        Answers a `BulkResult`: one chunk's failure neither hides nor stops another's success.
+        Returns a `BulkResult`: one chunk's failure neither hides nor stops another's success.
         Numbers that come again, and those that the service refuses singly, are in `skipped`, and
         the rest of their chunk goes in one order. Raises `InvalidRequest` (for no numbers at all,
         too), `JobChanged` and `LedgerLocked` before anything is sent. Never repeat it blindly
         without `job`: what is in `unknown` may have mailed its letter.
         """
-        work = self._runs.text_enabling_toll_free(
+        template = self._runs.toll_free_template(
             chunk_size,
             region_code=region_code,
             service_plan_id=service_plan_id,
@@ -372,7 +285,7 @@ class BulkOrders(OrderStreams):
             callback_url=callback_url,
         )
         return await self._runs.many(
-            work,
+            template,
             numbers,
             max_concurrency,
             on_progress,
@@ -402,7 +315,7 @@ class BulkOrders(OrderStreams):
             job: only this job of the ledger.
             settle: seconds between the two readings of the lists, 10 by default.
 
-        Answers a `BulkResult`: found orders are in `succeeded` (REJECTED ones in `failed`), the
+        Returns a `BulkResult`: found orders are in `succeeded` (REJECTED ones in `failed`), the
         others stay in `unknown`; run the job with `on_unknown="resend"` to send those. Raises
         `InvalidRequest` for chunks without a tag, `LedgerLocked`, `LedgerError`, and what `list`
         raises. Safe to repeat.

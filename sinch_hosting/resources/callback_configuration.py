@@ -26,13 +26,22 @@ class Callbacks:
     async def update(self, *, hmac_secret: str) -> CallbackConfiguration:
         """Set the secret with which callbacks are signed (`UpdateCallbackConfiguration`).
 
-        Answers the configuration. A retried update that is then refused is settled by reading
-        it. Raises `InvalidRequest` for a secret that is empty or holds half a character, and what
-        every call raises; no error shows the secret. Safe to repeat.
+        A retried update that is then refused is settled by reading it. Safe to repeat.
+
+        Args:
+            hmac_secret: the secret, used as UTF-8; receivers need the same.
+
+        Returns:
+            The configuration.
+
+        Raises:
+            InvalidRequest: it is empty, holds a control character (is there a newline at its
+                end?), or cannot be written as UTF-8. No error shows the secret.
+            SinchHostingError: what every call raises.
         """
         if isinstance(hmac_secret, str):
             hmac_secret = Secret(hmac_secret)  # it shows in no dump of variables from here on
-            _check_encodable(hmac_secret)
+            _check_secret(hmac_secret)
         request = UpdateCallbackConfiguration(hmac_secret=hmac_secret)
         try:
             return await self._session.request(
@@ -47,9 +56,15 @@ class Callbacks:
             raise
 
 
-def _check_encodable(secret: Secret) -> None:
-    """`InvalidRequest` for half a character, without the value: signing takes UTF-8."""
+def _check_secret(secret: Secret) -> None:
+    """`InvalidRequest` for what nobody could sign with, or by mistake only; without the value."""
     if any("\ud800" <= character <= "\udfff" for character in secret):
         raise InvalidRequest(
-            field="hmac_secret", value="***", rule="must not hold half a character"
+            field="hmac_secret", value="***", rule="must not hold a lone surrogate"
+        )
+    if any(character < " " or "\x7f" <= character <= "\x9f" for character in secret):
+        raise InvalidRequest(
+            field="hmac_secret",
+            value="***",
+            rule="must not hold control characters; is there a newline at its end?",
         )

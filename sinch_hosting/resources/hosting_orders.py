@@ -70,7 +70,7 @@ class HostingOrders(BulkOrders):
         `Conflict`, `OutcomeUnknown` where the answer was lost, and what every call raises. Not
         to be repeated blindly.
         """
-        work = self._runs.importing(
+        template = self._runs.import_template(
             None,
             region_code=region_code,
             service_plan_id=service_plan_id,
@@ -80,7 +80,7 @@ class HostingOrders(BulkOrders):
             migrate_to_sinch_tmo=migrate_to_sinch_tmo,
         )
         return await self._runs.one(
-            work,
+            template,
             numbers,
             job=job,
             ledger=ledger,
@@ -134,7 +134,7 @@ class HostingOrders(BulkOrders):
         `Conflict`, `OutcomeUnknown` where the answer was lost, and what every call raises.
         Mails a letter: never repeat it blindly.
         """
-        work = self._runs.text_enabling(
+        template = self._runs.text_enable_template(
             None,
             region_code=region_code,
             service_plan_id=service_plan_id,
@@ -146,7 +146,7 @@ class HostingOrders(BulkOrders):
             callback_url=callback_url,
         )
         return await self._runs.one(
-            work,
+            template,
             numbers,
             job=job,
             ledger=ledger,
@@ -194,7 +194,7 @@ class HostingOrders(BulkOrders):
         Answers the order. Raises what `text_enable` raises. Mails a letter: never repeat it
         blindly.
         """
-        work = self._runs.text_enabling_toll_free(
+        template = self._runs.toll_free_template(
             None,
             region_code=region_code,
             service_plan_id=service_plan_id,
@@ -204,7 +204,7 @@ class HostingOrders(BulkOrders):
             callback_url=callback_url,
         )
         return await self._runs.one(
-            work,
+            template,
             numbers,
             job=job,
             ledger=ledger,

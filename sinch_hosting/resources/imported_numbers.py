@@ -15,7 +15,7 @@ from .._polling.wakeups import WakeUps
 from .._session.codec import encode
 from .._session.requests import UNSET, ImportNumber, SmsLink, SmsPatch, Unset, UpdateImportedNumber
 from .._session.responses import ListedImportedNumbers, page_of
-from .._session.retry import RetryPolicy, exponential, may_have_been_applied
+from .._session.retry import RetryPolicy, exponential
 from .._session.session import Session
 from ..errors import (
     ApiError,
@@ -84,6 +84,12 @@ class ImportedNumbers:
             return await self._import(request)
         except OutcomeUnknown as unknown:
             return await self._settle(request, unknown)
+        except Conflict as taken:
+            taken.add_note(
+                "The number may be imported by this very call, where a proxy sent it twice: get() "
+                "tells its service plan and campaign."
+            )
+            raise
 
     async def _import(self, request: ImportNumber) -> ImportedNumber:
         return await self._session.request("ImportNumber", ImportedNumber, body=encode(request))
@@ -269,7 +275,7 @@ class ImportedNumbers:
         try:
             await self.update(phone_number, service_plan_id="", campaign_id="")
         except SinchHostingError as error:
-            if may_have_been_applied(error):
+            if error.may_have_been_applied:
                 error.add_note(f"{phone_number} may be unlinked, without service: relink it again")
             raise
 

@@ -6,6 +6,13 @@ the existing orders of its type, plan and campaign before its first create; chun
 there are adopted, not sent. The same job with other numbers or arguments is refused
 (`JobChanged`). With `ledger=` a file notes every create before it is sent and after its answer.
 
+Before anything is left out, sent again or called failed, the order is looked for. An answer that
+is not the service's own "no" leaves it open what was done (a 408, a 5xx, a proxy's page). A 409, or
+a refusal that names numbers, may be made by the order itself, where a proxy sent it twice: unless
+its numbers were taken before, such a chunk takes `grace` seconds longer. An order that shows fewer
+numbers than were sent is not filled up yet: it is read again, and then `unknown`. Lists that do not
+end, or show fewer orders than they count, are `UnreadableList`: then nothing is sent.
+
 What is promised: exactly one order a chunk provided that every committed order is listed within
 `settle` and `grace`; beyond that, at most one duplicate an attempt for orders without letters,
 and for orders with one only where a killed run kept no ledger (with a ledger they are held).
@@ -86,14 +93,14 @@ class OrderStreams:
                 letter is mailed, or there is no campaign.
             retry_rejected: open REJECTED orders anew, with another letter if one is given.
 
-        Answers an async iterator of `ChunkOutcome`, in the order in which chunks are done. No
+        Returns an async iterator of `ChunkOutcome`, in the order in which chunks are done. No
         more is read than `max_concurrency` chunks, so memory does not grow with the numbers
         (but for 70 bytes each, to know duplicates); what is no phone number is in `skipped`.
         No numbers give no outcome. Breaking off cancels what is under way. Raises `InvalidRequest`
         at once, and when the iteration begins `JobChanged` and `LedgerLocked`; nothing was sent
         then. Not to be repeated blindly without `job`.
         """
-        work = self._runs.importing(
+        template = self._runs.import_template(
             chunk_size,
             region_code=region_code,
             service_plan_id=service_plan_id,
@@ -103,7 +110,7 @@ class OrderStreams:
             migrate_to_sinch_tmo=migrate_to_sinch_tmo,
         )
         return self._runs.stream(
-            work,
+            template,
             numbers,
             max_concurrency,
             job=job,
@@ -157,14 +164,14 @@ class OrderStreams:
                 letter is mailed, or there is no campaign.
             retry_rejected: open REJECTED orders anew, with another letter if one is given.
 
-        Answers an async iterator of `ChunkOutcome`, in the order in which chunks are done. No
+        Returns an async iterator of `ChunkOutcome`, in the order in which chunks are done. No
         more is read than `max_concurrency` chunks, so memory does not grow with the numbers
         (but for 70 bytes each, to know duplicates); what is no phone number is in `skipped`.
         No numbers give no outcome. Breaking off cancels what is under way. Raises `InvalidRequest`
         at once, and when the iteration begins `JobChanged` and `LedgerLocked`; nothing was sent
         then. Never repeat it blindly without `job`.
         """
-        work = self._runs.text_enabling(
+        template = self._runs.text_enable_template(
             chunk_size,
             region_code=region_code,
             service_plan_id=service_plan_id,
@@ -176,7 +183,7 @@ class OrderStreams:
             callback_url=callback_url,
         )
         return self._runs.stream(
-            work,
+            template,
             numbers,
             max_concurrency,
             job=job,
@@ -226,14 +233,14 @@ class OrderStreams:
                 letter is mailed, or there is no campaign.
             retry_rejected: open REJECTED orders anew, with another letter if one is given.
 
-        Answers an async iterator of `ChunkOutcome`, in the order in which chunks are done. No
+        Returns an async iterator of `ChunkOutcome`, in the order in which chunks are done. No
         more is read than `max_concurrency` chunks, so memory does not grow with the numbers
         (but for 70 bytes each, to know duplicates); what is no phone number is in `skipped`.
         No numbers give no outcome. Breaking off cancels what is under way. Raises `InvalidRequest`
         at once, and when the iteration begins `JobChanged` and `LedgerLocked`; nothing was sent
         then. Never repeat it blindly without `job`.
         """
-        work = self._runs.text_enabling_toll_free(
+        template = self._runs.toll_free_template(
             chunk_size,
             region_code=region_code,
             service_plan_id=service_plan_id,
@@ -243,7 +250,7 @@ class OrderStreams:
             callback_url=callback_url,
         )
         return self._runs.stream(
-            work,
+            template,
             numbers,
             max_concurrency,
             job=job,

@@ -213,9 +213,9 @@ class QualifiedNumbers:
         answers an id alone: the order is then read, and where that fails it still comes back,
         with its id and the state `UNSPECIFIED`. Mails a letter: never repeat it blindly.
         """
-        work = self._runs.text_enabling(
+        template = self._runs.text_enable_template(
             None,
-            create=self._api.create_qualified,
+            qualified=True,
             region_code=region_code,
             service_plan_id=service_plan_id,
             loa=loa,
@@ -226,7 +226,7 @@ class QualifiedNumbers:
             callback_url=callback_url,
         )
         return await self._runs.one(
-            work,
+            template,
             numbers,
             job=job,
             ledger=ledger,
@@ -259,9 +259,9 @@ class QualifiedNumbers:
         included; so are the errors.
         Mails a letter: never repeat it blindly.
         """
-        work = self._runs.text_enabling_toll_free(
+        template = self._runs.toll_free_template(
             None,
-            create=self._api.create_qualified_toll_free,
+            qualified=True,
             region_code=region_code,
             service_plan_id=service_plan_id,
             loa=loa,
@@ -270,7 +270,7 @@ class QualifiedNumbers:
             callback_url=callback_url,
         )
         return await self._runs.one(
-            work,
+            template,
             numbers,
             job=job,
             ledger=ledger,

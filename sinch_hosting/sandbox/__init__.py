@@ -12,14 +12,16 @@ nothing of the SDK, and the SDK nothing of it: a mistake cannot agree with itsel
   transition (`STANDARD` names them) whether it is immediate, timed or manual.
 - People: `Sandbox.sign_letter`, `decline_letter`, `receive_invoices`, `approve`, `refuse`,
   `voice_code`, `reject`, `complete`, `trigger`, `plan`; and `outbox`.
+- Rules: `Sandbox.rules` and `Sandbox.change_rules`, for what the contract leaves open.
 - Faults: `Sandbox.faults.add`, with the kinds that ``help(sinch_hosting.sandbox.faults)`` explains.
 - Witness: `Sandbox.requests`, `orders_created`, `letters_sent`, `callbacks`.
 - All of it over HTTP below ``/_sandbox``, with a page at ``/_sandbox/``: GET ``state``,
   ``orders``, ``orders/ID``, ``requests``, ``callbacks``, ``outbox``, ``letters``, ``faults``,
-  ``time``; POST ``advance``, ``step``, ``sign-letter``, ``decline-letter``, ``reject``,
+  ``time``, ``rules``; POST ``advance``, ``step``, ``sign-letter``, ``decline-letter``, ``reject``,
   ``complete``, ``trigger``, ``receive-invoices``, ``approve``, ``refuse``, ``voice-code``,
-  ``plan``, ``faults``, ``expire-tokens``, ``reset``, each with the handle's arguments as a JSON
-  object; DELETE ``faults`` and ``faults/ID``. Lists take ``?limit=`` for their newest records.
+  ``plan``, ``rules``, ``faults``, ``expire-tokens``, ``reset``, each with the handle's arguments
+  as a JSON object; DELETE ``faults`` and ``faults/ID``. Lists take ``?limit=`` for their newest
+  records.
 
 Assumptions
 ===========
@@ -27,9 +29,35 @@ Assumptions
 The contract says what requests and answers look like. What follows is *ours*, where it is silent
 or contradicts itself: a client should not come to depend on it.
 
+Rules
+    What an account may well do another way is a rule, set by ``Sandbox(rules={...})`` or
+    `Sandbox.change_rules`. The default is the stricter value, or the documented one; `Rules`
+    says what the others are.
+
+    - ``links``: a plan or campaign stands in ``scheduledProvisioning`` until it is in force; one
+      that failed stays there. Lists file a number under what was asked for. While something is
+      pending, no other plan or campaign can be linked; unlinking takes it away.
+    - ``enums``: the enums by number are numbers, and those of the scheduled status are 1
+      WAITING, 2 IN_PROGRESS, 3 FAILED; an error code is its place in the list of failure codes.
+    - ``unqualified``: the text-enabling calls of ``hostingOrders`` refuse numbers whose
+      qualification is not done, with 409.
+    - ``verification``, ``eligible``: an ELIGIBLE number goes on to verification. One that needs
+      none stays ELIGIBLE, its ``ownershipVerification`` unspecified, and cannot be text-enabled.
+    - ``first_state``: text-enabling orders are born SUBMITTED, as both documented answers show.
+    - ``no_campaign``: a text-enabling of local numbers without a campaign waits for the
+      signature of a letter that is never generated; log and page warn of it.
+    - ``empty_campaign``: lists with an empty ``campaignId`` are 400.
+    - ``nnids``, ``unknown_nnid``: an NNID that was not provisioned is 400. ``104029`` is known.
+    - ``hosting_process``: HOSTING_PROCESS tells of each number at the end of its order, FAILED
+      where it did not reach the SMS platform. Told of the order, it is FAILED where none did.
+    - ``missing_project``: a toll-free request without ``projectId``, or with another, is 400.
+    - ``migrate``: ``migrateToSinchTmo`` has an effect in import orders only.
+    - ``basic_per_second``: HTTP Basic may make 3 requests a real second, beyond that it is 429.
+    - ``hosts``: a ``Host`` that is not the sandbox's own is 421, unless it listens beyond
+      loopback.
 Lives
-    Text-enabling orders are born DRAFT, import orders SUBMITTED (as in the vendor's example).
-    Signing the letter puts an order IN_PROGRESS at once; a blanket letter needs no signature.
+    Import orders are born SUBMITTED (as in the vendor's example). Signing the letter puts an
+    order IN_PROGRESS at once; a blanket letter needs no signature.
     All waits but the vendor's "1 to 3 business days" are made up (`STANDARD`); those days leave
     out Saturdays and Sundays, in UTC, and begin when the invoices arrive. Left alone, the owner
     mails the invoices after two hours and the letter is signed after four; not so under the
@@ -49,9 +77,8 @@ Qualification
     The reviewer's approval (`Sandbox.approve`) overrules all of that: it makes NOT_ELIGIBLE,
     VERIFICATION_FAILED and VERIFICATION_BLOCKED numbers VERIFIED.
     A qualified number's region follows from its area code.
-    The ``qualifiedNumbers`` text-enabling calls take only numbers that are VERIFIED, in hosting,
-    or HOSTING_FAILED: others are 404 (unknown) or 400 FAILED_PRECONDITION. Those of
-    ``hostingOrders`` ask for no qualification.
+    Text-enabling takes only numbers that are VERIFIED, in hosting, or HOSTING_FAILED: in the
+    ``qualifiedNumbers`` calls others are 404 (unknown) or 400 FAILED_PRECONDITION.
 What is refused
     409: importing, text-enabling or qualifying what is already imported, hosted or in
     qualification, for the whole request. Numbers of an order that is still open are *not*
@@ -66,22 +93,30 @@ What is refused
 Lists
     100 items where no size is asked for, 1,000 at most; sizes below 0 or above 100,000 are 400.
     Tokens belong to the other parameters of their list. Without ``orderBy`` records come in the
-    order in which they entered the list. An empty ``campaignId`` lists what has no campaign.
-    ``totalSize`` is left out of filtered lists beyond 10,000.
+    order in which they entered the list. ``totalSize`` is left out of filtered lists beyond
+    10,000.
 Credentials
     One project, one key. Tokens live in real time, not virtual, as clients measure them so.
-    Basic is as little limited as bearer, as no figure is published: add the fault ``rate_limit``
-    with ``only_basic``. Errors of the token endpoint have the shape of OAuth.
+    Errors of the token endpoint have the shape of OAuth.
 Callbacks
-    One event for each step of each number, HOSTING_PROCESS with the order's id at its end, and
-    DELETE. A receiver gets them one after the other; retries come after 10 seconds, then three
-    times as long each, six times in all, in virtual time, but a hundredth of that in real time
-    at least. Anything but 2xx within 5 real seconds is a failure, and redirects are not
-    followed. Only loopback addresses are called, unless
-    `Sandbox` is told of others: events for strangers are recorded as ``withheld``.
+    One event for each step of each number, HOSTING_PROCESS at its end, and DELETE. They come
+    unsigned until a secret is configured. A receiver gets them one after the other; retries come
+    after 10 seconds, then three times as long each, six times in all, in virtual time, but a
+    hundredth of that in real time at least. Anything but 2xx within 5 real seconds is a failure,
+    and redirects are not followed. Only loopback addresses are called, unless `Sandbox` is told
+    of others: events for strangers are recorded as ``withheld``.
 """
 
-from .profile import IMMEDIATE, MANUAL, PROFILES, STANDARD, Profile, Timing, business_days, timed
+from .profiles import (
+    IMMEDIATE,
+    MANUAL,
+    PROFILES,
+    STANDARD,
+    Profile,
+    Timing,
+    business_days,
+    timed,
+)
 from .records import (
     CallbackRecord,
     HostingOrder,
@@ -92,6 +127,7 @@ from .records import (
     QualifiedNumber,
     RequestRecord,
 )
+from .rules import Rules
 from .server import Sandbox
 
 __all__ = [
@@ -108,6 +144,7 @@ __all__ = [
     "Profile",
     "QualifiedNumber",
     "RequestRecord",
+    "Rules",
     "Sandbox",
     "Timing",
     "business_days",

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl, urlsplit
 
@@ -183,6 +184,8 @@ def _no_constant(name: str) -> Any:
 
 def read_query(raw: str) -> dict[str, str]:
     """The parameters in a raw query; raises `Refusal` for bad encodings and repeated names."""
+    if not raw:
+        return {}
     try:
         pairs = parse_qsl(raw, keep_blank_values=True, errors="strict", max_num_fields=100)
     except ValueError as error:
@@ -273,6 +276,7 @@ def url_host(url: str) -> str | None:
     return host if parts.scheme in {"http", "https"} else None
 
 
+@lru_cache(maxsize=256)
 def is_loopback(host: str) -> bool:
     """Whether *host* is this machine for certain: ``localhost`` or a loopback address."""
     if host == "localhost":

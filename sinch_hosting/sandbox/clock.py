@@ -47,7 +47,7 @@ class Pending:
 class Clock:
     """Virtual time in seconds since 1970, and the transitions waiting for it.
 
-    Arguments:
+    Args:
         speed: virtual seconds in one real second; 0 stands still between `advance` calls.
         start: the first instant shown, in seconds since 1970.
 
@@ -121,7 +121,7 @@ class Clock:
         return self._waiting.get(subject)
 
     def trigger(self, subject: Subject) -> str:
-        """Do now what is planned for *subject*; answers its name, ``""`` where nothing is."""
+        """Do now what is planned for *subject*; returns its name, ``""`` where nothing is."""
         pending = self._waiting.get(subject)
         if pending is None:
             return ""
@@ -139,7 +139,7 @@ class Clock:
         return target
 
     def advance(self, seconds: float) -> int:
-        """Move *seconds* ahead; answers how many transitions happened, each at its own time."""
+        """Move *seconds* ahead; returns how many transitions happened, each at its own time."""
         target = self.check_ahead(seconds)
         happened = self._run_until(target)
         self._offset += seconds
@@ -147,13 +147,13 @@ class Clock:
         return happened
 
     def run_due(self) -> int:
-        """Do what is due by now; answers how many transitions happened."""
+        """Do what is due by now; returns how many transitions happened."""
         if self._running or not self._heap or self._heap[0][0] > self.now:
             return 0
         return self._run_until(self.now)
 
     def step(self) -> str | None:
-        """Jump to the next planned transition and do it alone; answers its name, or ``None``.
+        """Jump to the next planned transition and do it alone; returns its name, or ``None``.
 
         Raises `ValueError` where that is beyond the end of time.
         """

@@ -2,37 +2,28 @@
 
 from __future__ import annotations
 
-import json
 from functools import cache
 from importlib.resources import files
 from inspect import signature
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote
 
 from aiohttp import web
 from attrs import asdict, define
 
 from .checks import is_loopback, read_json, read_query
-from .clock import wire_time
 from .errors import Refusal, invalid, not_found, shown
 from .http import Dropped, json_response, read_body
-from .orders_life import report
-from .records import CallbackRecord
-from .wire import imported_response_json, order_json, order_number_json, qualified_json
+from .views import VIEWS, View, order_view, time_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
-    from .server import Sandbox
-
-Json: TypeAlias = dict[str, Any]
+    from .records import Plan
+    from .rules import Rules
+    from .wire import Json
 
 PREFIX = "/_sandbox"
-SHOWN = 100
-"""How many of each kind the summary holds, newest last."""
-
-LONGEST_BODY = 200
-"""How many characters of a request's body the summary holds."""
 
 _PAGE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
@@ -42,11 +33,34 @@ _PAGE_HEADERS = {
 }
 
 
+class Handles(View, Protocol):
+    """What can be done to a sandbox; `Sandbox` says what each handle does."""
+
+    # ruff: noqa: D102
+    @property
+    def on_loopback(self) -> bool: ...
+    def advance(self, **units: float) -> int: ...
+    def step(self) -> str | None: ...
+    def sign_letter(self, order: str) -> None: ...
+    def decline_letter(self, order: str) -> None: ...
+    def reject(self, order: str, reason: str = ...) -> None: ...
+    def complete(self, order: str) -> None: ...
+    def trigger(self, subject: str) -> str: ...
+    def receive_invoices(self, numbers: Iterable[str]) -> None: ...
+    def approve(self, numbers: Iterable[str]) -> None: ...
+    def refuse(self, number: str, reason: str = ...) -> None: ...
+    def voice_code(self, number: str) -> str: ...
+    def plan(self, number: str, **failures: str) -> Plan: ...
+    def change_rules(self, **changes: Any) -> Rules: ...
+    def expire_tokens(self) -> None: ...
+    def reset(self) -> None: ...
+
+
 @define(eq=False)
 class Control:
     """Answers what is below ``/_sandbox``: GET shows, POST does, DELETE removes faults."""
 
-    sandbox: Sandbox
+    sandbox: Handles
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request; errors come in the contract's flat shape."""
@@ -73,8 +87,8 @@ class Control:
 
     def _do(self, method: str, path: str, body: Json) -> Any:
         name, _, rest = path.partition("/")
-        if method == "GET" and not rest and name in _VIEWS:
-            return _VIEWS[name](self.sandbox)
+        if method == "GET" and not rest and name in VIEWS:
+            return VIEWS[name](self.sandbox)
         if method == "GET" and name == "orders" and rest:
             return order_view(self.sandbox, rest)
         if method == "POST" and not rest and name in _ACTIONS:
@@ -149,108 +163,16 @@ def _page_text() -> str:
     return files("sinch_hosting.sandbox").joinpath("page.html").read_text(encoding="utf-8")
 
 
-def order_view(sandbox: Sandbox, order_id: str) -> Json:
-    """One order with its numbers, report, history, and what happens next."""
-    order = sandbox.order(order_id)
-    project = sandbox.project_id
-    return {
-        **order_json(order, project),
-        "numbers": [order_number_json(order, n, project) for n in order.numbers.values()],
-        "report": report(order),
-        "history": [{"time": wire_time(at), "state": state} for at, state in order.history],
-        "reason": order.reason,
-        "next": sandbox.coming(order),
-    }
-
-
-def summary(sandbox: Sandbox) -> Json:
-    """What the page shows: the newest of everything, and how many there are."""
-    return {
-        **_time(sandbox),
-        "projectId": sandbox.project_id,
-        "seed": sandbox.seed,
-        "profile": sandbox.profile.name,
-        "counts": sandbox.counts(),
-        "orders": [_order_line(sandbox, order) for order in sandbox.orders_created()[-SHOWN:]],
-        "qualifiedNumbers": list(map(_qualified_line(sandbox), sandbox.qualified_numbers(SHOWN))),
-        "importedNumbers": list(map(_imported_line(sandbox), sandbox.imported_numbers(SHOWN))),
-        "outbox": _records(sandbox.outbox),
-        "callbacks": _records(sandbox.callbacks),
-        "requests": [
-            {**line, "body": _abridged(line["body"])} for line in _records(sandbox.requests)
-        ],
-        "faults": [fault.json() for fault in sandbox.faults],
-    }
-
-
-def _abridged(body: Any) -> str:
-    text = "" if body is None else json.dumps(body)
-    return text if len(text) <= LONGEST_BODY else text[:LONGEST_BODY] + " ..."
-
-
-def _order_line(sandbox: Sandbox, order: Any) -> Json:
-    line = order_json(order, sandbox.project_id)
-    return {
-        **line,
-        "numbers": len(order.numbers),
-        "report": report(order),
-        "next": sandbox.coming(order),
-    }
-
-
-def _qualified_line(sandbox: Sandbox) -> Callable[[Any], Json]:
-    return lambda number: {
-        **qualified_json(number, sandbox.project_id),
-        "invoicesReceived": number.invoices_received,
-        "voiceCode": number.code,
-    }
-
-
-def _imported_line(sandbox: Sandbox) -> Callable[[Any], Json]:
-    return lambda number: imported_response_json(number, sandbox.project_id)
-
-
-def _records(records: list[Any], most: int = SHOWN) -> list[Json]:
-    found = []
-    for record in records[-most:]:
-        line = record.json() if isinstance(record, CallbackRecord) else asdict(record)
-        for name in ("time", "created", "sent"):
-            if name in line:
-                line[name] = wire_time(line[name])
-        found.append(line)
-    return found
-
-
-def _time(sandbox: Sandbox) -> Json:
-    return {"now": wire_time(sandbox.now.timestamp()), "speed": sandbox.speed}
-
-
-def _every(records: list[Any]) -> list[Json]:
-    return _records(records, len(records)) if records else []
-
-
-_VIEWS: dict[str, Callable[[Sandbox], Any]] = {
-    "state": summary,
-    "time": _time,
-    "requests": lambda sandbox: _every(sandbox.requests),
-    "callbacks": lambda sandbox: _every(sandbox.callbacks),
-    "outbox": lambda sandbox: _every(sandbox.outbox),
-    "letters": lambda sandbox: _every(sandbox.letters_sent),
-    "faults": lambda sandbox: [fault.json() for fault in sandbox.faults],
-    "orders": lambda sandbox: [_order_line(sandbox, order) for order in sandbox.orders_created()],
-}
-
-
-def _advance(sandbox: Sandbox, **units: float) -> Json:
+def _advance(sandbox: Handles, **units: float) -> Json:
     happened = sandbox.advance(**units)
-    return {**_time(sandbox), "happened": happened}
+    return {**time_of(sandbox), "happened": happened}
 
 
-def _add_fault(sandbox: Sandbox, kind: str, **about: Any) -> Json:
+def _add_fault(sandbox: Handles, kind: str, **about: Any) -> Json:
     return sandbox.faults.add(kind, **about).json()
 
 
-def _plan(sandbox: Sandbox, number: str, **failures: str) -> Json:
+def _plan(sandbox: Handles, number: str, **failures: str) -> Json:
     return asdict(sandbox.plan(number, **failures))
 
 
@@ -267,6 +189,7 @@ _ACTIONS: dict[str, Callable[..., Json | None]] = {
     "refuse": lambda sandbox, number, **reason: sandbox.refuse(number, **reason),
     "voice-code": lambda sandbox, number: {"code": sandbox.voice_code(number)},
     "plan": _plan,
+    "rules": lambda sandbox, **changes: sandbox.change_rules(**changes).json(),
     "faults": _add_fault,
     "expire-tokens": lambda sandbox: sandbox.expire_tokens(),
     "reset": lambda sandbox: sandbox.reset(),

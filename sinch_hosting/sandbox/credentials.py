@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 from attrs import define, field
 
 from .errors import Refusal
+from .faults import TokenBucket, retry_later
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,16 +23,19 @@ _CHALLENGE = 'Bearer realm="sandbox", Basic realm="sandbox"'
 class Credentials:
     """The one key there is, and the tokens given out for it.
 
-    Arguments:
+    Args:
         key_id, key_secret: the key.
         token_lifetime: seconds of *real* time that a token says it lasts, and lasts.
         new_token: makes a token.
+
+    ``basic_limit`` bounds the requests of HTTP Basic, where there is a limit.
     """
 
     key_id: str
     key_secret: str = field(repr=False)
     token_lifetime: float
     new_token: Callable[[], str] = field(repr=False)
+    basic_limit: TokenBucket | None = field(init=False, default=None)
     _now: Callable[[], float] = time.monotonic
     _tokens: dict[str, float] = field(init=False, factory=dict, repr=False)
     _basic: str = field(init=False, repr=False)
@@ -41,7 +45,10 @@ class Credentials:
         self._basic = "Basic " + base64.b64encode(pair).decode()
 
     def check(self, authorization: str) -> None:
-        """Let the header pass; raises `Refusal` (401), with ``expired`` where a token has."""
+        """Let the header pass; raises `Refusal`.
+
+        401 with ``expired`` where a token has ended, 429 where Basic is used too often.
+        """
         scheme, _, value = authorization.partition(" ")
         if scheme.lower() == "bearer":
             ends = self._tokens.get(value.strip())
@@ -53,6 +60,8 @@ class Credentials:
             raise _refused("credentials are missing", _CHALLENGE)
         elif not self._is_key(authorization):
             raise _refused("the key is not known", _CHALLENGE)
+        elif self.basic_limit is not None and (wait := self.basic_limit.take()):
+            raise retry_later(wait, "seconds", "basic_limit")
 
     def issue(self, authorization: str, body: bytes, lifetime: float | None) -> dict[str, object]:
         """Answer the token endpoint; *lifetime* makes the token end earlier than it says."""

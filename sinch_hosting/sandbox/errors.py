@@ -16,6 +16,8 @@ STATUS_NAMES = {
     408: "DEADLINE_EXCEEDED",
     409: "ALREADY_EXISTS",
     413: "REQUEST_TOO_LARGE",
+    421: "MISDIRECTED_REQUEST",
+    422: "UNPROCESSABLE_ENTITY",
     429: "RESOURCE_EXHAUSTED",
     500: "INTERNAL",
     502: "BAD_GATEWAY",
@@ -30,7 +32,7 @@ _LONGEST_ECHO = 80
 class Refusal(Exception):
     """A request that is answered with an error.
 
-    Arguments:
+    Args:
         code: the HTTP status.
         message: what is wrong, for people.
         status: the word for it; the usual one for *code* where left out.

@@ -41,7 +41,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from attrs import define, field
 
 from .errors import Refusal
-from .routes import OPERATION_IDS, TABLE
+from .operation_ids import LISTS, OPERATION_IDS, READS, WRITES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -92,12 +92,11 @@ EVENT_TYPES = (
 )
 """What a callback fault may be scoped to instead of an operation."""
 
-_OPERATIONS = [operation for methods in TABLE.values() for operation in methods.values()]
 GROUPS = {
     "*": frozenset(OPERATION_IDS),
-    "reads": frozenset(op.operation_id for op in _OPERATIONS if not op.writes),
-    "writes": frozenset(op.operation_id for op in _OPERATIONS if op.writes),
-    "lists": frozenset(op.operation_id for op in _OPERATIONS if op.lists),
+    "reads": frozenset(READS),
+    "writes": frozenset(WRITES),
+    "lists": frozenset(LISTS),
 }
 """Names for several operations at once; none of them includes ``token``."""
 
@@ -223,9 +222,9 @@ class Faults:
         lasts: Seconds | None = None,
         **settings: Any,
     ) -> Fault:
-        """Put a fault in force, and answer it.
+        """Put a fault in force, and return it.
 
-        Arguments:
+        Args:
             kind: one of `KINDS`; ``help(sinch_hosting.sandbox.faults)`` explains them and their
                 settings.
             operation: the contract's name of one or several operations, or ``reads``, ``writes``,

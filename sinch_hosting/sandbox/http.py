@@ -1,4 +1,7 @@
-"""Requests in, answers out: routing, credentials, bodies, faults, errors, and the request log."""
+"""Requests in, answers out: routing, credentials, bodies, faults, errors, and the request log.
+
+`Listener` is the server under it: broken HTTP, too, is answered in the contract's shape.
+"""
 
 from __future__ import annotations
 
@@ -9,25 +12,28 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 from attrs import define, field
 
 from . import checks, routes
-from .errors import Refusal
+from .errors import Refusal, shown
+from .fault_effects import bent_page, display_names, move_orders, orders_to_move, unknown_values
 from .faults import retry_later
-from .operations import Call
 from .records import RequestRecord
-from .shaping import bent_page, display_names, move_orders, orders_to_move, unknown_values
+from .wire import Call
 
 if TYPE_CHECKING:
     from collections import deque
+    from collections.abc import Callable
 
     from .checks import Shape
     from .credentials import Credentials
     from .faults import Fault, Faults
-    from .operations import Json, Operations
+    from .operations import Operations
     from .records import HostingOrder
     from .routes import Operation
     from .store import World
+    from .wire import Json
 
 LARGEST_BODY = 1 << 20
 """Bytes in a request's body; more is answered 413."""
@@ -51,13 +57,22 @@ class Dropped(Exception):
 
 @define(eq=False)
 class Service:
-    """Answers the requests of the API and of the token endpoint."""
+    """Answers the requests of the API and of the token endpoint.
+
+    Args:
+        world, operations: what is asked for.
+        credentials: who may ask.
+        faults: what goes wrong on order.
+        requests: the log, oldest first.
+        serves: whether a ``Host`` is this service.
+    """
 
     world: World
     operations: Operations
     credentials: Credentials
     faults: Faults
     requests: deque[RequestRecord]
+    serves: Callable[[str], bool]
     _count: int = field(init=False, default=0)
     _dead: WeakKeyDictionary[asyncio.BaseTransport, bool] = field(
         init=False, factory=WeakKeyDictionary
@@ -98,6 +113,7 @@ class Service:
             record.operation = operation.operation_id
             # Read first: the witness shows what was sent, whatever becomes of it.
             body = await self._body(request, operation, record)
+            self._check_host(request)
             await self._before(request, record)
             self.credentials.check(request.headers.get("Authorization", ""))
             body = body if operation.shape is None else _checked(body, operation.shape)
@@ -119,6 +135,11 @@ class Service:
         except Refusal as refusal:
             return self._refused(refusal, operation, record)
 
+    def _check_host(self, request: web.BaseRequest) -> None:
+        host = request.headers.get("Host", "")
+        if not self.serves(host):
+            raise Refusal(421, f"{shown(host)!r} is not served here: check the Host header")
+
     def _refused(
         self, refusal: Refusal, operation: Operation | None, record: RequestRecord
     ) -> web.Response:
@@ -134,6 +155,7 @@ class Service:
         try:
             if request.method != "POST":
                 raise Refusal(405, "POST is what works here", headers={"Allow": "POST"})
+            self._check_host(request)
             await self._before(request, record)
             raw = await read_body(request)
             authorization = request.headers.get("Authorization", "")
@@ -171,8 +193,12 @@ class Service:
             if lag is not None:
                 _note(record, lag)
                 call.lag = float(lag.settings["seconds"])
-        with self.world.clock.still():
-            answer = operation.perform(self.operations)(call)
+        perform = operation.perform(self.operations)
+        if operation.writes:
+            with self.world.clock.still():
+                answer = perform(call)
+        else:
+            answer = perform(call)
         record.acted = operation.writes
         return self._bent(operation, call, answer, record) if len(self.faults) else answer
 
@@ -209,7 +235,7 @@ class Service:
             moving = self._moving(fault, call)
             if (moving or bent != answer) and fault.strikes(record.operation, self.world.now):
                 _note(record, fault)
-                move_orders(self.operations.orders_life, moving)
+                move_orders(self.operations.order_lifecycle, moving)
                 answer = bent
         return answer
 
@@ -248,6 +274,41 @@ class Service:
             self._dead[transport] = True
         else:
             asyncio.get_running_loop().call_later(after, transport.close)
+
+
+class Connection(web.RequestHandler):
+    """One connection; answers what is no HTTP request with an error body, not a page."""
+
+    __slots__ = ()
+
+    def log_exception(self, *args: Any, **kwargs: Any) -> None:
+        """Log what failed, but not that a body cannot be read: its sender was told."""
+        if not isinstance(kwargs.get("exc_info"), (web.RequestPayloadError, HttpProcessingError)):
+            super().log_exception(*args, **kwargs)
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """The answer to a request that could not be read, or whose handler failed."""
+        if status >= 500:
+            _log.error("the sandbox failed", exc_info=exc)
+            message = "the sandbox failed; its log says why"
+        refusal = Refusal(status, message or "the request is not valid HTTP")
+        response = json_response(refusal.body(nested=False), status)
+        response.force_close()
+        return response
+
+
+class Listener(web.Server):
+    """An HTTP server whose connections are `Connection`."""
+
+    def __call__(self) -> web.RequestHandler:
+        """A new connection's protocol."""
+        return Connection(self, loop=self._loop, **self._kwargs)
 
 
 async def read_body(request: web.BaseRequest) -> bytes:

@@ -6,24 +6,24 @@ import base64
 import json
 import zlib
 from heapq import nsmallest
+from itertools import islice
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .errors import invalid, shown
 from .store import Listed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from .store import Bucket
+    from .store import Bucket, Wanted
+    from .wire import Json
 
 DEFAULT_PAGE_SIZE = 100
 LARGEST_PAGE = 1000
 ABSURD_PAGE = 100_000
 COUNTED = 10_000
 """In longer lists, filtered ones are not counted."""
-
-Json: TypeAlias = dict[str, Any]
 
 R = TypeVar("R", bound=Listed)
 T = TypeVar("T")
@@ -87,7 +87,7 @@ def _fingerprint(query: Mapping[str, str]) -> int:
 def bucket_page(
     bucket: Bucket[R],
     query: Mapping[str, str],
-    wanted: Callable[[R], bool] | None,
+    wanted: Wanted[R] | None,
 ) -> tuple[list[R], Json]:
     """One page of *bucket*: its records, and ``nextPageToken`` and ``totalSize`` as they fit.
 
@@ -103,16 +103,16 @@ def bucket_page(
     if wanted is None:
         rest["totalSize"] = bucket.live
     elif bucket.live <= COUNTED:
-        rest["totalSize"] = sum(map(wanted, bucket.after(0)))
+        rest["totalSize"] = sum(1 for _ in bucket.after(0, wanted))
     return found, rest
 
 
 def _filed_page(
-    bucket: Bucket[R], query: Mapping[str, str], wanted: Callable[[R], bool] | None, size: int
+    bucket: Bucket[R], query: Mapping[str, str], wanted: Wanted[R] | None, size: int
 ) -> tuple[list[R], str]:
     ordered = bool(query.get("orderBy"))
     cursor = read_token(query, 2 if ordered else 1) or [0]
-    found = bucket.page(int(cursor[-1]), size + 1, wanted)
+    found = list(islice(bucket.after(int(cursor[-1]), wanted), size + 1))
     if len(found) <= size:
         return found, ""
     last = found[size - 1]
@@ -120,14 +120,14 @@ def _filed_page(
 
 
 def _ordered_page(
-    bucket: Bucket[R], query: Mapping[str, str], wanted: Callable[[R], bool] | None, size: int
+    bucket: Bucket[R], query: Mapping[str, str], wanted: Wanted[R] | None, size: int
 ) -> tuple[list[R], str]:
     key = attrgetter(query["orderBy"].removesuffix("Time"), "entry")
     cursor = read_token(query, 2)
-    records = [record for record in bucket.after(0) if wanted is None or wanted(record)]
+    records: Iterable[R] = bucket.after(0, wanted)
     if cursor:
         behind = (cursor[0], cursor[1])
-        records = [record for record in records if key(record) > behind]
+        records = (record for record in records if key(record) > behind)
     found = nsmallest(size + 1, records, key=key)
     token = make_token(query, key(found[size - 1])) if len(found) > size else ""
     return found[:size], token

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING
 
 from attrs import define
 
-from .checks import check_callback_url, check_filled, check_numbers, check_phone, check_region
-from .errors import conflict, invalid, not_found
+from .checks import (
+    check_callback_url,
+    check_filled,
+    check_numbers,
+    check_phone,
+    check_region,
+)
+from .errors import Refusal, conflict, invalid, not_found
+from .fault_effects import as_bucket, lagging_imported, lagging_orders, lagging_qualified
 from .lists import bucket_page, order_of, sequence_page
-from .numbers_life import NumbersLife
+from .number_lifecycle import NumberLifecycle, refuse_imported
 from .order_creation import OrderCreation
-from .orders_life import OrdersLife, report
+from .order_lifecycle import OrderLifecycle, report
+from .patterns import Pattern
 from .qualification import Qualification
 from .records import (
     ORDER_STATES,
@@ -22,8 +30,10 @@ from .records import (
     ImportedNumber,
     Step,
 )
-from .shaping import as_bucket, lagging_imported, lagging_orders, lagging_qualified
+from .store import imported_text
 from .wire import (
+    Call,
+    Json,
     imported_json,
     imported_response_json,
     order_json,
@@ -32,28 +42,12 @@ from .wire import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from .records import HostingOrder, QualifiedNumber
+    from .rules import Rules
     from .store import World
-
-Json: TypeAlias = dict[str, Any]
 
 MAX_ADDED = 10_000
 """The numbers that one addNumbers takes; the vendor publishes no figure."""
-
-
-@define
-class Call:
-    """One request to one operation: path parameters, query, and the checked body.
-
-    ``lag`` is by how many virtual seconds its list is to lag behind.
-    """
-
-    path: dict[str, str]
-    query: dict[str, str]
-    body: Json
-    lag: float = 0.0
 
 
 @define(eq=False)
@@ -61,7 +55,7 @@ class ImportedNumbers:
     """The five operations under ``importedNumbers``."""
 
     world: World
-    life: NumbersLife
+    life: NumberLifecycle
 
     def import_number(self, call: Call) -> Json:
         """ImportNumber."""
@@ -71,8 +65,8 @@ class ImportedNumbers:
         sms = body["smsConfiguration"]
         plan = check_filled(sms.get("servicePlanId", ""), "smsConfiguration.servicePlanId")
         callback_url = check_callback_url(body.get("callbackUrl", ""))
-        if phone_number in world.imported:
-            raise conflict(f"{phone_number} is already imported")
+        migrate = world.rules.migrate == "everywhere" and sms.get("migrateToSinchTmo", False)
+        refuse_imported(world, phone_number, migrate=migrate)
         campaign_id, now = sms.get("campaignId", ""), world.now
         number = ImportedNumber(
             phone_number,
@@ -85,24 +79,26 @@ class ImportedNumbers:
             now,
             Step(plan, updated=now),
             Step(campaign_id, state="WAITING", updated=now) if campaign_id else None,
+            migrate_to_sinch_tmo=migrate,
         )
         self.life.begin(number)
-        return imported_json(number, world.project_id)
+        return imported_json(number, world.project_id, world.rules)
 
     def get(self, call: Call) -> Json:
         """GetImportedNumber."""
-        return imported_response_json(self._find(call), self.world.project_id)
+        return imported_response_json(self._find(call), self.world.project_id, self.world.rules)
 
     def list(self, call: Call) -> Json:
         """ListImportedNumbers."""
         query = call.query
+        _check_campaign(query, self.world.rules)
         key = (query["servicePlanId"], query["campaignId"])
         bucket = self.world.imported_index.bucket(key)
         if call.lag:
-            bucket = as_bucket(lagging_imported(self.world, key, call.lag))
+            bucket = as_bucket(lagging_imported(self.world, key, call.lag), imported_text)
         found, rest = bucket_page(bucket, query, _number_filter(query))
         project = self.world.project_id
-        listed = [imported_response_json(number, project) for number in found]
+        listed = [imported_response_json(number, project, self.world.rules) for number in found]
         return {"importedNumbers": listed, **rest}
 
     def update(self, call: Call) -> Json:
@@ -117,7 +113,7 @@ class ImportedNumbers:
             number.callback_url = callback_url
         number.display_name = body.get("displayName", number.display_name)
         number.updated = self.world.now
-        return imported_json(number, self.world.project_id)
+        return imported_json(number, self.world.project_id, self.world.rules)
 
     def delete(self, call: Call) -> Json:
         """DeleteImportedNumber."""
@@ -146,9 +142,10 @@ class HostingOrders:
         query, project = call.query, self.world.project_id
         _one_of(query["states"], ORDER_STATES, "states")
         _one_of(query["type"], ORDER_TYPES, "type")
+        _check_campaign(query, self.world.rules)
         key = (query["states"], query["type"], query["servicePlanId"], query["campaignId"])
         region = query.get("regionCode")
-        wanted = None if region is None else lambda order: order.region_code == region
+        wanted = None if not region else lambda order: order.region_code == region
         bucket = self.world.orders_index.bucket(key)
         if call.lag:
             bucket = as_bucket(lagging_orders(self.world, key, call.lag))
@@ -217,7 +214,7 @@ class QualifiedNumbers:
         _one_of(query["states"], _PREFIXED_STATES, "states")
         state = query["states"].removeprefix(QUALIFICATION_PREFIX)
         region = query.get("regionCode")
-        wanted = None if region is None else lambda number: number.region_code == region
+        wanted = None if not region else lambda number: number.region_code == region
         bucket = self.world.qualified_index.bucket((state,))
         if call.lag:
             bucket = as_bucket(lagging_qualified(self.world, (state,), call.lag))
@@ -243,7 +240,7 @@ class QualifiedNumbers:
         return self._json(number)
 
     def _json(self, number: QualifiedNumber) -> Json:
-        return qualified_json(number, self.world.project_id)
+        return qualified_json(number, self.world.project_id, self.world.rules)
 
     def _find(self, call: Call) -> QualifiedNumber:
         number = self.world.qualified.get(call.path["phoneNumber"])
@@ -278,14 +275,14 @@ class Operations:
     creation: OrderCreation
     qualified: QualifiedNumbers
     callbacks: Callbacks
-    orders_life: OrdersLife
+    order_lifecycle: OrderLifecycle
     qualification: Qualification
 
     @classmethod
     def over(cls, world: World) -> Operations:
         """Wire the operations and the lives behind them."""
-        numbers, qualification = NumbersLife(world), Qualification(world)
-        life = OrdersLife(world, numbers, qualification)
+        numbers, qualification = NumberLifecycle(world), Qualification(world)
+        life = OrderLifecycle(world, numbers, qualification)
         return cls(
             world,
             ImportedNumbers(world, numbers),
@@ -312,26 +309,19 @@ def _one_of(value: str, known: tuple[str, ...], field: str) -> str:
     return value
 
 
-def _number_filter(query: dict[str, str]) -> Callable[[ImportedNumber], bool] | None:
-    """What a list of imported numbers leaves out; ``None`` where it shows all."""
+def _check_campaign(query: dict[str, str], rules: Rules) -> None:
+    """Raises `Refusal` where what has no campaign cannot be listed."""
+    if not query["campaignId"] and rules.empty_campaign != 200:
+        violation = ("campaignId", "must not be empty")
+        status = rules.empty_campaign
+        raise Refusal(status, f"{violation[0]} {violation[1]}", violations=[violation])
+
+
+def _number_filter(query: dict[str, str]) -> Pattern | None:
+    """What a list of imported numbers shows; ``None`` where it shows all."""
     search = query.get("numberPattern.searchPattern", "START")
     _one_of(search, ("START", "CONTAIN", "END"), "numberPattern.searchPattern")
-    pattern, region = query.get("numberPattern.pattern", ""), query.get("regionCode")
+    pattern, region = query.get("numberPattern.pattern", ""), query.get("regionCode", "")
     if pattern.startswith(" ") and pattern[1:].isdigit():
         raise invalid("numberPattern.pattern", "a + in a query must be written %2B")
-    if not pattern and region is None:
-        return None
-
-    def wanted(number: ImportedNumber) -> bool:
-        phone_number = number.phone_number
-        if region is not None and number.region_code != region:
-            return False
-        if search == "CONTAIN":
-            return pattern in phone_number
-        return (
-            phone_number.startswith(pattern)
-            if search == "START"
-            else phone_number.endswith(pattern)
-        )
-
-    return wanted
+    return Pattern(pattern, search, region) if pattern or region else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING
 
 from attrs import define
 
@@ -15,23 +15,20 @@ from .checks import (
     parse_time,
 )
 from .clock import LATEST
-from .errors import conflict, failed_precondition, invalid, not_found
-from .numbers_life import TMO_ELSEWHERE
+from .errors import Refusal, conflict, failed_precondition, invalid, not_found, shown
+from .number_lifecycle import refuse_imported
 from .records import UNSPECIFIED, HostingOrder, OrderNumber
+from .rules import DEFAULT_NNID
 from .store import is_toll_free
-from .wire import order_json
+from .wire import Call, Json, order_json
 
 if TYPE_CHECKING:
-    from .operations import Call
-    from .orders_life import OrdersLife
+    from .order_lifecycle import OrderLifecycle
+    from .records import QualifiedNumber
     from .store import World
-
-Json: TypeAlias = dict[str, Any]
 
 TEXT_ENABLE_LIMIT = 500
 """The numbers in one text-enabling request."""
-DEFAULT_NNID = "104029"
-"""The account's own NNID, used where a request names none."""
 QUALIFIED = frozenset({"VERIFIED", "HOSTING_IN_PROGRESS", "HOSTING_FAILED"})
 """The states in which a qualified number may be text-enabled (again)."""
 
@@ -41,7 +38,7 @@ class OrderCreation:
     """Checks what a schema cannot say, and starts orders."""
 
     world: World
-    life: OrdersLife
+    life: OrderLifecycle
 
     def import_numbers(self, call: Call) -> Json:
         """ImportNumbers."""
@@ -54,6 +51,7 @@ class OrderCreation:
         """TextEnableHostingOrderNumbers."""
         order = self._text_enable_order(call.body)
         self._refuse_hosted(order)
+        self._refuse_never_qualified(order)
         return self._start(order)
 
     def text_enable_qualified(self, call: Call) -> Json:
@@ -66,6 +64,7 @@ class OrderCreation:
         """TextEnableTollFreeHostingOrderNumbers."""
         order = self._toll_free_order(call.body)
         self._refuse_hosted(order)
+        self._refuse_never_qualified(order)
         return self._start(order)
 
     def text_enable_toll_free_qualified(self, call: Call) -> Json:
@@ -103,6 +102,9 @@ class OrderCreation:
     def _text_enable_order(self, body: Json) -> HostingOrder:
         order = self._order(body, "TYPE_TEXT_ENABLE", TEXT_ENABLE_LIMIT)
         _set_letter(order, body, ("directLoaInfo", "resellerLoaInfo", "blanketLoaInfo"))
+        self._check_means(order)
+        if self.world.rules.migrate == "everywhere":
+            order.migrate_to_sinch_tmo = body.get("migrateToSinchTmo", False)
         for position, number in enumerate(order.numbers):
             if is_toll_free(number):
                 raise invalid(f"numbers[{position}]", f"{number} is toll-free")
@@ -111,6 +113,12 @@ class OrderCreation:
         return order
 
     def _toll_free_order(self, body: Json) -> HostingOrder:
+        project = self.world.project_id
+        if (
+            body.get("projectId", "" if self.world.rules.missing_project != 200 else project)
+            != project
+        ):
+            raise invalid("projectId", "is required, and is that of the path")
         order = self._order(body, "TYPE_TEXT_ENABLE", TEXT_ENABLE_LIMIT)
         order.toll_free = True
         for name in ("campaignId", "nnid", "blanketLoaInfo"):
@@ -125,15 +133,17 @@ class OrderCreation:
             order.scheduled = _schedule(body, name, zone_required=False)
         return order
 
+    def _check_means(self, order: HostingOrder) -> None:
+        """Raises `Refusal` for an NNID that is not there, and perhaps for no campaign."""
+        rules = self.world.rules
+        if not rules.knows_nnid(order.nnid) and rules.unknown_nnid != 200:
+            raise invalid("nnid", f"{shown(order.nnid)!r} was not provisioned for this account")
+        if rules.no_campaign == "refused" and not order.campaign_id and order.letter_info:
+            raise invalid("campaignId", "a letter of authorization needs a campaign")
+
     def _refuse_hosted(self, order: HostingOrder) -> None:
-        """409 for imported numbers, except those that T-Mobile refused and that now migrate."""
         for number in order.numbers:
-            imported = self.world.imported.get(number)
-            if imported is None:
-                continue
-            elsewhere = any(c.error_code == TMO_ELSEWHERE for c in imported.carriers)
-            if not (elsewhere and order.migrate_to_sinch_tmo):
-                raise conflict(f"{number} is already imported")
+            refuse_imported(self.world, number, migrate=order.migrate_to_sinch_tmo)
 
     def _refuse_unqualified(self, order: HostingOrder) -> None:
         for number in order.numbers:
@@ -142,9 +152,25 @@ class OrderCreation:
                 raise not_found(f"qualified number {number}")
             if qualified.state == "HOSTING_DONE" or number in self.world.imported:
                 raise conflict(f"{number} is already hosted")
-            if qualified.state not in QUALIFIED:
+            if not self._is_ready(qualified):
                 raise failed_precondition(f"{number} is not qualified: it is {qualified.state}")
         order.through_qualification = True
+
+    def _refuse_never_qualified(self, order: HostingOrder) -> None:
+        status = self.world.rules.unqualified
+        for number in order.numbers if status != 200 else ():
+            qualified = self.world.qualified.get(number)
+            done = qualified is not None and qualified.state == "HOSTING_DONE"
+            if qualified is None or not (done or self._is_ready(qualified)):
+                state = "was never qualified" if qualified is None else f"is {qualified.state}"
+                word = "FAILED_PRECONDITION" if status == 400 else ""
+                raise Refusal(status, f"{number} {state}: qualify it first", status=word)
+
+    def _is_ready(self, number: QualifiedNumber) -> bool:
+        """Whether the number's qualification allows to text-enable it."""
+        stays = number.state == "ELIGIBLE" and not number.needs_verification
+        accepted = stays and self.world.rules.eligible == "accepted"
+        return accepted or number.state in QUALIFIED
 
 
 def _schedule(body: Json, field: str, *, zone_required: bool) -> float:

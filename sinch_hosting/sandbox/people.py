@@ -9,7 +9,7 @@ from attrs import evolve
 
 from .checks import check_phone
 from .errors import Refusal
-from .orders_life import FINAL
+from .order_lifecycle import FINAL
 from .records import FAILURE_CODES, NO_PLAN, HostingOrder, ImportedNumber, Plan, QualifiedNumber
 
 if TYPE_CHECKING:
@@ -89,17 +89,17 @@ class People:
         """
         found = self.order(order)
         if not self._is_signed(found):
-            self._operations.orders_life.sign(self._awaiting_signature(found))
+            self._operations.order_lifecycle.sign(self._awaiting_signature(found))
 
     def decline_letter(self, order: OrderLike) -> None:
         """The authorised person declines: the order is rejected."""
-        self._operations.orders_life.decline(self._awaiting_signature(self.order(order)))
+        self._operations.order_lifecycle.decline(self._awaiting_signature(self.order(order)))
 
     def reject(self, order: OrderLike, reason: str = "rejected by a reviewer") -> None:
         """Somebody at the vendor rejects the order."""
         found = self.order(order)
         _check_open(found)
-        self._operations.orders_life.reject(found, reason)
+        self._operations.order_lifecycle.reject(found, reason)
 
     def complete(self, order: OrderLike) -> None:
         """Let everything that the order still waits for happen now, one thing after another.
@@ -109,13 +109,13 @@ class People:
         found = self.order(order)
         if found.state == "REJECTED":
             _check_open(found)
-        while found.state not in FINAL and self._operations.orders_life.hurry(found):
+        while found.state not in FINAL and self._operations.order_lifecycle.hurry(found):
             pass
 
     def trigger(self, subject: OrderLike | NumberLike) -> str:
         """Let the next planned transition of an order or a number happen now.
 
-        This is how ``manual`` transitions happen. Answers the transition's name. An id that
+        This is how ``manual`` transitions happen. Returns the transition's name. An id that
         starts with ``+`` is a number; one in qualification goes before an imported one.
         """
         for key in self._subjects(subject):
@@ -164,7 +164,7 @@ class People:
     def plan(self, number: NumberLike, **failures: str) -> Plan:
         """Settle what shall go wrong with *number*; see `Plan` for the names.
 
-        Several calls add up; ``""`` takes a failure away. Answers the plan as it is now.
+        Several calls add up; ``""`` takes a failure away. Returns the plan as it is now.
         """
         phone_number = check_number(_phone(number))
         if not all(isinstance(value, str) for value in failures.values()):
@@ -173,6 +173,8 @@ class People:
             code = failures.get(name, "")
             if code and code not in FAILURE_CODES:
                 raise ValueError(f"{code!r} is no failure code; there are {FAILURE_CODES}")
+        if failures.get("verification", "") not in {"", "needed", "not_needed"}:
+            raise ValueError("verification is 'needed' or 'not_needed'")
         try:
             plan = evolve(self._world.plans.get(phone_number, NO_PLAN), **failures)
         except TypeError as error:
@@ -192,9 +194,11 @@ class People:
             raise ValueError(f"order {found.hosting_order_id} has no letter to sign")
         _check_open(found)
         while found.state in {"DRAFT", "SUBMITTED"}:
-            self._operations.orders_life.hurry(found)
+            self._operations.order_lifecycle.hurry(found)
         if found.state != "WAITING_FOR_LOA_SIGNATURE":
             raise ValueError(f"order {found.hosting_order_id} is {found.state}: no letter waits")
+        if found.warning:
+            raise ValueError(f"order {found.hosting_order_id} waits in vain: {found.warning}")
         return found
 
     def _qualified(self, numbers: NumberLike | Iterable[NumberLike]) -> list[QualifiedNumber]:

@@ -104,7 +104,7 @@ class Qualification:
     def hosting_started(self, phone_number: str) -> None:
         """An order took the number up, if it is qualified at all."""
         number = self.world.qualified.get(phone_number)
-        if number is not None and number.state in {"VERIFIED", "HOSTING_FAILED"}:
+        if number is not None and number.state in {"VERIFIED", "ELIGIBLE", "HOSTING_FAILED"}:
             number.hosting_error = ""
             self._enter(number, "HOSTING_IN_PROGRESS")
 
@@ -116,12 +116,15 @@ class Qualification:
             self._enter(number, "HOSTING_FAILED" if error else "HOSTING_DONE")
 
     def _check(self, number: QualifiedNumber) -> None:
-        refusal = self.world.plan_for(number.phone_number).not_eligible
-        if refusal:
-            self.refuse(number, refusal)
+        plan = self.world.plan_for(number.phone_number)
+        if plan.not_eligible:
+            self.refuse(number, plan.not_eligible)
             return
+        needed = plan.verification or self.world.rules.verification
+        number.needs_verification = needed == "needed"
         self._enter(number, "ELIGIBLE")
-        self._plan(number, "open_verification", self._open)
+        if number.needs_verification:
+            self._plan(number, "open_verification", self._open)
 
     def _open(self, number: QualifiedNumber) -> None:
         self._enter(number, "VERIFICATION_PENDING")

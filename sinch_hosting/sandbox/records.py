@@ -109,6 +109,7 @@ class HostingOrder:
     migrate_to_sinch_tmo: bool = False
     scheduled: float | None = None
     through_qualification: bool = False
+    warning: str = ""
     history: list[tuple[float, str]] = field(factory=list)
     reason: str = ""
     bucket: tuple[str, ...] | None = None
@@ -128,6 +129,11 @@ class Step:
     error_code: str = ""
     error_message: str = ""
     updated: float = 0.0
+
+    @property
+    def done(self) -> bool:
+        """Whether what it provisions is in force."""
+        return self.type == "PROVISIONING" and self.state == DONE
 
 
 @define(eq=False, repr=False)
@@ -167,6 +173,7 @@ class QualifiedNumber:
     verification_error: str = ""
     hosting_error: str = ""
     invoices_received: bool = False
+    needs_verification: bool = True
     code: str = ""
     wrong_codes: int = 0
     history: list[tuple[float, str]] = field(factory=list)
@@ -181,13 +188,15 @@ class QualifiedNumber:
 class Plan:
     """What shall go wrong with one number; everything left empty goes well.
 
-    Arguments:
+    Args:
         not_eligible, not_verified: the reason why qualification ends.
         osr: a failure code with which the routing update fails.
         platform: an error message with which the SMS platform refuses the number.
         campaign: a failure code with which the campaign refuses it.
         sms_att, sms_tmo, mms_att, mms_tmo: a carrier's error code. ``60135`` for T-Mobile
             vanishes with ``migrateToSinchTmo``.
+        verification: ``needed`` or ``not_needed``, where this number is no rule's case: one
+            that needs no verification stays ELIGIBLE.
     """
 
     not_eligible: str = ""
@@ -199,6 +208,7 @@ class Plan:
     sms_tmo: str = ""
     mms_att: str = ""
     mms_tmo: str = ""
+    verification: str = ""
 
     @property
     def carriers(self) -> tuple[str, str, str, str]:

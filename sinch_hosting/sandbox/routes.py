@@ -5,16 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import unquote
 
-from attrs import frozen
+from attrs import field, frozen
 
 from . import checks
 from .errors import Refusal, not_found
+from .operation_ids import LISTS, WRITES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from .checks import Shape
-    from .operations import Call, Json, Operations
+    from .operations import Operations
+    from .wire import Call, Json
 
 Path: TypeAlias = tuple[str, ...]
 
@@ -23,15 +25,16 @@ Path: TypeAlias = tuple[str, ...]
 class Operation:
     """One of the 23 operations.
 
-    Arguments:
+    Args:
         operation_id: the contract's name for it.
         perform: finds the method that does it.
         shape: what its body must look like; ``None`` where it takes none.
         required: the query parameters that must be there.
         nested: whether its errors (401 apart) come in the nested shape.
         body_optional: whether an empty body stands for no fields.
-        writes: whether it may change anything.
-        lists: the field of its answer that holds the page, where it answers one.
+
+    ``writes`` says whether it may change anything, ``lists`` which field of its answer holds the
+    page (``""`` where it answers none).
     """
 
     operation_id: str
@@ -40,8 +43,12 @@ class Operation:
     required: tuple[str, ...] = ()
     nested: bool = False
     body_optional: bool = False
-    writes: bool = False
-    lists: str = ""
+    writes: bool = field(init=False)
+    lists: str = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "writes", self.operation_id in WRITES)
+        object.__setattr__(self, "lists", LISTS.get(self.operation_id, ""))
 
 
 _LINKED = ("servicePlanId", "campaignId")
@@ -52,23 +59,20 @@ TABLE: Mapping[Path, Mapping[str, Operation]] = {
             "ListImportedNumbers",
             lambda o: o.imported.list,
             required=_LINKED,
-            lists="importedNumbers",
         ),
         "POST": Operation(
             "ImportNumber",
             lambda o: o.imported.import_number,
             checks.CREATE_IMPORTED_NUMBER,
-            writes=True,
         ),
     },
     ("importedNumbers", "{phoneNumber}"): {
         "GET": Operation("GetImportedNumber", lambda o: o.imported.get),
-        "DELETE": Operation("DeleteImportedNumber", lambda o: o.imported.delete, writes=True),
+        "DELETE": Operation("DeleteImportedNumber", lambda o: o.imported.delete),
         "PATCH": Operation(
             "UpdateImportedNumber",
             lambda o: o.imported.update,
             checks.UPDATE_IMPORTED_NUMBER,
-            writes=True,
         ),
     },
     ("hostingOrders",): {
@@ -76,7 +80,6 @@ TABLE: Mapping[Path, Mapping[str, Operation]] = {
             "ListHostingOrders",
             lambda o: o.orders.list,
             required=("states", "type", *_LINKED),
-            lists="hostingOrders",
         ),
     },
     ("hostingOrders", "{hostingOrderId}"): {
@@ -86,7 +89,7 @@ TABLE: Mapping[Path, Mapping[str, Operation]] = {
         "GET": Operation("GetHostingOrderReport", lambda o: o.orders.report),
     },
     ("hostingOrders", "{hostingOrderId}", "numbers"): {
-        "GET": Operation("ListHostingOrderNumbers", lambda o: o.orders.numbers, lists="numbers"),
+        "GET": Operation("ListHostingOrderNumbers", lambda o: o.orders.numbers),
     },
     ("hostingOrders", "{hostingOrderId}", "numbers", "{phoneNumber}"): {
         "GET": Operation("GetHostingOrderNumber", lambda o: o.orders.number),
@@ -96,7 +99,6 @@ TABLE: Mapping[Path, Mapping[str, Operation]] = {
             "ImportNumbers",
             lambda o: o.creation.import_numbers,
             checks.IMPORT_NUMBERS,
-            writes=True,
         ),
     },
     ("hostingOrders:textEnableNumbers",): {
@@ -104,7 +106,6 @@ TABLE: Mapping[Path, Mapping[str, Operation]] = {
             "TextEnableHostingOrderNumbers",
             lambda o: o.creation.text_enable,
             checks.TEXT_ENABLE,
-            writes=True,
         ),
     },
     ("hostingOrders:textEnableTollFreeNumbers",): {
@@ -112,7 +113,6 @@ TABLE: Mapping[Path, Mapping[str, Operation]] = {
             "TextEnableTollFreeHostingOrderNumbers",
             lambda o: o.creation.text_enable_toll_free,
             checks.TEXT_ENABLE_TOLL_FREE,
-            writes=True,
         ),
     },
     ("callbackConfiguration",): {
@@ -123,7 +123,6 @@ TABLE: Mapping[Path, Mapping[str, Operation]] = {
             checks.CALLBACK_CONFIGURATION,
             nested=True,
             body_optional=True,
-            writes=True,
         ),
     },
     ("qualifiedNumbers",): {
@@ -131,24 +130,20 @@ TABLE: Mapping[Path, Mapping[str, Operation]] = {
             "ListQualifiedNumbers",
             lambda o: o.qualified.list,
             required=("states",),
-            lists="qualifiedNumbers",
         ),
     },
     ("qualifiedNumbers", "{phoneNumber}"): {
         "GET": Operation("GetQualifiedNumber", lambda o: o.qualified.get),
-        "DELETE": Operation("DeleteQualifiedNumber", lambda o: o.qualified.delete, writes=True),
+        "DELETE": Operation("DeleteQualifiedNumber", lambda o: o.qualified.delete),
     },
     ("qualifiedNumbers:addNumbers",): {
-        "POST": Operation(
-            "AddQualifiedNumbers", lambda o: o.qualified.add, checks.ADD_NUMBERS, writes=True
-        ),
+        "POST": Operation("AddQualifiedNumbers", lambda o: o.qualified.add, checks.ADD_NUMBERS),
     },
     ("qualifiedNumbers:textEnableNumbers",): {
         "POST": Operation(
             "TextEnableQualifiedNumbers",
             lambda o: o.creation.text_enable_qualified,
             checks.TEXT_ENABLE,
-            writes=True,
         ),
     },
     ("qualifiedNumbers:textEnableTollFreeNumbers",): {
@@ -156,7 +151,6 @@ TABLE: Mapping[Path, Mapping[str, Operation]] = {
             "TextEnableTollFreeQualifiedNumbers",
             lambda o: o.creation.text_enable_toll_free_qualified,
             checks.TEXT_ENABLE_TOLL_FREE,
-            writes=True,
         ),
     },
     ("qualifiedNumbers", "{phoneNumber}:verifyVoiceChallenge"): {
@@ -164,19 +158,13 @@ TABLE: Mapping[Path, Mapping[str, Operation]] = {
             "VerifyVoiceChallenge",
             lambda o: o.qualified.verify_voice_challenge,
             checks.VERIFY_CODE,
-            writes=True,
         ),
     },
     ("qualifiedNumbers", "{phoneNumber}:sendVoiceChallenge"): {
-        "POST": Operation(
-            "SendVoiceChallenge", lambda o: o.qualified.send_voice_challenge, writes=True
-        ),
+        "POST": Operation("SendVoiceChallenge", lambda o: o.qualified.send_voice_challenge),
     },
 }
 """Every path below the project, and the operations on it by method."""
-
-OPERATION_IDS = tuple(op.operation_id for methods in TABLE.values() for op in methods.values())
-"""The contract's names of the operations."""
 
 _PREFIX = "/v1/projects/"
 
@@ -199,9 +187,9 @@ def _parts(raw_path: str, project_id: str) -> list[str]:
     if not raw_path.startswith(_PREFIX):
         raise not_found(raw_path)
     try:
-        project, *parts = [
-            unquote(part, errors="strict") for part in raw_path[len(_PREFIX) :].split("/")
-        ]
+        project, *parts = raw_path[len(_PREFIX) :].split("/")
+        if "%" in raw_path:
+            project, *parts = [unquote(part, errors="strict") for part in (project, *parts)]
     except UnicodeDecodeError as error:
         raise Refusal(400, "the path cannot be decoded") from error
     if project != project_id:

@@ -8,7 +8,7 @@ import re
 from collections import deque
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from aiohttp import web
 
@@ -17,20 +17,20 @@ from .checks import is_loopback
 from .clock import FASTEST, Clock
 from .control import PREFIX, Control
 from .credentials import Credentials
-from .faults import Faults
-from .http import Service
-from .listener import Listener
+from .faults import Faults, TokenBucket
+from .http import Listener, Service
+from .operation_ids import OPERATION_IDS
 from .operations import Operations
 from .people import People
-from .profile import profile_named
-from .routes import OPERATION_IDS
+from .profiles import profile_named
+from .rules import Rules
 from .store import World
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from types import TracebackType
 
-    from .profile import Profile, TimingSpec
+    from .profiles import Profile, TimingSpec
     from .records import (
         CallbackRecord,
         HostingOrder,
@@ -58,7 +58,7 @@ _log = logging.getLogger("sinch_hosting.sandbox")
 class Sandbox(People):
     """The simulated service on a port of this machine; use it as ``async with``.
 
-    Arguments:
+    Args:
         host, port: where it listens; port 0 takes a free one. Other hosts than loopback ones
             are possible, and warned about: anybody who reaches it may use it.
         speed: virtual seconds in one real second, at most ten million; 0 stands still but for
@@ -68,10 +68,13 @@ class Sandbox(People):
         profile: ``standard``, ``immediate``, ``manual``, ``people``, ``troubled``, or a `Profile`.
         transitions: other timings for single transitions: ``"immediate"``, ``"manual"``,
             seconds, a `timedelta`, or a pair of them to draw between.
+        rules: how it behaves where the contract is silent: `Rules`, or those that differ from
+            the defaults by name, as in ``{"unqualified": 400}``.
         start: the virtual time at which it starts.
         token_lifetime: seconds of real time that a token lasts.
         import_limit: the numbers allowed in one import order.
-        project_id, key_id, key_secret, hmac_secret: what it knows; the defaults will do.
+        project_id, key_id, key_secret: what it knows; the defaults will do.
+        hmac_secret: the key that signs callbacks; without one they come unsigned.
         callback_hosts: hosts that callbacks may go to besides loopback ones; ``"*"`` for all.
         request_log: how many requests `requests`, and events `callbacks`, remember.
     """
@@ -85,13 +88,14 @@ class Sandbox(People):
         seed: int | None = None,
         profile: Profile | str = "standard",
         transitions: Mapping[str, TimingSpec] | None = None,
+        rules: Rules | Mapping[str, Any] | None = None,
         start: datetime | None = None,
         token_lifetime: float = 3600.0,
         import_limit: int = 5,
         project_id: str = PROJECT_ID,
         key_id: str = KEY_ID,
         key_secret: str = KEY_SECRET,
-        hmac_secret: str = "sandbox-hmac-secret",  # noqa: S107 - as above
+        hmac_secret: str = "",
         callback_hosts: str | Iterable[str] = (),
         request_log: int = 100_000,
     ) -> None:
@@ -116,6 +120,7 @@ class Sandbox(People):
         self._world = World(
             Clock(float(speed), start.timestamp()),
             chosen,
+            rules if isinstance(rules, Rules) else Rules().changed(**dict(rules or {})),
             seed,
             project_id,
             hmac_secret,
@@ -135,8 +140,9 @@ class Sandbox(People):
         )
         self._requests: deque[RequestRecord] = deque(maxlen=request_log)
         self._service = Service(
-            self._world, operations, self._credentials, self.faults, self._requests
+            self._world, operations, self._credentials, self.faults, self._requests, self._serves
         )
+        self._apply_rules()
         self._control = Control(self)
         self._runner: web.ServerRunner | None = None
 
@@ -145,7 +151,7 @@ class Sandbox(People):
         return f"<Sandbox {where} seed={self.seed} profile={self._world.profile.name}>"
 
     async def start(self) -> Sandbox:
-        """Listen; answers itself. Raises `OSError` where the port is taken."""
+        """Listen; returns itself. Raises `OSError` where the port is taken."""
         if self._runner is not None:
             raise RuntimeError("the sandbox is already running")
         if not self.on_loopback:
@@ -256,7 +262,7 @@ class Sandbox(People):
     def advance(self, delta: timedelta | None = None, /, **units: float) -> int:
         """Move virtual time ahead, as ``advance(days=2)`` or ``advance(timedelta(days=2))``.
 
-        What is due on the way happens in order, each at its own time. Answers how many
+        What is due on the way happens in order, each at its own time. Returns how many
         transitions happened.
 
         Callbacks are real requests, and none is sent before the program awaits something: all
@@ -298,8 +304,37 @@ class Sandbox(People):
         self._world.clock.run_due()
         await self._callbacks.settle()
 
+    @property
+    def rules(self) -> Rules:
+        """How it behaves where the contract is silent."""
+        return self._world.rules
+
+    def change_rules(self, **changes: Any) -> Rules:
+        """Settle single rules anew, as in ``change_rules(unqualified=400)``; returns all of them.
+
+        Raises `ValueError` for a rule that there is not, and for a value that makes no sense.
+        """
+        self._world.rules = self._world.rules.changed(**changes)
+        self._apply_rules()
+        return self._world.rules
+
+    def _apply_rules(self) -> None:
+        rate = self._world.rules.basic_per_second
+        self._credentials.basic_limit = None if rate is None else TokenBucket(rate, max(rate, 1.0))
+
+    def _serves(self, host: str) -> bool:
+        """Whether a request with that ``Host`` is meant for it."""
+        name, allowed = host.removesuffix(f":{self._port}"), self._world.rules.hosts
+        if not allowed and not self.on_loopback:
+            return True
+        ours = name != host and (is_loopback(name.strip("[]")) or name.strip("[]") == self._host)
+        return ours or "*" in allowed or host in allowed or (name or host) in allowed
+
     def reset(self) -> None:
-        """Forget orders, numbers, mails, callbacks, requests and faults; time and tokens go on."""
+        """Forget orders, numbers, mails, callbacks, requests and faults.
+
+        Time, tokens and rules go on.
+        """
         self._world.clear()
         self._callbacks.forget()
         self._callback_records.clear()

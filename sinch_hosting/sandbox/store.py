@@ -6,10 +6,11 @@ import zlib
 from array import array
 from bisect import bisect_right
 from random import Random
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
 
 from attrs import define, field
 
+from .patterns import Pattern, Texts
 from .records import (
     FAILURE_CODES,
     NO_PLAN,
@@ -22,10 +23,11 @@ from .records import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
     from .clock import Clock
-    from .profile import Profile
+    from .profiles import Profile
+    from .rules import Rules
 
 _ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
@@ -40,17 +42,27 @@ class Listed(Protocol):
 
 
 R = TypeVar("R", bound=Listed)
+Wanted: TypeAlias = "Callable[[R], bool] | Pattern"
+"""What a list shows of its records."""
+
+
+def imported_text(number: ImportedNumber) -> str:
+    """What `Pattern` looks at: the number with its region behind it."""
+    return number.phone_number + number.region_code
 
 
 class Bucket(Generic[R]):
     """The records under one key in the order in which they came there.
 
-    A record that left stays as a dead entry until half of the bucket is dead.
+    A record that left stays as a dead entry until half of the bucket is dead. Where *text* gives
+    the text of a record, records are found by `Pattern`.
     """
 
-    __slots__ = ("by_creation", "entries", "live", "records")
+    __slots__ = ("_text", "_texts", "by_creation", "entries", "live", "records")
 
-    def __init__(self) -> None:
+    def __init__(self, text: Callable[[R], str] | None = None) -> None:
+        self._text = text
+        self._texts = Texts()
         self.entries: array[int] = array("q")
         self.records: list[R] = []
         self.live = 0
@@ -62,6 +74,8 @@ class Bucket(Generic[R]):
             self.by_creation = False
         self.entries.append(record.entry)
         self.records.append(record)
+        if self._text is not None:
+            self._texts.append(self._text(record))
         self.live += 1
 
     def drop(self) -> None:
@@ -71,30 +85,30 @@ class Bucket(Generic[R]):
             kept = [r for e, r in zip(self.entries, self.records, strict=True) if r.entry == e]
             self.records = kept
             self.entries = array("q", [r.entry for r in kept])
+            self._texts = Texts()
+            if self._text is not None:
+                for record in kept:
+                    self._texts.append(self._text(record))
 
-    def after(self, entry: int) -> list[R]:
-        """The live records behind *entry*; costs as much as there are."""
+    def after(self, entry: int, wanted: Wanted[R] | None = None) -> Iterator[R]:
+        """The live, *wanted* records behind *entry*; costs only what is looked at."""
         start = bisect_right(self.entries, entry)
-        found = zip(self.entries[start:], self.records[start:], strict=True)
-        return [record for at, record in found if record.entry == at]
-
-    def page(self, entry: int, size: int, wanted: Callable[[R], bool] | None) -> list[R]:
-        """At most *size* live, *wanted* records behind *entry*; costs only what it looks at."""
-        found: list[R] = []
-        position = bisect_right(self.entries, entry)
-        end = len(self.records)
-        while position < end and len(found) < size:
+        if isinstance(wanted, Pattern):
+            positions: Iterable[int] = self._texts.find(wanted, start)
+            wanted = None
+        else:
+            positions = range(start, len(self.records))
+        for position in positions:
             record = self.records[position]
             if record.entry == self.entries[position] and (wanted is None or wanted(record)):
-                found.append(record)
-            position += 1
-        return found
+                yield record
 
 
 class Index(Generic[R]):
     """Records by key, each under one key at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, text: Callable[[R], str] | None = None) -> None:
+        self._text = text
         self.buckets: dict[tuple[str, ...], Bucket[R]] = {}
         self._entries = 0
 
@@ -106,7 +120,7 @@ class Index(Generic[R]):
         self._entries += 1
         record.bucket, record.entry = key, self._entries
         if key not in self.buckets:
-            self.buckets[key] = Bucket()
+            self.buckets[key] = Bucket(self._text)
         self.buckets[key].add(record)
 
     def remove(self, record: R) -> None:
@@ -117,35 +131,37 @@ class Index(Generic[R]):
 
     def bucket(self, key: tuple[str, ...]) -> Bucket[R]:
         """What is filed under *key*; an empty bucket where nothing is."""
-        return self.buckets.get(key) or Bucket()
+        return self.buckets.get(key) or Bucket(self._text)
 
 
 @define(eq=False, repr=False)
 class World:
     """Everything that the pretended service knows.
 
-    Arguments:
+    Args:
         clock: the virtual time.
         profile: when transitions happen.
+        rules: how it behaves where the contract is silent.
         seed: settles everything that is left to chance.
         project_id: the one project there is.
-        hmac_secret: the key that signs callbacks.
+        hmac_secret: the key that signs callbacks; ``""`` where they are not signed.
         import_limit: the numbers allowed in one import order.
     """
 
     clock: Clock
     profile: Profile
+    rules: Rules
     seed: int
     project_id: str
     hmac_secret: str
     import_limit: int = 5
     random: Random = field(init=False)
     orders: dict[str, HostingOrder] = field(init=False, factory=dict)
-    orders_index: Index[HostingOrder] = field(init=False, factory=Index)
+    orders_index: Index[HostingOrder] = field(init=False)
     imported: dict[str, ImportedNumber] = field(init=False, factory=dict)
-    imported_index: Index[ImportedNumber] = field(init=False, factory=Index)
+    imported_index: Index[ImportedNumber] = field(init=False)
     qualified: dict[str, QualifiedNumber] = field(init=False, factory=dict)
-    qualified_index: Index[QualifiedNumber] = field(init=False, factory=Index)
+    qualified_index: Index[QualifiedNumber] = field(init=False)
     plans: dict[str, Plan] = field(init=False, factory=dict)
     outbox: list[Mail] = field(init=False, factory=list)
     letters: list[Letter] = field(init=False, factory=list)
@@ -153,6 +169,7 @@ class World:
 
     def __attrs_post_init__(self) -> None:
         self.random = self._dice()
+        self._begin_lists()
 
     def clear(self) -> None:
         """Forget everything but the time and the secrets, and start chance anew."""
@@ -160,11 +177,14 @@ class World:
         self.random = self._dice()
         for records in (self.orders, self.imported, self.qualified, self.plans):
             records.clear()
-        self.orders_index = Index()
-        self.imported_index = Index()
-        self.qualified_index = Index()
+        self._begin_lists()
         self.outbox.clear()
         self.letters.clear()
+
+    def _begin_lists(self) -> None:
+        self.orders_index = Index()
+        self.imported_index = Index(imported_text)
+        self.qualified_index = Index()
 
     def _dice(self) -> Random:
         # Reproducible by design: nothing that this draws protects anything.

@@ -1,16 +1,44 @@
-"""Records as the wire writes them."""
+"""What goes over the wire: a call as it came in, and records as they are written."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from attrs import define
 
 from .clock import wire_time
-from .records import CARRIERS, DONE, FAILED, IN_PROGRESS, QUALIFICATION_PREFIX, WAITING, Carrier
+from .records import (
+    CARRIERS,
+    DONE,
+    FAILED,
+    FAILURE_CODES,
+    IN_PROGRESS,
+    QUALIFICATION_PREFIX,
+    UNSPECIFIED,
+    WAITING,
+    Carrier,
+)
 
 if TYPE_CHECKING:
-    from .records import HostingOrder, ImportedNumber, OrderNumber, QualifiedNumber, Step
+    from collections.abc import Mapping
 
-Json = dict[str, Any]
+    from .records import HostingOrder, ImportedNumber, OrderNumber, QualifiedNumber, Step
+    from .rules import Rules
+
+Json: TypeAlias = dict[str, Any]
+
+
+@define
+class Call:
+    """One request to one operation: path parameters, query, and the checked body.
+
+    ``lag`` is by how many virtual seconds its list is to lag behind.
+    """
+
+    path: dict[str, str]
+    query: dict[str, str]
+    body: Json
+    lag: float = 0.0
 
 
 def order_json(order: HostingOrder, project_id: str) -> Json:
@@ -63,13 +91,23 @@ def order_number_json(order: HostingOrder, number: OrderNumber, project_id: str)
     return body
 
 
-def imported_json(number: ImportedNumber, project_id: str) -> Json:
+def imported_json(number: ImportedNumber, project_id: str, rules: Rules) -> Json:
     """An ImportedNumber, without what only GET and lists add."""
+    plan, campaign = number.service_plan_id, number.campaign_id
     sms: Json = {
-        "servicePlanId": number.service_plan_id,
-        "campaignId": number.campaign_id,
+        "servicePlanId": plan,
+        "campaignId": campaign,
         "migrateToSinchTmo": number.migrate_to_sinch_tmo,
     }
+    if rules.links == "scheduled":
+        asked: tuple[tuple[str, str, Step | None], ...] = (
+            ("servicePlanId", plan, number.platform),
+            ("campaignId", campaign, number.campaign),
+        )
+        pending = {name: step for name, wanted, step in asked if wanted and step and not step.done}
+        if pending:
+            sms.update(dict.fromkeys(pending, ""))
+            sms["scheduledProvisioning"] = _scheduled(pending, rules.enums == "texts")
     return {
         "phoneNumber": number.phone_number,
         "projectId": project_id,
@@ -80,9 +118,9 @@ def imported_json(number: ImportedNumber, project_id: str) -> Json:
     }
 
 
-def imported_response_json(number: ImportedNumber, project_id: str) -> Json:
+def imported_response_json(number: ImportedNumber, project_id: str, rules: Rules) -> Json:
     """An ImportedNumberResponse: with provisioning and carriers."""
-    body = imported_json(number, project_id)
+    body = imported_json(number, project_id, rules)
     operation = number.carrier_operation
     body["mnoConfiguration"] = {
         name: {**_carrier(carrier), "operation": operation}
@@ -94,7 +132,7 @@ def imported_response_json(number: ImportedNumber, project_id: str) -> Json:
     return body
 
 
-def qualified_json(number: QualifiedNumber, project_id: str) -> Json:
+def qualified_json(number: QualifiedNumber, project_id: str, rules: Rules) -> Json:
     """A QualifiedNumber."""
     state = number.state
     body: Json = {
@@ -108,12 +146,33 @@ def qualified_json(number: QualifiedNumber, project_id: str) -> Json:
         "updatedTime": wire_time(number.updated, 6),
     }
     if state in {"HOSTING_DONE", "HOSTING_FAILED"}:
-        hosted = 1 if state == "HOSTING_DONE" else 2
-        body["hostedNumber"] = {"status": hosted, "error": number.hosting_error}
+        failed = state == "HOSTING_FAILED"
+        status = _HOSTING_STATUSES[failed] if rules.enums == "texts" else 1 + failed
+        body["hostedNumber"] = {"status": status, "error": number.hosting_error}
     return body
 
 
+_HOSTING_STATUSES = ("HOSTING_STATUS_HOSTED", "HOSTING_STATUS_FAILED")
+_SCHEDULED_STATUSES = ("PROVISIONING_STATUS_UNSPECIFIED", WAITING, IN_PROGRESS, FAILED)
+"""The sister API's names for the statuses of what is scheduled, in the order of their numbers."""
+
+
+def _scheduled(pending: Mapping[str, Step], texts: bool) -> Json:
+    """A ScheduledProvisioning: the steps that are *pending*, under the fields that name them."""
+    found = {step.state for step in pending.values()}
+    status = next(state for state in (FAILED, IN_PROGRESS, WAITING) if state in found)
+    codes = [step.error_code for step in pending.values() if step.error_code in FAILURE_CODES]
+    return {
+        **{name: step.service_id for name, step in pending.items()},
+        "status": status if texts else _SCHEDULED_STATUSES.index(status),
+        "lastUpdatedTime": wire_time(max(step.updated for step in pending.values()), 6),
+        "errorCodes": codes if texts else [FAILURE_CODES.index(code) + 1 for code in codes],
+    }
+
+
 def _ownership(number: QualifiedNumber) -> Json:
+    if not number.needs_verification and number.state != "VERIFICATION_PENDING":
+        return {"status": UNSPECIFIED, "error": ""}
     if number.state in {"ELIGIBLE_CHECK_PENDING", "ELIGIBLE", "NOT_ELIGIBLE"}:
         return {"status": WAITING, "error": ""}
     return _outcome(number.verification_error, number.state == "VERIFICATION_PENDING")

@@ -18,10 +18,11 @@ from sinch_hosting import (
     SkippedNumber,
 )
 from sinch_hosting._bulk.refusals import (
+    Obstacle,
     complains_of_numbers,
     kind_of_refusal,
     named_numbers,
-    to_leave_out,
+    obstacles,
     why_not_qualified,
 )
 
@@ -188,12 +189,12 @@ async def test_numbers_are_looked_up_at_once() -> None:
     """None waits for another one's answer; the client's limits are the session's matter."""
     everyone = asyncio.Barrier(len(LISTED))
 
-    async def why_not(number: str) -> SkippedNumber | None:
-        await asyncio.wait_for(everyone.wait(), 5)
-        return SkippedNumber(phone_number=number, reason="taken")
+    async def why_not(number: str) -> Obstacle | None:
+        await asyncio.wait_for(everyone.wait(), 30)
+        return Obstacle(SkippedNumber(phone_number=number, reason="taken"))
 
-    left_out = await to_leave_out(refusal(Conflict, "it is there"), LISTED, why_not)
-    assert [skipped.phone_number for skipped in left_out] == LISTED
+    left_out = await obstacles(refusal(Conflict, "it is there"), LISTED, why_not)
+    assert [obstacle.skipped.phone_number for obstacle in left_out] == LISTED
 
 
 def test_which_qualified_numbers_go_in_an_order() -> None:
@@ -205,9 +206,9 @@ def test_which_qualified_numbers_go_in_an_order() -> None:
         global_process_state=QualificationState.VERIFICATION_FAILED,
         ownership_verification=OwnershipVerification(error="no invoice"),
     )
-    skipped = why_not_qualified(hosted)
-    assert skipped is not None
-    assert skipped.reason == "is VERIFICATION_FAILED: no invoice"
+    found = why_not_qualified(hosted)
+    assert found is not None
+    assert found.skipped.reason == "is VERIFICATION_FAILED: no invoice"
 
 
 def refusal(cls: Any, message: str, *violations: tuple[str, str]) -> Any:

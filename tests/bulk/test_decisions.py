@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 from attrs import evolve, frozen
 
-from sinch_hosting import Order, OrderState, OrderType
+from sinch_hosting import Order, OrderState
 from sinch_hosting._bulk.decisions import Adopt, Decision, ReadKnown, Send, decide, is_in_doubt
 from sinch_hosting._bulk.known_orders import Tagged
 from sinch_hosting._bulk.ledger_records import Entry, JobEntries, take_in
 from sinch_hosting._bulk.order_template import JobOptions, OrderTemplate
 from sinch_hosting._bulk.tags import Tag
+from sinch_hosting._session.requests import TextEnable
 
-from .._session.orders_api import Place
 from .rig import letter
 
 RUNS = 4
@@ -76,11 +76,9 @@ class World:
 
 def work() -> OrderTemplate:
     """Work that mails letters."""
-    place = Place(type=OrderType.TEXT_ENABLE, service_plan_id="p", campaign_id="c")
     none: Any = None
-    return OrderTemplate(
-        operation="", request=none, create=none, place=place, size=1, why_not=none, loa=letter()
-    )
+    request = TextEnable(region_code="US", service_plan_id="p", campaign_id="c", loa=letter())
+    return OrderTemplate(operation="", request=request, create=none, size=1, why_not=none)
 
 
 WORK = work()

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from sinch_hosting import BulkResult, SinchHosting
-from sinch_hosting._bulk.ledger import Ledger
+from sinch_hosting._bulk.ledger_file import LedgerFile
 from sinch_hosting._bulk.ledger_records import Entry
 
 from .rig import CAMPAIGN, PLAN, Rig, adds_up, letter, numbers
@@ -152,7 +152,7 @@ async def test_ended_while_the_ledger_is_synced(
     ledger: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The line is there, the create is not sent: the ledger says that, too."""
-    book = await Ledger.open(ledger)
+    book = await LedgerFile.open(ledger)
     await book.begin("j", arguments={}, letter="x")
     disk, real = threading.Event(), os.fsync
 
@@ -170,6 +170,6 @@ async def test_ended_while_the_ledger_is_synced(
         await noting
     disk.set()
     await book.close()
-    again = await Ledger.open(ledger)
+    again = await LedgerFile.open(ledger)
     assert not again.jobs["j"].chunks[0].is_open
     await again.close()

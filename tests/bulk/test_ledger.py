@@ -19,11 +19,11 @@ from typing import Any
 import pytest
 
 from sinch_hosting import InvalidRequest, JobChanged, LedgerError, LedgerLocked, RunStopped
-from sinch_hosting._bulk.ledger import Ledger
+from sinch_hosting._bulk.ledger_file import LedgerFile
 from sinch_hosting._bulk.ledger_records import Entry
 from sinch_hosting._bulk.results import result_of
 
-from .rig import CAMPAIGN, PLAN, Rig, adds_up, letter, numbers
+from .rig import CAMPAIGN, PLAN, Rig, adds_up, keep_records, letter, numbers
 
 
 def records(path: Path) -> list[dict[str, Any]]:
@@ -136,9 +136,7 @@ async def test_only_what_was_in_flight_is_looked_up(rig: Rig, ledger: Path) -> N
     listed = numbers(10)
     await rig.blanket(listed, job="open", ledger=ledger)
     rig.sandbox.reset()
-    lines = ledger.read_text().splitlines()
-    kept = [line for line in lines if '"answered"' not in line]
-    ledger.write_text("\n".join(kept) + "\n")
+    keep_records(ledger, lambda record: record["event"] != "answered")
     result = await rig.blanket(listed, job="open", ledger=ledger)
     assert len(result.succeeded) == 2
     assert rig.creates() == 2
@@ -166,8 +164,7 @@ async def test_a_second_letter_only_where_a_killed_run_kept_no_ledger(
     settings: dict[str, Any] = {"job": "killed", "ledger": ledger if has_ledger else None}
     await rig.text_enable(numbers(5), **settings)
     if has_ledger:
-        lines = ledger.read_text().splitlines(keepends=True)
-        ledger.write_text("".join(line for line in lines if '"answered"' not in line))
+        keep_records(ledger, lambda record: record["event"] != "answered")
     rig.sandbox.faults.add("lag", operation="ListHostingOrders", seconds=1e8)
     again = await rig.text_enable(numbers(5), **settings)
     assert len(again.unknown) == has_ledger
@@ -228,15 +225,15 @@ async def test_what_was_left_out_is_told_again(
 
 async def test_two_runs_on_one_ledger(rig: Rig, ledger: Path) -> None:
     """The second is refused by the lock, in this process and in another one."""
-    held = await Ledger.open(ledger)
+    held = await LedgerFile.open(ledger)
     try:
         with pytest.raises(LedgerLocked, match="held by another run"):
             await rig.text_enable(numbers(3), job="lock", ledger=ledger)
         script = (
             "import asyncio, sys\n"
-            "from sinch_hosting._bulk.ledger import Ledger\n"
+            "from sinch_hosting._bulk.ledger_file import LedgerFile\n"
             "from sinch_hosting import LedgerLocked\n"
-            "try:\n    asyncio.run(Ledger.open(sys.argv[1]))\n"
+            "try:\n    asyncio.run(LedgerFile.open(sys.argv[1]))\n"
             "except LedgerLocked:\n    sys.exit(3)\n"
         )
         done = await asyncio.to_thread(
@@ -320,7 +317,7 @@ async def test_a_rejected_order_that_only_the_ledger_knows(rig: Rig, ledger: Pat
     assert len((await rig.text_enable(numbers(5), **settings)).failed) == 1
     again = await rig.text_enable(numbers(5), retry_rejected=True, **settings)
     assert (again.chunks[0].tag or "").startswith("bare/0.2/")
-    rig.sandbox.faults.add("error_before", operation="GetHostingOrder", status=404)
+    rig.sandbox.faults.add("error_before", operation="GetHostingOrder", status=403)
     dark = await rig.text_enable(numbers(5), **settings)
     assert len(dark.unknown) == 1
     assert rig.creates() == 2
@@ -377,7 +374,7 @@ async def test_a_relative_path_means_where_the_run_began(
     """A program may change its folder while it runs."""
     (tmp_path / "other").mkdir()
     monkeypatch.chdir(tmp_path)
-    book = await Ledger.open("relative")
+    book = await LedgerFile.open("relative")
     monkeypatch.chdir(tmp_path / "other")
     await book.begin("j", arguments={}, letter="x")
     entry = Entry(chunk=0, attempt=1, tag="j/0.1/" + "a" * 18, sent="x")
@@ -396,7 +393,7 @@ async def test_cancelled_twice_while_the_disk_is_slow(
         disk.wait(10)
         real(fd)
 
-    book = await Ledger.open(ledger)
+    book = await LedgerFile.open(ledger)
     monkeypatch.setattr(os, "fsync", fsync)
     noting = asyncio.ensure_future(book.begin("j", arguments={}, letter="x"))
     await asyncio.sleep(0)
@@ -405,7 +402,7 @@ async def test_cancelled_twice_while_the_disk_is_slow(
     await asyncio.sleep(0)
     closing.cancel()
     await asyncio.wait([noting, closing])
-    opening = asyncio.ensure_future(Ledger.open(ledger))
+    opening = asyncio.ensure_future(LedgerFile.open(ledger))
     await asyncio.sleep(0)
     disk.set()
     await (await opening).close()
@@ -437,22 +434,110 @@ async def test_lines_of_a_wrong_kind(ledger: Path) -> None:
     for records, said in lists:
         ledger.write_text("".join(json.dumps(record) + "\n" for record in records))
         with pytest.raises(LedgerError, match=f"damaged.*{said}"):
-            await Ledger.open(ledger)
+            await LedgerFile.open(ledger)
 
 
 async def test_a_damaged_line_is_not_taken_for_a_torn_one(rig: Rig, ledger: Path) -> None:
     """Only what a dying process cut is passed over: anything else may hide a create."""
     await rig.text_enable(numbers(10), job="whole", ledger=ledger)
     lines = ledger.read_bytes().splitlines(keepends=True)
-    for place in range(len(lines) - 1):
+    for place in range(len(lines)):
         broken = [*lines[:place], lines[place][:40] + b"\n", *lines[place + 1 :]]
         ledger.write_bytes(b"".join(broken))
         with pytest.raises(LedgerError, match=f"line {place + 1}: it is no whole record"):
-            await Ledger.open(ledger)
+            await LedgerFile.open(ledger)
     ledger.write_bytes(b"".join(lines[:2]) + b"scribbled\n" + b"".join(lines[2:]))
     with pytest.raises(LedgerError, match="line 3: it is no record"):
         await rig.text_enable(numbers(10), job="whole", ledger=ledger)
     assert rig.creates() == 2
+
+
+async def test_one_flipped_byte_is_never_passed_over(rig: Rig, ledger: Path) -> None:
+    """Wherever it is, in the last line too, which was synced: the create in flight is not lost."""
+    rig.sandbox.faults.add("drop_after", operation="writes", count=1)
+    rig.sandbox.faults.add("lag", operation="ListHostingOrders", seconds=1e8)
+    await rig.text_enable(numbers(5), job="flip", ledger=ledger, grace=1)
+    whole = ledger.read_bytes()
+    for place in [*range(0, len(whole), 3), len(whole) - 1]:
+        for bit in (0x01, 0x20):
+            flipped = bytearray(whole)
+            flipped[place] ^= bit
+            ledger.write_bytes(flipped)
+            with pytest.raises(LedgerError):
+                await LedgerFile.open(ledger)
+    ledger.write_bytes(whole)
+    assert (await LedgerFile.open(ledger)).jobs["flip"].chunks[0].is_open
+
+
+async def test_each_line_that_is_missing_is_noticed(rig: Rig, ledger: Path) -> None:
+    """A gap says which records are missing, a cut beginning that it is one, a copy that it is."""
+    await rig.text_enable(numbers(10), job="gap", ledger=ledger)
+    lines = ledger.read_bytes().splitlines(keepends=True)
+    for place in range(1, len(lines) - 1):
+        ledger.write_bytes(b"".join([*lines[:place], *lines[place + 1 :]]))
+        with pytest.raises(LedgerError, match=f"records {place + 1} to {place + 1} are missing"):
+            await LedgerFile.open(ledger)
+        ledger.write_bytes(b"".join([*lines[:place], lines[place - 1], *lines[place:]]))
+        with pytest.raises(LedgerError, match=f"where record {place + 1} belongs"):
+            await LedgerFile.open(ledger)
+    ledger.write_bytes(b"".join(lines[1:]))
+    with pytest.raises(LedgerError, match="what was before its beginning is cut off"):
+        await LedgerFile.open(ledger)
+
+
+async def test_a_torn_line_is_told_from_a_flipped_one(rig: Rig, ledger: Path) -> None:
+    """A line without an end was never durable; what is read again then is the lists."""
+    await rig.text_enable(numbers(5), job="torn", ledger=ledger)
+    whole = ledger.read_bytes()
+    last = whole.splitlines(keepends=True)[-1]
+    for cut in range(2, len(last)):
+        ledger.write_bytes(whole[:-cut])
+        book = await LedgerFile.open(ledger)
+        assert book.is_torn
+        assert book.jobs["torn"].chunks[0].is_open
+        await book.close()
+    rig.slept.clear()
+    result = await rig.text_enable(numbers(5), job="torn", ledger=ledger, settle=77)
+    assert result.chunks[0].adopted
+    assert rig.slept.count(77) == 1
+    assert rig.creates() == 1
+    assert records_of_version_2(ledger) == [1, 2, 3, 4]
+
+
+def records_of_version_2(path: Path) -> list[int]:
+    """The numbers of its records, torn lines passed over."""
+    lines = path.read_text().splitlines()
+    return [json.loads(line)["seq"] for line in lines if line.endswith("}")]
+
+
+async def test_cut_while_it_is_held(rig: Rig, ledger: Path) -> None:
+    """A file that is shorter than what was written to it tells too little: nothing is sent."""
+    book = await LedgerFile.open(ledger)
+    await book.begin("j", arguments={}, letter="x")
+    entry = Entry(chunk=0, attempt=1, tag="j/0.1/" + "a" * 18, sent="x")
+    await book.sending("j", entry)
+    os.truncate(ledger, 40)
+    with pytest.raises(LedgerError, match="was cut while this run held it"):
+        await book.sending("j", entry)
+    await book.close()
+
+
+async def test_a_ledger_of_version_1_is_continued_in_version_2(rig: Rig, ledger: Path) -> None:
+    """Its records count, so that a gap among them shows once others follow."""
+    await rig.text_enable(numbers(5), job="old", ledger=ledger)
+    bare = [
+        {name: value for name, value in record.items() if name not in ("seq", "sum")}
+        for record in records(ledger)
+    ]
+    ledger.write_text("".join(json.dumps(record, separators=(",", ":")) + "\n" for record in bare))
+    again = await rig.text_enable(numbers(5), job="old", ledger=ledger)
+    assert again.chunks[0].adopted
+    assert records(ledger)[-1]["seq"] == 4
+    lines = ledger.read_text().splitlines(keepends=True)
+    ledger.write_text("".join([lines[0], *lines[2:]]))
+    with pytest.raises(LedgerError):
+        await LedgerFile.open(ledger)
+    assert rig.creates() == 1
 
 
 async def test_moved_away_while_it_is_held(rig: Rig, ledger: Path, tmp_path: Path) -> None:
@@ -528,7 +613,7 @@ async def test_a_line_that_is_cut_by_the_disk(
 ) -> None:
     """Half a line is an error, and the next line begins on its own."""
     real = os.write
-    book = await Ledger.open(ledger)
+    book = await LedgerFile.open(ledger)
     await book.begin("j", arguments={}, letter="x")
     monkeypatch.setattr(os, "write", lambda fd, line: real(fd, line[:7]))
     with pytest.raises(LedgerError, match="no room"):
@@ -536,14 +621,14 @@ async def test_a_line_that_is_cut_by_the_disk(
     monkeypatch.setattr(os, "write", real)
     await book.sending("j", Entry(chunk=0, attempt=1, tag="j/0.1/" + "a" * 18, sent="x"))
     await book.close()
-    again = await Ledger.open(ledger)
+    again = await LedgerFile.open(ledger)
     assert again.jobs["j"].chunks[0].is_open
     await again.close()
 
 
 async def test_a_sync_that_fails(ledger: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is not durable is an error."""
-    book = await Ledger.open(ledger)
+    book = await LedgerFile.open(ledger)
 
     def fsync(_: int) -> None:
         raise OSError(errno.EIO, "I/O error")
@@ -564,7 +649,7 @@ async def test_a_sync_that_fails_for_nobody(
         disk.wait(10)
         raise OSError(errno.EIO, "I/O error")
 
-    book = await Ledger.open(ledger)
+    book = await LedgerFile.open(ledger)
     monkeypatch.setattr(os, "fsync", fsync)
     noting = asyncio.ensure_future(book.begin("j", arguments={}, letter="x"))
     await asyncio.sleep(0)
@@ -586,7 +671,7 @@ async def test_closed_while_somebody_writes(ledger: Path, monkeypatch: pytest.Mo
         disk.wait(10)
         real(fd)
 
-    book = await Ledger.open(ledger)
+    book = await LedgerFile.open(ledger)
     monkeypatch.setattr(os, "fsync", fsync)
     first = asyncio.ensure_future(book.begin("j", arguments={}, letter="x"))
     await asyncio.sleep(0)

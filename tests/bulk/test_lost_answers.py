@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sinch_hosting import InvalidRequest, OutcomeUnknown
-from sinch_hosting._bulk.settling import find_lost_order
+from sinch_hosting._bulk.lost_orders import find_lost_order
 
 from .rig import CAMPAIGN, PLAN, Rig, adds_up, letter, numbers
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sinch_hosting import BlanketLoa, BulkPlan, JobChanged
-from sinch_hosting._bulk.ledger import Ledger
+from sinch_hosting._bulk.ledger_file import LedgerFile
 
 from .rig import CAMPAIGN, PLAN, Rig, letter, numbers
 
@@ -53,7 +53,7 @@ async def test_a_plan_while_a_run_is_under_way(rig: Rig, ledger: Path) -> None:
     """Planning neither needs the lock of a ledger nor leaves anything in it."""
     await rig.text_enable(numbers(5), job="plan", ledger=ledger)
     before = ledger.read_bytes()  # noqa: ASYNC240
-    held = await Ledger.open(ledger)
+    held = await LedgerFile.open(ledger)
     plan = await planned(rig, numbers(5), job="plan", ledger=ledger)
     await held.close()
     assert [order.action for order in plan.orders] == ["adopt"]

@@ -14,6 +14,7 @@ from sinch_hosting import (
     BadRequest,
     BlanketLoa,
     BulkResult,
+    ChunkOutcome,
     DirectLoa,
     FailedChunk,
     InvalidRequest,
@@ -21,6 +22,7 @@ from sinch_hosting import (
     OutcomeUnknown,
     UnknownChunk,
 )
+from sinch_hosting._bulk.results import collected
 
 IMPORT = ("POST", "/hostingOrders:importNumbers")
 ENABLE = ("POST", "/hostingOrders:textEnableNumbers")
@@ -231,7 +233,8 @@ async def test_toll_free_takes_no_blanket_letter(service, client):
 @pytest.mark.parametrize("asynchronous", [False, True])
 async def test_on_progress_hears_of_each_chunk(service, client, asynchronous):
     """What became of it, and how many are done of how many."""
-    service.on(*IMPORT, lambda s: 400 if s.json["numbers"][0].endswith("05") else orders(s))
+    refused = (400, {"code": "400", "message": "no such plan"})
+    service.on(*IMPORT, lambda s: refused if s.json["numbers"][0].endswith("05") else orders(s))
     heard = []
 
     async def hear(progress):
@@ -304,6 +307,27 @@ async def test_cancelling_names_what_was_created(service, client, caplog, other_
     assert "these orders were created: ['early']" in caplog.text
     await client.aclose()
     assert other_tasks() == set()
+
+
+@pytest.mark.parametrize(
+    ("orders", "said"),
+    [(0, None), (3, "['0', '1', '2']"), (5, "['0', '1', '2'] and 2 more")],
+)
+async def test_what_was_created_by_then_is_logged_in_short(caplog, orders, said):
+    """Three examples and a count; nothing where there is none."""
+
+    async def outcomes():
+        for index in range(orders):
+            order = Order(hosting_order_id=str(index))
+            yield ChunkOutcome(index=index, numbers=("n",), result=order)
+        raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        await collected(outcomes(), orders, None)
+    lines = [line for line in caplog.messages if "ended early" in line]
+    assert lines == (
+        [] if said is None else [f"a bulk call was ended early; these orders were created: {said}"]
+    )
 
 
 def test_a_result_without_problems_raises_nothing():

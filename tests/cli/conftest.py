@@ -87,6 +87,7 @@ class SandboxProcess:
         """Forget everything, faults too."""
         self.clear_faults()
         self.do("reset")
+        self.do("rules", empty_campaign=200)  # toll-free orders have no campaign
 
     def verify(self, *numbers: str) -> None:
         """Have numbers that are in qualification verified, unless they are."""

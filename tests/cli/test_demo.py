@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from sinch_hosting import Onboarding
 
-SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
+DATA = Path(__file__).resolve().parents[1] / "data"
 FAST = 10_000_000.0
 COMMAND = """
 import sys
@@ -198,7 +198,7 @@ def test_a_file_without_a_usable_number_is_bad_input(
 
     printed = capsys.readouterr()
     assert "sandbox: " not in printed.err
-    assert "+44" in printed.out
+    assert "a number of the United Kingdom" in " ".join(printed.out.split())
     assert printed.err.endswith(
         f"sinch-hosting: {path}: none of its 2 rows holds a usable number\n"
     )
@@ -388,9 +388,7 @@ def test_the_shared_file_goes_through_whole(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A thousand rows as people keep them end as the agreed answer says."""
-    source, answer = SHARED / "numbers-messy.csv", SHARED / "numbers-messy.expected.json"
-    if not source.exists():
-        pytest.skip(f"{source} is not on this machine")
+    source, answer = DATA / "numbers-messy.csv", DATA / "numbers-messy.expected.json"
     expected = json.loads(answer.read_text())
     report = tmp_path / "report.csv"
 

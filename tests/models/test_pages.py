@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from sinch_hosting import InvalidRequest, NotFound, OrderState, Page, Pages, PageTokenRepeated
+from sinch_hosting import (
+    InvalidRequest,
+    NotFound,
+    OrderState,
+    Page,
+    Pages,
+    PageTokenRepeated,
+    UnreadableList,
+)
 
 
 class Listing:
@@ -116,6 +124,41 @@ async def test_a_token_that_leads_back_to_the_start_is_repeated():
     assert await anext(walk) == "a"
     with pytest.raises(PageTokenRepeated):
         await anext(walk)
+
+
+def endless(total_size, *items):
+    """A fetch of pages without end, a fresh token each, and the tokens that it was asked for."""
+    asked = []
+
+    async def fetch(state, token):
+        asked.append(token)
+        place = len(asked)
+        found = tuple(f"{item}-{place}" for item in items)
+        return Page(items=found, next_page_token=f"t{place}", total_size=total_size)
+
+    return fetch, asked
+
+
+@pytest.mark.parametrize(
+    ("total_size", "size", "most"),
+    [(None, 0, 100), (3, 0, 100), (3, 1, 10_000), (None, 1, 10_000), (3, 500, 21), (2000, 500, 29)],
+)
+async def test_pages_without_end_end_in_an_error(total_size, size, most):
+    """Empty ones soon, others once they are more than any list; the token tells where."""
+    fetch, asked = endless(total_size, *range(size))
+    pages = Pages("ListThings", fetch, str)
+    with pytest.raises(UnreadableList, match="do not end") as caught:
+        async for _ in pages.pages():
+            pass
+    assert len(asked) == most
+    assert caught.value.page_token == f"t{most}"
+    assert pages.page_token == asked[-1]
+
+
+async def test_empty_pages_on_the_way_are_no_end():
+    """A service may give 99 empty pages, and many small ones, before the next item."""
+    listing = Listing(**{"None": chain(*([[]] * 99), ["a"], *([[]] * 99), ["b"])})
+    assert await everything(listing.pages()) == ["a", "b"]
 
 
 async def test_a_walk_goes_on_from_a_token():

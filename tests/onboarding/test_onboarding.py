@@ -31,13 +31,13 @@ from sinch_hosting import (
     RetryPolicy,
     UsageError,
 )
-from sinch_hosting._bulk.ledger import Ledger
+from sinch_hosting._bulk.ledger_file import LedgerFile
 from sinch_hosting._onboarding.reader import NumberReader
 from sinch_hosting._onboarding.report import Step
 from sinch_hosting._polling.schedule import budget_of
 from sinch_hosting.sandbox import STANDARD
 
-from ..bulk.rig import CAMPAIGN, PLAN, Rig, letter, numbers, rigged
+from ..bulk.rig import CAMPAIGN, PLAN, Rig, keep_records, letter, numbers, rigged
 
 FREE = ["+18005550100", "+18885550101"]
 CANADIAN = "+15145550100"
@@ -355,7 +355,7 @@ async def test_the_report_is_written(rig: Rig, tmp_path: Path) -> None:
 
 async def test_a_ledger_that_is_held(rig: Rig, ledger: Path) -> None:
     """Two runs of one onboarding on one ledger: the second is refused."""
-    book = await Ledger.open(ledger)
+    book = await LedgerFile.open(ledger)
     with pytest.raises(LedgerLocked):
         await onboarding(rig, numbers(1), ledger=ledger).run()
     await book.close()
@@ -578,7 +578,7 @@ async def test_a_code_that_cannot_be_had(rig: Rig) -> None:
 @pytest.mark.parametrize(
     ("resource", "method"),
     [
-        ("hosting_orders", "numbers"),
+        ("_orders_api", "numbers"),
         ("imported_numbers", "get"),
         ("qualified_numbers", "get"),
         ("qualified_numbers", "add_many"),
@@ -947,7 +947,7 @@ async def test_a_plan_of_what_earlier_runs_left(rig: Rig, ledger: Path) -> None:
     await end_when_ordered(rig, ordered, ledger)
     listed = [done, failed, rejected, held, ordered]
     before, sent, slept = book_of(ledger), len(writes(rig)), len(rig.slept)
-    book = await Ledger.open(ledger)  # a plan needs no lock
+    book = await LedgerFile.open(ledger)  # a plan needs no lock
     plan = await onboarding(rig, listed, ledger=ledger).plan()
     assert [str(number.action) for number in plan.numbers] == (
         ["done", "fail", "fail", "hold", "follow"]
@@ -1069,7 +1069,7 @@ async def test_a_number_in_two_live_orders_is_told(
 
 def rewrite(ledger: Path, old: str, new: str) -> None:
     """Put one text in the place of another."""
-    ledger.write_text(ledger.read_text().replace(old, new))
+    keep_records(ledger, change=lambda line: line.replace(old, new))
 
 
 async def test_orders_that_only_the_ledger_knows(rig: Rig, ledger: Path) -> None:
@@ -1221,7 +1221,7 @@ async def test_a_ledger_that_fails(rig: Rig, ledger: Path, monkeypatch: pytest.M
     async def full(*_: Any, **__: Any) -> None:
         raise LedgerError("no room")
 
-    monkeypatch.setattr(Ledger, "begin", full)
+    monkeypatch.setattr(LedgerFile, "begin", full)
     report = await onboarding(rig, numbers(2), ledger=ledger).run()
     assert report.counts == {"failed": 2}
     assert report.lines[0].reason == "not ordered: no room"

@@ -74,7 +74,7 @@ class World:
 
     async def until(self, happened: Callable[[], object]) -> None:
         """Let everybody go on until something is so."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not happened():  # noqa: ASYNC110 - what happens is not the test's to announce
                 await asyncio.sleep(0)
 
@@ -85,7 +85,8 @@ async def make_world() -> AsyncIterator[Callable[..., Any]]:
     closing: list[Any] = []
 
     async def make(profile: Any = "standard", **settings: Any) -> World:
-        sandbox = await Sandbox(speed=0, seed=1, profile=profile).start()
+        rules = {"unqualified": 200, "first_state": "DRAFT"}  # what matters here are orders
+        sandbox = await Sandbox(speed=0, seed=1, profile=profile, rules=rules).start()
 
         def clock() -> float:
             return sandbox.now.timestamp()

@@ -51,7 +51,7 @@ async def test_an_update_that_stays_lost_is_looked_for(service, client):
         await client.callback_configuration.update(hmac_secret="new")
 
 
-@pytest.mark.parametrize("value", ["", None, 5, b"bytes"])
+@pytest.mark.parametrize("value", ["", None, 5, b"bytes", "s\n", "\x00", "\x85"])
 async def test_a_secret_that_is_none_is_refused(service, client, value):
     """Before anything is sent."""
     with pytest.raises(InvalidRequest) as caught:

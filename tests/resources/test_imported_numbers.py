@@ -165,10 +165,11 @@ async def test_the_repetition_may_be_refused(service, client):
 
 
 async def test_a_409_at_first_is_a_conflict(service, client):
-    """Nothing was lost, so nothing is looked up."""
+    """Nothing was lost, so nothing is looked up; a note says that it may be its own double."""
     service.on(*IMPORT, (409, {"message": "already imported"}))
-    with pytest.raises(Conflict, match="already imported"):
+    with pytest.raises(Conflict, match="already imported") as caught:
         await client.imported_numbers.import_number(NUMBER, **PLAN)
+    assert "where a proxy sent it twice" in caught.value.__notes__[0]
 
 
 @pytest.mark.parametrize(

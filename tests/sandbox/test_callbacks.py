@@ -17,7 +17,7 @@ from aiohttp import web
 from sinch_hosting.sandbox import Sandbox
 from sinch_hosting.sandbox.callbacks import RETRY_DELAYS, signature
 
-VECTORS = Path(__file__).parents[2] / "../shared/contract/callback-vectors.json"
+VECTORS = Path(__file__).parents[1] / "contract" / "callback-vectors.json"
 N1, N2 = "+12025550134", "+12025550135"
 
 
@@ -31,7 +31,7 @@ class Receiver:
 
     async def handle(self, request: web.Request) -> web.Response:
         """Take one event."""
-        self.got.append((request.headers["X-Sinch-Signature"], await request.read()))
+        self.got.append((request.headers.get("X-Sinch-Signature", ""), await request.read()))
         status = self.answers.pop(0) if self.answers else 200
         return web.Response(status=status, headers={"Location": self.url})
 
@@ -64,18 +64,16 @@ def good(receiver: Receiver, secret: str) -> list[bool]:
 
 def test_the_signature_gives_the_vendors_known_answers():
     """Known answers, among them keys that are not ASCII or longer than a block."""
-    if not VECTORS.exists():
-        pytest.skip("the known answers are not beside this checkout")
     vectors = json.loads(VECTORS.read_text(encoding="utf-8"))
     assert len(vectors) >= 4
     for vector in vectors:
         assert signature(vector["body"].encode(), vector["secret"]) == vector["signature"]
 
 
-async def test_an_orders_events_are_delivered_and_signed(sandbox, api, receiver, known_contract):
+async def test_an_orders_events_are_delivered_and_signed(sandbox, api, receiver, contract):
     """Every step of every number and the end of the order are told, in order, with signatures."""
     sandbox.plan(N2, campaign="CAMPAIGN_EXPIRED")
-    order_id = await api.import_numbers(N1, N2, callbackUrl=receiver.url)
+    await api.import_numbers(N1, N2, callbackUrl=receiver.url)
     sandbox.advance(days=1)
     await sandbox.settle()
     told = [(e["eventType"], e["resourceId"], e["status"]) for e in receiver.events()]
@@ -86,15 +84,15 @@ async def test_an_orders_events_are_delivered_and_signed(sandbox, api, receiver,
         ("PROVISIONING_TO_SMS_PLATFORM", N2, "SUCCEEDED"),
         ("LINK_TO_10DLC_CAMPAIGN", N1, "SUCCEEDED"),
         ("LINK_TO_10DLC_CAMPAIGN", N2, "FAILED"),
-        ("HOSTING_PROCESS", order_id, "SUCCEEDED"),
+        ("HOSTING_PROCESS", N1, "SUCCEEDED"),
+        ("HOSTING_PROCESS", N2, "SUCCEEDED"),
     ]
     assert receiver.events()[5]["failureCode"] == "CAMPAIGN_EXPIRED"
     assert all(good(receiver, sandbox.hmac_secret))
-    assert len({event["eventId"] for event in receiver.events()}) == 7
+    assert len({event["eventId"] for event in receiver.events()}) == 8
     assert {record.state for record in sandbox.callbacks} == {"delivered"}
-    if known_contract is not None:
-        for event in receiver.events():
-            known_contract._validate({"$ref": "#/components/schemas/CallbackPayload"}, event)
+    for event in receiver.events():
+        contract._validate({"$ref": "#/components/schemas/CallbackPayload"}, event)
 
 
 async def test_a_number_that_the_platform_refuses_tells_no_code(sandbox, api, receiver):
@@ -104,8 +102,11 @@ async def test_a_number_that_the_platform_refuses_tells_no_code(sandbox, api, re
     sandbox.advance(days=1)
     await sandbox.settle()
     failed = [event for event in receiver.events() if event["status"] == "FAILED"]
-    assert [event["eventType"] for event in failed] == ["PROVISIONING_TO_SMS_PLATFORM"]
-    assert "failureCode" not in failed[0]
+    assert [event["eventType"] for event in failed] == [
+        "PROVISIONING_TO_SMS_PLATFORM",
+        "HOSTING_PROCESS",
+    ]
+    assert not any("failureCode" in event for event in failed)
 
 
 async def test_a_single_number_tells_its_whole_life(sandbox, api, receiver):

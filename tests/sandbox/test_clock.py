@@ -118,7 +118,7 @@ async def test_a_fast_clock_wakes_by_itself():
     now = found.now
     found.plan(("x", "2"), "late", now + 200, lambda: (seen.append("late"), done.set()))
     found.plan(("x", "1"), "soon", now + 50, lambda: seen.append("soon"))
-    await asyncio.wait_for(done.wait(), 5)
+    await asyncio.wait_for(done.wait(), 30)
     assert seen == ["soon", "late"]
     found.plan(("x", "1"), "dropped", found.now + 100, done.clear)
     found.clear()
@@ -138,7 +138,6 @@ async def test_an_order_completes_by_itself_when_time_is_fast(open_api):
             await asyncio.sleep(0.002)
         history = sandbox.order(order_id).history
         assert [state for _, state in history] == [
-            "DRAFT",
             "SUBMITTED",
             "WAITING_FOR_LOA_SIGNATURE",
             "IN_PROGRESS",

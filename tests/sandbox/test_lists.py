@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
+from random import Random
 from typing import Any
 
 import pytest
 
-from sinch_hosting.sandbox import Sandbox, lists
+from sinch_hosting.sandbox import Sandbox, lists, patterns
+from sinch_hosting.sandbox.patterns import Pattern
 from sinch_hosting.sandbox.store import Bucket, region_of
 
 LINKED = {"servicePlanId": "plan", "campaignId": "campaign"}
@@ -187,9 +190,52 @@ def test_a_bucket_sweeps_out_what_left():
         bucket.drop()
     assert len(bucket.records) < 110
     assert bucket.live == 50
-    assert bucket.after(0) == records[150:]
-    assert bucket.page(0, 2, None) == records[150:152]
-    assert bucket.page(160, 2, lambda record: record.entry % 2 == 0) == [records[161], records[163]]
+    assert list(bucket.after(0)) == records[150:]
+    assert next(bucket.after(0)) is records[150]
+    even = bucket.after(160, lambda record: record.entry % 2 == 0)
+    assert [next(even), next(even)] == [records[161], records[163]]
+
+
+class Text(Record):
+    """A record with a text."""
+
+    def __init__(self, entry: int, text: str) -> None:
+        super().__init__(entry)
+        self.text = text
+
+
+@pytest.mark.parametrize("search", ["START", "CONTAIN", "END"])
+@pytest.mark.parametrize("region", ["", "US", "CA", "USA"])
+def test_patterns_find_what_looking_at_each_number_finds(monkeypatch, search, region):
+    """By blocks or one by one, from any place on, with gaps, before and after a sweep."""
+    monkeypatch.setattr(patterns, "BLOCK", 32)
+    monkeypatch.setattr(patterns, "_ALL", (1 << 32) - 1)
+    dice, bucket = Random(1), Bucket(attrgetter("text"))
+    records = [
+        Text(entry, f"+1{dice.randrange(10**10):010}{dice.choice(('US', 'CA'))}")
+        for entry in range(1, 500)
+    ]
+    for record in records:
+        bucket.add(record)
+    digits = ["", "+", "+12", "2", "55", "99", "12345", "x", records[7].text[:12], "+" * 13]
+    for leaving in (0, 200, 100):
+        for record in dice.sample([record for record in records if record.entry], leaving):
+            record.entry = 0
+            bucket.drop()
+        for wanted in (Pattern(each, search, region) for each in digits):
+            expected = [r for r in records if r.entry > 70 and seen(r.text, wanted)]
+            assert list(bucket.after(70, wanted)) == expected, wanted
+
+
+def seen(text: str, wanted: Pattern) -> bool:
+    """What a pattern means, said plainly."""
+    number, region = text[:12], text[12:]
+    found = {
+        "START": number.startswith(wanted.digits),
+        "CONTAIN": wanted.digits in number,
+        "END": number.endswith(wanted.digits),
+    }
+    return found[wanted.search] and wanted.region in ("", region)
 
 
 def test_regions_follow_the_area_code():

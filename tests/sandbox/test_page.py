@@ -88,6 +88,27 @@ async def test_a_person_takes_an_order_through_its_life(page, sandbox, api):
     assert len(sandbox.faults) == 0
 
 
+async def test_the_page_warns_of_an_order_without_a_letter(page, api):
+    """An order without a campaign says why nobody can sign, and has no button for it."""
+    order_id = await api.text_enable("+12025550134", campaignId=None)
+    order = page.locator("#orders tbody tr").filter(has_text=order_id)
+    await order.filter(has_text="no letter is generated").wait_for()
+    assert await order.get_by_role("button", name="Sign letter").count() == 0
+
+
+async def test_the_page_shows_what_is_scheduled(page, sandbox, api):
+    """A plan and a campaign that are asked for stand in a column of their own."""
+    number = {"phoneNumber": "+12025550134", "regionCode": "US"}
+    linked = {"servicePlanId": "plan-1", "campaignId": "campaign-1"}
+    await api.ok("POST", "/importedNumbers", {**number, "smsConfiguration": linked})
+    row = page.locator("#importedNumbers tbody tr")
+    await row.filter(has_text="plan-1 campaign-1 2").wait_for()
+    sandbox.advance(minutes=3)
+    await row.filter(has_text="campaign-1 2").wait_for()
+    sandbox.advance(days=1)
+    await row.filter(has_text="plan-1campaign-1").wait_for()
+
+
 async def test_the_page_says_what_went_wrong(page, sandbox):
     """A fault that does not exist is an error on the page, not a silence."""
     await page.fill("input[name=kind]", "nothing")

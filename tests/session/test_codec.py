@@ -124,7 +124,8 @@ def test_extra_fields_are_kept_where_they_were() -> None:
 
 def test_snake_case_is_no_spelling_of_the_wire() -> None:
     """A field spelt our way is unknown to the wire; the token endpoint's are the exception."""
-    assert decode({"hosting_order_id": "o"}).extra == {"hosting_order_id": "o"}
+    body = {"hosting_order_id": "o", "displayName": "d"}
+    assert decode(body).extra == {"hosting_order_id": "o"}
     token = decode(
         {"access_token": "t", "token_type": "bearer", "expires_in": 3600, "scope": ""},
         responses.AccessToken,
@@ -205,6 +206,30 @@ def test_an_absent_identifier_is_empty_text() -> None:
     assert decode({}, QualifiedNumber).phone_number == ""
     assert decode({}, ImportedNumber).phone_number == ""
     assert decode({}, responses.OrderId).hosting_order_id == ""
+
+
+ANSWERS: list[type[Any]] = [
+    *(Order, OrderNumber, ImportedNumber, QualifiedNumber, OrderReport, responses.OrderId),
+    *(responses.ListedOrders, responses.ListedOrderNumbers, responses.AddedNumbers),
+]
+HOLLOW: list[dict[str, Any]] = [
+    {"error": {"code": 503, "message": "later"}},
+    {"message": "Forbidden"},
+    {"code": "500", "message": "x", "status": "INTERNAL"},
+    {"hosting_orders": []},
+]
+
+
+@pytest.mark.parametrize("body", HOLLOW, ids=str)
+@pytest.mark.parametrize("answer_type", ANSWERS)
+def test_an_answer_with_none_of_its_fields_is_no_answer(
+    body: dict[str, Any], answer_type: type[Any]
+) -> None:
+    """An error in a 200 is no empty list and no hollow order: `DecodeError` names what came."""
+    with pytest.raises(errors.DecodeError, match=f"not only {sorted(body)[0]!r}") as caught:
+        decode(body, answer_type)
+    assert (caught.value.path, caught.value.is_json) == ("", True)
+    assert caught.value.may_have_been_applied
 
 
 def test_absent_lists_are_empty() -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from sinch_hosting import (
     Address,
+    ApiError,
     AuthorisedPerson,
     BadRequest,
     Conflict,
@@ -28,7 +29,7 @@ from sinch_hosting import (
     TransportError,
 )
 from sinch_hosting._session.operations import OPERATIONS, SENT_AGAIN_AFTER, Failure, Retryability
-from sinch_hosting._session.retry import exponential, failure_of, full_jitter, may_have_been_applied
+from sinch_hosting._session.retry import exponential, failure_of, full_jitter
 
 NUMBER = "+12025550134"
 ORDER = {"hostingOrderId": "1", "state": "DRAFT"}
@@ -179,7 +180,9 @@ CREATES = [name for name, op in OPERATIONS.items() if op.kind is Retryability.CR
 ORDERS = [name for name in CREATES if name not in ("ImportNumber", "AddQualifiedNumbers")]
 VOICE = ["SendVoiceChallenge", "VerifyVoiceChallenge"]
 ALL = [*REPEATED, *CREATES, *VOICE]
-GOOD = {"hostingOrderId": "1", "phoneNumber": NUMBER}
+# With a field of each answer: an object that has none of them is no answer.
+GOOD = {"hostingOrderId": "1", "phoneNumber": NUMBER, "totalSize": 0, "total": 0, "hmacSecret": "s"}
+GOOD["qualifiedNumbers"] = []
 
 LOST = {
     "500": lambda s: 500,
@@ -334,10 +337,19 @@ async def test_a_connection_that_never_opens_says_so(deaf_service, clock, make_c
     assert len(clock.slept) == (0 if name in VOICE else 2)
 
 
-@pytest.mark.parametrize("status", [400, 402, 403, 404, 405, 409, 413, 418, 422, 302])
-@pytest.mark.parametrize("name", ["GetHostingOrder", "ImportNumbers", "UpdateImportedNumber"])
+REFUSALS = [400, 401, 403, 404, 405, 409, 413, 415, 422]
+OPEN = [300, 302, 308, 402, 406, 408, 410, 418, 423, 425, 499, 500, 501, 502, 504, 520, 599]
+
+
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [
+        *(("ImportNumbers", status) for status in REFUSALS),
+        *((n, s) for n in ("GetHostingOrder", "UpdateImportedNumber") for s in (*REFUSALS, 302)),
+    ],
+)
 async def test_a_refusal_is_final(service, clock, client, name, status):
-    """4xx and redirects are not repeated, and are no unknown outcomes."""
+    """4xx and redirects are not repeated; the service's own no is no unknown outcome."""
     method, path, call = CALLS[name]
     service.on(method, path, (status, {"message": "because"}, {"Location": "/elsewhere"}))
     with pytest.raises(SinchHostingError, match=str(status)) as caught:
@@ -345,6 +357,59 @@ async def test_a_refusal_is_final(service, clock, client, name, status):
     assert caught.value.status_code == status
     assert len(service.requests) == 2
     assert clock.slept == []
+
+
+@pytest.mark.parametrize("status", OPEN)
+@pytest.mark.parametrize("name", ORDERS)
+async def test_only_the_services_own_no_proves_that_nothing_was_done(service, client, name, status):
+    """Every other status leaves a create open, and it is not sent again."""
+    method, path, call = CALLS[name]
+    service.on(method, path, (status, {"code": str(status), "message": "because"}))
+    with pytest.raises(OutcomeUnknown) as caught:
+        await call(client)
+    assert caught.value.__cause__.status_code == status
+    assert len(service.calls(method, path)) == 1
+
+
+@pytest.mark.parametrize("status", REFUSALS)
+@pytest.mark.parametrize(
+    "body",
+    [b"<html>no</html>", b'{"code": "400", "mess', b"", b"{}", b"[]", b"null", b'"no"'],
+    ids=str,
+)
+async def test_a_no_that_the_service_did_not_write_leaves_a_create_open(
+    service, client, status, body
+):
+    """A proxy's page or half a body may stand for anything; a read takes the status for it."""
+    method, path, call = CALLS["ImportNumbers"]
+    service.on(method, path, (status, body))
+    service.on(*GET_ORDER, (status, body))
+    with pytest.raises(OutcomeUnknown) as caught:
+        await call(client)
+    assert caught.value.__cause__.status_code == status
+    with pytest.raises(ApiError) as refused:
+        await client.hosting_orders.get("1")
+    assert refused.value.status_code == status
+
+
+@pytest.mark.parametrize("word", ["ABORTED", "CANCELLED", "DEADLINE_EXCEEDED", "INTERNAL"])
+@pytest.mark.parametrize("shape", ["flat", "nested"])
+async def test_a_no_that_broke_off_leaves_a_create_open(service, client, word, shape):
+    """409 ABORTED is no word about what was there before."""
+    said = {"code": "409", "message": "broke off", "status": word}
+    method, path, call = CALLS["ImportNumbers"]
+    service.on(method, path, (409, said if shape == "flat" else {"error": said}))
+    with pytest.raises(OutcomeUnknown):
+        await call(client)
+
+
+@pytest.mark.parametrize("body", [b"<html>slow down</html>", b"", b"{}"], ids=str)
+async def test_a_429_did_nothing_whoever_wrote_it(service, client, body):
+    """Who limits a rate does so before anything is done: the create is sent again."""
+    method, path, call = CALLS["ImportNumbers"]
+    service.on(method, path, (429, body, {"Retry-After": "1"}), ORDER)
+    assert (await call(client)).hosting_order_id
+    assert len(service.calls(method, path)) == 2
 
 
 @pytest.mark.parametrize("status", [501, 505, 507])
@@ -374,7 +439,8 @@ async def test_json_that_does_not_fit_is_final_for_reads(service, clock, client)
 
 async def test_a_409_after_a_429_is_a_conflict(service, client):
     """A 429 did nothing, so the 409 that follows is somebody else's number."""
-    service.on("POST", "/importedNumbers", (429, {}, {"Retry-After": "1"}), 409)
+    taken = (409, {"code": "409", "message": "it is there"})
+    service.on("POST", "/importedNumbers", (429, {}, {"Retry-After": "1"}), taken)
     with pytest.raises(Conflict) as caught:
         await client.imported_numbers.import_number(NUMBER, **PLAN)
     assert not caught.value.after_lost_answer
@@ -755,7 +821,7 @@ def test_jitter_stays_inside():
 def test_how_a_try_failed(error, failure, open_):
     """What may be mended by another try, and what leaves it open whether anything was done."""
     assert failure_of(error) is failure
-    assert may_have_been_applied(error) is open_
+    assert error.may_have_been_applied is open_
 
 
 async def test_tries_are_in_the_log(service, client, caplog):

@@ -1,0 +1,450 @@
+"""The receiver of callbacks: checks, drops what came before, answers, passes the event on.
+
+What happens to a request, and what it is answered with where it ends there:
+
+    sender ── 403    size ── 413    signature ── 401    event ── 400
+    came before ── 200    closed, too many, another event loop ── 503
+    else: it wakes the client's waits, is answered 200, and goes to the handlers
+
+An event is remembered before its handlers run, so that two deliveries at the same moment do not
+both run them. It is forgotten again if they do not come to their end, whatever the cause: the
+next delivery is then handled. Everything from asking the store to the end of the handlers happens
+in one task of the receiver, which the end of the request does not touch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets as random_secrets
+from collections.abc import Iterable
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol, Self
+
+from attrs import field, frozen
+
+from ..errors import ConfigurationError, DecodeError, InvalidRequest, InvalidSignature
+from ..models import CallbackEvent
+from ..models._checks import check_positive, check_seconds, check_whole
+from .handlers import Handler, HandlerCalls
+from .seen import RecentEvents, SeenEvents, forget, identity, is_new
+from .senders import SENDER_ADDRESSES, read_senders
+from .signatures import SIGNATURE_HEADER, check_secrets, parse, read_event
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+_BODY_TIMEOUT = 10.0
+_FORWARDED_FOR = "X-Forwarded-For"
+_log = logging.getLogger("sinch_hosting")
+
+
+class Notified(Protocol):
+    """What a receiver tells of events: a `SinchHosting`."""
+
+    def notify(self, event: CallbackEvent) -> None:
+        """Look now at what the event is about."""
+        ...
+
+
+@frozen
+class CallbackResponse:
+    """What to answer a callback with."""
+
+    status: int
+    """200; a 4xx that says what is wrong with it; 503 where it is to be delivered again."""
+    text: str
+    headers: dict[str, str] = field(factory=dict)
+
+
+_OK = CallbackResponse(200, "ok")
+_CAME_BEFORE = CallbackResponse(200, "came before")
+
+
+def _later() -> CallbackResponse:
+    return CallbackResponse(503, "try again later", {"Retry-After": "30"})
+
+
+class CallbackReceiver:
+    """Receives callbacks: checks, drops what came before, answers, and passes the event on.
+
+    Mount `handle` on a route of an aiohttp.web application, or `app()` under a prefix; for any
+    other framework call `receive` with the raw body. Events reach the handlers outside the
+    request, in tasks of the receiver: use it as `async with`, or call `aclose()` at the end.
+    Where each request has an event loop of its own (Flask, a serverless function, Celery), call
+    `receive(..., wait=True)`. `CallbackReceiver.unsigned()` is for projects without a secret.
+
+    Args:
+        secrets: the project's HMAC secret, or several while one replaces another.
+        sinch: the client whose waits the events wake; it belongs to the same event loop.
+        handlers: async functions that take a `CallbackEvent`; `handler` adds further ones.
+        seen: what remembers the events that came before; the last 10,000 by default.
+        max_body: bytes that a body may have.
+        max_pending: events that may wait for the store or the handlers, however many handlers
+            each has; beyond it the answer is 503, and the service delivers the event again later.
+        max_concurrency: calls of one handler at work at once.
+        handler_timeout: seconds that a handler has for an event, 60 by default; then it is
+            cancelled, and the event is forgotten. `None` for no limit.
+        allow_from: addresses and networks that callbacks may come from, such as
+            `SENDER_ADDRESSES`; everybody else gets 403. Empty for no check.
+        trusted_proxies: addresses and networks of your own proxies, which are believed in what
+            they say in `X-Forwarded-For`. Nobody else is.
+
+    Raises:
+        ConfigurationError: there is no secret, one is empty or ends with a line break, or an
+            address cannot be read.
+    """
+
+    def __init__(
+        self,
+        secrets: str | Iterable[str],
+        *,
+        sinch: Notified | None = None,
+        handlers: Iterable[Handler] = (),
+        seen: SeenEvents | None = None,
+        max_body: int = 64 * 1024,
+        max_pending: int = 10_000,
+        max_concurrency: int = 50,
+        handler_timeout: float | None = 60.0,
+        allow_from: str | Iterable[str] = (),
+        trusted_proxies: str | Iterable[str] = (),
+    ) -> None:
+        self.secrets = secrets
+        self._sinch = sinch
+        self._handlers = [*handlers]
+        self._seen = RecentEvents() if seen is None else seen
+        self._max_body = check_whole(max_body, "max_body")
+        self._max_pending = check_whole(max_pending, "max_pending")
+        self._slots = check_whole(max_concurrency, "max_concurrency")
+        if handler_timeout is not None:
+            check_positive(handler_timeout, "handler_timeout")
+        self._handler_timeout = handler_timeout
+        self._senders = read_senders(allow_from, trusted_proxies)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._calls: dict[asyncio.AbstractEventLoop, HandlerCalls] = {}
+        self._awaited: dict[str, object] = {}
+        self._is_closed = False
+
+    @classmethod
+    def unsigned(
+        cls,
+        *,
+        allow_from: str | Iterable[str] = SENDER_ADDRESSES,
+        trusted_proxies: str | Iterable[str] = (),
+        sinch: Notified | None = None,
+        handlers: Iterable[Handler] = (),
+        seen: SeenEvents | None = None,
+        max_body: int = 64 * 1024,
+        max_pending: int = 10_000,
+        max_concurrency: int = 50,
+        handler_timeout: float | None = 60.0,
+    ) -> Self:
+        """Make a receiver for a project that has no secret, whose callbacks are not signed.
+
+        Only the sender's address is checked, which is weaker than a signature: set a secret with
+        `callback_configuration.update`, and assign it to `secrets`; from then on callbacks have
+        to be signed.
+
+        Args:
+            allow_from: addresses and networks that callbacks may come from; by default those of
+                the vendor. It cannot be empty. All others are as for `CallbackReceiver`.
+
+        Raises:
+            ConfigurationError: `allow_from` is empty, or an address cannot be read.
+        """
+        receiver = cls(
+            random_secrets.token_hex(),  # so that nobody gets one without a secret by mistake
+            sinch=sinch,
+            handlers=handlers,
+            seen=seen,
+            max_body=max_body,
+            max_pending=max_pending,
+            max_concurrency=max_concurrency,
+            handler_timeout=handler_timeout,
+            allow_from=allow_from,
+            trusted_proxies=trusted_proxies,
+        )
+        if not receiver._senders.allowed:
+            raise ConfigurationError(
+                "allow_from is empty: without a signature and without a check of the sender's "
+                "address anybody could send callbacks"
+            )
+        receiver._secrets = ()
+        return receiver
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The secrets that are accepted; assign others to rotate them while it runs.
+
+        Empty only for `CallbackReceiver.unsigned()`.
+        """
+        return self._secrets
+
+    @secrets.setter
+    def secrets(self, secrets: str | Iterable[str]) -> None:
+        try:
+            self._secrets = check_secrets(secrets, blanks_around=False)
+        except InvalidRequest as error:
+            raise ConfigurationError(
+                "a CallbackReceiver needs the project's secret, see "
+                f"callback_configuration.get(): {error.rule}"
+            ) from None
+
+    async def __aenter__(self) -> Self:
+        self._loop = self._loop or asyncio.get_running_loop()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self, timeout: float = 10.0) -> None:
+        """Let the handlers finish what came, and take nothing any more (503). Safe to repeat.
+
+        No handler starts after it. A handler may call it: then it waits for the others only. It
+        waits for what is under way on the event loop that calls it.
+
+        Args:
+            timeout: seconds that the handlers have; those still at work then are cancelled.
+
+        Raises:
+            InvalidRequest: `timeout` is no time.
+        """
+        limit = check_seconds(timeout, "timeout")
+        self._is_closed = True
+        calls = self._calls.get(asyncio.get_running_loop())
+        if calls is not None:
+            await calls.close(limit)
+
+    def handler(self, handler: Handler) -> Handler:
+        """Add a handler; usable as a decorator.
+
+        A handler that fails is logged, and neither stops the others nor makes the service
+        deliver the event again. One that is cancelled, or takes longer than `handler_timeout`,
+        makes the next delivery of the event count as new.
+        """
+        self._handlers.append(handler)
+        return handler
+
+    # ------------------------------------------------------------ receiving
+
+    async def receive(
+        self,
+        body: bytes | bytearray | memoryview,
+        signature: str | None,
+        *,
+        wait: bool = False,
+        peer: str | None = None,
+        forwarded_for: str | None = None,
+    ) -> CallbackResponse:
+        """Take in a callback from any web framework.
+
+        Args:
+            body: the raw bytes of the request, as they came.
+            signature: the `X-Sinch-Signature` header; `None` where it is absent.
+            wait: answer after the handlers have ended, on whatever event loop; 503 where they
+                did not come to their end, so that the event is delivered again. Without it the
+                handlers run on after the answer: the event loop has to live on, and a call on
+                another loop than the first is answered 503.
+            peer: the address at the other end of the connection; needed with `allow_from`.
+            forwarded_for: the `X-Forwarded-For` headers, joined by commas; it is read where
+                `peer` is one of the `trusted_proxies`.
+
+        Returns:
+            What to respond with; nothing is raised because of what came. Safe to repeat: an
+            event that came before is answered 200 and passed on to nobody.
+        """
+        refused = self._check_sender(peer, forwarded_for)
+        if refused is not None:
+            return refused
+        try:
+            raw = body if isinstance(body, bytes) else memoryview(body).tobytes()
+        except (TypeError, ValueError):  # text or nothing at all, a view that was released
+            return self._refuse(400, "the body is no bytes")
+        event = self._read_event(raw, signature)
+        if isinstance(event, CallbackResponse):
+            return event
+        await self._forget_what_loops_left()
+        calls = self._calls_here(wait)
+        if calls is None:
+            return self._put_off(
+                "it came on another event loop than the first one; where each request has a loop "
+                "of its own, call receive(..., wait=True)"
+            )
+        return await self._take(calls, event, identity(event, raw), wait)
+
+    def _read_event(self, raw: bytes, signature: str | None) -> CallbackEvent | CallbackResponse:
+        """The event in a body, or why there is none."""
+        if len(raw) > self._max_body:
+            return self._refuse(413, "the body is too large")
+        try:
+            return parse(raw, signature, self._secrets) if self._secrets else read_event(raw)
+        except InvalidSignature as error:
+            return self._refuse(401, str(error))
+        except DecodeError:
+            return self._refuse(400, "the body is no event")
+
+    def _check_sender(self, peer: str | None, forwarded_for: str | None) -> CallbackResponse | None:
+        why = self._senders.why_not(peer, forwarded_for)
+        if why is None:
+            return None
+        _log.warning("a callback is refused with 403: %s", why)
+        return CallbackResponse(403, "the sender is not allowed")
+
+    def _calls_here(self, wait: bool) -> HandlerCalls | None:
+        """What is under way on this event loop; `None` where the handlers could not end on it."""
+        loop = asyncio.get_running_loop()
+        if not wait:
+            self._loop = self._loop or loop
+            if loop is not self._loop:
+                return None
+        if loop not in self._calls:
+            self._calls[loop] = HandlerCalls(self._slots, self._handler_timeout)
+        return self._calls[loop]
+
+    async def _forget_what_loops_left(self) -> None:
+        """Forget the events of loops that were closed without cancelling their tasks."""
+        for loop in [loop for loop in self._calls if loop.is_closed()]:
+            left = self._calls.pop(loop, None)
+            for event_id in [] if left is None else left.events.values():
+                self._awaited.pop(event_id, None)
+                await forget(self._seen, event_id, was_answered=True)
+
+    async def _take(
+        self, calls: HandlerCalls, event: CallbackEvent, event_id: str, wait: bool
+    ) -> CallbackResponse:
+        # What is with the store has its place already: once remembered, it cannot be put off.
+        if self._is_closed or len(calls.events) >= self._max_pending:
+            return self._put_off("too many wait for the handlers, or the receiver is closed")
+        claim = object()
+        if wait and self._awaited.setdefault(event_id, claim) is not claim:
+            return self._put_off("its handlers are at work for an earlier delivery")
+        answer: asyncio.Future[CallbackResponse] = asyncio.get_running_loop().create_future()
+        task = calls.start(self._process(calls, event, event_id, answer, wait))
+        calls.events[task] = event_id
+        calls.entering.add(task)
+
+        def end(_: object) -> None:
+            if wait:
+                self._awaited.pop(event_id, None)
+            del calls.events[task]
+            calls.entering.discard(task)
+            calls.moved()
+            _reply(answer, _later())
+            if not calls.events and calls.loop is not self._loop:
+                self._calls.pop(calls.loop, None)
+
+        task.add_done_callback(end)
+        return await asyncio.shield(answer)  # the event goes on where the request is cancelled
+
+    async def _process(
+        self,
+        calls: HandlerCalls,
+        event: CallbackEvent,
+        event_id: str,
+        answer: asyncio.Future[CallbackResponse],
+        wait: bool,
+    ) -> None:
+        """Take in one event, from the store to the end of its handlers."""
+        is_through = False
+        try:
+            if not await is_new(self._seen, event_id):
+                is_through = True
+                _reply(answer, _CAME_BEFORE)
+                return
+            if calls.is_over:
+                return
+            calls.entering.discard(asyncio.current_task())
+            calls.moved()
+            self._wake(event)
+            if not wait:
+                _reply(answer, _OK)
+            is_through = await calls.run(self._handlers, event)
+        finally:
+            if not is_through and not calls.loop.is_closed():
+                await forget(self._seen, event_id, was_answered=answer.done())
+        _reply(answer, _OK if is_through else _later())
+
+    def _wake(self, event: CallbackEvent) -> None:
+        if self._sinch is None:
+            return
+        try:
+            self._sinch.notify(event)
+        except Exception:
+            # The event is remembered by now: a 500 would only lose it to the handlers.
+            _log.exception("a callback woke no wait")
+
+    def _put_off(self, why: str) -> CallbackResponse:
+        _log.warning("a callback is put off: %s", why)
+        return _later()
+
+    def _refuse(self, status: int, why: str) -> CallbackResponse:
+        _log.warning("a callback is refused with %d: %s", status, why)
+        return CallbackResponse(status, why)
+
+    # ----------------------------------------------------------- aiohttp.web
+
+    async def handle(self, request: web.Request) -> web.Response:
+        """An aiohttp.web handler: `app.router.add_post("/callbacks", receiver.handle)`."""
+        from aiohttp import web  # noqa: PLC0415 - a client alone does not pay for the server
+
+        answer = await self._respond(request)
+        return web.Response(status=answer.status, text=answer.text, headers=answer.headers)
+
+    async def _respond(self, request: web.Request) -> CallbackResponse:
+        forwarded_for = ",".join(request.headers.getall(_FORWARDED_FOR, ()))
+        refused = self._check_sender(request.remote, forwarded_for)
+        if refused is not None:
+            return refused
+        if request.method != "POST":
+            return CallbackResponse(405, "callbacks are posted", {"Allow": "POST"})
+        body = await self._read(request)
+        if isinstance(body, CallbackResponse):
+            return body
+        return await self.receive(
+            body,
+            request.headers.get(SIGNATURE_HEADER),
+            peer=request.remote,
+            forwarded_for=forwarded_for,
+        )
+
+    async def _read(self, request: web.Request) -> bytes | CallbackResponse:
+        """The raw body, or why there is none."""
+        if (request.content_length or 0) > self._max_body:
+            return self._refuse(413, "the body is too large")
+        body = bytearray()
+        try:
+            async with asyncio.timeout(_BODY_TIMEOUT):
+                async for chunk in request.content.iter_any():
+                    body += chunk
+                    if len(body) > self._max_body:
+                        return self._refuse(413, "the body is too large")
+        except TimeoutError:
+            return self._refuse(408, "the body did not come in time")
+        except Exception as error:
+            # Whatever the server's parser says: a body that breaks off, a wrong encoding.
+            _log.debug("a callback's body cannot be read: %r", error)
+            return self._refuse(400, "the body cannot be read")
+        return bytes(body)
+
+    def app(self) -> web.Application:
+        """A sub-application that takes callbacks at its root, for any prefix.
+
+        `app.add_subapp("/callbacks/", receiver.app())` takes them at `/callbacks/` and below.
+        """
+        from aiohttp import web  # noqa: PLC0415 - as above
+
+        app = web.Application()
+        for path in ("", "/{path:.*}"):
+            app.router.add_route("*", path, self.handle)
+        return app
+
+
+def _reply(answer: asyncio.Future[CallbackResponse], response: CallbackResponse) -> None:
+    """Answer a request once; what comes later comes too late."""
+    if not answer.done():
+        answer.set_result(response)

@@ -1,0 +1,126 @@
+"""Which events came before: the service delivers each at least once."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import inspect
+import logging
+import sys
+import threading
+from collections.abc import Awaitable
+from typing import Protocol
+
+from ..models import CallbackEvent
+from ..models._checks import check_whole
+
+_log = logging.getLogger("sinch_hosting")
+_LONGEST_ID = 200
+STORE_TIMEOUT = 2.0
+"""Seconds that a store has for its answer."""
+
+
+class SeenEvents(Protocol):
+    """Remembers which events came before; write one over a database to share it.
+
+    Give it a method `discard(event_id)` as well, plain or async: it is called for an event whose
+    handlers did not run to their end, so that its next delivery counts as new. A process that is
+    killed cannot call it: let entries expire after a day or so.
+    """
+
+    def add(self, event_id: str) -> bool | Awaitable[bool]:
+        """Remember an event in one step.
+
+        Args:
+            event_id: at most 200 characters; a digest where the event has no id, or a longer one.
+
+        Returns:
+            Whether it is new, or an awaitable of that. One that fails, or takes longer than two
+            seconds, makes the event count as new.
+        """
+        ...
+
+
+class RecentEvents:
+    """Remembers the last events in memory; may be used by several threads.
+
+    Args:
+        limit: how many; the oldest are forgotten first.
+        max_bytes: memory that their ids may take.
+    """
+
+    def __init__(self, limit: int = 10_000, *, max_bytes: int = 4 * 1024 * 1024) -> None:
+        self._limit = check_whole(limit, "limit")
+        self._max_bytes = check_whole(max_bytes, "max_bytes")
+        self._bytes = 0
+        self._seen: dict[str, None] = {}
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._seen)
+
+    def add(self, event_id: str) -> bool:
+        """Remember an event, and return whether it is new."""
+        with self._lock:
+            if event_id in self._seen:
+                return False
+            self._seen[event_id] = None
+            self._bytes += sys.getsizeof(event_id)
+            while len(self._seen) > self._limit or self._bytes > self._max_bytes:
+                self._remove(next(iter(self._seen)))
+        return True
+
+    def discard(self, event_id: str) -> None:
+        """Forget an event; one that is not remembered is no error."""
+        with self._lock:
+            if event_id in self._seen:
+                self._remove(event_id)
+
+    def _remove(self, event_id: str) -> None:
+        del self._seen[event_id]
+        self._bytes -= sys.getsizeof(event_id)
+
+
+def identity(event: CallbackEvent, body: bytes) -> str:
+    """Return what tells an event from others: its id, or a digest of its id or of its body."""
+    if event.event_id and len(event.event_id) <= _LONGEST_ID:
+        return event.event_id
+    told = event.event_id.encode() if event.event_id else body
+    return "sha256:" + hashlib.sha256(told).hexdigest()
+
+
+async def is_new(store: SeenEvents, event_id: str) -> bool:
+    """Remember an event, and return whether it is new: where the store fails, it is."""
+    try:
+        async with asyncio.timeout(STORE_TIMEOUT):
+            answer = store.add(event_id)
+            return await answer if inspect.isawaitable(answer) else answer
+    except Exception:
+        # Twice is better than never: the service promises at least once, too.
+        _log.exception("the store of events failed; the event counts as new")
+        return True
+
+
+async def forget(store: SeenEvents, event_id: str, *, was_answered: bool) -> None:
+    """Forget an event whose handlers did not run to their end, where the store can."""
+    if was_answered:
+        _log.error(
+            "event %s was answered 200, and its handlers did not come to their end: it is "
+            "forgotten, and handled if it is delivered again",
+            event_id,
+        )
+    discard = getattr(store, "discard", None)
+    if discard is None:
+        _log.error(
+            "event %s did not get through its handlers, and stays remembered: "
+            "the store of events has no method discard()",
+            event_id,
+        )
+        return
+    try:
+        answer = discard(event_id)
+        if inspect.isawaitable(answer):
+            async with asyncio.timeout(STORE_TIMEOUT):
+                await answer
+    except Exception:
+        _log.exception("event %s did not get through its handlers, and stays remembered", event_id)

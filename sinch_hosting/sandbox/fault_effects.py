@@ -1,0 +1,136 @@
+"""Answers bent by faults: pages, tokens, enums, names; and lists as they were a while ago."""
+
+from __future__ import annotations
+
+from copy import copy
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from .lists import same_place
+from .store import Bucket, Listed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from .faults import Fault
+    from .order_lifecycle import OrderLifecycle
+    from .records import HostingOrder, ImportedNumber, QualifiedNumber
+    from .store import World
+
+R = TypeVar("R", bound=Listed)
+
+_ENUMS = {"state", "type", "globalProcessState", "status", "operation", "serviceType", "loaType"}
+_MOST_STEPS = 100
+
+
+def unknown_values(answer: Any, value: str) -> Any:
+    """*answer* with *value* in every enum and unknown fields in every object."""
+    if isinstance(answer, list):
+        return [unknown_values(item, value) for item in answer]
+    if not isinstance(answer, dict):
+        return answer
+    bent = {name: unknown_values(item, value) for name, item in answer.items()}
+    for name in _ENUMS & bent.keys():
+        bent[name] = value if isinstance(bent[name], str) else 99
+    return {**bent, "addedLater": {"by": ["the", "vendor"], "level": 1}}
+
+
+def display_names(answer: Any, text: str | None) -> Any:
+    """*answer* with every ``displayName`` replaced by *text*, or gone where that is ``None``."""
+    if isinstance(answer, list):
+        return [display_names(item, text) for item in answer]
+    if not isinstance(answer, dict):
+        return answer
+    bent = {name: display_names(item, text) for name, item in answer.items()}
+    if "displayName" in bent:
+        del bent["displayName"]
+        if text is not None:
+            bent["displayName"] = text
+    return bent
+
+
+def lagging_orders(world: World, key: tuple[str, ...], seconds: float) -> Iterable[HostingOrder]:
+    """The orders that were under *key* so many *seconds* ago, as they were."""
+    moment = world.now - seconds
+    for order in world.orders.values():
+        state = _state_at(order.history, moment)
+        if (state, order.type, order.service_plan_id, order.campaign_id) == key:
+            then = copy(order)
+            then.state = str(state)
+            yield then
+
+
+def lagging_qualified(
+    world: World, key: tuple[str, ...], seconds: float
+) -> Iterable[QualifiedNumber]:
+    """The qualified numbers that were in that state so many *seconds* ago, as they were."""
+    moment = world.now - seconds
+    for number in world.qualified.values():
+        state = _state_at(number.history, moment)
+        if (state,) == key:
+            then = copy(number)
+            then.state = str(state)
+            yield then
+
+
+def lagging_imported(
+    world: World, key: tuple[str, ...], seconds: float
+) -> Iterable[ImportedNumber]:
+    """The imported numbers under *key* that are at least so many *seconds* old."""
+    moment = world.now - seconds
+    for number in world.imported.values():
+        if number.bucket == key and number.created <= moment:
+            yield number
+
+
+def as_bucket(records: Iterable[R], text: Callable[[R], str] | None = None) -> Bucket[R]:
+    """A bucket of *records* in the order in which they were filed; *text* as it has it."""
+    bucket: Bucket[R] = Bucket(text)
+    for record in sorted(records, key=lambda record: record.entry):
+        bucket.add(record)
+    return bucket
+
+
+def _state_at(history: list[tuple[float, str]], moment: float) -> str | None:
+    state = None
+    for time, entered in history:
+        if time > moment:
+            break
+        state = entered
+    return state
+
+
+def bent_page(fault: Fault, field: str, query: dict[str, str], answer: Any) -> Any:
+    """The page *answer*, whose items are in *field*, emptied or leading to itself."""
+    if fault.kind == "empty_page":
+        return {**answer, field: [], "nextPageToken": same_place(query, field, fault.hits + 1)}
+    own = query.get("pageToken")
+    return {**answer, "nextPageToken": own} if own and answer["nextPageToken"] else answer
+
+
+def orders_to_move(world: World, fault: Fault, query: dict[str, str]) -> list[HostingOrder]:
+    """The orders of the list's kind, or the one named, that can enter a next state."""
+    wanted = str(fault.settings["order"])
+    kind = (query.get("type"), query.get("servicePlanId"), query.get("campaignId"))
+    return [
+        order
+        for order in world.orders.values()
+        if (
+            order.hosting_order_id == wanted
+            if wanted
+            else (order.type, order.service_plan_id, order.campaign_id) == kind
+        )
+        and world.clock.pending(("order", order.hosting_order_id)) is not None
+    ]
+
+
+def move_orders(life: OrderLifecycle, orders: Iterable[HostingOrder]) -> None:
+    """Let *orders* enter their next state."""
+    for order in orders:
+        _next_state(order, life.hurry)
+
+
+def _next_state(order: HostingOrder, hurry: Callable[[HostingOrder], str]) -> None:
+    before = order.state
+    for _ in range(_MOST_STEPS):
+        if order.state != before or not hurry(order):
+            return

@@ -1,0 +1,3 @@
+-- MySQL dump 10.13
+CREATE TABLE c (phone text);
+INSERT INTO c VALUES ('2025550101'),('2025550102');
