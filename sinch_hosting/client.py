@@ -32,7 +32,7 @@ from ._session.settings import (
 )
 from .errors import ConfigurationError, InvalidRequest
 from .models import Order
-from .models._checks import check_identifier, check_whole
+from .models._checks import check_identifier, check_path, check_whole
 from .resources.callback_configuration import Callbacks
 from .resources.hosting_orders import HostingOrders
 from .resources.imported_numbers import ImportedNumbers
@@ -255,6 +255,7 @@ class SinchHosting:
         on_unknown: OnUnknown | None = None,
         retry_rejected: bool = False,
         confirm: Confirm | None = None,
+        max_letters: int | None = None,
     ) -> Onboarding:
         """Take numbers from wherever they are to text-enabled on a plan and campaign.
 
@@ -305,6 +306,8 @@ class SinchHosting:
             confirm: an async or plain function that is shown `LettersToSend`, who gets how many
                 letters at least, before anything is sent; unless it returns `True`,
                 `NotConfirmed` is raised.
+            max_letters: letters that this run mails at most; numbers whose order would mail one
+                more fail, and another run may order them. Any number by default.
 
         What waits says so: a `waiting` step tells for whom, again each day, and each line of the
         report has `waiting_on` and `what_to_do`. How often it looks is the client's `poll`: by
@@ -335,6 +338,7 @@ class SinchHosting:
             voice_code=voice_code,
             relink=relink,
             timeout=timeout,
+            max_letters=max_letters,
             job=job,
             ledger=ledger,
             settle=settle,
@@ -403,6 +407,18 @@ class SinchHosting:
         """What `order.wait_until` does: an order knows nothing of the watcher."""
         goal = order_goal(orders_of(self._orders_api), parse_state(OrderState, state, "state"))
         return await wait_until(self._watcher, goal, order, timeout=timeout, on_update=on_update)
+
+    async def get_json(self, path: str) -> object:
+        """Read anything that the service has, for what this version has no call.
+
+        Args:
+            path: below the project, such as `hostingOrders/ID`, or whole from `/v1/` on; with a
+                query, percent-encoded, where it needs one.
+
+        Returns the JSON as it came. Raises `InvalidRequest` for what is no path, and what every
+        call raises. Safe to repeat: only `GET` is sent.
+        """
+        return await self._session.get_json(check_path(path))
 
     async def aclose(self) -> None:
         """Close the client and the session that it owns; a borrowed one stays open.
