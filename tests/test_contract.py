@@ -17,7 +17,7 @@ from urllib.parse import unquote
 import attrs
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -391,7 +391,8 @@ def path_of(operation: str) -> str:
 
 async def sent_by(call: Call, operation: str, service: Any, client: SinchHosting) -> Any:
     """The one request of an operation that a call makes; it is answered with an example."""
-    makes_an_order = "HostingOrder" in operation or "Text" in operation
+    makes_an_order = "HostingOrder" in operation and not operation.startswith("List")
+    makes_an_order = makes_an_order or "Text" in operation
     stub = {"hostingOrderId": ORDER_ID} if makes_an_order else {}
     answer = ANSWER_EXAMPLES.get(operation, stub)
     answer = b"" if answer_schema(operation) is None else answer
@@ -726,6 +727,8 @@ def test_valid_answers_decode(operation: str, data: st.DataObject) -> None:
     schema = answer_schema(operation)
     assert schema is not None
     body = data.draw(valid(schema))
+    # An object with none of the fields of its type is an error in a 200, and refused as such.
+    assume(not body or set(flat(schema)["properties"]) & set(body))
     answer_type = ANSWER_TYPES[operation]
     assert_tells(codec.decode(operation, json.dumps(body).encode(), answer_type, str), body)
 
@@ -734,6 +737,9 @@ def test_valid_answers_decode(operation: str, data: st.DataObject) -> None:
 @given(valid(CONTRACT["components"]["schemas"]["CallbackPayload"]))
 def test_valid_callbacks_decode(body: dict[str, Any]) -> None:
     """Events, too."""
+    assume(
+        not body or body.keys() & CONTRACT["components"]["schemas"]["CallbackPayload"]["properties"]
+    )
     raw = json.dumps(body).encode()
     assert_tells(codec.decode("EventsCallback", raw, models.CallbackEvent, str), body)
 

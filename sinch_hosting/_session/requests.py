@@ -72,14 +72,20 @@ def _check_plan(value: object, name: str) -> None:
     check.check_text(value, name)
 
 
+def _check_given(value: object, name: str) -> None:
+    if value is None:
+        rule = 'must be text: pass "" to empty it, or leave it out to keep it'
+        raise InvalidRequest(field=name, value=value, rule=rule)
+
+
 def _check_patched_text(value: object, name: str) -> None:
-    if value is not None:
-        check.check_any_text(value, name)
+    _check_given(value, name)
+    check.check_any_text(value, name)
 
 
 def _check_patched_url(value: object, name: str) -> None:
-    if value is not None:
-        check.check_url(value, name)
+    _check_given(value, name)
+    check.check_url(value, name)
 
 
 @frozen(kw_only=True)

@@ -190,7 +190,7 @@ class ImportedNumbers:
         """Change the fields that are given, and no others (`UpdateImportedNumber`).
 
         `""` for `service_plan_id` and `campaign_id` unlinks; a linked number has to be
-        unlinked before it can be linked anew, which `relink` does. `None` is sent as `null`.
+        unlinked before it can be linked anew, which `relink` does.
 
         Answers the number as the service tells it. A retried update that is then refused is
         settled by reading the number: where it is as wanted, it is answered.
@@ -422,19 +422,23 @@ def _identify(phone_number: str) -> dict[str, str]:
     return {"phone_number": check.check_phone_number(phone_number)}
 
 
-def _is_linked_as(number: ImportedNumber, link: SmsLink) -> bool:
+def _plan_and_campaign(number: ImportedNumber) -> tuple[str, str]:
+    """What the number is linked to, or is about to be: what is pending comes first."""
     sms = number.sms_configuration
-    return (sms.service_plan_id or "", sms.campaign_id or "") == (
-        link.service_plan_id,
-        link.campaign_id or "",
-    )
+    plan = number.pending_service_plan_id or sms.service_plan_id
+    campaign = number.pending_campaign_id or sms.campaign_id
+    return plan or "", campaign or ""
+
+
+def _is_linked_as(number: ImportedNumber, link: SmsLink) -> bool:
+    return _plan_and_campaign(number) == (link.service_plan_id, link.campaign_id or "")
 
 
 def _imported_otherwise(number: ImportedNumber) -> Conflict:
-    sms = number.sms_configuration
+    plan, campaign = _plan_and_campaign(number)
     return Conflict(
         f"{number.phone_number} is imported already, with service plan "
-        f"{sms.service_plan_id or 'none'} and campaign {sms.campaign_id or 'none'}; "
+        f"{plan or 'none'} and campaign {campaign or 'none'}; "
         "relink changes that",
         operation="ImportNumber",
         status_code=409,
@@ -449,11 +453,8 @@ def _is_as_patched(number: ImportedNumber, patch: UpdateImportedNumber) -> bool:
         (patch.callback_url, number.callback_url),
     ]
     if isinstance(sms, SmsPatch):
-        linked = number.sms_configuration
-        wanted += [
-            (sms.service_plan_id, linked.service_plan_id),
-            (sms.campaign_id, linked.campaign_id),
-        ]
+        plan, campaign = _plan_and_campaign(number)
+        wanted += [(sms.service_plan_id, plan), (sms.campaign_id, campaign)]
     return all((want or "") == (have or "") for want, have in wanted if want is not UNSET)
 
 
@@ -462,6 +463,10 @@ def _puts_on(provisioning: Provisioning) -> bool:
 
 
 def _is_provisioned(number: ImportedNumber) -> bool:
+    if number.sms_configuration.scheduled_provisioning.has_failed:
+        raise NumberFailed(number, "the change of its service plan or campaign is FAILED")
+    if number.pending_service_plan_id or number.pending_campaign_id:
+        return False
     steps = [("the SMS platform", number.sms_provisioning)]
     if number.sms_configuration.campaign_id:
         steps.append(("the campaign", number.campaign_provisioning))
