@@ -636,10 +636,13 @@ def test_rules_raise_nothing_but_invalid_request(value: object) -> None:
 
 
 def test_a_patch_tells_absent_from_none_and_empty() -> None:
-    """UNSET is absence; `None` and "" are values."""
+    """UNSET is absence, "" is a value; `None`, which the contract refuses, is neither."""
     assert repr(requests.UNSET) == "UNSET"
-    patch = requests.UpdateImportedNumber(display_name="", callback_url=None)
-    assert (patch.display_name, patch.callback_url) == ("", None)
+    patch = requests.UpdateImportedNumber(display_name="")
+    assert (patch.display_name, patch.callback_url) == ("", requests.UNSET)
+    for name in ("display_name", "callback_url"):
+        with pytest.raises(InvalidRequest, match='pass ""'):
+            requests.UpdateImportedNumber(**{name: None})
     assert patch.sms_configuration is requests.UNSET
     sms = requests.SmsPatch(service_plan_id="")
     assert (sms.service_plan_id, sms.campaign_id) == ("", requests.UNSET)

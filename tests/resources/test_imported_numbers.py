@@ -241,11 +241,10 @@ async def test_a_list_sends_its_filters(service, client):
     ("given", "sent"),
     [
         ({"display_name": ""}, {"displayName": ""}),
-        ({"display_name": None}, {"displayName": None}),
         ({"campaign_id": ""}, {"smsConfiguration": {"campaignId": ""}}),
         (
-            {"service_plan_id": "", "campaign_id": None, "callback_url": ""},
-            {"smsConfiguration": {"servicePlanId": "", "campaignId": None}, "callbackUrl": ""},
+            {"service_plan_id": "", "campaign_id": "", "callback_url": ""},
+            {"smsConfiguration": {"servicePlanId": "", "campaignId": ""}, "callbackUrl": ""},
         ),
     ],
     ids=str,
