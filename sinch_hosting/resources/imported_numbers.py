@@ -358,7 +358,7 @@ class ImportedNumbers:
 
         Returns the number. Raises `NumberFailed` where a provisioning failed, `WaitTimeout`,
         and what `get` raises but for passing failures. Many waits share lists. Safe to repeat
-        (`GetImportedNumber`, `ListImportedNumbers`).
+        (`GetImportedNumber`).
         """
         check.check_phone_number(phone_number)
         number = _bare(phone_number)
@@ -407,8 +407,8 @@ class ImportedNumbers:
 
         Returns the numbers as they were then, in the order given. Waits for all, then raises an
         `ExceptionGroup` of what `wait_until_provisioned` raises, each with its number in
-        `.last`. Raises `InvalidRequest` for a single number, and for what is none. Safe to
-        repeat (`ListImportedNumbers`, and `GetImportedNumber` where that takes fewer requests).
+        `.last`. Raises `InvalidRequest` for a single number, and for what is none. Safe to repeat
+        (`ListImportedNumbers`); where single numbers take fewer requests, they are read so.
         """
         numbers = [
             _bare(number, service_plan_id, campaign_id)

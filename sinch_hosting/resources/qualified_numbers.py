@@ -323,7 +323,7 @@ class QualifiedNumbers:
         Returns the number as it was then. Raises `NumberFailed` on NOT_ELIGIBLE,
         VERIFICATION_FAILED, VERIFICATION_BLOCKED and HOSTING_FAILED where none of the states
         was reached or passed, `WaitTimeout`, and what `get` raises but for passing failures.
-        Many waits share lists. Safe to repeat (`GetQualifiedNumber`, `ListQualifiedNumbers`).
+        Many waits share lists. Safe to repeat (`GetQualifiedNumber`).
         """
         goal = _goal(states)
         (number,) = _bare([phone_number])
