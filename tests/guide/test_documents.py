@@ -29,7 +29,7 @@ PAGES = {path.stem: path for path in [README, *sorted(GUIDES.glob("*.md"))]}
 SAID = {
     "README": ["+12025550134 DONE", "exit code 0"],
     "start": ["+12025550135 DONE"],
-    "qualify": ["COMPLETED"],
+    "qualify": ["COMPLETED", "nothing was sent: letters for 1 numbers"],
     "bulk": ["3 orders, 0 numbers left out", "3 orders adopted, 0 unknown"],
     "onboarding": ["Counter({'done': 3})"],
     "files": ["['+12025550134', '+15145550135']"],
