@@ -6,19 +6,23 @@ import ast
 import asyncio
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
 from sybil import Sybil
 from sybil.evaluators.python import PythonEvaluator, pad
 from sybil.parsers.markdown import CodeBlockParser
 
 import sinch_hosting
+from sinch_hosting import SinchHosting, errors
+from sinch_hosting.callbacks import sign
 
-from .conftest import Served
+from .conftest import SECRET, Served
 
 if TYPE_CHECKING:
     from sybil import Example
@@ -33,7 +37,7 @@ SAID = {
     "bulk": ["3 orders, 0 numbers left out", "3 orders adopted, 0 unknown"],
     "onboarding": ["Counter({'done': 3})"],
     "files": ["['+12025550134', '+15145550135']"],
-    "import": ["imported already: 409"],
+    "import": ["imported already: 409", "Front desk C999999"],
     "observability": ["GET 127.0.0.1 200"],
     "troubleshooting": ["404 False False"],
 }
@@ -96,9 +100,67 @@ def test_every_block_runs(
         assert text in said
 
 
+def test_every_framework_takes_callbacks(service: Served, runner: asyncio.Runner) -> None:
+    """The routes of the page answer a signed event with 200, and another with 401."""
+    for framework in ("fastapi", "django", "flask"):
+        pytest.importorskip(framework)
+    page = run_page("callbacks", runner)
+    body = b'{"eventId": "e1", "resourceId": "+12025550134"}'
+
+    for signature, status in ((sign(body, SECRET), 200), (sign(body, "another"), 401)):
+        headers = {"X-Sinch-Signature": signature}
+        with page["flask_app"].test_client() as flask:
+            assert flask.post("/sinch", data=body, headers=headers).status_code == status
+        called = page["function_callback"]({"body": body.decode(), "headers": headers}, None)
+        assert called["statusCode"] == status
+        assert runner.run(django_answers(page["django_callback"], body, signature)) == status
+        assert runner.run(aiohttp_answers(page["make_app"](), body, headers)) == status
+
+
+async def django_answers(view: Callable[..., Any], body: bytes, signature: str) -> int:
+    """The status with which a view of Django answers."""
+    from django.conf import settings
+    from django.test import AsyncRequestFactory
+
+    if not settings.configured:
+        settings.configure(ALLOWED_HOSTS=["*"])
+    request = AsyncRequestFactory().post(
+        "/sinch", body, content_type="application/json", headers={"X-Sinch-Signature": signature}
+    )
+    status: int = (await view(request)).status_code
+    return status
+
+
+async def aiohttp_answers(app: web.Application, body: bytes, headers: dict[str, str]) -> int:
+    """The status with which an application of aiohttp answers."""
+    async with TestClient(TestServer(app)) as client:
+        return (await client.post("/sinch", data=body, headers=headers)).status
+
+
 def test_what_is_said_is_looked_for_on_pages_that_exist() -> None:
     """A page that is renamed takes its line along."""
     assert set(SAID) <= set(PAGES)
+
+
+@pytest.mark.parametrize("page", ["README", "troubleshooting"])
+def test_every_error_is_explained(page: str) -> None:
+    """What happened, and what to do; the README leaves out what is seldom met."""
+    text = PAGES[page].read_text(encoding="utf-8")
+    left_out = {"README": {"ApiError", "PageTokenRepeated"}}.get(page, set())
+    assert [
+        name for name in errors.__all__ if f"`{name}`" not in text and name not in left_out
+    ] == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_calls_exist(page: str) -> None:
+    """What a page names of the resources is there."""
+    text = PAGES[page].read_text(encoding="utf-8")
+    client = SinchHosting("project", "key", "secret")
+    for resource, name in re.findall(
+        r"\b(hosting_orders|imported_numbers|qualified_numbers|callback_configuration)\.(\w+)", text
+    ):
+        assert callable(getattr(getattr(client, resource), name)), f"{resource}.{name}"
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -109,10 +109,10 @@ async def test_services_import_and_hear_of_it(
 
 
 def test_the_csv_batch_goes_on_after_a_crash(service: Served, tmp_path: Path) -> None:
-    """Seven rows are five numbers and two that are left out; a second run creates nothing."""
+    """Of eight rows five are numbers to import, each once; a second run creates nothing."""
     batch = example("csv_batch")
     path = tmp_path / "numbers.csv"
-    rows = [*(f"202-555-01{n}" for n in range(34, 39)), "202-555-0134", "no number"]
+    rows = [*(f"202-555-01{n}" for n in range(34, 39)), "202-555-0134", "no number", "514-555-0135"]
     path.write_text("Phone\n" + "\n".join(rows) + "\n")
     service.sandbox.faults.add("drop_after", operation="ImportNumbers", count=1)
 
@@ -121,10 +121,11 @@ def test_the_csv_batch_goes_on_after_a_crash(service: Served, tmp_path: Path) ->
     second = batch.main(path, "plan", "campaign")
 
     assert created == len(service.sandbox.orders_created()) == 1
-    assert (first, second) == (1, 1)  # one row was no number
+    assert (first, second) == (1, 1)  # two rows cannot be imported
     written = path.with_suffix(".result.csv").read_text()
     assert written.count(",DONE\n") + written.count(",DONE\r\n") == 5
     assert "row 8," in written
+    assert "row 9,is of CA" in written
 
 
 @pytest.mark.parametrize("service", [{"profile": "manual"}], indirect=True)

@@ -1,6 +1,6 @@
-"""Import the numbers of a CSV file or workbook; run again after a crash, it goes on.
+"""Import the US numbers of a CSV file or workbook; run again after a crash, it goes on.
 
-Run it with `python csv_batch.py numbers.csv`. What became of each number is written to
+Run it with `python csv_batch.py numbers.csv PLAN CAMPAIGN`. What became of each number is written to
 `numbers.result.csv`, what was sent to `numbers.ledger.jsonl`. Keep the ledger.
 """
 
@@ -17,9 +17,10 @@ async def import_file(path: Path, service_plan_id: str, campaign_id: str) -> dic
     """Import the numbers of a file, and return what became of each row's number."""
     sheet = read_phone_file(path)
     outcome = {f"row {record.row}": str(record.reason) for record in sheet.rejected}
+    outcome |= {f"row {r.row}": f"is of {r.region}" for r in sheet.accepted if r.region != "US"}
     async with SinchHosting.from_env() as sinch:
         result = await sinch.hosting_orders.import_many(
-            [str(record.phone_number) for record in sheet.accepted],
+            [str(record.phone_number) for record in sheet.accepted if record.region == "US"],
             region_code="US",
             service_plan_id=service_plan_id,
             campaign_id=campaign_id,
@@ -52,4 +53,4 @@ def main(path: Path, service_plan_id: str, campaign_id: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), "plan", "campaign"))
+    sys.exit(main(Path(sys.argv[1]), sys.argv[2], sys.argv[3]))
