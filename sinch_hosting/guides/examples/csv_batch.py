@@ -1,7 +1,7 @@
 """Import the US numbers of a CSV file or workbook; run again after a crash, it goes on.
 
-Run it with `python csv_batch.py numbers.csv PLAN CAMPAIGN`. What became of each number is written to
-`numbers.result.csv`, what was sent to `numbers.ledger.jsonl`. Keep the ledger.
+Run it with `python csv_batch.py numbers.csv PLAN CAMPAIGN`. What became of each number is
+written to `numbers.result.csv`, what was sent to `numbers.ledger.jsonl`. Keep the ledger.
 """
 
 import asyncio
