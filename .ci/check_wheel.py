@@ -6,6 +6,7 @@ import zipfile
 WANTED = {
     "sinch_hosting/py.typed",
     "sinch_hosting/cli/sample-numbers.csv",
+    "sinch_hosting/guides/wire.md",
     "sinch_hosting/sandbox/page.html",
 }
 
