@@ -395,10 +395,10 @@ def path_of(operation: str) -> str:
 
 async def sent_by(call: Call, operation: str, service: Any, client: SinchHosting) -> Any:
     """The one request of an operation that a call makes; it is answered with an example."""
-    makes_an_order = "HostingOrder" in operation or "Text" in operation
-    stub = {"hostingOrderId": ORDER_ID} if makes_an_order else {}
-    answer = ANSWER_EXAMPLES.get(operation, stub)
-    answer = b"" if answer_schema(operation) is None else answer
+    schema = answer_schema(operation)
+    tells_an_id = schema is not None and "hostingOrderId" in flat(schema)["properties"]
+    stub = {"hostingOrderId": ORDER_ID} if tells_an_id else {}
+    answer = b"" if schema is None else ANSWER_EXAMPLES.get(operation, stub)
     service.on(DOCUMENTED[operation]["method"], path_of(operation), answer)
     if operation == "TextEnableQualifiedNumbers":  # it answers an id, and the order is read
         service.on("GET", path_of("GetHostingOrder"), ANSWER_EXAMPLES["GetHostingOrder"])
