@@ -110,7 +110,7 @@ async def imported_numbers(sinch: SinchHosting) -> None:
     assert_type(number.is_linked, bool)
     assert_type(number.display_name, str | None)
     assert_type(number.sms_configuration.service_plan_id, str | None)
-    assert_type(number.sms_configuration.scheduled_provisioning.error_codes, tuple[int, ...])
+    assert_type(number.sms_configuration.scheduled_provisioning.error_codes, tuple[int | str, ...])
     assert_type(number.sms_provisioning.state, ProvisioningState)
     assert_type(number.mno_configuration.sms_att.update_time, datetime | None)
     assert_type(number.extra, Mapping[str, Any])
@@ -155,7 +155,7 @@ async def qualified_numbers(sinch: SinchHosting, letter: DirectLoa) -> None:
     assert_type(number.global_process_state, QualificationState)
     assert_type(number.global_process_state.is_failure, bool)
     assert_type(number.osr_eligibility.status, ProvisioningState)
-    assert_type(number.hosted_number.status, int | None)
+    assert_type(number.hosted_number.status, int | str | None)
     assert_type(number.error, str | None)
     await numbers.delete("+12025550134")
     await numbers.text_enable_toll_free(

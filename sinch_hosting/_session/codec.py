@@ -12,7 +12,7 @@ import re
 import time
 import types
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from http import HTTPStatus
@@ -27,7 +27,10 @@ from ..states import OpenEnum
 
 T = TypeVar("T")
 _LOA_TYPES = (DirectLoa, ResellerLoa, BlanketLoa)
-_BODY_SHOWN = 500
+_SHOWN = 1000
+"""Characters of any text of the service that an error shows."""
+_MASKED = 65_536
+"""Bytes of a body that are searched for secrets; what is behind them is not shown."""
 _SECRET_FIELDS = frozenset(
     {
         "hmacSecret",
@@ -92,8 +95,23 @@ def _structure_time(value: object, _: object = None) -> datetime | None:
     try:
         moment = datetime.fromisoformat(value)
     except ValueError:
-        raise StructureError(f"a time, not {value[:40]!r}", value) from None
+        moment = _rarer_time(value)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+_LEAP_SECOND = re.compile(r"(.{10}T\d\d:\d\d:)60(?:\.\d+)?(.*)")
+
+
+def _rarer_time(value: str) -> datetime:
+    """What RFC 3339 allows beyond Python's reader: `t`, `z`, and the second 60."""
+    text = value.upper()
+    leap = _LEAP_SECOND.fullmatch(text)
+    try:
+        if leap is None:
+            return datetime.fromisoformat(text)
+        return datetime.fromisoformat(f"{leap[1]}59{leap[2]}") + timedelta(seconds=1)
+    except (ValueError, OverflowError):
+        raise StructureError(f"a time, not {value[:40]!r}", value) from None
 
 
 class _Members(dict[Any, Any]):
@@ -132,6 +150,19 @@ def _structure_tuple(value: Any, hint: Any) -> tuple[Any, ...]:
     return tuple(items)
 
 
+# Decisions rest on texts (ids, names): of another type they fail the answer. A number, a flag, a
+# time or an error's text of another type is absent, and kept in `.extra` as it came.
+def _read_number(value: object) -> int | None:
+    """A number that came as text, or with a fraction of nothing."""
+    if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,18}", value):
+        return int(value)
+    return int(value) if isinstance(value, float) and value.is_integer() else None
+
+
+def _read_nothing(_: object) -> None:
+    return None
+
+
 _JSON_TYPES: dict[type, str] = {str: "text", bool: "a boolean", int: "a number", float: "a number"}
 
 
@@ -148,6 +179,8 @@ def _field_source(attribute: attrs.Attribute[Any], hint: Any, scope: dict[str, A
     scope[f"absent_{name}"] = absent
     (kind, *others) = _split_optional(hint)
     put = f"self.{name} = %s"
+    keep = f"raw = {{**(raw or {{}}), at[1:]: v}}; self.{name} = absent_{name}"
+    is_lenient = attribute.metadata.get("lenient") or kind is datetime
     if kind is Any:
         return [put % "v"]
     if isinstance(kind, type) and issubclass(kind, OpenEnum):
@@ -158,11 +191,17 @@ def _field_source(attribute: attrs.Attribute[Any], hint: Any, scope: dict[str, A
         wrong = " and ".join(f"type(v) is not {k.__name__}" for k in (kind, *others))
         missing = [] if absent is None else [f"if v is None: v = absent_{name}"]
         present = "" if absent is not None else " and v is not None"
+        if absent is None and (kind is not str or name.startswith("error")):
+            scope[f"read_{name}"] = _read_number if kind is int and not others else _read_nothing
+            read = f"self.{name} = read_{name}(v)"
+            unread = f"if self.{name} is None: {keep}"
+            return [f"if {wrong}{present}:", f"    {read}", f"    {unread}", f"else: {put % 'v'}"]
         misfit = f"StructureError({expected!r}, v, secret={attribute.repr is False})"
         return [*missing, f"if {wrong}{present}: raise {misfit}", put % "v"]
     scope[f"type_{name}"] = kind
     scope[f"hook_{name}"] = converter.get_structure_hook(kind)
-    return [put % f"absent_{name} if v is None else hook_{name}(v, type_{name})"]
+    read = put % f"absent_{name} if v is None else hook_{name}(v, type_{name})"
+    return ["try: " + read, f"except StructureError: {keep}"] if is_lenient else [read]
 
 
 def _absent(attribute: attrs.Attribute[Any]) -> object:
@@ -206,6 +245,7 @@ def _structure_hook(cls: type[Any]) -> Callable[[Any, Any], Any]:
     get = o.get
     self = new(thawed)
     at = ""
+    raw = None
     try:
         {body}
     except StructureError as misfit:
@@ -215,6 +255,8 @@ def _structure_hook(cls: type[Any]) -> Callable[[Any, Any], Any]:
         raise StructureError("text", v, at) from None
     if not knows_all(o):
         self._extra = {{k: v for k, v in o.items() if k not in known}}
+    if raw is not None:
+        self._extra = {{**(self._extra or {{}}), **raw}}
     self.__class__ = cls
     return self
 """,
@@ -252,12 +294,16 @@ def _unstructure_hook(cls: type[Any]) -> Callable[[Any], dict[str, Any]]:
     return unstructure
 
 
+_LONGEST_RETRY_AFTER = 86_400.0
+
+
 def _make_converter() -> cattrs.Converter:
     made = cattrs.Converter(detailed_validation=True)
     made.register_structure_hook_factory(attrs.has, _structure_hook)
     made.register_structure_hook(datetime, _structure_time)
     made.register_structure_hook_func(_is_tuple, _structure_tuple)
     made.register_structure_hook(int, _structure_int)
+    made.register_structure_hook_func(lambda hint: hint == int | str, _structure_code)
     made.register_unstructure_hook_factory(attrs.has, _unstructure_hook)
     made.register_unstructure_hook(datetime, _wire_time)
     made.register_unstructure_hook(tuple, list)
@@ -268,6 +314,13 @@ def _structure_int(value: Any, _: object = None) -> int:
     if value.__class__ is not int:
         raise StructureError("a number", value)
     return int(value)
+
+
+def _structure_code(value: Any, _: object = None) -> int | str:
+    """An enum that is sent by number here and by name there."""
+    if isinstance(value, (int, str)) and not isinstance(value, bool):
+        return value
+    raise StructureError("a number or text", value)
 
 
 converter = _make_converter()
@@ -314,9 +367,9 @@ def _check_not_hollow(payload: Any, answer_type: type[object]) -> None:
 
     `{}` is one whose fields all have their defaults: an empty list, a report of zeros.
     """
-    if not isinstance(payload, dict) or not payload:
+    if not isinstance(payload, dict) or not payload or not attrs.has(answer_type):
         return
-    if payload.keys().isdisjoint(_wire_names(cast("type[attrs.AttrsInstance]", answer_type))):
+    if payload.keys().isdisjoint(_wire_names(answer_type)):
         shown = ", ".join(map(repr, sorted(payload)[:3]))
         raise StructureError(f"fields of {answer_type.__name__}, not only {shown},", payload)
 
@@ -338,7 +391,7 @@ def _parsed(raw: bytes) -> Any:
 
 def _shown(raw: bytes, hide: Hide) -> str:
     """A body as text, secret fields masked even in JSON that is cut short."""
-    return _masked(raw.decode("utf-8", "replace"), hide)
+    return _masked(raw[:_MASKED].decode("utf-8", "replace"), hide)[:_SHOWN]
 
 
 def _masked(text: str, hide: Hide) -> str:
@@ -348,7 +401,7 @@ def _masked(text: str, hide: Hide) -> str:
 def _without_secrets(value: Any, hide: Hide) -> Any:
     """JSON without secrets: what is escaped in a body's text shows once it is parsed."""
     if isinstance(value, str):
-        return _masked(value, hide)
+        return _masked(value, hide)[:_SHOWN]
     if isinstance(value, list):
         return [_without_secrets(item, hide) for item in value]
     if isinstance(value, dict):
@@ -381,9 +434,9 @@ def _error_object(raw: bytes, hide: Hide) -> tuple[dict[str, Any], str]:
     try:
         body = _without_secrets(json.loads(raw), hide)
     except (ValueError, RecursionError):
-        return {}, " ".join(text.split())[:_BODY_SHOWN]
+        return {}, " ".join(text.split())
     if not isinstance(body, dict):
-        return {}, text[:_BODY_SHOWN]
+        return {}, text
     inner = body.get("error")
     if isinstance(inner, dict):
         return inner, ""
@@ -410,7 +463,11 @@ def api_error(
         if isinstance(violation, dict)
     ]
     status = described.get("status")
-    message = described.get("message") or text or _reason(status_code)
+    said = described.get("message") or _problem(described)
+    message = said or text or _reason(status_code)
+    if 300 <= status_code < 400 and (location := headers.get("Location")):
+        shown = _masked(location, hide)[:_SHOWN]
+        message = f"{message} (it redirects to {shown}, which is not followed; see base_url)"
     error = _error_class(status_code)(
         str(message),
         operation=operation,
@@ -421,9 +478,15 @@ def api_error(
         retry_after=parse_retry_after(headers.get("Retry-After"), headers.get("Date")),
     )
     error.is_from_service = any(
-        isinstance(described.get(k), str | int) for k in ("message", "code")
+        isinstance(described.get(k), str | int) for k in ("message", "code", "title", "detail")
     )
     return error
+
+
+def _problem(described: Mapping[str, Any]) -> str:
+    """The words of the vendor's general shape of errors (problem details, RFC 9457)."""
+    words = [described[key] for key in ("title", "detail") if isinstance(described.get(key), str)]
+    return ": ".join(filter(None, words))
 
 
 def _reason(status_code: int) -> str:
@@ -439,17 +502,19 @@ def parse_retry_after(
     """The seconds that a `Retry-After` asks for; `None` where it says nothing readable.
 
     A date is held against the answer's own `Date`, whose clock wrote both, else against
-    this machine's.
+    this machine's. More than a day says nothing either: it is a wrong clock, or the time as
+    seconds since 1970.
     """
     if not value:
         return None
     if re.fullmatch(r"\s*[0-9]{1,15}(\.[0-9]{1,9})?\s*", value, re.ASCII):
-        return float(value)
-    then = _http_date(value)
-    if then is None:
+        seconds = float(value)
+    elif (then := _http_date(value)) is None:
         return None
-    sent = _http_date(date) if date else None
-    return max(0.0, then - (now() if sent is None else sent))
+    else:
+        sent = _http_date(date) if date else None
+        seconds = max(0.0, then - (now() if sent is None else sent))
+    return seconds if seconds <= _LONGEST_RETRY_AFTER else None
 
 
 def _http_date(value: str) -> float | None:

@@ -150,6 +150,7 @@ class TextEnable:
 class TextEnableTollFree:
     """`TextEnableTollFreeNumbersRequest`: no campaign, no nnid, no blanket letter."""
 
+    project_id: str | None = None  # the contract wants it in the body, too
     region_code: str = check.field(check.check_region)
     numbers: tuple[str, ...] = _numbers_of_an_order(at_most=TEXT_ENABLE_LIMIT)
     service_plan_id: str = check.field(_check_plan)

@@ -26,12 +26,14 @@ from sinch_hosting.models import (
     CallbackConfiguration,
     CallbackEvent,
     DirectLoa,
+    HostedNumber,
     ImportedNumber,
     Order,
     OrderNumber,
     OrderReport,
     QualifiedNumber,
     ResellerLoa,
+    ScheduledProvisioning,
     TextEnableInfo,
 )
 from sinch_hosting.models._base import Answered
@@ -286,11 +288,63 @@ def test_the_zero_time_of_go_is_a_time() -> None:
 
 
 @pytest.mark.parametrize("wrong", ["yesterday", "2026-13-01T00:00:00Z", 1700000000, {}, [], True])
-def test_what_is_no_time_is_said(wrong: object) -> None:
-    """With the path; epochs are not guessed at."""
-    error = misfit({"createdTime": wrong})
-    assert error.path == "createdTime"
-    assert "a time" in error.reason
+def test_what_is_no_time_is_kept(wrong: object) -> None:
+    """No decision rests on it: the order is read, without the time; epochs are not guessed at."""
+    order = decode({"hostingOrderId": "o", "createdTime": wrong, "new": 1})
+    assert (order.hosting_order_id, order.created_time) == ("o", None)
+    assert order.extra == {"createdTime": wrong, "new": 1}
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("2026-01-01t00:00:00z", "2026-01-01T00:00:00+00:00"),
+        ("2026-12-31T23:59:60Z", "2027-01-01T00:00:00+00:00"),
+        ("2026-12-31t23:59:60.75z", "2027-01-01T00:00:00+00:00"),
+        ("2026-12-31T18:59:60-05:00", "2026-12-31T19:00:00-05:00"),
+        ("2026-01-01T00:00:00.123456789123456Z", "2026-01-01T00:00:00.123456+00:00"),
+        ("2026-01-01T00:00:00.5Z", "2026-01-01T00:00:00.500000+00:00"),
+    ],
+)
+def test_rfc_3339_is_read_in_full(written: str, meant: str) -> None:
+    """Small letters, leap seconds, any number of digits."""
+    assert decode({"createdTime": written}).created_time == datetime.fromisoformat(meant)
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "read"),
+    [
+        (responses.ListedOrders, {"totalSize": "17"}, lambda a: a.total_size == 17),
+        (responses.ListedOrders, {"totalSize": 17.0}, lambda a: a.total_size == 17),
+        (responses.ListedOrders, {"totalSize": 1.5}, lambda a: a.total_size is None),
+        (responses.ListedOrders, {"totalSize": True}, lambda a: a.total_size is None),
+        (Order, {"migrateToSinchTmo": "true"}, lambda a: a.migrate_to_sinch_tmo is None),
+        (Order, {"textEnableInfo": []}, lambda a: a.text_enable_info == Order().text_enable_info),
+        (
+            Order,
+            {"hostingOrderInfo": {"authorisedPerson": {"email": 5}}},
+            lambda a: a.text_enable_info == Order().text_enable_info,
+        ),
+        (ScheduledProvisioning, {"errorCodes": {}}, lambda a: a.error_codes == ()),
+        (ScheduledProvisioning, {"status": []}, lambda a: a.status is None),
+        (HostedNumber, {"status": 2.5, "error": 7}, lambda a: a.error is None),
+    ],
+)
+def test_what_no_decision_rests_on_fails_no_answer(kind: Any, body: Any, read: Any) -> None:
+    """It is read where it can be, else absent, and kept as it came."""
+    answer = decode(body, kind)
+    assert read(answer)
+    assert answer.extra == ({} if "17" in str(body) or body.get("totalSize") == 17.0 else body)
+
+
+@pytest.mark.parametrize("code", [0, 2, 99, "FAILED", "HOSTING_STATUS_HOSTED", "new"])
+def test_enums_by_number_may_come_as_text(code: int | str) -> None:
+    """Both are kept as they came."""
+    pending = {"status": code, "errorCodes": [code, 60135, "x"]}
+    number = decode({"smsConfiguration": {"scheduledProvisioning": pending}}, ImportedNumber)
+    scheduled = number.sms_configuration.scheduled_provisioning
+    assert (scheduled.status, scheduled.error_codes) == (code, (code, 60135, "x"))
+    assert decode({"hostedNumber": {"status": code}}, QualifiedNumber).hosted_number.status == code
 
 
 @settings(max_examples=60, deadline=None)
@@ -436,8 +490,10 @@ def _values(hint: Any) -> st.SearchStrategy[Any]:
         return st.datetimes(timezones=st.just(UTC))
     if kind in (str, int, bool):
         return {str: st.text(max_size=5), int: st.integers(0, 9), bool: st.booleans()}[kind]
-    if kind == tuple[int, ...]:
-        return st.lists(st.integers(0, 9), max_size=2).map(tuple)
+    if kind == int | str:
+        return st.integers(0, 9) | st.text(max_size=5)
+    if kind == tuple[int | str, ...]:
+        return st.lists(st.integers(0, 9) | st.text(max_size=5), max_size=2).map(tuple)
     return _records(kind)
 
 
@@ -480,7 +536,6 @@ def test_names_are_camel_case_on_the_wire(ours: str, wires: str) -> None:
 # ------------------------------------------------------------ what cannot be understood
 
 
-SCHEDULED = {"errorCodes": [1, "2"]}
 WRONG: list[tuple[type[Any], object, str, str]] = [
     (Order, [], "", "expected an object, got an array"),
     (Order, None, "", "expected an object, got null"),
@@ -488,20 +543,10 @@ WRONG: list[tuple[type[Any], object, str, str]] = [
     (Order, {"displayName": 5}, "displayName", "expected text, got a number 5"),
     (Order, {"displayName": ["a"]}, "displayName", "expected text, got an array"),
     (Order, {"hostingOrderId": 5}, "hostingOrderId", "expected text, got a number 5"),
-    (Order, {"migrateToSinchTmo": "true"}, "migrateToSinchTmo", "expected a boolean, got text"),
-    (Order, {"migrateToSinchTmo": 1}, "migrateToSinchTmo", "expected a boolean, got a number 1"),
     (Order, {"state": {}}, "state", "expected text, got an object"),
     (Order, {"state": []}, "state", "expected text, got an array"),
     (Order, {"state": True}, "state", "expected text, got a boolean true"),
     (Order, {"state": 1.5}, "state", "expected text, got a number 1.5"),
-    (Order, {"textEnableInfo": []}, "textEnableInfo", "expected an object, got an array"),
-    (Order, {"textEnableInfo": ""}, "textEnableInfo", "expected an object, got text"),
-    (
-        Order,
-        {"hostingOrderInfo": {"authorisedPerson": {"email": 5}}},
-        "hostingOrderInfo.authorisedPerson.email",
-        "expected text, got a number 5",
-    ),
     (
         responses.ListedOrderNumbers,
         {"numbers": [{}, {}, {}, {"smsAtt": {"state": []}}]},
@@ -512,23 +557,7 @@ WRONG: list[tuple[type[Any], object, str, str]] = [
      "expected an object, got a number 7"),
     (responses.ListedOrderNumbers, {"numbers": "abc"}, "numbers", "expected an array, got text"),
     (responses.ListedOrderNumbers, {"numbers": {}}, "numbers", "expected an array, got an object"),
-    (
-        responses.ListedImportedNumbers,
-        {"importedNumbers": [{"smsConfiguration": {"scheduledProvisioning": SCHEDULED}}]},
-        "importedNumbers[0].smsConfiguration.scheduledProvisioning.errorCodes[1]",
-        "expected a number, got text",
-    ),
-    (
-        responses.ListedOrders,
-        {"totalSize": 1.5},
-        "totalSize",
-        "expected a number, got a number 1.5",
-    ),
-    (responses.ListedOrders, {"totalSize": True}, "totalSize",
-     "expected a number, got a boolean true"),
     (responses.AccessToken, {"access_token": 5}, "access_token", "expected text, got a number"),
-    (responses.AccessToken, {"access_token": None, "expires_in": []}, "expires_in",
-     "expected a number or text, got an array"),
     (CallbackConfiguration, {"hmacSecret": 5}, "hmacSecret", "expected text, got a number"),
     (CallbackConfiguration, {"hmacSecret": True}, "hmacSecret", "expected text, got a boolean"),
 ]  # fmt: skip
@@ -563,7 +592,7 @@ def test_a_body_that_is_no_json_is_said(body: bytes) -> None:
     assert not error.is_json
     assert error.path == ""
     assert f"in {len(body)} bytes" in error.reason
-    assert error.body == body.decode("utf-8", "replace")
+    assert error.body == body.decode("utf-8", "replace")[:1000]
     assert len(str(error)) < 500
     assert error.__cause__ is error.__context__ is None
 
@@ -768,8 +797,9 @@ def test_bodies_that_describe_no_error_are_the_message(body: bytes, message: str
 
 def test_a_long_text_is_cut() -> None:
     """A page of HTML does not fill the log."""
-    assert len(api_error(b"x " * 10_000, 502).message) == 500
-    assert len(api_error([1] * 10_000, 502).message) == 500
+    assert len(api_error(b"x " * 10_000, 502).message) <= 1000
+    assert len(api_error([1] * 10_000, 502).message) <= 1000
+    assert len(api_error({"message": "x" * 60_000}, 502).message) == 1000
 
 
 ODD = [None, 0, 5, True, 1.5, "text", [], [5], {}, {"a": 1}, [[]], [None], [{}], "x" * 10]
@@ -854,11 +884,14 @@ def test_error_bodies_do_not_give_secrets_away(shape: str) -> None:
         (" 7 ", 7.0),
         ("0.5", 0.5),
         ("3600", 3600.0),
-        ("1" * 15, float("1" * 15)),
+        ("86400", 86400.0),
+        ("86401", None),
+        ("1764324000", None),  # the time, as seconds since 1970
+        ("1" * 15, None),
     ],
 )
-def test_a_pause_in_seconds(value: str, seconds: float) -> None:
-    """Exactly as many as it says."""
+def test_a_pause_in_seconds(value: str, seconds: float | None) -> None:
+    """Exactly as many as it says; more than a day is as none."""
     assert api_error(b"", 429, Retry_After=value).retry_after == seconds
 
 
