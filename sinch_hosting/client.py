@@ -17,21 +17,22 @@ from ._polling.policy import PollPolicy
 from ._polling.sources import orders_of
 from ._polling.waits import OnUpdate, order_goal, wait_until
 from ._polling.watcher import Watcher
-from ._session.auth import Secret
 from ._session.orders_api import OrdersApi
 from ._session.retry import RetryPolicy
+from ._session.secrets import Secret
 from ._session.session import Session
 from ._session.settings import (
     Credentials,
     HttpSettings,
     check_address,
+    check_encrypted,
     check_finite,
     check_traces,
     timeout_settings,
 )
 from .errors import ConfigurationError, InvalidRequest
 from .models import Order
-from .models._checks import check_identifier, check_whole
+from .models._checks import check_identifier, check_path, check_whole
 from .resources.callback_configuration import Callbacks
 from .resources.hosting_orders import HostingOrders
 from .resources.imported_numbers import ImportedNumbers
@@ -89,11 +90,14 @@ class SinchHosting:
         poll: how often a wait looks.
         max_concurrency: requests at once; further ones queue.
         requests_per_second: a pace for all requests together; none by default.
+        max_response_bytes: bytes of an answer that are read at most, counted as they are once
+            decompressed; a longer one is a `DecodeError`. 64 MiB by default.
         import_limit: numbers an import order may hold; 5 unless the account has more.
         trace_configs: aiohttp's tracing, for a session of the client's own.
         trust_env: take proxies from the environment, for a session of the client's own.
         proxy: a proxy's address.
         ssl: as aiohttp takes it: `True`, `False` (no checks), a context or a fingerprint.
+        allow_http: send credentials and numbers unencrypted to a host that is not this machine.
         clock: seconds, ever growing; for tests.
         sleep: what waits; for tests.
 
@@ -142,11 +146,13 @@ class SinchHosting:
         poll: PollPolicy | None = None,
         max_concurrency: int = 50,
         requests_per_second: float | None = None,
+        max_response_bytes: int = 64 * 1024 * 1024,
         import_limit: int = 5,
         trace_configs: Iterable[aiohttp.TraceConfig] = (),
         trust_env: bool = False,
         proxy: str | None = None,
         ssl: ssl_module.SSLContext | aiohttp.Fingerprint | bool = True,
+        allow_http: bool = False,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -169,6 +175,7 @@ class SinchHosting:
                 requests_per_second=None
                 if requests_per_second is None
                 else check_finite(requests_per_second, "requests_per_second"),
+                max_response_bytes=check_whole(max_response_bytes, "max_response_bytes"),
             )
             check_whole(import_limit, "import_limit")
         except InvalidRequest as error:
@@ -179,6 +186,9 @@ class SinchHosting:
                 "session that you pass, or pass none"
             )
         credentials = _credentials(project_id, key_id, key_secret, auth, base_url, auth_url)
+        if not allow_http:
+            check_encrypted(base_url, "base_url")
+            check_encrypted(auth_url, "auth_url")
         self._poll = poll
         self._session = Session(credentials, http, retry, clock, sleep)
         self._orders_api = OrdersApi(self._session, self._wait_for)
@@ -245,6 +255,7 @@ class SinchHosting:
         on_unknown: OnUnknown | None = None,
         retry_rejected: bool = False,
         confirm: Confirm | None = None,
+        max_letters: int | None = None,
     ) -> Onboarding:
         """Take numbers from wherever they are to text-enabled on a plan and campaign.
 
@@ -295,6 +306,8 @@ class SinchHosting:
             confirm: an async or plain function that is shown `LettersToSend`, who gets how many
                 letters at least, before anything is sent; unless it returns `True`,
                 `NotConfirmed` is raised.
+            max_letters: letters that this run mails at most; numbers whose order would mail one
+                more fail, and another run may order them. Any number by default.
 
         What waits says so: a `waiting` step tells for whom, again each day, and each line of the
         report has `waiting_on` and `what_to_do`. How often it looks is the client's `poll`: by
@@ -325,6 +338,7 @@ class SinchHosting:
             voice_code=voice_code,
             relink=relink,
             timeout=timeout,
+            max_letters=max_letters,
             job=job,
             ledger=ledger,
             settle=settle,
@@ -352,6 +366,9 @@ class SinchHosting:
 
     def __repr__(self) -> str:
         return self._shown
+
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        return self._session.__reduce__()  # `UsageError`: it holds a secret and connections
 
     async def __aenter__(self) -> Self:
         self._session.bind()
@@ -390,6 +407,18 @@ class SinchHosting:
         """What `order.wait_until` does: an order knows nothing of the watcher."""
         goal = order_goal(orders_of(self._orders_api), parse_state(OrderState, state, "state"))
         return await wait_until(self._watcher, goal, order, timeout=timeout, on_update=on_update)
+
+    async def get_json(self, path: str) -> object:
+        """Read anything that the service has, for what this version has no call.
+
+        Args:
+            path: below the project, such as `hostingOrders/ID`, or whole from `/v1/` on; with a
+                query, percent-encoded, where it needs one.
+
+        Returns the JSON as it came. Raises `InvalidRequest` for what is no path, and what every
+        call raises. Safe to repeat: only `GET` is sent.
+        """
+        return await self._session.get_json(check_path(path))
 
     async def aclose(self) -> None:
         """Close the client and the session that it owns; a borrowed one stays open.

@@ -89,6 +89,13 @@ class QualificationState(OpenEnum):
     HOSTING_DONE = "GLOBAL_PROCESS_STATE_HOSTING_DONE"
     HOSTING_FAILED = "GLOBAL_PROCESS_STATE_HOSTING_FAILED"
 
+    @classmethod
+    def _missing_(cls, value: object) -> Self:
+        # The service's prose drops the prefix; a wire that did, too, would mean the same.
+        written = f"GLOBAL_PROCESS_STATE_{value}"
+        known = cls._value2member_map_.get(written)
+        return super()._missing_(value) if known is None else cls(written)
+
     @property
     def is_failure(self) -> bool:
         """Whether the number's way ends here without success."""

@@ -159,8 +159,11 @@ def test_lists_are_plain_calls() -> None:
 
 def test_the_client_is_made_as_designed() -> None:
     """Keywords in order; what waits and what tells the time may be put in, behind them."""
-    ours = shape(SinchHosting.__init__)
-    assert ours.removesuffix(", clock=, sleep=") == CONSTRUCTOR
+    ours = shape(SinchHosting.__init__).removesuffix(", clock=, sleep=")
+    for later in ("max_response_bytes=, ", ", allow_http="):
+        assert later in ours
+        ours = ours.replace(later, "")
+    assert ours == CONSTRUCTOR
     assert {"from_env", "aclose", "__aenter__", "__aexit__"} <= set(dir(SinchHosting))
     parameters = inspect.signature(SinchHosting).parameters
     defaults = {

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
 from functools import partial
 from typing import TypeVar, Unpack
+from weakref import WeakSet
 
 from attrs import evolve
 
@@ -53,6 +54,7 @@ class OrderRuns:
         self._orders = orders
         self._import_limit = import_limit
         self._max_concurrency = max_concurrency
+        self._live: WeakSet[Run] = WeakSet()
 
     # -------------------------------------------------------- the templates
 
@@ -205,7 +207,14 @@ class OrderRuns:
         self, template: OrderTemplate, options: JobOptions | None, max_concurrency: int | None
     ) -> Run:
         concurrency = concurrency_of(max_concurrency, self._max_concurrency)
-        return Run(template, options, self._orders, self._session, concurrency=concurrency)
+        run = Run(template, options, self._orders, self._session, concurrency=concurrency)
+        self._live.add(run)
+        return run
+
+    def stop(self, reason: str) -> None:
+        """See `hosting_orders.stop_runs`."""
+        for run in self._live:
+            run.stop(reason)
 
     # ---------------------------------------------------------- reconciling
 

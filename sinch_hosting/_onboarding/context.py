@@ -73,6 +73,8 @@ class OnboardingSettings:
     on_unknown: OnUnknown | None
     retry_rejected: bool = check.field(check.check_flag)
     confirm: Confirm | None = check.field(check_confirm)
+    max_letters: int | None = check.field(check.check_whole, optional=None)
+    """Letters that may be mailed at most; `None` is any number."""
 
     @property
     def proves_again(self) -> bool:

@@ -46,6 +46,8 @@ class Onboarding:
         self._progress = Progress(numbers, context.session.clock)
         self._makes_history = makes_history
         self._working: asyncio.Task[None] | None = None
+        self._limit: asyncio.Timeout | None = None
+        self._is_stopped = False
 
     @property
     def report(self) -> OnboardingReport:
@@ -96,6 +98,18 @@ class Onboarding:
         if not working.cancelled():
             working.result()
 
+    def stop(self) -> None:
+        """End it soon, as when its time is up: nothing more is sent.
+
+        What has left is waited for, so that its order is not lost; then `run` returns and the
+        steps end. Call it on the event loop; safe to repeat, and before it has begun.
+        """
+        self._is_stopped = True
+        limit, self._limit = self._limit, None
+        if limit is not None:
+            self._progress.deadline.end()
+            limit.reschedule(asyncio.get_running_loop().time())
+
     async def aclose(self) -> None:
         """End it here, and wait until nothing of it runs any more. Safe to repeat.
 
@@ -137,10 +151,15 @@ class Onboarding:
         limit = asyncio.timeout(self._context.settings.timeout)
         try:
             async with limit:
+                self._limit = limit
+                if self._is_stopped:
+                    self.stop()
                 await self._go(tasks, history, ordering)
         except TimeoutError:
             if not limit.expired():
                 raise
+        finally:
+            self._limit = None
 
     async def _go(self, tasks: Tasks, history: History, ordering: Ordering) -> None:
         """Until nothing is left to wait for, or time is up."""

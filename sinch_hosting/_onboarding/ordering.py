@@ -42,6 +42,8 @@ class Ordering:
         self._context = context
         self._history = history
         self._deadline = deadline
+        self._max_letters = context.settings.max_letters
+        self._letters = 0
         self._groups: dict[str, _Running] = {}
         self._lock = asyncio.Lock()
         self.in_flight: set[asyncio.Task[Any] | None] = set()
@@ -96,9 +98,10 @@ class Ordering:
 
     def _watched(self, template: OrderTemplate) -> OrderTemplate:
         """The template, each create noted when it leaves, and held back once time is up."""
+        mails = template.signer is not None
 
         async def create(request: OrderRequest, observer: CreateObserver | None) -> Order:
-            return await template.create(request, _DeadlineObserver(self, observer))
+            return await template.create(request, _DeadlineObserver(self, observer, mails))
 
         return evolve(template, create=create, why_not=self._why_not)
 
@@ -124,10 +127,20 @@ class Ordering:
         if running is not None:
             running.run = self._run(running.job)
 
-    def check_time(self) -> None:
-        """Raise `RunStopped` once time is up."""
+    def count_departure(self, *, mails: bool) -> None:
+        """Take note of a create that is about to be sent.
+
+        Raises `RunStopped` once time is up, or where its letter would be one too many.
+        """
         if self._deadline.is_over:
             raise RunStopped(TIME_IS_UP)
+        if mails and self._letters == self._max_letters:
+            raise RunStopped(f"max_letters = {self._max_letters} were mailed")
+        self._letters += mails
+
+    def discount_departure(self, *, mails: bool) -> None:
+        """Take note that a create came to nothing: it mailed no letter."""
+        self._letters -= mails
 
 
 @define
@@ -136,17 +149,19 @@ class _DeadlineObserver:
 
     _ordering: Ordering
     _next: CreateObserver | None
+    _mails: bool
     _task: asyncio.Task[Any] | None = field(factory=asyncio.current_task, init=False)
 
     async def on_sending(self) -> None:
-        """Let it be sent, unless time is up."""
-        self._ordering.check_time()
+        """Let it be sent, unless time is up or it would mail a letter too many."""
+        self._ordering.count_departure(mails=self._mails)
         if self._next is not None:
             await self._next.on_sending()
         self._ordering.in_flight.add(self._task)
 
     async def on_refused(self, error: SinchHostingError) -> None:
         """Forget it."""
+        self._ordering.discount_departure(mails=self._mails)
         self._ordering.in_flight.discard(self._task)
         if self._next is not None:
             await self._next.on_refused(error)

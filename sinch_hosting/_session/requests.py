@@ -72,21 +72,20 @@ def _check_plan(value: object, name: str) -> None:
     check.check_text(value, name)
 
 
+def _check_given(value: object, name: str) -> None:
+    if value is None:
+        rule = 'must be text: pass "" to empty it, or leave it out to keep it'
+        raise InvalidRequest(field=name, value=value, rule=rule)
+
+
 def _check_patched_text(value: object, name: str) -> None:
-    _check_not_null(value, name)
+    _check_given(value, name)
     check.check_any_text(value, name)
 
 
 def _check_patched_url(value: object, name: str) -> None:
-    _check_not_null(value, name)
+    _check_given(value, name)
     check.check_url(value, name)
-
-
-def _check_not_null(value: object, name: str) -> None:
-    if value is None:  # it would be sent as null, which the contract does not allow
-        raise InvalidRequest(
-            field=name, value=value, rule='use "" to clear it, or leave it out to keep it'
-        )
 
 
 @frozen(kw_only=True)
@@ -159,7 +158,6 @@ class TextEnable:
 class TextEnableTollFree:
     """`TextEnableTollFreeNumbersRequest`: no campaign, no nnid, no blanket letter."""
 
-    project_id: str | None = None  # the contract wants it in the body, too
     region_code: str = check.field(check.check_region)
     numbers: tuple[str, ...] = _numbers_of_an_order(at_most=TEXT_ENABLE_LIMIT)
     service_plan_id: str = check.field(_check_plan)

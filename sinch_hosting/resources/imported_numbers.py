@@ -434,8 +434,8 @@ class ImportedNumbers:
 
         Returns the numbers as they were then, in the order given. Waits for all, then raises an
         `ExceptionGroup` of what `wait_until_provisioned` raises, each with its number in
-        `.last`. Raises `InvalidRequest` for a single number, and for what is none. Safe to
-        repeat (`ListImportedNumbers`); numbers are read one by one where that takes fewer requests.
+        `.last`. Raises `InvalidRequest` for a single number, and for what is none. Safe to repeat
+        (`ListImportedNumbers`); where single numbers take fewer requests, they are read so.
         """
         numbers = [
             _bare(number, service_plan_id, campaign_id)
