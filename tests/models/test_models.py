@@ -659,7 +659,7 @@ def test_a_patch_holds_texts(cls: type[Any], name: str) -> None:
     assert refusal(cls, **{name: 5}).field == name
     refused = refusal(cls, **{name: None})
     assert refused.field == name
-    assert 'use "" to clear it' in refused.rule
+    assert 'pass "" to empty it' in refused.rule
 
 
 @pytest.mark.parametrize("secret", ["", None, 5, b"hush-hush-hush"])

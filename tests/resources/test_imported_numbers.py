@@ -316,7 +316,7 @@ async def test_an_update_sends_only_what_was_named(service, client, given, sent)
 )
 async def test_an_update_to_none_is_refused(service, client, field):
     """It would be sent as `null`, which the contract does not allow."""
-    with pytest.raises(InvalidRequest, match='use "" to clear it') as caught:
+    with pytest.raises(InvalidRequest, match='"" to empty it, or leave it out') as caught:
         await client.imported_numbers.update(NUMBER, **{field: None})
     assert caught.value.field == field
     assert service.requests == []
