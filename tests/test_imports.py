@@ -74,6 +74,8 @@ def modules() -> dict[str, Path]:
     """Every module by its name below the package."""
     found = {}
     for path in sorted(ROOT.rglob("*.py")):
+        if "guides" in path.parts:  # programs to copy: nothing imports them
+            continue
         steps = list(path.relative_to(ROOT).with_suffix("").parts)
         found[".".join(steps[:-1] if steps[-1] == "__init__" else steps)] = path
     return found

@@ -102,7 +102,7 @@ async def imported_numbers(sinch: SinchHosting) -> None:
     pages = numbers.list(service_plan_id="p", campaign_id="c", search_pattern="START")
     assert_type(pages, Pages[ImportedNumber])
     assert_type(await numbers.update("+12025550134", display_name=""), ImportedNumber)
-    assert_type(await numbers.update("+12025550134", campaign_id=None), ImportedNumber)
+    assert_type(await numbers.update("+12025550134", campaign_id=""), ImportedNumber)
     assert_type(await numbers.relink("+12025550134", service_plan_id="p"), ImportedNumber)
     number = await numbers.wait_until_provisioned("+12025550134", timeout=60)
     assert_type(number, ImportedNumber)

@@ -33,6 +33,7 @@ class TextEnableArguments(TypedDict, total=False):
     scheduled_osr_update_time: datetime | None
     display_name: str | None
     callback_url: str | None
+    migrate_to_sinch_tmo: bool | None
 
 
 class TollFreeArguments(TypedDict, total=False):
@@ -44,6 +45,7 @@ class TollFreeArguments(TypedDict, total=False):
     scheduled_zipwhip_provisioning_time: datetime | None
     display_name: str | None
     callback_url: str | None
+    migrate_to_sinch_tmo: bool | None
 
 
 class JobArguments(TypedDict, total=False):

@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 from attrs import evolve, frozen
 
 from .. import errors
-from .._session.codec import StructureError, converter
+from .._session.converter import StructureError, converter
 from .._session.responses import Listed
 from .._session.session import Session
 from ..models import ImportedNumber, Order, OrderCalls, Provisioning, QualifiedNumber, bind

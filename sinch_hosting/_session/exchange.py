@@ -88,10 +88,12 @@ class Exchange:
                 data=call.data,
                 **self._options(bound, call),
             )
+            is_success = 200 <= response.status < 300
+            body = await (
+                self._read(response, call.operation) if is_success else _read_error(response)
+            )
             status = response.status
-            if 200 <= status < 300:
-                return status, response.headers, await self._read(response, call.operation)
-            return status, response.headers, await _read_error(response)
+            return status, response.headers, body
         except aiohttp.InvalidURL:
             # It may hold a password; and nothing was sent, so a create is not lost.
             raise errors.ConfigurationError(

@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "callbacks": ("callbacks:app", "The secret of callbacks, and a receiver for them."),
     "sandbox": ("sandbox:app", "A stand-in for the service, on this machine."),
     "demo": ("demo:demo", "Take a file of phone numbers through it all, without an account."),
+    "guide": ("guide:guide", "The guide, page by page."),
     "doctor": ("doctor:doctor", "Check settings, credentials, clock and network."),
     "api": ("api:api", "Read anything from the service with your credentials."),
     "completion": ("completion:completion", "Print the completion script for a shell."),

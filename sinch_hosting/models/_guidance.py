@@ -38,6 +38,10 @@ _CARRIERS = (
     "how far the numbers are, and how many need a manual action."
 )
 _NO_LETTER = "See which person signs the letter of authorization, and ask them to sign it."
+_OLD_LETTERS = (
+    "Do not let it wait: the toll-free registry refuses letters that are older than 30 days, and "
+    "takes two business days to review one."
+)
 
 
 class Signer(Protocol):
@@ -81,9 +85,10 @@ def _signer(person: Signer, since: datetime | None) -> WaitingOn:
         email=person.email or None,
         since=since,
         what_to_do=(
-            f"{asked} (it may be in the spam folder); no call sends it again or takes it back."
+            f"{asked} (it may be in the spam folder); no call sends it again or takes it back. "
+            f"{_OLD_LETTERS}"
             if person.email
-            else _NO_LETTER
+            else f"{_NO_LETTER} {_OLD_LETTERS}"
         ),
     )
 
@@ -193,13 +198,15 @@ class Failure:
 # By code: what it means, whether a retry can help, who has to act, and what to do next.
 _FAILURES: dict[FailureCode, tuple[str, bool, str, str]] = {
     FailureCode.CAMPAIGN_NOT_AVAILABLE: (
-        "The campaign does not exist, or is not active for this project.",
+        "The campaign does not exist, is not active, or is not shared with Sinch.",
         False,
-        "you",
-        "Check the campaign id, then link the number to an active campaign with relink().",
+        "campaign owner",
+        "Check the campaign id, choose Sinch as direct connect aggregator (DCA) in the campaign "
+        "registry, then link the number to the campaign with relink().",
     ),
     FailureCode.EXCEEDED_10DLC_LIMIT: (
-        "The campaign holds as many numbers as it may (T-Mobile: 49 without a number pool).",
+        "The campaign holds as many numbers as it may: on T-Mobile 49 without a number pool by the "
+        "vendor's notes; elsewhere it says 50 a campaign, and 1 for a sole proprietor.",
         False,
         "campaign owner",
         "Link the number to another campaign, or have a number pool approved for this one.",
@@ -211,10 +218,10 @@ _FAILURES: dict[FailureCode, tuple[str, bool, str, str]] = {
         "Try once more; if it fails again, ask support with the event's id.",
     ),
     FailureCode.PARTNER_SERVICE_UNAVAILABLE: (
-        "A partner of the vendor did not answer.",
+        "A partner of the vendor did not answer, and the service has stopped trying.",
         True,
-        "nobody",
-        "Try again later; nothing is wrong with the request.",
+        "you",
+        "Submit the request again later; nothing is wrong with it.",
     ),
     FailureCode.CAMPAIGN_PENDING_ACCEPTANCE: (
         "The campaign was not accepted yet by the connectivity partner.",
@@ -281,7 +288,8 @@ _FAILURES: dict[FailureCode, tuple[str, bool, str, str]] = {
         "The routing id (NNID) is not valid for the number.",
         False,
         "you",
-        "Leave nnid out for the account's own, or have the number's NNID provisioned first.",
+        "Have your account manager provision the NNID first, then submit the request again. A "
+        "text-enable without nnid uses Sinch's or the account's own.",
     ),
 }
 
@@ -296,7 +304,8 @@ def failure_of(code: FailureCode | None, *, has_failed: bool) -> Failure | None:
             meaning="It failed, and the service gives no code, as for the SMS platform.",
             retry_can_help=True,
             who="you",
-            what_to_do="Read the number for its error; try once more, then ask support.",
+            what_to_do="Read the number for its error; try once more, then ask support, with "
+            "the event's id and its internal_failure_code where it has one.",
         )
     meaning, retry_can_help, who, what_to_do = _FAILURES.get(
         code,

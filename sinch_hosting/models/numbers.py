@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from attrs import field, frozen
+from attrs import frozen
 
 from ..states import (
     CarrierOperationType,
@@ -57,18 +57,26 @@ class ScheduledProvisioning(Answered):
     """As it came: a number whose names the service does not document, or text as `IN_PROGRESS`."""
     last_updated_time: datetime | None = None
     campaign_id: str | None = None
-    error_codes: tuple[int | str, ...] = field(default=(), metadata={"lenient": True})
+    error_codes: tuple[int | str, ...] = ()
     """As they came: numbers or text."""
 
     @property
     def has_failed(self) -> bool:
-        """Whether it says that the change has failed, and so is pending no more."""
-        return str(self.status).rpartition("_")[2] == "FAILED"
+        """Whether the change has failed, and so is pending no more.
+
+        A status by number has no documented names: there an error code says so.
+        """
+        if isinstance(self.status, str):
+            return self.status.rpartition("_")[2] == "FAILED"
+        return bool(self.error_codes)
 
 
 @frozen(kw_only=True)
 class SmsConfiguration(Answered):
-    """The service plan and the campaign that a number is linked to; `""` is none."""
+    """The service plan and the campaign that are in force for a number; `""` is none.
+
+    What was asked for and is not in force yet stands in `scheduled_provisioning`.
+    """
 
     service_plan_id: str | None = None
     campaign_id: str | None = None

@@ -104,7 +104,7 @@ class Order(Answered):
     campaign_id: str | None = None
     migrate_to_sinch_tmo: bool | None = None
     text_enable_info: TextEnableInfo = field(
-        default=TextEnableInfo(), metadata={"also": "hostingOrderInfo", "lenient": True}
+        default=TextEnableInfo(), metadata={"also": "hostingOrderInfo"}
     )
     callback_url: str | None = None
     _orders: OrderCalls | None = field(default=None, alias="orders", repr=False, eq=False)

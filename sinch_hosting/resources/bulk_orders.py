@@ -139,6 +139,7 @@ class BulkOrders(OrderStreams):
         scheduled_osr_update_time: datetime | None = None,
         display_name: str | None = None,
         callback_url: str | None = None,
+        migrate_to_sinch_tmo: bool | None = None,
         chunk_size: int | None = None,
         max_concurrency: int | None = None,
         on_progress: OnProgress | None = None,
@@ -165,6 +166,7 @@ class BulkOrders(OrderStreams):
             scheduled_osr_update_time: as for `text_enable`.
             display_name: as for `text_enable`; a job's tag comes before it.
             callback_url: as for `text_enable`.
+            migrate_to_sinch_tmo: as for `text_enable`.
             chunk_size: numbers an order, by default and at most 500.
             max_concurrency: chunks at once, by default the client's.
             on_progress: called, and awaited where it returns an awaitable, after each chunk.
@@ -196,6 +198,7 @@ class BulkOrders(OrderStreams):
             scheduled_osr_update_time=scheduled_osr_update_time,
             display_name=display_name,
             callback_url=callback_url,
+            migrate_to_sinch_tmo=migrate_to_sinch_tmo,
         )
         return await self._runs.many(
             template,
@@ -240,6 +243,7 @@ class BulkOrders(OrderStreams):
         scheduled_zipwhip_provisioning_time: datetime | None = None,
         display_name: str | None = None,
         callback_url: str | None = None,
+        migrate_to_sinch_tmo: bool | None = None,
         chunk_size: int | None = None,
         max_concurrency: int | None = None,
         on_progress: OnProgress | None = None,
@@ -264,6 +268,7 @@ class BulkOrders(OrderStreams):
             scheduled_zipwhip_provisioning_time: as for `text_enable_toll_free`.
             display_name: as for `text_enable_toll_free`; a job's tag comes before it.
             callback_url: as for `text_enable_toll_free`.
+            migrate_to_sinch_tmo: as for `text_enable_toll_free`.
             chunk_size: numbers an order, by default and at most 500.
             max_concurrency: chunks at once, by default the client's.
             on_progress: called, and awaited where it returns an awaitable, after each chunk.
@@ -293,6 +298,7 @@ class BulkOrders(OrderStreams):
             scheduled_zipwhip_provisioning_time=scheduled_zipwhip_provisioning_time,
             display_name=display_name,
             callback_url=callback_url,
+            migrate_to_sinch_tmo=migrate_to_sinch_tmo,
         )
         return await self._runs.many(
             template,

@@ -54,6 +54,9 @@ class HostingOrders(BulkOrders):
     ) -> Order:
         """Import 1 to 5 numbers in one order (`ImportNumbers`); no letter is mailed.
 
+        Importing is meant for numbers with an NNID of their own; the account manager has to have
+        that NNID provisioned before, or the numbers fail with `INVALID_NNID`.
+
         Args:
             numbers: different numbers in E.164; more than 5 with the client's `import_limit`.
             region_code: `US` or `CA`.
@@ -62,7 +65,7 @@ class HostingOrders(BulkOrders):
             display_name: free text.
             callback_url: where events about the numbers are posted.
             migrate_to_sinch_tmo: `True` where T-Mobile answered 60135, to take the numbers over
-                from another aggregator.
+                from another aggregator (documented by the vendor for this call).
             job: the care that bulk runs take, for this one order; see `order_streams`.
             ledger: the path of the job's ledger.
             settle: as for `text_enable_many`.
@@ -106,6 +109,7 @@ class HostingOrders(BulkOrders):
         scheduled_osr_update_time: datetime | None = None,
         display_name: str | None = None,
         callback_url: str | None = None,
+        migrate_to_sinch_tmo: bool | None = None,
         job: str | None = None,
         ledger: LedgerPath | None = None,
         settle: float | None = None,
@@ -127,9 +131,13 @@ class HostingOrders(BulkOrders):
             nnid: a routing id of your own; it has to be provisioned before, by the account
                 manager. By default the account's or Sinch's own.
             scheduled_osr_update_time: when the routing is switched, with a time zone; as soon as
-                possible by default.
+                possible by default. A letter that is signed later is likely to move it by a day.
             display_name: free text.
             callback_url: where events about the numbers are posted.
+            migrate_to_sinch_tmo: `True` to take the numbers over from another aggregator where
+                T-Mobile answered 60135; sent only where it is given. It is certain for
+                `import_numbers`; for text-enables the vendor's examples send it, and no more is
+                said.
             job: the care that bulk runs take, for this one order; see `order_streams`.
             ledger: the path of the job's ledger.
             settle: as for `text_enable_many`.
@@ -154,6 +162,7 @@ class HostingOrders(BulkOrders):
             scheduled_osr_update_time=scheduled_osr_update_time,
             display_name=display_name,
             callback_url=callback_url,
+            migrate_to_sinch_tmo=migrate_to_sinch_tmo,
         )
         return await self._runs.one(
             template,
@@ -177,6 +186,7 @@ class HostingOrders(BulkOrders):
         scheduled_zipwhip_provisioning_time: datetime | None = None,
         display_name: str | None = None,
         callback_url: str | None = None,
+        migrate_to_sinch_tmo: bool | None = None,
         job: str | None = None,
         ledger: LedgerPath | None = None,
         settle: float | None = None,
@@ -196,6 +206,8 @@ class HostingOrders(BulkOrders):
                 letter that is signed later moves it to the next day at the same time.
             display_name: free text.
             callback_url: where events about the numbers are posted.
+            migrate_to_sinch_tmo: as for `text_enable`; the vendor names it nowhere for toll-free
+                numbers.
             job: the care that bulk runs take, for this one order; see `order_streams`.
             ledger: the path of the job's ledger.
             settle: as for `text_enable_many`.
@@ -215,6 +227,7 @@ class HostingOrders(BulkOrders):
             scheduled_zipwhip_provisioning_time=scheduled_zipwhip_provisioning_time,
             display_name=display_name,
             callback_url=callback_url,
+            migrate_to_sinch_tmo=migrate_to_sinch_tmo,
         )
         return await self._runs.one(
             template,

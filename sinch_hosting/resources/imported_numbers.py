@@ -25,15 +25,22 @@ from ..errors import (
     Conflict,
     InvalidRequest,
     NotFound,
-    NumberFailed,
     OutcomeUnknown,
     RelinkFailed,
     SinchHostingError,
 )
-from ..models import ImportedNumber, Provisioning, SmsConfiguration
+from ..models import ImportedNumber, SmsConfiguration
 from ..models import _checks as check
 from ..models.pages import Page, Pages
-from ..states import OpenEnum, ProvisioningState, ProvisioningType
+from ..states import OpenEnum
+from .number_links import (
+    imported_otherwise,
+    is_as_patched,
+    is_free,
+    is_linked_as,
+    is_provisioned,
+    is_settled,
+)
 
 _log = logging.getLogger("sinch_hosting")
 
@@ -55,8 +62,12 @@ class ImportedNumbers:
         campaign_id: str | None = None,
         display_name: str | None = None,
         callback_url: str | None = None,
+        migrate_to_sinch_tmo: bool | None = None,
     ) -> ImportedNumber:
         """Import one number and link it (`ImportNumber`).
+
+        Importing is meant for numbers with an NNID of their own; the account manager has to have
+        that NNID provisioned before, or the import fails with `INVALID_NNID`.
 
         Args:
             phone_number: in E.164, such as `+12025550134`.
@@ -65,9 +76,14 @@ class ImportedNumbers:
             campaign_id: the 10DLC campaign to link it to; none by default.
             display_name: free text.
             callback_url: where events about the number are posted.
+            migrate_to_sinch_tmo: `True` where T-Mobile answered 60135, to take the number over
+                from another aggregator; sent only where it is given. It is certain for
+                `hosting_orders.import_numbers`; for single imports the vendor's example sends it,
+                and no more is said.
 
-        Answers the number. Where the answer is lost, the number is looked up: with this plan
-        and campaign it is answered, where it is absent the import is sent again.
+        Returns the number. Where the answer is lost, the number is looked up: with this plan
+        and campaign, in force or pending, it is returned; where it is absent the import is sent
+        again.
 
         Raises `InvalidRequest` before anything is sent, `Conflict` where the number is
         imported already, `OutcomeUnknown` where a lost answer could not be settled, and what
@@ -76,7 +92,11 @@ class ImportedNumbers:
         request = ImportNumber(
             phone_number=phone_number,
             region_code=region_code,
-            sms_configuration=SmsLink(service_plan_id=service_plan_id, campaign_id=campaign_id),
+            sms_configuration=SmsLink(
+                service_plan_id=service_plan_id,
+                campaign_id=campaign_id,
+                migrate_to_sinch_tmo=migrate_to_sinch_tmo,
+            ),
             display_name=display_name,
             callback_url=callback_url,
         )
@@ -115,9 +135,9 @@ class ImportedNumbers:
             if number.phone_number != request.phone_number:
                 unknown.add_note(f"Looking for it found another number: {number.phone_number!r}")
                 break
-            if _is_linked_as(number, request.sms_configuration):
+            if is_linked_as(number, request.sms_configuration):
                 return number
-            raise _imported_otherwise(number)
+            raise imported_otherwise(number)
         raise unknown
 
     async def get(self, phone_number: str) -> ImportedNumber:
@@ -182,21 +202,21 @@ class ImportedNumbers:
         self,
         phone_number: str,
         *,
-        display_name: str | Unset | None = UNSET,
-        service_plan_id: str | Unset | None = UNSET,
-        campaign_id: str | Unset | None = UNSET,
-        callback_url: str | Unset | None = UNSET,
+        display_name: str | Unset = UNSET,
+        service_plan_id: str | Unset = UNSET,
+        campaign_id: str | Unset = UNSET,
+        callback_url: str | Unset = UNSET,
     ) -> ImportedNumber:
         """Change the fields that are given, and no others (`UpdateImportedNumber`).
 
-        `""` for `service_plan_id` and `campaign_id` unlinks; a linked number has to be
-        unlinked before it can be linked anew, which `relink` does. `None` is sent as `null`.
+        `""` clears a text; for `service_plan_id` and `campaign_id` it unlinks. A linked number
+        has to be unlinked before it can be linked anew, which `relink` does.
 
-        Answers the number as the service tells it. A retried update that is then refused is
-        settled by reading the number: where it is as wanted, it is answered.
+        Returns the number as the service tells it. A retried update that is then refused is
+        settled by reading the number: where it is as wanted, it is returned.
 
-        Raises `InvalidRequest` where nothing is given, `NotFound`, `BadRequest`, and what every
-        call raises. Safe to repeat.
+        Raises `InvalidRequest` where nothing is given and for `None`, `NotFound`, `BadRequest`,
+        and what every call raises. Safe to repeat.
         """
         sms = SmsPatch(service_plan_id=service_plan_id, campaign_id=campaign_id)
         patch = UpdateImportedNumber(
@@ -219,7 +239,7 @@ class ImportedNumbers:
             if not refused.after_lost_answer:
                 raise
             number = await self.get(phone_number)
-            if _is_as_patched(number, patch):
+            if is_as_patched(number, patch):
                 return number
             raise
 
@@ -244,24 +264,29 @@ class ImportedNumbers:
     ) -> ImportedNumber:
         """Unlink a number, wait until it is free, and link it anew (`UpdateImportedNumber`).
 
-        Between the two the number has no service. A number that is linked so already is
-        answered as it is, and one that is free is linked straight away.
+        Between the two the number has no service. A number that is linked so already, or is
+        about to be, is returned as it is, and one that is free is linked straight away. While
+        another plan or campaign is pending the number is left alone until that has ended.
 
         Args:
             phone_number: in E.164.
             service_plan_id: the service plan to link it to.
             campaign_id: the campaign to link it to; `""` is none.
-            timeout: seconds to wait for the number to become free; `None` is without end.
+            timeout: seconds to wait for what is pending, and again for the number to become
+                free; `None` is without end.
 
-        Answers the number. Raises `InvalidRequest`, `NotFound`, and what `update` raises while
-        the number is still linked; `RelinkFailed` once it is unlinked and could not be linked
-        (`__cause__` says why, a `WaitTimeout` among them). Safe to repeat.
+        Returns the number. Raises `InvalidRequest`, `NotFound`, `WaitTimeout` for what is
+        pending, and what `update` raises while the number is still linked; `RelinkFailed` once it
+        is unlinked and could not be linked (`__cause__` says why, a `WaitTimeout` among them).
+        Safe to repeat.
         """
         link = SmsLink(service_plan_id=service_plan_id, campaign_id=campaign_id)
         if timeout is not None:
             check.check_seconds(timeout, "timeout")
         number = await self.get(phone_number)
-        if _is_linked_as(number, link):
+        if not is_settled(number) and not is_linked_as(number, link):
+            number = await waits.wait_until(self._watcher, _SETTLED, number, timeout=timeout)
+        if is_linked_as(number, link):
             return number
         try:
             if number.is_linked:
@@ -310,7 +335,7 @@ class ImportedNumbers:
             phone_numbers: from any iterable or async iterable.
             service_plan_id: as for `relink`.
             campaign_id: as for `relink`.
-            timeout: seconds to wait for a number to become free; `None` is without end.
+            timeout: as for `relink`, for each number.
             max_concurrency: numbers at once, and so without service at once.
 
         Answers what became of each; `RelinkFailed` in `failed` marks those that are unlinked now.
@@ -352,13 +377,15 @@ class ImportedNumbers:
     ) -> ImportedNumber:
         """Wait until a number is on its service plan, and on its campaign where it has one.
 
+        A plan and a campaign that are pending are waited for, too.
+
         Args:
             phone_number: in E.164.
             timeout: seconds to wait at most; by default without end.
 
         Returns the number. Raises `NumberFailed` where a provisioning failed, `WaitTimeout`,
         and what `get` raises but for passing failures. Many waits share lists. Safe to repeat
-        (`GetImportedNumber`, `ListImportedNumbers`).
+        (`GetImportedNumber`).
         """
         check.check_phone_number(phone_number)
         number = _bare(phone_number)
@@ -407,8 +434,8 @@ class ImportedNumbers:
 
         Returns the numbers as they were then, in the order given. Waits for all, then raises an
         `ExceptionGroup` of what `wait_until_provisioned` raises, each with its number in
-        `.last`. Raises `InvalidRequest` for a single number, and for what is none. Safe to
-        repeat (`ListImportedNumbers`, and `GetImportedNumber` where that takes fewer requests).
+        `.last`. Raises `InvalidRequest` for a single number, and for what is none. Safe to repeat
+        (`ListImportedNumbers`); where single numbers take fewer requests, they are read so.
         """
         numbers = [
             _bare(number, service_plan_id, campaign_id)
@@ -422,74 +449,6 @@ def _identify(phone_number: str) -> dict[str, str]:
     return {"phone_number": check.check_phone_number(phone_number)}
 
 
-def _is_linked_as(number: ImportedNumber, link: SmsLink) -> bool:
-    sms = number.sms_configuration
-    return (sms.service_plan_id or "", sms.campaign_id or "") == (
-        link.service_plan_id,
-        link.campaign_id or "",
-    )
-
-
-def _imported_otherwise(number: ImportedNumber) -> Conflict:
-    sms = number.sms_configuration
-    return Conflict(
-        f"{number.phone_number} is imported already, with service plan "
-        f"{sms.service_plan_id or 'none'} and campaign {sms.campaign_id or 'none'}; "
-        "relink changes that",
-        operation="ImportNumber",
-        status_code=409,
-    )
-
-
-def _is_as_patched(number: ImportedNumber, patch: UpdateImportedNumber) -> bool:
-    """Whether a number has all that a patch names; an absent text is an empty one."""
-    sms = patch.sms_configuration
-    wanted = [
-        (patch.display_name, number.display_name),
-        (patch.callback_url, number.callback_url),
-    ]
-    if isinstance(sms, SmsPatch):
-        linked = number.sms_configuration
-        wanted += [
-            (sms.service_plan_id, linked.service_plan_id),
-            (sms.campaign_id, linked.campaign_id),
-        ]
-    return all((want or "") == (have or "") for want, have in wanted if want is not UNSET)
-
-
-def _puts_on(provisioning: Provisioning) -> bool:
-    return provisioning.type != ProvisioningType.DEPROVISIONING
-
-
-def _is_provisioned(number: ImportedNumber) -> bool:
-    steps = [("the SMS platform", number.sms_provisioning)]
-    if number.sms_configuration.campaign_id:
-        steps.append(("the campaign", number.campaign_provisioning))
-    for name, step in steps:
-        if step.state == ProvisioningState.FAILED and _puts_on(step):
-            raise NumberFailed(number, _failed(name, step))
-    return all(step.state == ProvisioningState.DONE and _puts_on(step) for _, step in steps)
-
-
-def _is_free(number: ImportedNumber) -> bool:
-    for name, step in (
-        ("the SMS platform", number.sms_provisioning),
-        ("the campaign", number.campaign_provisioning),
-    ):
-        if _puts_on(step):
-            continue
-        if step.state == ProvisioningState.FAILED:
-            raise NumberFailed(number, _failed(f"leaving {name}", step))
-        if step.state in (ProvisioningState.WAITING, ProvisioningState.IN_PROGRESS):
-            return False
-    return not number.is_linked
-
-
-def _failed(step_name: str, step: Provisioning) -> str:
-    why = " ".join(filter(None, (step.error_code, step.error_message)))
-    return f"provisioning to {step_name} is FAILED" + (f": {why}" if why else "")
-
-
 def _bare(
     phone_number: str, service_plan_id: str | None = None, campaign_id: str | None = None
 ) -> ImportedNumber:
@@ -497,5 +456,6 @@ def _bare(
     return ImportedNumber(phone_number=phone_number, sms_configuration=place)
 
 
-_PROVISIONED = Goal(source=IMPORTED_NUMBERS, is_over=_is_provisioned, wanted="provisioned")
-_FREE = Goal(source=IMPORTED_NUMBERS, is_over=_is_free, wanted="to be free")
+_PROVISIONED = Goal(source=IMPORTED_NUMBERS, is_over=is_provisioned, wanted="provisioned")
+_FREE = Goal(source=IMPORTED_NUMBERS, is_over=is_free, wanted="to be free")
+_SETTLED = Goal(source=IMPORTED_NUMBERS, is_over=is_settled, wanted="to have no change pending")

@@ -133,6 +133,7 @@ class OrderStreams:
         scheduled_osr_update_time: datetime | None = None,
         display_name: str | None = None,
         callback_url: str | None = None,
+        migrate_to_sinch_tmo: bool | None = None,
         chunk_size: int | None = None,
         max_concurrency: int | None = None,
         job: str | None = None,
@@ -154,6 +155,7 @@ class OrderStreams:
             scheduled_osr_update_time: as for `text_enable`.
             display_name: as for `text_enable`; a job's tag comes before it.
             callback_url: as for `text_enable`.
+            migrate_to_sinch_tmo: as for `text_enable`.
             chunk_size: numbers an order, by default and at most 500.
             max_concurrency: chunks at once, by default the client's.
             job: a name that makes the run one that can be run again; see the module.
@@ -181,6 +183,7 @@ class OrderStreams:
             scheduled_osr_update_time=scheduled_osr_update_time,
             display_name=display_name,
             callback_url=callback_url,
+            migrate_to_sinch_tmo=migrate_to_sinch_tmo,
         )
         return self._runs.stream(
             template,
@@ -204,6 +207,7 @@ class OrderStreams:
         scheduled_zipwhip_provisioning_time: datetime | None = None,
         display_name: str | None = None,
         callback_url: str | None = None,
+        migrate_to_sinch_tmo: bool | None = None,
         chunk_size: int | None = None,
         max_concurrency: int | None = None,
         job: str | None = None,
@@ -223,6 +227,7 @@ class OrderStreams:
             scheduled_zipwhip_provisioning_time: as for `text_enable_toll_free`.
             display_name: as for `text_enable_toll_free`; a job's tag comes before it.
             callback_url: as for `text_enable_toll_free`.
+            migrate_to_sinch_tmo: as for `text_enable_toll_free`.
             chunk_size: numbers an order, by default and at most 500.
             max_concurrency: chunks at once, by default the client's.
             job: a name that makes the run one that can be run again; see the module.
@@ -248,6 +253,7 @@ class OrderStreams:
             scheduled_zipwhip_provisioning_time=scheduled_zipwhip_provisioning_time,
             display_name=display_name,
             callback_url=callback_url,
+            migrate_to_sinch_tmo=migrate_to_sinch_tmo,
         )
         return self._runs.stream(
             template,

@@ -196,6 +196,7 @@ class QualifiedNumbers:
         scheduled_osr_update_time: datetime | None = None,
         display_name: str | None = None,
         callback_url: str | None = None,
+        migrate_to_sinch_tmo: bool | None = None,
         job: str | None = None,
         ledger: LedgerPath | None = None,
         settle: float | None = None,
@@ -207,7 +208,7 @@ class QualifiedNumbers:
         """Text-enable 1 to 500 qualified local numbers (`TextEnableQualifiedNumbers`).
 
         The arguments are those of `hosting_orders.text_enable`, the care of `job` included; so
-        are the errors. The service
+        are the errors. Without a campaign the vendor generates no letter. The service
         answers an id alone: the order is then read, and where that fails it still comes back,
         with its id and the state `UNSPECIFIED`. Mails a letter: never repeat it blindly.
         """
@@ -222,6 +223,7 @@ class QualifiedNumbers:
             scheduled_osr_update_time=scheduled_osr_update_time,
             display_name=display_name,
             callback_url=callback_url,
+            migrate_to_sinch_tmo=migrate_to_sinch_tmo,
         )
         return await self._runs.one(
             template,
@@ -245,6 +247,7 @@ class QualifiedNumbers:
         scheduled_zipwhip_provisioning_time: datetime | None = None,
         display_name: str | None = None,
         callback_url: str | None = None,
+        migrate_to_sinch_tmo: bool | None = None,
         job: str | None = None,
         ledger: LedgerPath | None = None,
         settle: float | None = None,
@@ -268,6 +271,7 @@ class QualifiedNumbers:
             scheduled_zipwhip_provisioning_time=scheduled_zipwhip_provisioning_time,
             display_name=display_name,
             callback_url=callback_url,
+            migrate_to_sinch_tmo=migrate_to_sinch_tmo,
         )
         return await self._runs.one(
             template,
@@ -323,7 +327,7 @@ class QualifiedNumbers:
         Returns the number as it was then. Raises `NumberFailed` on NOT_ELIGIBLE,
         VERIFICATION_FAILED, VERIFICATION_BLOCKED and HOSTING_FAILED where none of the states
         was reached or passed, `WaitTimeout`, and what `get` raises but for passing failures.
-        Many waits share lists. Safe to repeat (`GetQualifiedNumber`, `ListQualifiedNumbers`).
+        Many waits share lists. Safe to repeat (`GetQualifiedNumber`).
         """
         goal = _goal(states)
         (number,) = _bare([phone_number])

@@ -92,6 +92,42 @@ def test_what_passes_by_itself_can_be_tried_again_and_what_is_wrong_cannot() -> 
     assert (passing.retry_can_help, wrong.retry_can_help) == (True, False)
 
 
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        (FailureCode.EXCEEDED_10DLC_LIMIT, ["49", "50", "1 for a sole proprietor"]),
+        (FailureCode.CAMPAIGN_NOT_AVAILABLE, ["choose Sinch", "DCA"]),
+        (FailureCode.PARTNER_SERVICE_UNAVAILABLE, ["stopped trying", "Submit the request again"]),
+        (FailureCode.INVALID_NNID, ["account manager provision the NNID first"]),
+    ],
+)
+def test_the_vendors_own_advice_is_told(code: FailureCode, told: list[str]) -> None:
+    """What its pages say, both numbers where they differ."""
+    failure = CallbackEvent(status=EventStatus.FAILED, failure_code=code).failure
+
+    assert failure is not None
+    assert all(words in f"{failure.meaning} {failure.what_to_do}" for words in told)
+
+
+def test_a_letter_grows_old() -> None:
+    """The toll-free registry refuses old ones, whoever signs."""
+    for info in (LETTER, TextEnableInfo()):
+        state = OrderState.WAITING_FOR_LOA_SIGNATURE
+        waiting = Order(state=state, text_enable_info=info).waiting_on
+        assert waiting is not None
+        assert "older than 30 days" in waiting.what_to_do
+        assert "two business days" in waiting.what_to_do
+
+
+@pytest.mark.parametrize(("came", "read"), [("SMPP_12", "SMPP_12"), (12, "12"), (None, None)])
+def test_the_internal_failure_code_is_readable(came: object, read: str | None) -> None:
+    """Events of the sister API carry it; for the vendor's support."""
+    event = CallbackEvent(status=EventStatus.FAILED, extra={"internalFailureCode": came})
+
+    assert event.internal_failure_code == read
+    assert CallbackEvent().internal_failure_code is None
+
+
 def test_a_failure_without_a_code_or_with_a_new_one_is_explained_too() -> None:
     """Numbers that fail to reach the SMS platform carry none."""
     bare = CallbackEvent(status=EventStatus.FAILED).failure
