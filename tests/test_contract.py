@@ -721,6 +721,10 @@ def valid(schema: dict[str, Any], name: str = "") -> st.SearchStrategy[Any]:
     return ANY
 
 
+UNTYPED = {"status", "errorCodes"}
+"""What the contract declares without a type."""
+
+
 def assert_tells(model: Any, body: dict[str, Any]) -> None:
     """Everything that a body says is in the model, and what it does not say is absent."""
     told = {codec.camel_case(a.name): a.name for a in attrs.fields(type(model))}
@@ -732,6 +736,9 @@ def assert_tells(model: Any, body: dict[str, Any]) -> None:
             assert model.extra[name] == value
             continue
         here, hint = getattr(model, told[known]), hints[told[known]]
+        if name in UNTYPED and here is None and value is not None:
+            assert model.extra[name] == value  # no number and no text: kept as it came
+            continue
         if isinstance(value, dict) and hint is not Any:
             assert_tells(here, value)
         elif get_origin(hint) is tuple and attrs.has(get_args(hint)[0]):
