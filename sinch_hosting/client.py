@@ -70,36 +70,39 @@ class SinchHosting:
     """A client of Sinch's Imported Numbers and Hosting Orders API.
 
     Use it as `async with SinchHosting.from_env() as sinch:`, or call `aclose()` at the end.
-    Making one opens nothing; the first call does. One client serves any number of tasks of
-    one event loop; make another for another loop.
+    A new client opens no connection; its first call does. One client serves any number of tasks
+    of one event loop. Another loop needs another client.
 
     Args:
         project_id: the project of the account.
         key_id: the access key's id.
-        key_secret: its secret; it shows in no `repr`, log or error.
-        auth: `oauth` for tokens, fetched once for all tasks and renewed ahead of their end, or
-            `basic`, which the service limits heavily.
-        base_url: the API.
-        auth_url: the token endpoint, whole.
-        session: an aiohttp session to borrow; it is never closed, and what belongs to a
-            session (`trace_configs`, `trust_env`) is then set on it by its owner.
-        timeout: an `aiohttp.ClientTimeout`, or seconds in all; by default 10 s to connect, 30 s
-            between two reads, 60 s in all. It starts when a request leaves the queue.
-        retry: how often a request is tried.
-        poll: how often a wait looks.
-        max_concurrency: requests at once; further ones queue.
-        requests_per_second: a pace for all requests together; none by default.
-        import_limit: numbers an import order may hold; 5 unless the account has more.
-        trace_configs: aiohttp's tracing, for a session of the client's own.
-        trust_env: take proxies from the environment, for a session of the client's own.
-        proxy: a proxy's address.
+        key_secret: the key's secret; no `repr`, log or error shows it.
+        auth: `oauth` for tokens, which are shared by all tasks and renewed before they expire, or
+            `basic`, to which the service allows few requests.
+        base_url: the address of the API.
+        auth_url: the whole address of the token endpoint.
+        session: an aiohttp session of your own; the client never closes it. Set `trace_configs`
+            and `trust_env` on the session itself then.
+        timeout: an `aiohttp.ClientTimeout`, or seconds in total; by default 10 s to connect, 30 s
+            between two reads, 60 s in total. It starts when a request leaves the queue.
+        retry: how often, and how long, a request is tried.
+        poll: how often a wait reads.
+        max_concurrency: requests at the same time; further ones queue.
+        requests_per_second: a limit for all requests together; none by default.
+        import_limit: the most numbers in an import order; 5 unless your account has more.
+        trace_configs: aiohttp's tracing, where the client makes the session.
+        trust_env: take proxies from the environment, where the client makes the session.
+        proxy: the address of a proxy.
         ssl: as aiohttp takes it: `True`, `False` (no checks), a context or a fingerprint.
-        clock: seconds, ever growing; for tests.
-        sleep: what waits; for tests.
+        clock: returns the time in seconds and never goes back; for tests.
+        sleep: waits for so many seconds; for tests.
 
-    Every call raises, beyond what its docstring names: `ApiError` and its kin where the service
-    answers with an error, `TransportError` where no answer comes, `DecodeError` where one cannot
-    be understood, `UsageError` on a closed client or another event loop.
+    Raises:
+        ConfigurationError: a setting is missing or makes no sense.
+
+    Besides what its docstring names, every call raises `ApiError` or a subclass where the service
+    answers with an error, `TransportError` where no answer comes, `DecodeError` where an answer
+    cannot be understood, and `UsageError` on a closed client or another event loop.
 
     What is sent again, within `retry.max_tries` and `retry.max_time`:
 
@@ -109,23 +112,21 @@ class SinchHosting:
     | creates | yes | yes | no: looked up, else `OutcomeUnknown` |
     | voice challenges | no | no | no: `OutcomeUnknown` |
 
-    A 401 that says the token has expired renews it and sends the request once more, whatever it
-    is: nothing was done. A delete that is sent again and finds nothing has succeeded. Pauses
-    double from `retry.initial`, at random below that; a `Retry-After`, in seconds or as a date,
-    is a floor, with the random part on top. One longer than `retry.maximum` raises
-    `RateLimited` at once, with `retry_after`. A 429 pauses the whole client for as long as it
-    says, not only the task that met it, and for an hour at most (or `retry.maximum`, where that
-    is longer); `RateLimited` tells the seconds that are left. Creates travel on a connection of
-    their own, so a pooled one that died does not make them look lost.
-
-    Raises `ConfigurationError` for settings that are missing or make no sense.
+    A 401 that says that the token has expired renews it, and the request is sent once more; this
+    is safe for every request, since nothing was done. A delete that is sent again and finds
+    nothing has succeeded. The longest pause doubles from `retry.initial` on, and each pause is a
+    random part of it. A `Retry-After`, in seconds or as a date, is waited for, and the random part
+    comes on top. If it is longer than `retry.maximum`, `RateLimited` is raised at once, with
+    `retry_after`. A 429 pauses all requests of the client, for an hour at most (or
+    `retry.maximum`, where that is longer); `RateLimited` tells the seconds that are left. Every
+    create opens a new connection, so a pooled connection that was closed does not make it lost.
     """
 
     imported_numbers: ImportedNumbers
     qualified_numbers: QualifiedNumbers
     hosting_orders: HostingOrders
     callback_configuration: Callbacks
-    _shown = "<SinchHosting>"  # until it is made: a dump of variables may ask before
+    _shown = "<SinchHosting>"  # a debugger may ask before `__init__` ends
 
     def __init__(
         self,
@@ -151,7 +152,7 @@ class SinchHosting:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         if isinstance(key_secret, str):
-            key_secret = Secret(key_secret)  # it shows in no dump of variables from here on
+            key_secret = Secret(key_secret)  # from here on no dump of variables shows it
         retry = RetryPolicy() if retry is None else retry
         poll = PollPolicy() if poll is None else poll
         _check_policies(retry, poll)
@@ -197,13 +198,16 @@ class SinchHosting:
 
     @classmethod
     def from_env(cls, **overrides: Any) -> Self:
-        """A client with the credentials of the environment.
+        """Make a client with the credentials of the environment.
 
         Reads `SINCH_PROJECT_ID`, `SINCH_KEY_ID` and `SINCH_KEY_SECRET`, and where they are set
-        `SINCH_HOSTING_BASE_URL` and `SINCH_HOSTING_AUTH_URL`. Any argument of `SinchHosting`
-        may be given, and wins.
+        `SINCH_HOSTING_BASE_URL` and `SINCH_HOSTING_AUTH_URL`.
 
-        Raises `ConfigurationError` naming the variables that are missing.
+        Args:
+            overrides: any arguments of `SinchHosting`; they replace the environment's.
+
+        Raises:
+            ConfigurationError: variables are missing (it names them), or make no sense.
         """
         settings: dict[str, Any] = {
             name: os.environ.get(variable, "")
@@ -245,22 +249,25 @@ class SinchHosting:
         on_unknown: OnUnknown | None = None,
         retry_rejected: bool = False,
     ) -> Onboarding:
-        """Take numbers from wherever they are to text-enabled on a plan and campaign.
+        """Text-enable numbers on a plan and campaign, whatever their state is now.
 
-        Reads each one's state, puts the unknown into qualification (and says once which invoices
-        have to be mailed), waits until they are verified, text-enables local and toll-free ones
-        their own ways (`TextEnableQualifiedNumbers`, `TextEnableTollFreeQualifiedNumbers`), waits
-        for completion and verifies each. Done is a number whose routing (OSR) is updated and
-        that is on the SMS platform, and on the campaign where one was given; one that is imported
-        already is done once it is provisioned there. Local and toll-free numbers, regions and
-        letters are grouped before they are chunked.
+        It reads the state of each number, and adds unknown ones to qualification (it says once
+        which invoices have to be mailed). It waits until they are verified, and text-enables them
+        (`TextEnableQualifiedNumbers`, `TextEnableTollFreeQualifiedNumbers`). Then it waits for
+        the orders and checks each number. A number is done when its routing (OSR) is updated and
+        it is on the SMS platform, and on the campaign where one was given. A number that is
+        imported already is done once it is provisioned there. Each order holds either local or
+        toll-free numbers, of one region and with one letter.
+
+        It may be ended at any point. Safe to repeat with the same job.
 
         Args:
-            numbers: in E.164, or `NumberToOnboard` with a letter or region of its own; from an
-                iterable, which is read at once.
-            job: 1 to 25 letters; the same job run again goes on where it was.
-            service_plan_id: where the numbers shall be.
-            loa: the letter, or what answers one for a number; every order mails its own.
+            numbers: numbers in E.164, or `NumberToOnboard` for one with its own letter or region.
+                The iterable is read at once.
+            job: a name of 1 to 25 characters; the same job run again goes on where it was.
+            service_plan_id: the service plan to link the numbers to.
+            loa: the letter, or a function that returns the letter of a number; every order mails
+                its own.
             campaign_id: the 10DLC campaign, for local numbers.
             region_code: `US` or `CA`; by default what the service says of each number.
             nnid: as for `text_enable`.
@@ -269,28 +276,32 @@ class SinchHosting:
             display_name: as for `text_enable`; the job's tag comes before it.
             callback_url: as for `text_enable`.
             chunk_size: numbers an order, at most 500.
-            readiness_window: seconds that numbers wait for others of their group, a day by
-                default: since every order is a letter, fewer orders are fewer letters.
-            voice_code: an async function (or a plain one) of a number that was rung; answers the
-                code that was told, or `None` where invoices have to do, as for all without it.
-                One that is slow or raises holds up no other number. A number is rung once in a
-                run, a few at a time; run again, it rings those that are not proven yet anew.
-            relink: move numbers that are imported elsewhere; each is without service meanwhile.
-            timeout: seconds after which it ends with what is done; by default without end. Only
-                a create that has left by then is waited for, so that its order is not lost.
-            ledger: the path of the job's ledger; needed without a campaign and for toll-free
-                numbers, and to be recommended wherever letters are mailed.
+            readiness_window: seconds that verified numbers wait for others, so that they share an
+                order; a day by default. Every order mails a letter: fewer orders, fewer letters.
+            voice_code: a function, async or plain, that gets a number after the service has
+                called it. It returns the code that was said, or `None` to rely on invoices, as
+                without this function. If it is slow or raises, other numbers go on. A run calls
+                each number once, a few at a time; the next run calls unproven numbers again.
+            relink: move numbers that are imported elsewhere; they have no service meanwhile.
+            timeout: seconds after which it ends with what is done; without end by default. It
+                then waits only for creates that were sent, so that no order is lost.
+            ledger: the path of the job's ledger. It is required without a campaign and for
+                toll-free numbers; use one wherever letters are mailed.
             settle: seconds between the two readings of the lists, 10 by default.
             grace: seconds to look for an order whose answer was lost, 60 by default.
             on_unknown: `hold` or `resend`; by default `hold` where a letter is mailed, or there
                 is no campaign.
-            retry_rejected: order again what is in REJECTED orders, or failed to be hosted; with
-                `voice_code` also ring again what is VERIFICATION_FAILED.
+            retry_rejected: order numbers of REJECTED orders, and numbers whose hosting failed,
+                again; with `voice_code` also call numbers that are VERIFICATION_FAILED again.
 
-        Answers an `Onboarding`: iterate over it for its steps, or `await .run()` for the report,
-        once; `await .plan()` says what would be done. Raises `InvalidRequest` at once, and
-        before anything is sent `JobChanged` where the job was begun with another service plan,
-        campaign or argument. May be ended at any point; safe to repeat with the same job.
+        Returns:
+            An `Onboarding`: iterate over it once for its steps, or `await .run()` once for the
+            report; `await .plan()` says what would be done.
+
+        Raises:
+            InvalidRequest: an argument breaks a rule; raised at once, nothing was sent.
+            JobChanged: the job was begun with another service plan, campaign or argument. Raised
+                when it runs; nothing was sent.
         """
         # Few programs onboard, and all of them start.
         from ._onboarding.begin import Client, OrderArguments, begin  # noqa: PLC0415
@@ -348,15 +359,15 @@ class SinchHosting:
         await self.aclose()
 
     def notify(self, event: CallbackEvent) -> None:
-        """Look now at what a callback is about, rather than when it falls due.
+        """Make the waits for the order or number of a callback read it now.
+
+        The first event about an order is read at once; the events of the next half second share
+        one further request. An event that names only a number wakes the order that holds it, or
+        all orders whose numbers are not known. Call it on the client's event loop. Where nothing
+        waits, it does nothing. Safe to repeat.
 
         Args:
-            event: what `callbacks.parse` answered; a `CallbackReceiver` calls this by itself.
-
-        Wakes the waits for that order or number. The first event about an order is acted on at
-        once, those of the next half second become one further request; one that names only a
-        number of no known order wakes all orders whose numbers are not known. Call it on the
-        client's event loop; where nothing is waited for, it does nothing.
+            event: what `callbacks.parse` returned. A `CallbackReceiver` calls this by itself.
         """
         if event.resource_id:
             self._wakeups.notify(event.resource_id)
@@ -370,15 +381,15 @@ class SinchHosting:
         timeout: float | None,
         on_update: OnUpdate | None,
     ) -> Order:
-        """What `order.wait_until` does: an order knows nothing of the watcher."""
+        """Wait for an order; `order.wait_until` calls this."""
         wanted = parse_state(OrderState, state, "state")
         return await wait_until(self._watcher, order, wanted, timeout=timeout, on_update=on_update)
 
     async def aclose(self) -> None:
-        """Close the client and the session that it owns; a borrowed one stays open.
+        """Close the client, and its session unless you passed one. Safe to repeat.
 
-        Waits end with `UsageError`, and calls that are under way fail. Safe to repeat; a client
-        that was closed cannot be used again (`UsageError`).
+        Waits end with `UsageError`, and calls that are under way fail. A closed client cannot be
+        used again (`UsageError`).
         """
         try:
             await self._watcher.aclose()
@@ -387,7 +398,7 @@ class SinchHosting:
 
 
 def _check_policies(retry: object, poll: object) -> None:
-    """`ConfigurationError` for what is no policy: it would fail in the first call only."""
+    """Raise `ConfigurationError` for what is no policy, before the first call fails on it."""
     if not isinstance(retry, RetryPolicy):
         raise ConfigurationError(f"retry = {retry!r}: must be a RetryPolicy")
     if not isinstance(poll, PollPolicy):
@@ -395,14 +406,14 @@ def _check_policies(retry: object, poll: object) -> None:
 
 
 def _check_callables(**given: object) -> None:
-    """`ConfigurationError` for what cannot be called."""
+    """Raise `ConfigurationError` for what cannot be called."""
     for name, value in given.items():
         if not callable(value):
             raise ConfigurationError(f"{name} = {value!r}: must be a function")
 
 
 def _check_proxy(proxy: str | None) -> None:
-    """`ConfigurationError` for an address that aiohttp would not take; it may hold a password."""
+    """Raise `ConfigurationError` for no address; it shows nothing, since it may hold a password."""
     if proxy is None:
         return
     try:
@@ -415,7 +426,7 @@ def _check_proxy(proxy: str | None) -> None:
 
 
 def _check_key(value: str, name: str) -> None:
-    """`ConfigurationError` for what cannot be half of a key; it shows nothing of the value."""
+    """Raise `ConfigurationError` for no part of a key; it shows nothing of the value."""
     for unusable, said in _UNUSABLE_IN_A_KEY.items():
         if unusable.search(value):
             raise ConfigurationError(f"{name} ({_REQUIRED[name]}): {said}") from None
@@ -428,7 +439,7 @@ def _check_key(value: str, name: str) -> None:
 def _credentials(
     project_id: str, key_id: str, key_secret: str, auth: str, base_url: str, auth_url: str
 ) -> Credentials:
-    """Checked credentials; `ConfigurationError` says what to set."""
+    """Check the credentials; `ConfigurationError` says what to set."""
     given = {"project_id": project_id, "key_id": key_id, "key_secret": key_secret}
     missing = [name for name, value in given.items() if not isinstance(value, str) or not value]
     if missing:

@@ -1,4 +1,4 @@
-"""`sinch.imported_numbers`: numbers that text through Sinch and stay with their carrier."""
+"""`sinch.imported_numbers`: numbers that send texts through Sinch, voice stays as it is."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from ..errors import (
     Conflict,
     InvalidRequest,
     NotFound,
-    NumberFailed,
     OutcomeUnknown,
     RelinkFailed,
     SinchHostingError,
 )
-from ..models import ImportedNumber, Provisioning
+from ..models import ImportedNumber
 from ..models import _checks as check
 from ..models.pages import Page, Pages
-from ..states import OpenEnum, ProvisioningState, ProvisioningType
+from ..states import OpenEnum
+from .number_links import is_as_patched, is_free, is_linked_as, is_provisioned
 
 _log = logging.getLogger("sinch_hosting")
 
 
 class ImportedNumbers:
-    """Import single numbers, look at them, rename, link, unlink and delete them."""
+    """Import, read, list, rename, link, unlink and delete single numbers."""
 
     def __init__(
         self, session: Session, retry: RetryPolicy, poll: PollPolicy, wakeups: WakeUps
@@ -58,6 +58,10 @@ class ImportedNumbers:
     ) -> ImportedNumber:
         """Import one number and link it (`ImportNumber`).
 
+        Where the answer is lost, the number is looked up. With this plan and campaign it is
+        returned; where it is absent the import is sent again. Safe to repeat: a second import
+        raises `Conflict`.
+
         Args:
             phone_number: in E.164, such as `+12025550134`.
             region_code: `US` or `CA`.
@@ -66,12 +70,14 @@ class ImportedNumbers:
             display_name: free text.
             callback_url: where events about the number are posted.
 
-        Answers the number. Where the answer is lost, the number is looked up: with this plan
-        and campaign it is answered, where it is absent the import is sent again.
+        Returns:
+            The number.
 
-        Raises `InvalidRequest` before anything is sent, `Conflict` where the number is
-        imported already, `OutcomeUnknown` where a lost answer could not be settled, and what
-        every call raises (see `SinchHosting`). Safe to repeat: a second import is a `Conflict`.
+        Raises:
+            InvalidRequest: an argument breaks a rule; nothing was sent.
+            Conflict: the number is imported already.
+            OutcomeUnknown: the answer was lost, and looking the number up did not help.
+            SinchHostingError: what every call raises; see `SinchHosting`.
         """
         request = ImportNumber(
             phone_number=phone_number,
@@ -86,8 +92,8 @@ class ImportedNumbers:
             return await self._settle(request, unknown)
         except Conflict as taken:
             taken.add_note(
-                "The number may be imported by this very call, where a proxy sent it twice: get() "
-                "tells its service plan and campaign."
+                "A proxy may have sent this call twice, and the first one may have imported the "
+                "number: get() shows its service plan and campaign."
             )
             raise
 
@@ -107,23 +113,26 @@ class ImportedNumbers:
                 try:
                     return await self._import(request)
                 except (OutcomeUnknown, Conflict):
-                    continue  # the next look tells whose it is
+                    continue  # the next look-up tells how it is linked
             except SinchHostingError as failed:
-                # A look-up that fails is not an absence; the cause stays what took the answer.
+                # A look-up that fails does not show that the number is absent.
                 unknown.add_note(f"Looking for the number failed, too: {failed}")
                 break
             if number.phone_number != request.phone_number:
                 unknown.add_note(f"Looking for it found another number: {number.phone_number!r}")
                 break
-            if _is_linked_as(number, request.sms_configuration):
+            if is_linked_as(number, request.sms_configuration):
                 return number
             raise _imported_otherwise(number)
         raise unknown
 
     async def get(self, phone_number: str) -> ImportedNumber:
-        """Read an imported number (`GetImportedNumber`).
+        """Read an imported number (`GetImportedNumber`). Safe to repeat.
 
-        Raises `InvalidRequest`, `NotFound`, and what every call raises. Safe to repeat.
+        Raises:
+            InvalidRequest: an argument breaks a rule; nothing was sent.
+            NotFound: the number is not imported.
+            SinchHostingError: what every call raises; see `SinchHosting`.
         """
         return await self._session.request(
             "GetImportedNumber", ImportedNumber, identifiers=_identify(phone_number)
@@ -143,6 +152,8 @@ class ImportedNumbers:
     ) -> Pages[ImportedNumber]:
         """List the imported numbers of a service plan and campaign (`ListImportedNumbers`).
 
+        Safe to repeat.
+
         Args:
             service_plan_id: required by the service.
             campaign_id: required by the service.
@@ -153,8 +164,11 @@ class ImportedNumbers:
             page_size: numbers a page; the service may give fewer.
             page_token: goes on from a page, see `Pages`.
 
-        Answers `Pages`, read as they are walked. Raises `InvalidRequest` at once. Safe to
-        repeat.
+        Returns:
+            `Pages`, which are read while you iterate over them.
+
+        Raises:
+            InvalidRequest: an argument breaks a rule; raised at once, nothing was sent.
         """
         query = {
             "servicePlanId": check.check_text(service_plan_id, "service_plan_id"),
@@ -189,14 +203,19 @@ class ImportedNumbers:
     ) -> ImportedNumber:
         """Change the fields that are given, and no others (`UpdateImportedNumber`).
 
-        `""` for `service_plan_id` and `campaign_id` unlinks; a linked number has to be
-        unlinked before it can be linked anew, which `relink` does. `None` is sent as `null`.
+        `""` for `service_plan_id` and `campaign_id` unlinks the number. A linked number has to be
+        unlinked before it can be linked again: `relink` does both. `None` is sent as `null`.
+        Where an update is retried and then refused, the number is read; if it is as wanted, the
+        update has succeeded. Safe to repeat.
 
-        Answers the number as the service tells it. A retried update that is then refused is
-        settled by reading the number: where it is as wanted, it is answered.
+        Returns:
+            The number as the service shows it.
 
-        Raises `InvalidRequest` where nothing is given, `NotFound`, `BadRequest`, and what every
-        call raises. Safe to repeat.
+        Raises:
+            InvalidRequest: no field is given, or one breaks a rule; nothing was sent.
+            NotFound: the number is not imported.
+            BadRequest: the service refuses the change.
+            SinchHostingError: what every call raises; see `SinchHosting`.
         """
         sms = SmsPatch(service_plan_id=service_plan_id, campaign_id=campaign_id)
         patch = UpdateImportedNumber(
@@ -219,16 +238,19 @@ class ImportedNumbers:
             if not refused.after_lost_answer:
                 raise
             number = await self.get(phone_number)
-            if _is_as_patched(number, patch):
+            if is_as_patched(number, patch):
                 return number
             raise
 
     async def delete(self, phone_number: str) -> None:
-        """Take a number out of Sinch (`DeleteImportedNumber`).
+        """Remove a number from Sinch (`DeleteImportedNumber`).
 
-        A retried delete that finds nothing has succeeded. Raises `InvalidRequest`, `NotFound`
-        where there was no such number from the start, and what every call raises. Safe to
-        repeat.
+        A retried delete that finds nothing has succeeded. Safe to repeat.
+
+        Raises:
+            InvalidRequest: an argument breaks a rule; nothing was sent.
+            NotFound: there was no such number from the start.
+            SinchHostingError: what every call raises; see `SinchHosting`.
         """
         await self._session.request(
             "DeleteImportedNumber", type(None), identifiers=_identify(phone_number)
@@ -242,10 +264,10 @@ class ImportedNumbers:
         campaign_id: str = "",
         timeout: float | None = 600.0,
     ) -> ImportedNumber:
-        """Unlink a number, wait until it is free, and link it anew (`UpdateImportedNumber`).
+        """Unlink a number, wait until it is free, and link it again (`UpdateImportedNumber`).
 
-        Between the two the number has no service. A number that is linked so already is
-        answered as it is, and one that is free is linked straight away.
+        In between the number has no service. A number that already has this link is returned
+        unchanged. A number without a link is linked at once. Safe to repeat.
 
         Args:
             phone_number: in E.164.
@@ -253,15 +275,19 @@ class ImportedNumbers:
             campaign_id: the campaign to link it to; `""` is none.
             timeout: seconds to wait for the number to become free; `None` is without end.
 
-        Answers the number. Raises `InvalidRequest`, `NotFound`, and what `update` raises while
-        the number is still linked; `RelinkFailed` once it is unlinked and could not be linked
-        (`__cause__` says why, a `WaitTimeout` among them). Safe to repeat.
+        Returns:
+            The number.
+
+        Raises:
+            RelinkFailed: the number is unlinked and could not be linked. `__cause__` says why;
+                it is a `WaitTimeout` where the time ran out.
+            SinchHostingError: what `get` and `update` raise while the number is still linked.
         """
         link = SmsLink(service_plan_id=service_plan_id, campaign_id=campaign_id)
         if timeout is not None:
             check.check_seconds(timeout, "timeout")
         number = await self.get(phone_number)
-        if _is_linked_as(number, link):
+        if is_linked_as(number, link):
             return number
         try:
             if number.is_linked:
@@ -283,7 +309,7 @@ class ImportedNumbers:
         self, phone_number: str, link: SmsLink, timeout: float | None
     ) -> ImportedNumber:
         try:
-            await self._wait(phone_number, _is_free, "to be free", timeout)
+            await self._wait(phone_number, is_free, "to be free", timeout)
             return await self.update(
                 phone_number,
                 service_plan_id=link.service_plan_id,
@@ -301,24 +327,27 @@ class ImportedNumbers:
         timeout: float | None = 600.0,
         max_concurrency: int = 10,
     ) -> NumbersResult[ImportedNumber]:
-        """Unlink numbers, wait until each is free, and link it anew (`UpdateImportedNumber`).
+        """Unlink numbers, wait until each is free, and link it again (`UpdateImportedNumber`).
 
-        A number that is being relinked is without service in between: by default ten are at
-        once, so that a run that is ended leaves few of them so. Run again, it goes on with those.
+        A number has no service while it is relinked. By default only ten numbers are relinked at
+        once, so a call that is ended early leaves few numbers without service. Call it again to
+        relink the rest. Safe to repeat.
 
         Args:
             phone_numbers: from any iterable or async iterable.
             service_plan_id: as for `relink`.
             campaign_id: as for `relink`.
             timeout: seconds to wait for a number to become free; `None` is without end.
-            max_concurrency: numbers at once, and so without service at once.
+            max_concurrency: numbers that are relinked, and have no service, at the same time.
 
-        Answers what became of each; `RelinkFailed` in `failed` marks those that are unlinked now.
-        Raises `InvalidRequest` before anything is sent, also for no numbers at all. Safe to
-        repeat.
+        Returns:
+            The result of each number. `RelinkFailed` in `failed` marks those without service.
+
+        Raises:
+            InvalidRequest: an argument breaks a rule, or there are no numbers; nothing was sent.
         """
         SmsLink(service_plan_id=service_plan_id, campaign_id=campaign_id)
-        _log.warning("relinking: each number is without service until it is linked anew")
+        _log.warning("relink_many: each number has no service until it is linked again")
 
         async def relink(number: str) -> ImportedNumber:
             return await self.relink(
@@ -331,14 +360,17 @@ class ImportedNumbers:
     async def delete_many(
         self, phone_numbers: Numbers, *, max_concurrency: int | None = None
     ) -> NumbersResult[str]:
-        """Take any number of numbers out of Sinch (`DeleteImportedNumber`).
+        """Remove any number of numbers from Sinch (`DeleteImportedNumber`). Safe to repeat.
 
         Args:
             phone_numbers: from any iterable or async iterable.
             max_concurrency: requests at once, by default the client's.
 
-        Answers what became of each; those that are not there are in `skipped`. Raises
-        `InvalidRequest` before anything is sent, also for no numbers at all. Safe to repeat.
+        Returns:
+            The result of each number; those that are not there are in `skipped`.
+
+        Raises:
+            InvalidRequest: an argument breaks a rule, or there are no numbers; nothing was sent.
         """
         return await deleted(
             phone_numbers,
@@ -359,7 +391,7 @@ class ImportedNumbers:
         Answers the number. Raises `NumberFailed` where a provisioning failed, `WaitTimeout`,
         and what `get` raises but for passing failures. Safe to repeat (`GetImportedNumber`).
         """
-        return await self._wait(phone_number, _is_provisioned, "to be provisioned", timeout)
+        return await self._wait(phone_number, is_provisioned, "to be provisioned", timeout)
 
     async def _wait(
         self,
@@ -389,14 +421,6 @@ def _identify(phone_number: str) -> dict[str, str]:
     return {"phone_number": check.check_phone_number(phone_number)}
 
 
-def _is_linked_as(number: ImportedNumber, link: SmsLink) -> bool:
-    sms = number.sms_configuration
-    return (sms.service_plan_id or "", sms.campaign_id or "") == (
-        link.service_plan_id,
-        link.campaign_id or "",
-    )
-
-
 def _imported_otherwise(number: ImportedNumber) -> Conflict:
     sms = number.sms_configuration
     return Conflict(
@@ -406,52 +430,3 @@ def _imported_otherwise(number: ImportedNumber) -> Conflict:
         operation="ImportNumber",
         status_code=409,
     )
-
-
-def _is_as_patched(number: ImportedNumber, patch: UpdateImportedNumber) -> bool:
-    """Whether a number has all that a patch names; an absent text is an empty one."""
-    sms = patch.sms_configuration
-    wanted = [
-        (patch.display_name, number.display_name),
-        (patch.callback_url, number.callback_url),
-    ]
-    if isinstance(sms, SmsPatch):
-        linked = number.sms_configuration
-        wanted += [
-            (sms.service_plan_id, linked.service_plan_id),
-            (sms.campaign_id, linked.campaign_id),
-        ]
-    return all((want or "") == (have or "") for want, have in wanted if want is not UNSET)
-
-
-def _puts_on(provisioning: Provisioning) -> bool:
-    return provisioning.type != ProvisioningType.DEPROVISIONING
-
-
-def _is_provisioned(number: ImportedNumber) -> bool:
-    steps = [("the SMS platform", number.sms_provisioning)]
-    if number.sms_configuration.campaign_id:
-        steps.append(("the campaign", number.campaign_provisioning))
-    for name, step in steps:
-        if step.state == ProvisioningState.FAILED and _puts_on(step):
-            raise NumberFailed(number, _failed(name, step))
-    return all(step.state == ProvisioningState.DONE and _puts_on(step) for _, step in steps)
-
-
-def _is_free(number: ImportedNumber) -> bool:
-    for name, step in (
-        ("the SMS platform", number.sms_provisioning),
-        ("the campaign", number.campaign_provisioning),
-    ):
-        if _puts_on(step):
-            continue
-        if step.state == ProvisioningState.FAILED:
-            raise NumberFailed(number, _failed(f"leaving {name}", step))
-        if step.state in (ProvisioningState.WAITING, ProvisioningState.IN_PROGRESS):
-            return False
-    return not number.is_linked
-
-
-def _failed(step_name: str, step: Provisioning) -> str:
-    why = " ".join(filter(None, (step.error_code, step.error_message)))
-    return f"provisioning to {step_name} is FAILED" + (f": {why}" if why else "")
