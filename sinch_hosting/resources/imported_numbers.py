@@ -347,7 +347,7 @@ class ImportedNumbers:
             InvalidRequest: an argument breaks a rule, or there are no numbers; nothing was sent.
         """
         SmsLink(service_plan_id=service_plan_id, campaign_id=campaign_id)
-        _log.warning("relink_many: each number has no service until it is linked again")
+        _log.warning("relinking: each number is without service until it is linked again")
 
         async def relink(number: str) -> ImportedNumber:
             return await self.relink(

@@ -19,10 +19,10 @@ The second row is needed because a proxy may send a create twice, and the first 
 the refusal of the second. It is skipped where the numbers were taken before. After the last row
 nothing is sent.
 
-What is promised: exactly one order a chunk, if every order that was created is listed within
-`settle` and `grace`. Where it is listed later, there is at most one duplicate an attempt for orders
-without letters. For orders with letters there is one only if a killed run kept no ledger; with a
-ledger, such chunks are held. Use a ledger for everything that mails letters.
+What is promised: exactly one order a chunk provided that every committed order is listed within
+`settle` and `grace`; beyond that, at most one duplicate an attempt for orders without letters,
+and for orders with one only where a killed run kept no ledger (with a ledger they are held).
+Use a ledger for everything that mails letters.
 
 What is not covered: two first runs of one job at the same moment without a shared ledger; tags that
 the service edits or cuts; old orders that drop out of lists; a create that the service carries out
