@@ -24,9 +24,9 @@ What is promised: exactly one order a chunk provided that every committed order 
 and for orders with one only where a killed run kept no ledger (with a ledger they are held).
 Use a ledger for everything that mails letters.
 
-What is not covered: two first runs of one job at the same moment without a shared ledger; tags that
-the service edits or cuts; old orders that drop out of lists; a create that the service carries out
-long after its sender died. A job has one ledger: an older copy does not know what was sent after it
+Not excluded: two first runs of one job at the same moment without a shared ledger, tags edited or
+cut by the service, old orders dropped from lists, a create that is committed long after its
+sender died. A job has one ledger: an older copy does not know what was sent after it
 was made.
 """
 
