@@ -368,7 +368,7 @@ class RelinkFailed(SinchHostingError):
 
     def __init__(self, phone_number: str, cause: BaseException) -> None:
         super().__init__(
-            f"{phone_number} is now unlinked, and linking it again failed ({cause}). It has no "
+            f"{phone_number} is now unlinked, and linking it anew failed ({cause}). It has no "
             "service until imported_numbers.relink or .update links it."
         )
         self.phone_number = phone_number
