@@ -6,6 +6,9 @@ import zipfile
 WANTED = {
     "sinch_hosting/py.typed",
     "sinch_hosting/cli/sample-numbers.csv",
+    "sinch_hosting/guides/examples/csv_batch.py",
+    "sinch_hosting/guides/start.md",
+    "sinch_hosting/guides/wire.md",
     "sinch_hosting/sandbox/page.html",
 }
 

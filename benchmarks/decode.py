@@ -17,6 +17,7 @@ from pydantic.alias_generators import to_camel
 
 from benchmarks._table import Table, show_ratio, show_spread
 from sinch_hosting._session import codec
+from sinch_hosting._session.converter import converter
 from sinch_hosting._session.responses import ListedOrderNumbers
 from sinch_hosting.states import ProvisioningState
 
@@ -227,9 +228,7 @@ def _ways(raw: bytes) -> dict[str, Callable[[], Any]]:
         return text
 
     return {
-        "sinch_hosting: the converter": lambda: codec.converter.structure(
-            parsed, ListedOrderNumbers
-        ),
+        "sinch_hosting: the converter": lambda: converter.structure(parsed, ListedOrderNumbers),
         _PYDANTIC_AFTER_JSON: lambda: _Page.model_validate(parsed),
         "by hand, unchecked": lambda: _by_hand(parsed),
         "msgspec: convert, extras dropped": lambda: msgspec.convert(parsed, _SpecPage),

@@ -1,7 +1,8 @@
 """The enums of the API, and the order in which states follow each other.
 
-Every enum is open: `OrderState("ANYTHING")` returns a member whose value and text are
-`ANYTHING`, so a value that this version does not know can be read, compared and printed.
+Every enum is open: `OrderState("ANYTHING")` answers a member whose value and text are
+`ANYTHING`, so a value that this version does not know survives, compares and prints. A value
+without its prefix, such as `ELIGIBLE`, is the member of that name.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ class OpenEnum(StrEnum):
     @classmethod
     def _missing_(cls, value: object) -> Self:
         text = str(value)
+        if text in cls.__members__:  # a wire may drop the prefix, as the vendor's prose does
+            return cls.__members__[text]
         member = str.__new__(cls, text)
         member._name_ = text
         member._value_ = text
@@ -43,7 +46,6 @@ class OpenEnum(StrEnum):
     @property
     def is_known(self) -> bool:
         """Whether this version of the package knows the value."""
-        # By value, not by name: on the wire `ELIGIBLE` without its prefix is unknown.
         return self._value_ in type(self)._value2member_map_
 
 
@@ -86,6 +88,13 @@ class QualificationState(OpenEnum):
     HOSTING_IN_PROGRESS = "GLOBAL_PROCESS_STATE_HOSTING_IN_PROGRESS"
     HOSTING_DONE = "GLOBAL_PROCESS_STATE_HOSTING_DONE"
     HOSTING_FAILED = "GLOBAL_PROCESS_STATE_HOSTING_FAILED"
+
+    @classmethod
+    def _missing_(cls, value: object) -> Self:
+        # The service's prose drops the prefix; a wire that did, too, would mean the same.
+        written = f"GLOBAL_PROCESS_STATE_{value}"
+        known = cls._value2member_map_.get(written)
+        return super()._missing_(value) if known is None else cls(written)
 
     @property
     def is_failure(self) -> bool:
@@ -250,8 +259,6 @@ def parse_state(kind: type[State], value: object, field: str) -> State:
     if isinstance(value, kind):
         return value
     if isinstance(value, str):
-        if value in kind.__members__:
-            return kind[value]
         member = kind(value)
         if member.is_known:
             return member

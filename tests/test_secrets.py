@@ -24,7 +24,7 @@ from sinch_hosting import (
     SinchHosting,
     SinchHostingError,
 )
-from sinch_hosting._session.auth import Secret, mask
+from sinch_hosting._session.secrets import Secret, mask
 
 NUMBER = "+12025550134"
 KEY_ID = "key-id-1"

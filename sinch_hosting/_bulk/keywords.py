@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Required, TypedDict
 
 from ..models import DirectLoa, Letter, ResellerLoa
+from .letters import Confirm
 from .order_template import LedgerPath, OnUnknown
 from .results import OnProgress
 
@@ -32,6 +33,7 @@ class TextEnableArguments(TypedDict, total=False):
     scheduled_osr_update_time: datetime | None
     display_name: str | None
     callback_url: str | None
+    migrate_to_sinch_tmo: bool | None
 
 
 class TollFreeArguments(TypedDict, total=False):
@@ -43,6 +45,7 @@ class TollFreeArguments(TypedDict, total=False):
     scheduled_zipwhip_provisioning_time: datetime | None
     display_name: str | None
     callback_url: str | None
+    migrate_to_sinch_tmo: bool | None
 
 
 class JobArguments(TypedDict, total=False):
@@ -71,6 +74,10 @@ class ImportMany(ImportArguments, ManyArguments, total=False):
 class TextEnableMany(TextEnableArguments, ManyArguments, total=False):
     """The keywords of `text_enable_many`."""
 
+    confirm: Confirm | None
+
 
 class TollFreeMany(TollFreeArguments, ManyArguments, total=False):
     """The keywords of `text_enable_toll_free_many`."""
+
+    confirm: Confirm | None

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import html
 import logging
-import re
 from base64 import b64encode
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from attrs import field, frozen
 
 from ..errors import SinchHostingError, UsageError
+from .secrets import Secret
 
 _log = logging.getLogger("sinch_hosting")
 
@@ -23,64 +22,13 @@ _LATEST_RENEWAL = 300.0
 _MARGIN = 5.0
 _LONGEST_MARGIN_SHARE = 0.1
 _PAUSE_AFTER_FAILURE = 5.0
-# More than this much of a secret at the end of a text is taken for one that was cut.
-_TELLING = 8
-
-
-class Secret(str):
-    """Text that shows in no `repr`, and so in no dump of local variables."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "'***'"
-
-
-class SecretBytes(bytes):
-    """The same for a body that holds a secret."""
-
-    def __repr__(self) -> str:
-        return "b'***'"
-
-
-def mask(text: str, secrets: Iterable[str]) -> str:
-    """The text without the secrets, however JSON, a URL or HTML would spell them."""
-    # All are looked for in the text as it came: one may hold another, or begin with it, and
-    # masking that first would leave the rest.
-    shown, end = "", 0
-    for first, last in sorted(place for secret in secrets for place in _places(text, secret)):
-        if first >= end:
-            shown += text[end:first] + "***"
-        end = max(end, last)
-    return shown + text[end:]
-
-
-def _places(text: str, secret: str) -> Iterator[tuple[int, int]]:
-    """Where the secret stands; at the end of a text that was cut short, a part of it may."""
-    for found in re.finditer("".join(map(_spellings, secret)), text):
-        yield found.span()
-    for length in range(len(secret) - 1, _TELLING, -1):
-        if text.endswith(secret[:length]):
-            yield len(text) - length, len(text)
-            return
-
-
-def _spellings(character: str) -> str:
-    """A pattern for a character, which is written as it is or escaped."""
-    if character.isalnum() and character.isascii():
-        return character
-    units = character.encode("utf-16-be").hex()
-    in_json = "".join(rf"\\+u{units[at : at + 4]}" for at in range(0, len(units), 4))
-    in_url = "".join(f"%{byte:02x}" for byte in character.encode())
-    in_html = rf"{re.escape(html.escape(character))}|&#0*{ord(character)};|&#x0*{ord(character):x};"
-    return rf"(?i:\\*{re.escape(character)}|{in_json}|{in_url}|{in_html})"
 
 
 @frozen
 class Token:
     """A bearer token, and the seconds that it lives from now."""
 
-    value: str = field(repr=False)
+    value: str = field(repr=False, converter=Secret)
     expires_in: float
 
 
@@ -99,6 +47,10 @@ class Authorization(Protocol):
         """Forget a header that was refused as expired; whether another try can help."""
         ...
 
+    def distrust(self, header: Secret) -> None:
+        """Keep a header that was refused for another reason no longer than needed."""
+        ...
+
     async def aclose(self) -> None:
         """End what goes on in the background."""
         ...
@@ -106,7 +58,8 @@ class Authorization(Protocol):
 
 def basic_header(key_id: str, key_secret: str) -> Secret:
     """The value of an HTTP Basic `Authorization` header."""
-    return Secret("Basic " + b64encode(f"{key_id}:{key_secret}".encode()).decode("ascii"))
+    key = Secret(key_id + ":").reveal() + Secret(key_secret).reveal()
+    return Secret("Basic " + b64encode(key.encode()).decode("ascii"))
 
 
 class Basic:
@@ -126,6 +79,9 @@ class Basic:
     def invalidate(self, header: Secret) -> bool:
         """A password does not expire: asking again is no use."""
         return False
+
+    def distrust(self, header: Secret) -> None:
+        """There is no other header."""
 
     async def aclose(self) -> None:
         """Nothing goes on in the background."""
@@ -147,6 +103,7 @@ class TokenCache:
         self._header: Secret | None = None
         self._renew_at = 0.0
         self._expires_at = 0.0
+        self._fetched_at = float("-inf")
         self._fetching: asyncio.Task[Secret] | None = None
         self._waiting = 0
 
@@ -181,10 +138,18 @@ class TokenCache:
     def invalidate(self, header: Secret) -> bool:
         """Forget the header if it is still the cached one; asking again can help."""
         if header == self._header:
-            _log.info("the token was refused as expired; fetching another")
+            _log.info("the token was refused; the next call fetches another")
             self._header = None
             self._renew_at = self._expires_at = 0.0
         return True
+
+    def distrust(self, header: Secret) -> None:
+        """Forget the header unless it was fetched just now: it may have been revoked.
+
+        The next call fetches another, at most one every few seconds.
+        """
+        if self._clock() - self._fetched_at >= _PAUSE_AFTER_FAILURE:
+            self.invalidate(header)
 
     async def aclose(self) -> None:
         """Cancel and await a fetch that is under way."""
@@ -212,7 +177,8 @@ class TokenCache:
         expires = asked_at + life - min(_MARGIN, life * _LONGEST_MARGIN_SHARE)
         self._expires_at = expires
         self._renew_at = expires - min(life * _RENEWED_AT, _LATEST_RENEWAL)
-        self._header = Secret(f"Bearer {token.value}")
+        self._fetched_at = self._clock()
+        self._header = Secret("Bearer " + token.value)
         _log.info("fetched a token, valid for %.0f s", life)
         return self._header
 

@@ -1,9 +1,4 @@
-"""The one cattrs converter: JSON to models and requests to JSON; error bodies to errors.
-
-Structure hooks are generated from the models, one function a class, because a page of 500
-numbers is 4,000 objects: the generated code reads each field by its wire name, checks its
-type, fills the slot, and keeps what it does not know.
-"""
+"""Bodies to models, requests to bodies; error bodies to errors."""
 
 from __future__ import annotations
 
@@ -12,22 +7,23 @@ import re
 import time
 import types
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from http import HTTPStatus
-from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, cast
 
 import attrs
-import cattrs
 
 from .. import errors
-from ..models import BlanketLoa, DirectLoa, ResellerLoa
-from ..states import OpenEnum
+from .converter import StructureError, camel_case, converter
 
 T = TypeVar("T")
-_LOA_TYPES = (DirectLoa, ResellerLoa, BlanketLoa)
-_BODY_SHOWN = 500
+_SHOWN = 1000
+"""Characters of any text of the service that an error shows."""
+_MASKED = 65_536
+"""Bytes of a body that are searched for secrets; what is behind them is not shown."""
+_LONGEST_RETRY_AFTER = 86_400.0
 _SECRET_FIELDS = frozenset(
     {
         "hmacSecret",
@@ -45,232 +41,6 @@ _SECRET_IN_JSON = re.compile(
     r'(?:(")[^"\\]*(?:\\.[^"\\]*)*|[\[{].*|(?!null\b)[^\s"\[{,\]}]+)',
     re.DOTALL,
 )
-
-
-class StructureError(Exception):
-    """A value that does not fit the model, and the path to it from the outermost object."""
-
-    def __init__(self, expected: str, came: object, *path: str, secret: bool = False) -> None:
-        super().__init__(f"expected {expected}, got {_json_type(came, shown=not secret)}")
-        self.path = list(path)
-
-    def under(self, step: str) -> StructureError:
-        """Prefix the path with the step that led here."""
-        self.path.insert(0, step)
-        return self
-
-    @property
-    def where(self) -> str:
-        """The path as people write it: `numbers[3].smsAtt.state`."""
-        return "".join(self.path).lstrip(".")
-
-
-def _json_type(value: object, *, shown: bool) -> str:
-    names = {dict: "an object", list: "an array", str: "text", bool: "a boolean"}
-    if value is None:
-        return "null"
-    name = names.get(type(value), "a number")
-    if not shown or isinstance(value, (dict, list, str)):
-        return name
-    return f"{name} {json.dumps(value)}"
-
-
-def camel_case(name: str) -> str:
-    """The wire's spelling of a field's name."""
-    first, *rest = name.split("_")
-    return first + "".join(word.capitalize() for word in rest)
-
-
-# ---------------------------------------------------------------- structure
-
-
-def _structure_time(value: object, _: object = None) -> datetime | None:
-    if not isinstance(value, str):
-        raise StructureError("a time", value)
-    if not value:
-        return None
-    try:
-        moment = datetime.fromisoformat(value)
-    except ValueError:
-        raise StructureError(f"a time, not {value[:40]!r}", value) from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-class _Members(dict[Any, Any]):
-    """An enum's members by wire value; an unknown value makes a member of its own."""
-
-    def __init__(self, kind: type[OpenEnum], absent: object) -> None:
-        super().__init__({member.value: member for member in kind})
-        self[None] = absent
-        self._kind = kind
-
-    def __missing__(self, value: object) -> OpenEnum:
-        # Protobuf's JSON writes enum values that it cannot name as numbers.
-        if isinstance(value, (str, int)) and not isinstance(value, bool):
-            return self._kind(str(value))
-        raise StructureError("text", value)
-
-
-def _is_tuple(hint: Any) -> bool:
-    origin: object = get_origin(hint)
-    return origin is tuple
-
-
-def _structure_tuple(value: Any, hint: Any) -> tuple[Any, ...]:
-    """Structure a JSON array; cattrs by itself takes any iterable, a text's letters too."""
-    if value.__class__ is not list:
-        raise StructureError("an array", value)
-    inner = get_args(hint)[0]
-    hook = converter.get_structure_hook(inner)
-    items: list[Any] = []
-    append = items.append
-    try:
-        for item in value:
-            append(hook(item, inner))
-    except StructureError as misfit:
-        raise misfit.under(f"[{len(items)}]") from None
-    return tuple(items)
-
-
-_JSON_TYPES: dict[type, str] = {str: "text", bool: "a boolean", int: "a number", float: "a number"}
-
-
-def _split_optional(hint: Any) -> tuple[Any, ...]:
-    """The alternatives of a field's type, without `None`."""
-    if get_origin(hint) in (Union, types.UnionType):
-        return tuple(arg for arg in get_args(hint) if arg is not type(None))
-    return (hint,)
-
-
-def _field_source(attribute: attrs.Attribute[Any], hint: Any, scope: dict[str, Any]) -> list[str]:
-    """The lines that turn `v` into the field's value and put it into its slot."""
-    name, absent = attribute.name, _absent(attribute)
-    scope[f"absent_{name}"] = absent
-    (kind, *others) = _split_optional(hint)
-    put = f"self.{name} = %s"
-    if kind is Any:
-        return [put % "v"]
-    if isinstance(kind, type) and issubclass(kind, OpenEnum):
-        scope[f"members_{name}"] = _Members(kind, absent)
-        return [put % f"members_{name}[v]"]
-    if kind in _JSON_TYPES:
-        expected = " or ".join(dict.fromkeys(_JSON_TYPES[k] for k in (kind, *others)))
-        wrong = " and ".join(f"type(v) is not {k.__name__}" for k in (kind, *others))
-        missing = [] if absent is None else [f"if v is None: v = absent_{name}"]
-        present = "" if absent is not None else " and v is not None"
-        misfit = f"StructureError({expected!r}, v, secret={attribute.repr is False})"
-        return [*missing, f"if {wrong}{present}: raise {misfit}", put % "v"]
-    scope[f"type_{name}"] = kind
-    scope[f"hook_{name}"] = converter.get_structure_hook(kind)
-    return [put % f"absent_{name} if v is None else hook_{name}(v, type_{name})"]
-
-
-def _absent(attribute: attrs.Attribute[Any]) -> object:
-    return "" if attribute.default is attrs.NOTHING else attribute.default
-
-
-def _structure_hook(cls: type[Any]) -> Callable[[Any, Any], Any]:
-    """Write the function that makes a `cls` of a JSON object."""
-    hints = get_type_hints(cls)
-    # An object is filled while it is of a class that is not frozen: assignments to slots cost
-    # a fraction of what calls of their descriptors do. CPython needs both methods for that.
-    plain = {"__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
-    thawed = type(cls.__name__, (cls,), {"__slots__": (), **plain})
-    scope: dict[str, Any] = {
-        "cls": cls,
-        "thawed": thawed,
-        "new": cls.__new__,
-        "StructureError": StructureError,
-    }
-    known: set[str] = set()
-    lines: list[str] = []
-    for attribute in attrs.fields(cls):
-        name = attribute.name
-        if name.startswith("_"):
-            lines.append(f"self.{name} = None")
-            continue
-        wire, also = camel_case(name), attribute.metadata.get("also")
-        known.update(filter(None, (wire, also)))
-        lines += [f"at = {'.' + wire!r}", f"v = get({wire!r})"]
-        if also:
-            lines.append(f"if (v is None or v == {{}}) and {also!r} in o:")
-            lines.append(f"    at = {'.' + also!r}; v = get({also!r})")
-        lines += _field_source(attribute, hints[name], scope)
-    scope["knows_all"] = frozenset(known).issuperset
-    scope["known"] = frozenset(known)
-    body = "\n        ".join(lines)
-    exec(  # noqa: S102 - the text is made of this package's own field names
-        f"""def structure(o, _=None):
-    if type(o) is not dict:
-        raise StructureError("an object", o)
-    get = o.get
-    self = new(thawed)
-    at = ""
-    try:
-        {body}
-    except StructureError as misfit:
-        raise misfit.under(at) from None
-    except TypeError:
-        # An array or an object where an enum's text belongs has no hash.
-        raise StructureError("text", v, at) from None
-    if not knows_all(o):
-        self._extra = {{k: v for k, v in o.items() if k not in known}}
-    self.__class__ = cls
-    return self
-""",
-        scope,
-    )
-    structure: Callable[[Any, Any], Any] = scope["structure"]
-    return structure
-
-
-# -------------------------------------------------------------- unstructure
-
-
-def _wire_time(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
-def _unstructure_hook(cls: type[Any]) -> Callable[[Any], dict[str, Any]]:
-    """Make the function that turns a `cls` into what JSON holds, defaults left out."""
-    fields = [
-        (attribute.name, camel_case(attribute.name), attribute.default)
-        for attribute in attrs.fields(cls)
-        if not attribute.name.startswith("_")
-    ]
-
-    def unstructure(instance: Any) -> dict[str, Any]:
-        answer: dict[str, Any] = {}
-        for name, wire, default in fields:
-            value = getattr(instance, name)
-            if value is default:
-                continue
-            key = value.wire_name if isinstance(value, _LOA_TYPES) else wire
-            answer[key] = converter.unstructure(value)
-        return answer
-
-    return unstructure
-
-
-def _make_converter() -> cattrs.Converter:
-    made = cattrs.Converter(detailed_validation=True)
-    made.register_structure_hook_factory(attrs.has, _structure_hook)
-    made.register_structure_hook(datetime, _structure_time)
-    made.register_structure_hook_func(_is_tuple, _structure_tuple)
-    made.register_structure_hook(int, _structure_int)
-    made.register_unstructure_hook_factory(attrs.has, _unstructure_hook)
-    made.register_unstructure_hook(datetime, _wire_time)
-    made.register_unstructure_hook(tuple, list)
-    return made
-
-
-def _structure_int(value: Any, _: object = None) -> int:
-    if value.__class__ is not int:
-        raise StructureError("a number", value)
-    return int(value)
-
-
-converter = _make_converter()
 
 
 def encode(request: object) -> dict[str, Any]:
@@ -314,9 +84,9 @@ def _check_not_hollow(payload: Any, answer_type: type[object]) -> None:
 
     `{}` is one whose fields all have their defaults: an empty list, a report of zeros.
     """
-    if not isinstance(payload, dict) or not payload:
+    if not isinstance(payload, dict) or not payload or not attrs.has(answer_type):
         return
-    if payload.keys().isdisjoint(_wire_names(cast("type[attrs.AttrsInstance]", answer_type))):
+    if payload.keys().isdisjoint(_wire_names(answer_type)):
         shown = ", ".join(map(repr, sorted(payload)[:3]))
         raise StructureError(f"fields of {answer_type.__name__}, not only {shown},", payload)
 
@@ -338,7 +108,7 @@ def _parsed(raw: bytes) -> Any:
 
 def _shown(raw: bytes, hide: Hide) -> str:
     """A body as text, secret fields masked even in JSON that is cut short."""
-    return _masked(raw.decode("utf-8", "replace"), hide)
+    return _masked(raw[:_MASKED].decode("utf-8", "replace"), hide)[:_SHOWN]
 
 
 def _masked(text: str, hide: Hide) -> str:
@@ -348,7 +118,7 @@ def _masked(text: str, hide: Hide) -> str:
 def _without_secrets(value: Any, hide: Hide) -> Any:
     """JSON without secrets: what is escaped in a body's text shows once it is parsed."""
     if isinstance(value, str):
-        return _masked(value, hide)
+        return _masked(value, hide)[:_SHOWN]
     if isinstance(value, list):
         return [_without_secrets(item, hide) for item in value]
     if isinstance(value, dict):
@@ -381,9 +151,9 @@ def _error_object(raw: bytes, hide: Hide) -> tuple[dict[str, Any], str]:
     try:
         body = _without_secrets(json.loads(raw), hide)
     except (ValueError, RecursionError):
-        return {}, " ".join(text.split())[:_BODY_SHOWN]
+        return {}, " ".join(text.split())
     if not isinstance(body, dict):
-        return {}, text[:_BODY_SHOWN]
+        return {}, text
     inner = body.get("error")
     if isinstance(inner, dict):
         return inner, ""
@@ -410,7 +180,13 @@ def api_error(
         if isinstance(violation, dict)
     ]
     status = described.get("status")
-    message = described.get("message") or text or _reason(status_code)
+    problem = _problem(described)
+    if problem and isinstance(status, int):
+        status = None  # problem details repeat the status code there
+    message = described.get("message") or problem or text or _reason(status_code)
+    if 300 <= status_code < 400 and (location := headers.get("Location")):
+        shown = _masked(location, hide)[:_SHOWN]
+        message = f"{message} (it redirects to {shown}, which is not followed; see base_url)"
     error = _error_class(status_code)(
         str(message),
         operation=operation,
@@ -420,10 +196,16 @@ def api_error(
         field_violations=violations,
         retry_after=parse_retry_after(headers.get("Retry-After"), headers.get("Date")),
     )
-    error.is_from_service = any(
+    error.is_from_service = bool(problem) or any(
         isinstance(described.get(k), str | int) for k in ("message", "code")
     )
     return error
+
+
+def _problem(described: Mapping[str, Any]) -> str:
+    """What the vendor's general error shape says, problem details (RFC 9457); `""` for others."""
+    said = (described.get("title"), described.get("detail"))
+    return ": ".join(text for text in said if isinstance(text, str) and text)
 
 
 def _reason(status_code: int) -> str:
@@ -439,17 +221,19 @@ def parse_retry_after(
     """The seconds that a `Retry-After` asks for; `None` where it says nothing readable.
 
     A date is held against the answer's own `Date`, whose clock wrote both, else against
-    this machine's.
+    this machine's. More than a day says nothing either: it is a wrong clock, or the time as
+    seconds since 1970.
     """
     if not value:
         return None
     if re.fullmatch(r"\s*[0-9]{1,15}(\.[0-9]{1,9})?\s*", value, re.ASCII):
-        return float(value)
-    then = _http_date(value)
-    if then is None:
+        seconds = float(value)
+    elif (then := _http_date(value)) is None:
         return None
-    sent = _http_date(date) if date else None
-    return max(0.0, then - (now() if sent is None else sent))
+    else:
+        sent = _http_date(date) if date else None
+        seconds = max(0.0, then - (now() if sent is None else sent))
+    return seconds if seconds <= _LONGEST_RETRY_AFTER else None
 
 
 def _http_date(value: str) -> float | None:

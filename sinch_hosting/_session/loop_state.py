@@ -33,7 +33,11 @@ class LoopState:
         self.headers = {} if self.owns_http else _PLAIN
         self.authorization = _DEFERRED if self.owns_http and http.trust_env else "Authorization"
         # aiohttp replaces the session's middlewares by a request's own: keep the lender's.
-        self.middlewares = tuple(getattr(self.http, "_middlewares", ()))
+        self.middlewares: tuple[aiohttp.ClientMiddlewareType, ...] = tuple(
+            getattr(self.http, "_middlewares", ())
+        )
+        if not self.owns_http:
+            self.middlewares = (*self.middlewares, _without_cookies)
 
 
 def _open(http: HttpSettings) -> aiohttp.ClientSession:
@@ -53,4 +57,12 @@ async def _authorize_late(
 ) -> aiohttp.ClientResponse:
     """A middleware: with `trust_env` aiohttp refuses our header where netrc has another."""
     request.headers["Authorization"] = request.headers.pop(_DEFERRED)
+    return await handler(request)
+
+
+async def _without_cookies(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """A middleware: the cookies of a borrowed session are not the service's."""
+    request.headers.pop("Cookie", None)
     return await handler(request)

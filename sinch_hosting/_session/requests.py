@@ -1,6 +1,6 @@
 """The bodies of the requests that have one; building one checks it.
 
-A field that is left at its default is not sent, so `None` and `""` in a patch are values.
+A field that is left at its default is not sent, so `""` in a patch is a value, which clears.
 """
 
 from __future__ import annotations
@@ -72,14 +72,20 @@ def _check_plan(value: object, name: str) -> None:
     check.check_text(value, name)
 
 
+def _check_given(value: object, name: str) -> None:
+    if value is None:
+        rule = 'must be text: pass "" to empty it, or leave it out to keep it'
+        raise InvalidRequest(field=name, value=value, rule=rule)
+
+
 def _check_patched_text(value: object, name: str) -> None:
-    if value is not None:
-        check.check_any_text(value, name)
+    _check_given(value, name)
+    check.check_any_text(value, name)
 
 
 def _check_patched_url(value: object, name: str) -> None:
-    if value is not None:
-        check.check_url(value, name)
+    _check_given(value, name)
+    check.check_url(value, name)
 
 
 @frozen(kw_only=True)
@@ -88,6 +94,7 @@ class SmsLink:
 
     service_plan_id: str = check.field(_check_plan)
     campaign_id: str | None = check.field(check.check_any_text, optional=None)
+    migrate_to_sinch_tmo: bool | None = check.field(check.check_flag, optional=None)
 
 
 @frozen(kw_only=True)
@@ -105,17 +112,17 @@ class ImportNumber:
 class SmsPatch:
     """The part of a patch that links and unlinks; `""` unlinks."""
 
-    service_plan_id: str | Unset | None = check.field(_check_patched_text, optional=UNSET)
-    campaign_id: str | Unset | None = check.field(_check_patched_text, optional=UNSET)
+    service_plan_id: str | Unset = check.field(_check_patched_text, optional=UNSET)
+    campaign_id: str | Unset = check.field(_check_patched_text, optional=UNSET)
 
 
 @frozen(kw_only=True)
 class UpdateImportedNumber:
     """`ImportedNumber` as a patch: only what was given is sent."""
 
-    display_name: str | Unset | None = check.field(_check_patched_text, optional=UNSET)
+    display_name: str | Unset = check.field(_check_patched_text, optional=UNSET)
     sms_configuration: SmsPatch | Unset = UNSET
-    callback_url: str | Unset | None = check.field(_check_patched_url, optional=UNSET)
+    callback_url: str | Unset = check.field(_check_patched_url, optional=UNSET)
 
 
 @frozen(kw_only=True)
@@ -144,6 +151,7 @@ class TextEnable:
     scheduled_osr_update_time: datetime | None = check.field(check.check_time, optional=None)
     display_name: str | None = check.field(check.check_any_text, optional=None)
     callback_url: str | None = check.field(check.check_url, optional=None)
+    migrate_to_sinch_tmo: bool | None = check.field(check.check_flag, optional=None)
 
 
 @frozen(kw_only=True)
@@ -159,6 +167,7 @@ class TextEnableTollFree:
     )
     display_name: str | None = check.field(check.check_any_text, optional=None)
     callback_url: str | None = check.field(check.check_url, optional=None)
+    migrate_to_sinch_tmo: bool | None = check.field(check.check_flag, optional=None)
 
 
 @frozen(kw_only=True)

@@ -9,33 +9,25 @@ import re
 from collections.abc import Mapping
 from copy import deepcopy
 from functools import lru_cache, partial
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, TypeVar, cast
 from urllib.parse import urlencode
 
-import aiohttp
-from attrs import define, evolve
-from multidict import CIMultiDictProxy
+from attrs import evolve
 from yarl import URL
 
 from .. import errors
 from .._aio import Clock, Sleep
 from ..models import CallbackConfiguration
 from . import codec
-from .auth import Authorization, Basic, Secret, SecretBytes, Token, TokenCache, basic_header, mask
+from .auth import Authorization, Basic, Token, TokenCache, basic_header
+from .exchange import Call, Exchange
 from .loop_state import LoopState
 from .operations import OPERATIONS, Operation, Retryability
 from .responses import AccessToken
 from .retry import CreateObserver, RateLimitPause, RetryPolicy, with_retries
+from .secrets import Secret, SecretBytes, mask
 from .settings import Credentials, HttpSettings
-from .transport_errors import (
-    USERINFO,
-    NoToken,
-    expired_token,
-    other_error,
-    says_expired,
-    transport_error,
-    without_frames,
-)
+from .transport_errors import NoToken, expired_token, says_expired
 
 T = TypeVar("T")
 Query = Mapping[str, str | int | None]
@@ -58,29 +50,8 @@ _TOKEN_LIFE = 3600.0
 _LONGEST_TOKEN_LIFE = 1e9
 _WITHHELD = "(withheld)"
 _CLOSED = "the client is closed; make another SinchHosting"
+_GET_ANYTHING = Operation("GET", "GET", "", Retryability.READ)
 _GET_TOKEN = Operation("the token endpoint", "POST", "", Retryability.READ)
-
-
-@define
-class _Call(Generic[T]):
-    """One call of an operation, over all its tries."""
-
-    operation: Operation
-    answer_type: type[T]
-    url: URL
-    data: bytes | None
-    headers: Mapping[str, str]
-    secret: str | None
-    is_poll: bool = False
-    witness: CreateObserver | None = None
-    sends: int = 0
-
-    async def count_sends(
-        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
-    ) -> aiohttp.ClientResponse:
-        """A middleware: aiohttp sends a GET or DELETE again by itself on a stale connection."""
-        self.sends += 1
-        return await handler(request)
 
 
 class Session:
@@ -102,17 +73,11 @@ class Session:
         self.sleep = sleep
         self._gate = RateLimitPause(clock, sleep)
         self._auth_gate = RateLimitPause(clock, sleep)
-        self._root = f"{credentials.base_url}/v1/projects/{credentials.project_id}"
-        self._host = URL(credentials.base_url).raw_host
+        self._project_path = f"/v1/projects/{credentials.project_id}"
+        self._root = f"{credentials.base_url}{self._project_path}"
         self._bound: LoopState | None = None
         self._closed = False
-        self._per_request: dict[str, Any] = {
-            "timeout": http.timeout,
-            "allow_redirects": False,
-            "raise_for_status": False,  # a lender's session may: a refusal would look lost
-            **({"proxy": http.proxy} if http.proxy is not None else {}),
-            **({"ssl": http.ssl} if http.ssl is not True else {}),
-        }
+        self._exchange = Exchange(http, credentials.base_url, clock)
 
     @property
     def max_concurrency(self) -> int:
@@ -133,6 +98,12 @@ class Session:
     def requests_per_second(self) -> float | None:
         """The pace of all requests together, where there is one."""
         return self._http.requests_per_second
+
+    def __reduce__(self) -> str:
+        raise errors.UsageError(
+            "a client holds a secret and an event loop's connections, so it cannot be copied or "
+            "pickled; make another from the same settings"
+        )
 
     # ------------------------------------------------------------- life
 
@@ -197,7 +168,7 @@ class Session:
         last try; see `RetryPolicy` for how many there are.
         """
         operation = OPERATIONS[name]
-        call = _Call(
+        call = Call(
             operation,
             answer_type,
             self._url(operation, identifiers, query),
@@ -227,6 +198,21 @@ class Session:
                 return cast("T", None)
             raise
 
+    async def get_json(self, path: str) -> object:
+        """Read any path with the care of a read; see `SinchHosting.get_json`."""
+        below = path if path.startswith("/") else f"{self._project_path}/{path}"
+        address = URL(f"{self._credentials.base_url}{below}")
+        # cattrs leaves `Any` as it is.
+        call: Call[object] = Call(_GET_ANYTHING, cast("Any", Any), address, None, {}, None)
+        return await with_retries(
+            partial(self._attempt, call),
+            _GET_ANYTHING,
+            self._retry,
+            self._gate,
+            self.clock,
+            self.sleep,
+        )
+
     def _url(
         self, operation: Operation, identifiers: Mapping[str, str] | None, query: Query | None
     ) -> URL:
@@ -236,7 +222,7 @@ class Session:
             return URL(f"{address}?{urlencode(given)}", encoded=True)
         return address
 
-    async def _attempt(self, call: _Call[T], tries: int) -> T:
+    async def _attempt(self, call: Call[T], tries: int) -> T:
         """One try, and a second send of it where the token turns out to have expired."""
         bound = self.bind()
         turns = bound.slots.polls if call.is_poll else bound.slots.calls
@@ -248,12 +234,14 @@ class Session:
                 header = bound.auth.current() or header  # it may have been renewed meanwhile
             if self._closed:
                 raise errors.UsageError(_CLOSED)  # while it queued: it must not be sent now
-            status, headers, raw = await self._send(bound, call, header, tries)
+            status, headers, raw = await self._exchange.send(bound, call, header, tries)
             if status == 401 and says_expired(headers) and bound.auth.invalidate(header):
                 await _tell(call, expired_token(call.operation.name))
                 header = await _authorize(bound.auth)
                 await self._turn(bound, call.operation)
-                status, headers, raw = await self._send(bound, call, header, tries)
+                status, headers, raw = await self._exchange.send(bound, call, header, tries)
+            if status == 401:
+                bound.auth.distrust(header)
         finally:
             turns.release()
         hide = partial(self._hide, header, call.secret)
@@ -272,7 +260,7 @@ class Session:
         del raw, headers
         raise error
 
-    async def _witnessed(self, call: _Call[T], tries: int) -> T:
+    async def _witnessed(self, call: Call[T], tries: int) -> T:
         try:
             return await self._attempt(call, tries)
         except errors.SinchHostingError as error:
@@ -287,66 +275,6 @@ class Session:
             if self._gate.remaining() <= 0:
                 return
             await self._gate.passage(operation, self._retry)
-
-    async def _send(
-        self, bound: LoopState, call: _Call[Any], header: Secret, tries: int
-    ) -> tuple[int, CIMultiDictProxy[str], bytes]:
-        """Send a request with aiohttp, and say in this package's terms where that failed."""
-        if call.witness is not None:
-            await call.witness.on_sending()
-        method = call.operation.method
-        status: int | None = None
-        started = self.clock()
-        try:
-            response = await bound.http.request(
-                method,
-                call.url,
-                headers={**bound.headers, **call.headers, bound.authorization: header},
-                data=call.data,
-                **self._options(bound, call),
-            )
-            # Read whole, an answer gives its connection back by itself; a context manager
-            # would only repeat that, at a price that shows in the overhead benchmark.
-            raw = await response.read()
-            status = response.status
-            return status, response.headers, raw
-        except aiohttp.InvalidURL:
-            # It may hold a password; and nothing was sent, so a create is not lost.
-            raise errors.ConfigurationError(
-                "a proxy's address, of the client or of the environment, is no URL"
-            ) from None
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            # aiohttp shows a proxy's address whole, so a cause with a password is left out.
-            cause = None if USERINFO.search(str(error)) else without_frames(error)
-            raise transport_error(call.operation.name, error) from cause
-        except (RuntimeError, ValueError) as error:
-            raise other_error(bound, call.operation, error) from without_frames(error)
-        except asyncio.CancelledError as cancelled:
-            if call.operation.loses_answers:
-                _log.warning("%s was cancelled: it may have been carried out", call.operation.name)
-                cancelled.add_note(_what_was_cancelled(call))
-            raise
-        finally:
-            if _log.isEnabledFor(logging.DEBUG):
-                took, path = self.clock() - started, call.url.raw_path
-                said = status or "no answer"
-                _log.debug("%s %s: %s in %.3f s, try %d", method, path, said, took, tries)
-
-    def _options(self, bound: LoopState, call: _Call[Any]) -> dict[str, Any]:
-        """The settings, and what the kind of operation asks of aiohttp beyond them."""
-        if call.operation.kind is Retryability.READ:
-            return self._per_request
-        if call.operation.loses_answers:
-            # aiohttp would give a request without a body the type of a binary one.
-            bare = {"skip_auto_headers": ("Content-Type",)} if call.data is None else {}
-            # A name in the pool's key keeps creates off pooled connections, one of which may
-            # be dead already: a create on it would look lost though it never left. The name
-            # is the one that TLS would use anyway.
-            return {**self._per_request, **bare, "server_hostname": self._host}
-        if call.operation.method == "DELETE":
-            call.sends = 0
-            return {**self._per_request, "middlewares": (*bound.middlewares, call.count_sends)}
-        return self._per_request
 
     def _hide(self, header: Secret, secret: str | None, text: str) -> str:
         """The text without any of the secrets that this call knows, were they echoed."""
@@ -364,9 +292,9 @@ class Session:
         bound, mine = self.bind(), self._credentials
         await self._auth_gate.passage(_GET_TOKEN, self._retry)
         url = URL(mine.auth_url, encoded=True)
-        call = _Call(_GET_TOKEN, AccessToken, url, b"grant_type=client_credentials", _FORM, None)
+        call = Call(_GET_TOKEN, AccessToken, url, b"grant_type=client_credentials", _FORM, None)
         header = basic_header(mine.key_id, mine.key_secret)
-        status, headers, raw = await self._send(bound, call, header, tries)
+        status, headers, raw = await self._exchange.send(bound, call, header, tries)
         hide = partial(self._hide, header, None)
         error: errors.SinchHostingError
         if 200 <= status < 300:
@@ -410,20 +338,6 @@ def _encoded(body: Mapping[str, Any]) -> bytes:
     return SecretBytes(raw) if "hmacSecret" in body else raw
 
 
-def _what_was_cancelled(call: _Call[Any]) -> str:
-    """What may have been carried out, and what to look for before it is sent again."""
-    body = json.loads(call.data) if call.data else {}
-    numbers = body.get("numbers") or body.get("phoneNumbers") or []
-    numbers = numbers or [n for n in (body.get("phoneNumber"),) if n]
-    of = f" of {len(numbers)} numbers ({', '.join(numbers[:3])})" if numbers else ""
-    name = body.get("displayName")
-    sought = f"an order named {name!r}" if name else "its numbers, or an order that holds them,"
-    return (
-        f"{call.operation.name}{of} was sent, and cancelled before its answer came: it may have "
-        f"been carried out. Look for {sought} before you send it again."
-    )
-
-
 def _withhold(_: str) -> str:
     return _WITHHELD
 
@@ -447,6 +361,6 @@ async def _authorize(auth: Authorization) -> Secret:
         raise NoToken(error) from error
 
 
-async def _tell(call: _Call[Any], error: errors.SinchHostingError) -> None:
+async def _tell(call: Call[Any], error: errors.SinchHostingError) -> None:
     if call.witness is not None and not error.may_have_been_applied:
         await call.witness.on_refused(error)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
+from ipaddress import ip_address
 from ssl import SSLContext
 from types import NoneType
 from typing import Any
@@ -13,7 +15,7 @@ from yarl import URL
 
 from .. import errors
 from ..models._checks import check_positive, check_url
-from .auth import Secret
+from .secrets import Secret
 
 _TOTAL, _CONNECT, _READ = 60.0, 10.0, 30.0
 # Connecting ends well before the whole does (aiohttp rounds up to seconds): only then is it
@@ -52,6 +54,20 @@ def check_address(value: str, name: str) -> str:
     return value
 
 
+def check_encrypted(url: str, name: str) -> None:
+    """`ConfigurationError` for plain http to another machine: anybody on the way could read it."""
+    parts = URL(url)
+    host = (parts.host or "").rstrip(".")
+    is_local = host == "localhost" or host.endswith(".localhost")
+    with suppress(ValueError):
+        is_local = is_local or ip_address(host).is_loopback
+    if parts.scheme == "http" and not is_local:
+        raise errors.ConfigurationError(
+            f"{name} = {url!r}: plain http would show the key to everybody on the way; use https, "
+            "or pass allow_http=True"
+        )
+
+
 @frozen(kw_only=True)
 class HttpSettings:
     """What reaches aiohttp."""
@@ -70,6 +86,7 @@ class HttpSettings:
     )
     max_concurrency: int
     requests_per_second: float | None
+    max_response_bytes: int
 
 
 @frozen(kw_only=True)

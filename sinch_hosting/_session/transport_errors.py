@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import aiohttp
-from multidict import CIMultiDictProxy
+from multidict import CIMultiDict, CIMultiDictProxy
 
 from .. import errors
 from .loop_state import LoopState
@@ -28,7 +28,10 @@ def expired_token(operation: str) -> errors.AuthenticationFailed:
 
 def says_expired(headers: CIMultiDictProxy[str]) -> bool:
     # A service that takes two schemes may send a challenge for each.
-    return any("expired" in said.lower() for said in headers.getall("WWW-Authenticate", ()))
+    # RFC 6750 says `invalid_token` of one that expired, was revoked or is forgotten: a new one
+    # helps with each.
+    said = " ".join(headers.getall("WWW-Authenticate", ())).lower()
+    return "expired" in said or "invalid_token" in said
 
 
 # The connection was never opened, so the service cannot have seen the request.
@@ -44,22 +47,46 @@ _NEVER_OPENED = (
 _BROKEN_ANSWERS = (aiohttp.ClientPayloadError, aiohttp.ClientResponseError)
 
 
-def without_frames(error: BaseException) -> BaseException:
-    """The error without aiohttp's variables: headers, bodies, and the half of an answer."""
+USERINFO = re.compile(r"//[^/@\s]*@")
+_HIDDEN = ("Authorization", "Proxy-Authorization", "Cookie")
+
+
+def without_secrets(error: BaseException) -> BaseException | None:
+    """The error without aiohttp's variables, and without the headers that were sent.
+
+    Variables hold bodies, and the half of an answer. `None` where an address with a password
+    is in it: aiohttp shows a proxy's whole.
+    """
     link: BaseException | None = error
     while link is not None:
+        key = getattr(link, "connection_key", None) or getattr(link, "_conn_key", None)
+        if USERINFO.search(f"{link} {getattr(key, 'proxy', None)}"):
+            return None
         link.__traceback__ = None
+        if isinstance(link, aiohttp.ClientResponseError):
+            _hide_request(link)
         link = link.__cause__ or link.__context__
     return error
 
 
-USERINFO = re.compile(r"//[^/@\s]*@")
+def _hide_request(error: aiohttp.ClientResponseError) -> None:
+    sent = error.request_info
+    headers = CIMultiDict(sent.headers)
+    for name in {name for name in headers if _is_hidden(name)}:
+        headers[name] = "***"
+    shown = aiohttp.RequestInfo(sent.url, sent.method, CIMultiDictProxy(headers), sent.real_url)
+    error.request_info, error.history = shown, ()
+    error.args = (shown, ())
 
 
-def transport_error(operation: str, error: BaseException) -> errors.TransportError:
+def _is_hidden(name: str) -> bool:
+    return name.title().removeprefix("X-Sinch-Hosting-") in _HIDDEN
+
+
+def connection_error(operation: str, error: BaseException) -> errors.TransportError:
     never_sent = isinstance(error, _NEVER_OPENED)
     # aiohttp shows a proxy's address whole, password and all.
-    said = USERINFO.sub("//***@", str(error)) or type(error).__name__
+    said = USERINFO.sub("//***@", str(error))[:1000] or type(error).__name__
     what = "could not connect" if never_sent else "the connection failed before an answer came"
     if isinstance(error, _BROKEN_ANSWERS) and not never_sent:
         what = "the answer broke off or could not be read"

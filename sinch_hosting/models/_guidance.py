@@ -7,23 +7,24 @@ from typing import Protocol
 
 from attrs import frozen
 
-from ..states import FailureCode, OrderState
+from ..states import FailureCode, OrderState, ProvisioningState, QualificationState
 
 __all__ = ["Failure", "WaitingOn"]
 
 
 @frozen(kw_only=True)
 class WaitingOn:
-    """Whom an order waits for."""
+    """Whom an order or a number waits for."""
 
     who: str
-    """`signer`, `review` (the vendor's people), `carriers`, or `unknown`."""
+    """`signer`, `review` (the vendor's people), `carriers`, `you`, `order` (a number's hosting
+    order), `others` (numbers that go in the same order), or `unknown`."""
     name: str | None = None
     """The signer's name, where the order tells it."""
     email: str | None = None
     """Where the letter went."""
     since: datetime | None = None
-    """When the order changed last; the wire says no more, so the wait may have begun earlier."""
+    """When it changed last; the wire says no more, so the wait may have begun earlier."""
     what_to_do: str
     """What can be done about it."""
 
@@ -37,6 +38,10 @@ _CARRIERS = (
     "how far the numbers are, and how many need a manual action."
 )
 _NO_LETTER = "See which person signs the letter of authorization, and ask them to sign it."
+_OLD_LETTERS = (
+    "Do not let it wait: the toll-free registry refuses letters that are older than 30 days, and "
+    "takes two business days to review one."
+)
 
 
 class Signer(Protocol):
@@ -80,10 +85,99 @@ def _signer(person: Signer, since: datetime | None) -> WaitingOn:
         email=person.email or None,
         since=since,
         what_to_do=(
-            f"{asked} (it may be in the spam folder); no call sends it again or takes it back."
+            f"{asked} (it may be in the spam folder); no call sends it again or takes it back. "
+            f"{_OLD_LETTERS}"
             if person.email
-            else _NO_LETTER
+            else f"{_NO_LETTER} {_OLD_LETTERS}"
         ),
+    )
+
+
+# ------------------------------------------------------- numbers in qualification
+
+INVOICES_TO = "orders@sinch.com"
+PROOF = (
+    f"Prove that the number is yours: e-mail an invoice that lists it to {INVOICES_TO} (its review "
+    "takes 1 to 3 business days), or answer a voice challenge: send_voice_challenge(), then "
+    "verify_voice_challenge() with the code that was told."
+)
+REVIEW_OF_NUMBERS = (
+    f"E-mail an invoice that lists the number to {INVOICES_TO}, if nobody has: the vendor's "
+    "review takes 1 to 3 business days after that."
+)
+_BY_QUALIFICATION: dict[QualificationState, tuple[str, str]] = {
+    QualificationState.ELIGIBLE_CHECK_PENDING: ("review", REVIEW_OF_NUMBERS),
+    QualificationState.VERIFICATION_PENDING: ("you", PROOF),
+    QualificationState.VERIFIED: ("you", "Text-enable it: qualified_numbers.text_enable()."),
+    QualificationState.HOSTING_IN_PROGRESS: (
+        "order",
+        "Its hosting order is under way; order.waiting_on says whom that waits for.",
+    ),
+}
+_ELIGIBLE = (
+    "Text-enable it: no proof of ownership is asked for. Where the service refuses that, prove "
+    f"that the number is yours, by an invoice to {INVOICES_TO} or by a voice challenge."
+)
+_FAILED: dict[QualificationState, str] = {
+    QualificationState.NOT_ELIGIBLE: (
+        "It cannot be text-enabled as it is: check the number and its carrier, or ask your "
+        "account manager; then delete() and add() it anew."
+    ),
+    QualificationState.VERIFICATION_FAILED: (
+        "It is ELIGIBLE, but not VERIFIED. E-mail an invoice that lists it to "
+        f"{INVOICES_TO}, or try another voice challenge."
+    ),
+    QualificationState.VERIFICATION_BLOCKED: (
+        "It is ELIGIBLE, but not VERIFIED, and takes no more voice challenges. E-mail an invoice "
+        f"that lists it to {INVOICES_TO}, or ask your account manager."
+    ),
+    QualificationState.HOSTING_FAILED: (
+        "It is VERIFIED, and its order failed: report() of the order says where. Text-enable it "
+        "again once that is mended."
+    ),
+}
+
+
+def is_proof_pending(state: QualificationState, ownership: ProvisioningState) -> bool:
+    """Whether a number waits for a proof that it is the caller's, as far as the wire says so.
+
+    An ELIGIBLE number does unless nothing is said of its ownership, or it is proven.
+    """
+    if state == QualificationState.ELIGIBLE:
+        return ownership not in (ProvisioningState.UNSPECIFIED, ProvisioningState.DONE)
+    return state == QualificationState.VERIFICATION_PENDING
+
+
+def qualification_waits_on(
+    state: QualificationState, ownership: ProvisioningState, since: datetime | None
+) -> WaitingOn | None:
+    """Whom a number in qualification waits for; `None` where that has ended."""
+    if state.is_failure or state == QualificationState.HOSTING_DONE:
+        return None
+    if state == QualificationState.ELIGIBLE:
+        what = PROOF if is_proof_pending(state, ownership) else _ELIGIBLE
+        return WaitingOn(who="you", since=since, what_to_do=what)
+    who, what = _BY_QUALIFICATION.get(
+        state, ("unknown", "Read the number anew; this version does not know its state.")
+    )
+    return WaitingOn(who=who, since=since, what_to_do=what)
+
+
+def advice_on_failed(state: QualificationState) -> str:
+    """What a person can do about a number whose qualification or hosting failed."""
+    return _FAILED.get(state, "")
+
+
+# ---------------------------------------------------------------- imported numbers
+
+
+def provisioning_waits_on(since: datetime | None) -> WaitingOn:
+    """Whom a number waits for that is being put on its service plan and campaign."""
+    return WaitingOn(
+        who="carriers",
+        since=since,
+        what_to_do="Nothing but wait: the SMS platform takes minutes, a campaign and the carriers "
+        "take hours to days.",
     )
 
 
@@ -104,13 +198,15 @@ class Failure:
 # By code: what it means, whether a retry can help, who has to act, and what to do next.
 _FAILURES: dict[FailureCode, tuple[str, bool, str, str]] = {
     FailureCode.CAMPAIGN_NOT_AVAILABLE: (
-        "The campaign does not exist, or is not active for this project.",
+        "The campaign does not exist, is not active, or is not shared with Sinch.",
         False,
-        "you",
-        "Check the campaign id, then link the number to an active campaign with relink().",
+        "campaign owner",
+        "Check the campaign id, choose Sinch as direct connect aggregator (DCA) in the campaign "
+        "registry, then link the number to the campaign with relink().",
     ),
     FailureCode.EXCEEDED_10DLC_LIMIT: (
-        "The campaign holds as many numbers as it may (T-Mobile: 49 without a number pool).",
+        "The campaign holds as many numbers as it may: on T-Mobile 49 without a number pool by the "
+        "vendor's notes; elsewhere it says 50 a campaign, and 1 for a sole proprietor.",
         False,
         "campaign owner",
         "Link the number to another campaign, or have a number pool approved for this one.",
@@ -122,10 +218,10 @@ _FAILURES: dict[FailureCode, tuple[str, bool, str, str]] = {
         "Try once more; if it fails again, ask support with the event's id.",
     ),
     FailureCode.PARTNER_SERVICE_UNAVAILABLE: (
-        "A partner of the vendor did not answer.",
+        "A partner of the vendor did not answer, and the service has stopped trying.",
         True,
-        "nobody",
-        "Try again later; nothing is wrong with the request.",
+        "you",
+        "Submit the request again later; nothing is wrong with it.",
     ),
     FailureCode.CAMPAIGN_PENDING_ACCEPTANCE: (
         "The campaign was not accepted yet by the connectivity partner.",
@@ -192,7 +288,8 @@ _FAILURES: dict[FailureCode, tuple[str, bool, str, str]] = {
         "The routing id (NNID) is not valid for the number.",
         False,
         "you",
-        "Leave nnid out for the account's own, or have the number's NNID provisioned first.",
+        "Have your account manager provision the NNID first, then submit the request again. A "
+        "text-enable without nnid uses Sinch's or the account's own.",
     ),
 }
 
@@ -207,7 +304,8 @@ def failure_of(code: FailureCode | None, *, has_failed: bool) -> Failure | None:
             meaning="It failed, and the service gives no code, as for the SMS platform.",
             retry_can_help=True,
             who="you",
-            what_to_do="Read the number for its error; try once more, then ask support.",
+            what_to_do="Read the number for its error; try once more, then ask support, with "
+            "the event's id and its internal_failure_code where it has one.",
         )
     meaning, retry_can_help, who, what_to_do = _FAILURES.get(
         code,

@@ -35,6 +35,12 @@ class CallbackEvent(Answered):
     failure_code: FailureCode | None = None
 
     @property
+    def internal_failure_code(self) -> str | None:
+        """The vendor's own code of the failure, for their support; not documented for this API."""
+        code = self.extra.get("internalFailureCode")
+        return None if code is None else str(code)
+
+    @property
     def failure(self) -> Failure | None:
         """What went wrong, whether a retry can help, who has to act and what to do next.
 

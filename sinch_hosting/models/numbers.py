@@ -14,6 +14,7 @@ from ..states import (
     ServiceType,
 )
 from ._base import Answered
+from ._guidance import WaitingOn, provisioning_waits_on, qualification_waits_on
 
 
 @frozen(kw_only=True)
@@ -52,16 +53,30 @@ class ScheduledProvisioning(Answered):
     """A change of a number's service plan or campaign that is still to come."""
 
     service_plan_id: str | None = None
-    status: int | None = None
-    """An enum by number whose names the service does not document."""
+    status: int | str | None = None
+    """As it came: a number whose names the service does not document, or text as `IN_PROGRESS`."""
     last_updated_time: datetime | None = None
     campaign_id: str | None = None
-    error_codes: tuple[int, ...] = ()
+    error_codes: tuple[int | str, ...] = ()
+    """As they came: numbers or text."""
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the change has failed, and so is pending no more.
+
+        A status by number has no documented names: there an error code says so.
+        """
+        if isinstance(self.status, str):
+            return self.status.rpartition("_")[2] == "FAILED"
+        return bool(self.error_codes)
 
 
 @frozen(kw_only=True)
 class SmsConfiguration(Answered):
-    """The service plan and the campaign that a number is linked to; `""` is none."""
+    """The service plan and the campaign that are in force for a number; `""` is none.
+
+    What was asked for and is not in force yet stands in `scheduled_provisioning`.
+    """
 
     service_plan_id: str | None = None
     campaign_id: str | None = None
@@ -94,10 +109,40 @@ class ImportedNumber(Answered):
     campaign_provisioning: Provisioning = Provisioning()
 
     @property
+    def pending_service_plan_id(self) -> str | None:
+        """The service plan that was asked for and is not in force yet; `None` where none is."""
+        pending = self.sms_configuration.scheduled_provisioning
+        if pending.has_failed or pending.service_plan_id == self.sms_configuration.service_plan_id:
+            return None
+        return pending.service_plan_id or None
+
+    @property
+    def pending_campaign_id(self) -> str | None:
+        """The campaign that was asked for and is not in force yet; `None` where none is."""
+        pending = self.sms_configuration.scheduled_provisioning
+        if pending.has_failed or pending.campaign_id == self.sms_configuration.campaign_id:
+            return None
+        return pending.campaign_id or None
+
+    @property
     def is_linked(self) -> bool:
-        """Whether a service plan or a campaign holds the number."""
+        """Whether a service plan or a campaign holds the number, or is about to."""
         sms = self.sms_configuration
-        return bool(sms.service_plan_id or sms.campaign_id)
+        is_pending = self.pending_service_plan_id or self.pending_campaign_id
+        return bool(sms.service_plan_id or sms.campaign_id or is_pending)
+
+    @property
+    def waiting_on(self) -> WaitingOn | None:
+        """Whom the number waits for; `None` where nothing of it is under way."""
+        steps = (self.sms_provisioning, self.campaign_provisioning)
+        moving = [
+            step.update_time
+            for step in steps
+            if step.state in (ProvisioningState.WAITING, ProvisioningState.IN_PROGRESS)
+        ]
+        if self.pending_service_plan_id or self.pending_campaign_id:
+            moving.append(self.sms_configuration.scheduled_provisioning.last_updated_time)
+        return provisioning_waits_on(moving[0]) if moving else None
 
 
 @frozen(kw_only=True)
@@ -120,8 +165,8 @@ class OwnershipVerification(Answered):
 class HostedNumber(Answered):
     """Whether the number is hosted."""
 
-    status: int | None = None
-    """0 unspecified, 1 hosted, 2 failed."""
+    status: int | str | None = None
+    """As it came: 0 unspecified, 1 hosted, 2 failed, or text as `HOSTING_STATUS_HOSTED`."""
     error: str | None = None
 
 
@@ -147,6 +192,13 @@ class QualifiedNumber(Answered):
             or self.ownership_verification.error
             or self.hosted_number.error
             or None
+        )
+
+    @property
+    def waiting_on(self) -> WaitingOn | None:
+        """Whom the number waits for, and what can be done; `None` where its way has ended."""
+        return qualification_waits_on(
+            self.global_process_state, self.ownership_verification.status, self.updated_time
         )
 
 

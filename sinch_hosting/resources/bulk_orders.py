@@ -8,6 +8,7 @@ from typing import Literal, Unpack, overload
 
 from .._bulk.chunks import Numbers
 from .._bulk.keywords import ImportMany, TextEnableMany, TollFreeMany
+from .._bulk.letters import Confirm
 from .._bulk.order_template import LedgerPath, OnUnknown
 from .._bulk.plan import BulkPlan
 from .._bulk.results import BulkResult, OnProgress, UnknownChunk
@@ -144,6 +145,7 @@ class BulkOrders(OrderStreams):
         scheduled_osr_update_time: datetime | None = None,
         display_name: str | None = None,
         callback_url: str | None = None,
+        migrate_to_sinch_tmo: bool | None = None,
         chunk_size: int | None = None,
         max_concurrency: int | None = None,
         on_progress: OnProgress | None = None,
@@ -153,6 +155,7 @@ class BulkOrders(OrderStreams):
         grace: float | None = None,
         on_unknown: OnUnknown | None = None,
         retry_rejected: bool = False,
+        confirm: Confirm | None = None,
         plan: bool = False,
     ) -> BulkResult | BulkPlan:
         """Text-enable any number of local numbers, 500 an order (`TextEnableHostingOrderNumbers`).
@@ -170,6 +173,7 @@ class BulkOrders(OrderStreams):
             scheduled_osr_update_time: as for `text_enable`.
             display_name: as for `text_enable`; a job's tag comes before it.
             callback_url: as for `text_enable`.
+            migrate_to_sinch_tmo: as for `text_enable`.
             chunk_size: numbers an order, by default and at most 500.
             max_concurrency: chunks at once, by default the client's.
             on_progress: called, and awaited where it returns an awaitable, after each chunk.
@@ -177,9 +181,12 @@ class BulkOrders(OrderStreams):
             ledger: the path of the job's ledger.
             settle: seconds between the two readings of the lists, 10 by default.
             grace: seconds to look for an order whose answer was lost, 60 by default.
-            on_unknown: what to do with an order that cannot be found then, `hold` or `resend`;
-                `hold` by default where a letter is mailed or there is no campaign.
-            retry_rejected: create REJECTED orders again, with another letter if one is given.
+            on_unknown: `hold` or `resend` what cannot be found then; by default `hold` where a
+                letter is mailed, or there is no campaign.
+            retry_rejected: open REJECTED orders anew, with another letter if one is given.
+            confirm: an async or plain function that is shown `LettersToSend`, who gets how many
+                letters, before anything is sent; unless it returns `True`, `NotConfirmed` is
+                raised. Confirm the signer's e-mail address: a letter cannot be taken back.
             plan: return a `BulkPlan` of what would be done, and create nothing.
 
         Returns:
@@ -202,6 +209,7 @@ class BulkOrders(OrderStreams):
             scheduled_osr_update_time=scheduled_osr_update_time,
             display_name=display_name,
             callback_url=callback_url,
+            migrate_to_sinch_tmo=migrate_to_sinch_tmo,
         )
         return await self._runs.many(
             template,
@@ -215,6 +223,7 @@ class BulkOrders(OrderStreams):
             grace=grace,
             on_unknown=on_unknown,
             retry_rejected=retry_rejected,
+            confirm=confirm,
         )
 
     @overload
@@ -245,6 +254,7 @@ class BulkOrders(OrderStreams):
         scheduled_zipwhip_provisioning_time: datetime | None = None,
         display_name: str | None = None,
         callback_url: str | None = None,
+        migrate_to_sinch_tmo: bool | None = None,
         chunk_size: int | None = None,
         max_concurrency: int | None = None,
         on_progress: OnProgress | None = None,
@@ -254,6 +264,7 @@ class BulkOrders(OrderStreams):
         grace: float | None = None,
         on_unknown: OnUnknown | None = None,
         retry_rejected: bool = False,
+        confirm: Confirm | None = None,
         plan: bool = False,
     ) -> BulkResult | BulkPlan:
         """Text-enable toll-free numbers, 500 an order (`TextEnableTollFreeHostingOrderNumbers`).
@@ -269,6 +280,7 @@ class BulkOrders(OrderStreams):
             scheduled_zipwhip_provisioning_time: as for `text_enable_toll_free`.
             display_name: as for `text_enable_toll_free`; a job's tag comes before it.
             callback_url: as for `text_enable_toll_free`.
+            migrate_to_sinch_tmo: as for `text_enable_toll_free`.
             chunk_size: numbers an order, by default and at most 500.
             max_concurrency: chunks at once, by default the client's.
             on_progress: called, and awaited where it returns an awaitable, after each chunk.
@@ -276,9 +288,12 @@ class BulkOrders(OrderStreams):
             ledger: the path of the job's ledger.
             settle: seconds between the two readings of the lists, 10 by default.
             grace: seconds to look for an order whose answer was lost, 60 by default.
-            on_unknown: what to do with an order that cannot be found then, `hold` or `resend`;
-                `hold` by default where a letter is mailed or there is no campaign.
-            retry_rejected: create REJECTED orders again, with another letter if one is given.
+            on_unknown: `hold` or `resend` what cannot be found then; by default `hold` where a
+                letter is mailed, or there is no campaign.
+            retry_rejected: open REJECTED orders anew, with another letter if one is given.
+            confirm: an async or plain function that is shown `LettersToSend`, who gets how many
+                letters, before anything is sent; unless it returns `True`, `NotConfirmed` is
+                raised. Confirm the signer's e-mail address: a letter cannot be taken back.
             plan: return a `BulkPlan` of what would be done, and create nothing.
 
         Returns:
@@ -299,6 +314,7 @@ class BulkOrders(OrderStreams):
             scheduled_zipwhip_provisioning_time=scheduled_zipwhip_provisioning_time,
             display_name=display_name,
             callback_url=callback_url,
+            migrate_to_sinch_tmo=migrate_to_sinch_tmo,
         )
         return await self._runs.many(
             template,
@@ -312,6 +328,7 @@ class BulkOrders(OrderStreams):
             grace=grace,
             on_unknown=on_unknown,
             retry_rejected=retry_rejected,
+            confirm=confirm,
         )
 
     async def reconcile(

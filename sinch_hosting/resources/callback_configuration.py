@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .._session.auth import Secret
 from .._session.codec import encode
 from .._session.requests import UpdateCallbackConfiguration
+from .._session.secrets import Secret
 from .._session.session import Session
 from ..errors import ApiError, InvalidRequest
 from ..models import CallbackConfiguration

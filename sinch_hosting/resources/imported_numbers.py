@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import builtins
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Iterable, Sequence
 from itertools import count
-from typing import Literal
+from typing import Literal, overload
 
 from .._bulk.chunks import Numbers
 from .._bulk.many_numbers import NumbersResult, concurrency_of, deleted, one_by_one
-from .._polling.policy import PollPolicy, Wait
-from .._polling.wakeups import WakeUps
+from .._polling import waits
+from .._polling.sources import IMPORTED_NUMBERS
+from .._polling.waits import Goal
+from .._polling.watcher import Watcher
 from .._session.codec import encode
 from .._session.requests import UNSET, ImportNumber, SmsLink, SmsPatch, Unset, UpdateImportedNumber
 from .._session.responses import ListedImportedNumbers, page_of
@@ -26,11 +29,18 @@ from ..errors import (
     RelinkFailed,
     SinchHostingError,
 )
-from ..models import ImportedNumber
+from ..models import ImportedNumber, SmsConfiguration
 from ..models import _checks as check
 from ..models.pages import Page, Pages
 from ..states import OpenEnum
-from .number_links import is_as_patched, is_free, is_linked_as, is_provisioned
+from .number_links import (
+    imported_otherwise,
+    is_as_patched,
+    is_free,
+    is_linked_as,
+    is_provisioned,
+    is_settled,
+)
 
 _log = logging.getLogger("sinch_hosting")
 
@@ -38,13 +48,10 @@ _log = logging.getLogger("sinch_hosting")
 class ImportedNumbers:
     """Import, read, list, rename, link, unlink and delete single numbers."""
 
-    def __init__(
-        self, session: Session, retry: RetryPolicy, poll: PollPolicy, wakeups: WakeUps
-    ) -> None:
+    def __init__(self, session: Session, retry: RetryPolicy, watcher: Watcher) -> None:
         self._session = session
         self._retry = retry
-        self._poll = poll
-        self._wakeups = wakeups
+        self._watcher = watcher
 
     async def import_number(
         self,
@@ -55,12 +62,12 @@ class ImportedNumbers:
         campaign_id: str | None = None,
         display_name: str | None = None,
         callback_url: str | None = None,
+        migrate_to_sinch_tmo: bool | None = None,
     ) -> ImportedNumber:
         """Import one number and link it (`ImportNumber`).
 
-        Where the answer is lost, the number is looked up. With this plan and campaign it is
-        returned; where it is absent the import is sent again. Safe to repeat: a second import
-        raises `Conflict`.
+        Importing is meant for numbers with an NNID of their own; the account manager has to have
+        that NNID provisioned before, or the import fails with `INVALID_NNID`.
 
         Args:
             phone_number: in E.164, such as `+12025550134`.
@@ -69,9 +76,14 @@ class ImportedNumbers:
             campaign_id: the 10DLC campaign to link it to; none by default.
             display_name: free text.
             callback_url: where events about the number are posted.
+            migrate_to_sinch_tmo: `True` where T-Mobile answered 60135, to take the number over
+                from another aggregator; sent only where it is given. It is certain for
+                `hosting_orders.import_numbers`; for single imports the vendor's example sends it,
+                and no more is said.
 
-        Returns:
-            The number.
+        Returns the number. Where the answer is lost, the number is looked up: with this plan
+        and campaign, in force or pending, it is returned; where it is absent the import is sent
+        again.
 
         Raises:
             InvalidRequest: an argument breaks a rule; nothing was sent.
@@ -82,7 +94,11 @@ class ImportedNumbers:
         request = ImportNumber(
             phone_number=phone_number,
             region_code=region_code,
-            sms_configuration=SmsLink(service_plan_id=service_plan_id, campaign_id=campaign_id),
+            sms_configuration=SmsLink(
+                service_plan_id=service_plan_id,
+                campaign_id=campaign_id,
+                migrate_to_sinch_tmo=migrate_to_sinch_tmo,
+            ),
             display_name=display_name,
             callback_url=callback_url,
         )
@@ -123,7 +139,7 @@ class ImportedNumbers:
                 break
             if is_linked_as(number, request.sms_configuration):
                 return number
-            raise _imported_otherwise(number)
+            raise imported_otherwise(number)
         raise unknown
 
     async def get(self, phone_number: str) -> ImportedNumber:
@@ -196,26 +212,21 @@ class ImportedNumbers:
         self,
         phone_number: str,
         *,
-        display_name: str | Unset | None = UNSET,
-        service_plan_id: str | Unset | None = UNSET,
-        campaign_id: str | Unset | None = UNSET,
-        callback_url: str | Unset | None = UNSET,
+        display_name: str | Unset = UNSET,
+        service_plan_id: str | Unset = UNSET,
+        campaign_id: str | Unset = UNSET,
+        callback_url: str | Unset = UNSET,
     ) -> ImportedNumber:
         """Change the fields that are given, and no others (`UpdateImportedNumber`).
 
-        `""` for `service_plan_id` and `campaign_id` unlinks the number. A linked number has to be
-        unlinked before it can be linked again: `relink` does both. `None` is sent as `null`.
-        Where an update is retried and then refused, the number is read; if it is as wanted, the
-        update has succeeded. Safe to repeat.
+        `""` clears a text; for `service_plan_id` and `campaign_id` it unlinks. A linked number
+        has to be unlinked before it can be linked anew, which `relink` does.
 
-        Returns:
-            The number as the service shows it.
+        Returns the number as the service tells it. A retried update that is then refused is
+        settled by reading the number: where it is as wanted, it is returned.
 
-        Raises:
-            InvalidRequest: no field is given, or one breaks a rule; nothing was sent.
-            NotFound: the number is not imported.
-            BadRequest: the service refuses the change.
-            SinchHostingError: what every call raises; see `SinchHosting`.
+        Raises `InvalidRequest` where nothing is given and for `None`, `NotFound`, `BadRequest`,
+        and what every call raises. Safe to repeat.
         """
         sms = SmsPatch(service_plan_id=service_plan_id, campaign_id=campaign_id)
         patch = UpdateImportedNumber(
@@ -266,27 +277,28 @@ class ImportedNumbers:
     ) -> ImportedNumber:
         """Unlink a number, wait until it is free, and link it again (`UpdateImportedNumber`).
 
-        In between the number has no service. A number that already has this link is returned
-        unchanged. A number without a link is linked at once. Safe to repeat.
+        Between the two the number has no service. A number that is linked so already, or is
+        about to be, is returned as it is, and one that is free is linked straight away. While
+        another plan or campaign is pending the number is left alone until that has ended.
 
         Args:
             phone_number: in E.164.
             service_plan_id: the service plan to link it to.
             campaign_id: the campaign to link it to; `""` is none.
-            timeout: seconds to wait for the number to become free; `None` is without end.
+            timeout: seconds to wait for what is pending, and again for the number to become
+                free; `None` is without end.
 
-        Returns:
-            The number.
-
-        Raises:
-            RelinkFailed: the number is unlinked and could not be linked. `__cause__` says why;
-                it is a `WaitTimeout` where the time ran out.
-            SinchHostingError: what `get` and `update` raise while the number is still linked.
+        Returns the number. Raises `InvalidRequest`, `NotFound`, `WaitTimeout` for what is
+        pending, and what `update` raises while the number is still linked; `RelinkFailed` once it
+        is unlinked and could not be linked (`__cause__` says why, a `WaitTimeout` among them).
+        Safe to repeat.
         """
         link = SmsLink(service_plan_id=service_plan_id, campaign_id=campaign_id)
         if timeout is not None:
             check.check_seconds(timeout, "timeout")
         number = await self.get(phone_number)
+        if not is_settled(number) and not is_linked_as(number, link):
+            number = await waits.wait_until(self._watcher, _SETTLED, number, timeout=timeout)
         if is_linked_as(number, link):
             return number
         try:
@@ -309,7 +321,7 @@ class ImportedNumbers:
         self, phone_number: str, link: SmsLink, timeout: float | None
     ) -> ImportedNumber:
         try:
-            await self._wait(phone_number, is_free, "to be free", timeout)
+            await waits.wait_until(self._watcher, _FREE, _bare(phone_number), timeout=timeout)
             return await self.update(
                 phone_number,
                 service_plan_id=link.service_plan_id,
@@ -337,8 +349,8 @@ class ImportedNumbers:
             phone_numbers: from any iterable or async iterable.
             service_plan_id: as for `relink`.
             campaign_id: as for `relink`.
-            timeout: seconds to wait for a number to become free; `None` is without end.
-            max_concurrency: numbers that are relinked, and have no service, at the same time.
+            timeout: as for `relink`, for each number.
+            max_concurrency: numbers at once, and so without service at once.
 
         Returns:
             The result of each number. `RelinkFailed` in `failed` marks those without service.
@@ -384,49 +396,85 @@ class ImportedNumbers:
     ) -> ImportedNumber:
         """Wait until a number is on its service plan, and on its campaign where it has one.
 
+        A plan and a campaign that are pending are waited for, too.
+
         Args:
             phone_number: in E.164.
             timeout: seconds to wait at most; by default without end.
 
-        Answers the number. Raises `NumberFailed` where a provisioning failed, `WaitTimeout`,
-        and what `get` raises but for passing failures. Safe to repeat (`GetImportedNumber`).
+        Returns the number. Raises `NumberFailed` where a provisioning failed, `WaitTimeout`,
+        and what `get` raises but for passing failures. Many waits share lists. Safe to repeat
+        (`GetImportedNumber`).
         """
-        return await self._wait(phone_number, is_provisioned, "to be provisioned", timeout)
-
-    async def _wait(
-        self,
-        phone_number: str,
-        is_over: Callable[[ImportedNumber], bool],
-        what: str,
-        timeout: float | None,
-    ) -> ImportedNumber:
         check.check_phone_number(phone_number)
+        number = _bare(phone_number)
+        return await waits.wait_until(self._watcher, _PROVISIONED, number, timeout=timeout)
 
-        def fetch() -> Awaitable[ImportedNumber]:
-            return self.get(phone_number)
+    @overload
+    async def wait_all_provisioned(
+        self,
+        phone_numbers: Iterable[str],
+        *,
+        service_plan_id: str | None = None,
+        campaign_id: str | None = None,
+        timeout: float | None = None,
+        return_exceptions: Literal[False] = False,
+    ) -> builtins.list[ImportedNumber]: ...
 
-        with self._wakeups.listen(phone_number) as wakeup:
-            return await Wait(
-                fetch=fetch,
-                is_over=is_over,
-                what=f"{phone_number} {what}",
-                policy=self._poll,
-                clock=self._session.clock,
-                sleep=wakeup.sleep,
-                timeout=timeout,
-            ).run()
+    @overload
+    async def wait_all_provisioned(
+        self,
+        phone_numbers: Iterable[str],
+        *,
+        service_plan_id: str | None = None,
+        campaign_id: str | None = None,
+        timeout: float | None = None,
+        return_exceptions: bool,
+    ) -> builtins.list[ImportedNumber | Exception]: ...
+
+    async def wait_all_provisioned(
+        self,
+        phone_numbers: Iterable[str],
+        *,
+        service_plan_id: str | None = None,
+        campaign_id: str | None = None,
+        timeout: float | None = None,
+        return_exceptions: bool = False,
+    ) -> Sequence[ImportedNumber | Exception]:
+        """Wait until all numbers are on their service plan and campaign.
+
+        Args:
+            phone_numbers: in E.164.
+            service_plan_id: where most of them are likely to be, which saves requests; by
+                default that is learnt from the first that are read.
+            campaign_id: the same.
+            timeout: seconds that each may take; by default without end.
+            return_exceptions: return the errors in place instead of raising them.
+
+        Returns the numbers as they were then, in the order given. Waits for all, then raises an
+        `ExceptionGroup` of what `wait_until_provisioned` raises, each with its number in
+        `.last`. Raises `InvalidRequest` for a single number, and for what is none. Safe to repeat
+        (`ListImportedNumbers`); where single numbers take fewer requests, they are read so.
+        """
+        numbers = [
+            _bare(number, service_plan_id, campaign_id)
+            for number in waits.many_numbers(phone_numbers)
+        ]
+        results = await waits.wait_all(self._watcher, _PROVISIONED, numbers, timeout=timeout)
+        return waits.unless_failed(results, "numbers", return_exceptions=return_exceptions)
 
 
 def _identify(phone_number: str) -> dict[str, str]:
     return {"phone_number": check.check_phone_number(phone_number)}
 
 
-def _imported_otherwise(number: ImportedNumber) -> Conflict:
-    sms = number.sms_configuration
-    return Conflict(
-        f"{number.phone_number} is imported already, with service plan "
-        f"{sms.service_plan_id or 'none'} and campaign {sms.campaign_id or 'none'}; "
-        "relink changes that",
-        operation="ImportNumber",
-        status_code=409,
-    )
+def _bare(
+    phone_number: str, service_plan_id: str | None = None, campaign_id: str | None = None
+) -> ImportedNumber:
+    place = SmsConfiguration(service_plan_id=service_plan_id, campaign_id=campaign_id)
+    return ImportedNumber(phone_number=phone_number, sms_configuration=place)
+
+
+_PROVISIONED = Goal(source=IMPORTED_NUMBERS, is_over=is_provisioned, wanted="provisioned")
+_FREE = Goal(source=IMPORTED_NUMBERS, is_over=is_free, wanted="to be free")
+_SETTLED = Goal(source=IMPORTED_NUMBERS, is_over=is_settled, wanted="to have no change pending")

@@ -1,35 +1,52 @@
-"""What an imported number shows of its links and of its provisioning."""
+"""How imported numbers are linked: what is in force, what is pending, and what has failed."""
 
 from __future__ import annotations
 
 from .._session.requests import UNSET, SmsLink, SmsPatch, UpdateImportedNumber
-from ..errors import NumberFailed
-from ..models import ImportedNumber, Provisioning
+from ..errors import Conflict, NumberFailed
+from ..models import ImportedNumber, Provisioning, SmsConfiguration
 from ..states import ProvisioningState, ProvisioningType
 
 
-def is_linked_as(number: ImportedNumber, link: SmsLink) -> bool:
-    """Whether a number is on exactly this service plan and campaign."""
+def links(number: ImportedNumber) -> tuple[str, str]:
+    """The plan and the campaign that a number is on, or is about to be; `""` is none."""
     sms = number.sms_configuration
-    return (sms.service_plan_id or "", sms.campaign_id or "") == (
-        link.service_plan_id,
-        link.campaign_id or "",
+    plan = number.pending_service_plan_id or sms.service_plan_id
+    campaign = number.pending_campaign_id or sms.campaign_id
+    return plan or "", campaign or ""
+
+
+def is_linked_as(number: ImportedNumber, link: SmsLink) -> bool:
+    """Whether a number is on a plan and a campaign, or is about to be."""
+    return links(number) == (link.service_plan_id, link.campaign_id or "")
+
+
+def is_settled(number: ImportedNumber) -> bool:
+    """Whether no change of a number's plan or campaign is pending."""
+    return not (number.pending_service_plan_id or number.pending_campaign_id)
+
+
+def imported_otherwise(number: ImportedNumber) -> Conflict:
+    """The refusal of an import whose number is there with other links."""
+    plan, campaign = links(number)
+    return Conflict(
+        f"{number.phone_number} is imported already, with service plan {plan or 'none'} "
+        f"and campaign {campaign or 'none'}; relink changes that",
+        operation="ImportNumber",
+        status_code=409,
     )
 
 
 def is_as_patched(number: ImportedNumber, patch: UpdateImportedNumber) -> bool:
-    """Whether a number has all values of a patch; an absent text counts as an empty one."""
+    """Whether a number has all that a patch names; an absent text is an empty one."""
     sms = patch.sms_configuration
     wanted = [
         (patch.display_name, number.display_name),
         (patch.callback_url, number.callback_url),
     ]
     if isinstance(sms, SmsPatch):
-        linked = number.sms_configuration
-        wanted += [
-            (sms.service_plan_id, linked.service_plan_id),
-            (sms.campaign_id, linked.campaign_id),
-        ]
+        plan, campaign = links(number)
+        wanted += [(sms.service_plan_id, plan), (sms.campaign_id, campaign)]
     return all((want or "") == (have or "") for want, have in wanted if want is not UNSET)
 
 
@@ -38,24 +55,31 @@ def _puts_on(provisioning: Provisioning) -> bool:
 
 
 def is_provisioned(number: ImportedNumber) -> bool:
-    """Whether a number is on the SMS platform, and on its campaign where it has one.
-
-    Raises `NumberFailed` where one of these failed.
-    """
+    """Whether a number is on all that it is linked to; raises `NumberFailed` where it cannot be."""
+    scheduled = number.sms_configuration.scheduled_provisioning
+    if scheduled.has_failed and not _is_in_force(number.sms_configuration):
+        codes = ", ".join(map(str, scheduled.error_codes)) or str(scheduled.status)
+        raise NumberFailed(number, f"the scheduled provisioning has FAILED: {codes}")
     steps = [("the SMS platform", number.sms_provisioning)]
-    if number.sms_configuration.campaign_id:
+    if links(number)[1]:
         steps.append(("the campaign", number.campaign_provisioning))
     for name, step in steps:
         if step.state == ProvisioningState.FAILED and _puts_on(step):
             raise NumberFailed(number, _failed(name, step))
-    return all(step.state == ProvisioningState.DONE and _puts_on(step) for _, step in steps)
+    is_done = all(step.state == ProvisioningState.DONE and _puts_on(step) for _, step in steps)
+    return is_done and is_settled(number)
+
+
+def _is_in_force(sms: SmsConfiguration) -> bool:
+    """Whether all that was scheduled is in force."""
+    scheduled = sms.scheduled_provisioning
+    return (scheduled.service_plan_id or sms.service_plan_id) == sms.service_plan_id and (
+        scheduled.campaign_id or sms.campaign_id
+    ) == sms.campaign_id
 
 
 def is_free(number: ImportedNumber) -> bool:
-    """Whether a number has no link, and nothing is being unlinked any more.
-
-    Raises `NumberFailed` where unlinking failed.
-    """
+    """Whether a number is linked to nothing; raises `NumberFailed` where it cannot come to that."""
     for name, step in (
         ("the SMS platform", number.sms_provisioning),
         ("the campaign", number.campaign_provisioning),

@@ -48,6 +48,18 @@ class OrderStreams:
     def __init__(self, runs: OrderRuns) -> None:
         self._runs = runs
 
+    def stop_runs(self, reason: str = "it was stopped") -> None:
+        """Let the bulk runs that are under way send nothing more, as before a shutdown.
+
+        Creates that have left are waited for as ever, so no order is lost; chunks whose turn
+        comes later fail with `RunStopped`. An onboarding has a `stop` of its own. Safe to repeat;
+        runs that begin later are not concerned.
+
+        Args:
+            reason: what `RunStopped` says.
+        """
+        self._runs.stop(reason)
+
     def import_stream(
         self,
         numbers: Numbers,
@@ -135,6 +147,7 @@ class OrderStreams:
         scheduled_osr_update_time: datetime | None = None,
         display_name: str | None = None,
         callback_url: str | None = None,
+        migrate_to_sinch_tmo: bool | None = None,
         chunk_size: int | None = None,
         max_concurrency: int | None = None,
         job: str | None = None,
@@ -158,6 +171,7 @@ class OrderStreams:
             scheduled_osr_update_time: as for `text_enable`.
             display_name: as for `text_enable`; a job's tag comes before it.
             callback_url: as for `text_enable`.
+            migrate_to_sinch_tmo: as for `text_enable`.
             chunk_size: numbers an order, by default and at most 500.
             max_concurrency: chunks at once, by default the client's.
             job: a name with which the same call can be run again safely; see this module.
@@ -191,6 +205,7 @@ class OrderStreams:
             scheduled_osr_update_time=scheduled_osr_update_time,
             display_name=display_name,
             callback_url=callback_url,
+            migrate_to_sinch_tmo=migrate_to_sinch_tmo,
         )
         return self._runs.stream(
             template,
@@ -214,6 +229,7 @@ class OrderStreams:
         scheduled_zipwhip_provisioning_time: datetime | None = None,
         display_name: str | None = None,
         callback_url: str | None = None,
+        migrate_to_sinch_tmo: bool | None = None,
         chunk_size: int | None = None,
         max_concurrency: int | None = None,
         job: str | None = None,
@@ -235,6 +251,7 @@ class OrderStreams:
             scheduled_zipwhip_provisioning_time: as for `text_enable_toll_free`.
             display_name: as for `text_enable_toll_free`; a job's tag comes before it.
             callback_url: as for `text_enable_toll_free`.
+            migrate_to_sinch_tmo: as for `text_enable_toll_free`.
             chunk_size: numbers an order, by default and at most 500.
             max_concurrency: chunks at once, by default the client's.
             job: a name with which the same call can be run again safely; see this module.
@@ -266,6 +283,7 @@ class OrderStreams:
             scheduled_zipwhip_provisioning_time=scheduled_zipwhip_provisioning_time,
             display_name=display_name,
             callback_url=callback_url,
+            migrate_to_sinch_tmo=migrate_to_sinch_tmo,
         )
         return self._runs.stream(
             template,

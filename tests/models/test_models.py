@@ -450,7 +450,50 @@ def test_an_address_that_could_be_one(email: str) -> None:
 )  # fmt: skip
 def test_an_address_that_cannot_be_one(email: object) -> None:
     """Not an e-mail address."""
-    assert refusal(check.check_email, email, "email").rule == "must be an e-mail address"
+    assert refusal(check.check_email, email, "email").rule.startswith("must be an e-mail address")
+
+
+@pytest.mark.parametrize(
+    "email",
+    [
+        "mailto:jane@example.com",
+        "jane..roe@example.com",
+        "jane@-example.com",
+        '=HYPERLINK("http://x")@example.com',
+        "jane@localhost",
+        "Jane Roe <jane@example.com>",
+    ],
+)
+def test_addresses_that_only_look_like_one(email: str) -> None:
+    """A letter to one of them reaches nobody; the refusal says why."""
+    rule = refusal(check.check_email, email, "email").rule
+    assert rule.startswith("must be an e-mail address: ")
+
+
+def pending(**scheduled: object) -> models.ImportedNumber:
+    """A number whose plan and campaign are only asked for."""
+    sms = models.SmsConfiguration(scheduled_provisioning=models.ScheduledProvisioning(**scheduled))
+    return models.ImportedNumber(phone_number="+12025550134", sms_configuration=sms)
+
+
+@pytest.mark.parametrize("status", [None, 0, 1, 99, "WAITING", "IN_PROGRESS"])
+def test_what_is_pending_links_a_number(status: object) -> None:
+    """A plan or campaign that was asked for holds the number before it is in force."""
+    number = pending(service_plan_id="p", campaign_id="c", status=status)
+    assert (number.pending_service_plan_id, number.pending_campaign_id) == ("p", "c")
+    assert number.is_linked
+
+
+def test_what_failed_or_is_in_force_is_not_pending() -> None:
+    """Nor what was never asked for."""
+    failed = pending(service_plan_id="p", campaign_id="c", status="FAILED")
+    assert (failed.pending_service_plan_id, failed.pending_campaign_id) == (None, None)
+    assert not failed.is_linked
+    assert not pending().is_linked
+    scheduled = models.ScheduledProvisioning(service_plan_id="p", campaign_id="c")
+    sms = models.SmsConfiguration(service_plan_id="p", scheduled_provisioning=scheduled)
+    number = models.ImportedNumber(sms_configuration=sms)
+    assert (number.pending_service_plan_id, number.pending_campaign_id) == (None, "c")
 
 
 def test_times_say_their_zone() -> None:
@@ -592,11 +635,11 @@ def test_rules_raise_nothing_but_invalid_request(value: object) -> None:
 # ------------------------------------------------------------ requests
 
 
-def test_a_patch_tells_absent_from_none_and_empty() -> None:
-    """UNSET is absence; `None` and "" are values."""
+def test_a_patch_tells_absent_from_empty() -> None:
+    """UNSET is absence; "" is a value."""
     assert repr(requests.UNSET) == "UNSET"
-    patch = requests.UpdateImportedNumber(display_name="", callback_url=None)
-    assert (patch.display_name, patch.callback_url) == ("", None)
+    patch = requests.UpdateImportedNumber(display_name="")
+    assert (patch.display_name, patch.callback_url) == ("", requests.UNSET)
     assert patch.sms_configuration is requests.UNSET
     sms = requests.SmsPatch(service_plan_id="")
     assert (sms.service_plan_id, sms.campaign_id) == ("", requests.UNSET)
@@ -612,8 +655,11 @@ def test_a_patch_tells_absent_from_none_and_empty() -> None:
     ],
 )
 def test_a_patch_holds_texts(cls: type[Any], name: str) -> None:
-    """Anything else in a patch is refused."""
+    """Anything else in a patch is refused; `None` with what to do instead."""
     assert refusal(cls, **{name: 5}).field == name
+    refused = refusal(cls, **{name: None})
+    assert refused.field == name
+    assert 'use "" to clear it' in refused.rule
 
 
 @pytest.mark.parametrize("secret", ["", None, 5, b"hush-hush-hush"])

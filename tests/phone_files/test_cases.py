@@ -13,7 +13,6 @@ import pytest
 from sinch_hosting.phone_files import PhoneFileError, PhoneSheet, read_phone_file
 
 DATA = Path(__file__).resolve().parents[1] / "data"
-SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 FOLDERS = ("phone-files", "phone-files-more")
 # Refused though it could be guessed: whose mobile it is, nobody knows.
 TOLERATED = {"r-first-row-words.txt"}
@@ -73,13 +72,3 @@ def test_every_file_has_a_case() -> None:
         expected = json.loads((DATA / folder / "expected.json").read_text(encoding="utf-8"))
         files = {path.name for path in (DATA / folder / "files").iterdir()}
         assert files == {case["id"] for case in expected}
-
-
-def test_the_copies_are_what_the_team_shares() -> None:
-    """Where the folder that they were copied from stands beside the checkout, they are equal."""
-    if not SHARED.exists():
-        pytest.skip("the shared data are not beside this checkout")
-    for source in SHARED.rglob("*"):
-        if source.is_file():
-            copy = DATA / source.relative_to(SHARED)
-            assert copy.read_bytes() == source.read_bytes(), copy.name

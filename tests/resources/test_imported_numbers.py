@@ -10,7 +10,6 @@ from sinch_hosting import (
     AuthenticationFailed,
     BadRequest,
     Conflict,
-    DecodeError,
     InvalidRequest,
     NotFound,
     NumberFailed,
@@ -39,6 +38,14 @@ def number(plan="plan", campaign="campaign", **fields):
     }
 
 
+def pending(plan="", campaign="", scheduled=None, **fields):
+    """A number whose plan and campaign are not in force yet."""
+    asked_for = scheduled or {"servicePlanId": "plan", "campaignId": "campaign"}
+    sms = {"servicePlanId": plan, "campaignId": campaign}
+    sms["scheduledProvisioning"] = {"status": "WAITING", **asked_for, **fields}
+    return {"phoneNumber": NUMBER, "smsConfiguration": sms}
+
+
 def step(state, kind="PROVISIONING", **fields):
     """How far a number is on a service."""
     return {"state": state, "type": kind, **fields}
@@ -62,6 +69,53 @@ async def test_import_sends_what_was_given(service, client):
         "displayName": "",
         "callbackUrl": "https://example.com/c",
     }
+
+
+@pytest.mark.parametrize("flag", [True, False])
+async def test_an_import_may_take_a_number_over(service, client, flag):
+    """Inside `smsConfiguration`, as the vendor's example has it."""
+    service.on(*IMPORT, number())
+    await client.imported_numbers.import_number(NUMBER, **PLAN, migrate_to_sinch_tmo=flag)
+    sms = service.calls(*IMPORT)[0].json["smsConfiguration"]
+    assert sms == {"servicePlanId": "plan", "campaignId": "campaign", "migrateToSinchTmo": flag}
+
+
+@pytest.mark.parametrize("status", [1, "WAITING", "later"])
+async def test_an_import_whose_statuses_are_odd_is_an_import(service, client, status):
+    """Nothing of it is decided by: it was answered 200, and is not sent again."""
+    odd = pending(status=status, errorCodes=["x", 7])
+    service.on(*IMPORT, {**odd, "smsProvisioning": {"state": "WAITING", "updateTime": "soon"}})
+    imported = await client.imported_numbers.import_number(NUMBER, **PLAN)
+    assert imported.sms_configuration.scheduled_provisioning.status == status
+    assert imported.sms_provisioning.extra == {"updateTime": "soon"}
+    assert len(service.requests) == 2  # the token, and the import
+
+
+@pytest.mark.parametrize("status", [0, 1, 2, "WAITING", "IN_PROGRESS"])
+async def test_a_lost_import_that_is_pending_is_found(service, client, status):
+    """Plan and campaign stand in what is scheduled first: that is no conflict."""
+    service.on(*IMPORT, service.DROP)
+    service.on(*GET, pending(status=status))
+    imported = await client.imported_numbers.import_number(NUMBER, **PLAN)
+    assert (imported.pending_service_plan_id, imported.pending_campaign_id) == ("plan", "campaign")
+    assert imported.is_linked
+    assert len(service.calls(*IMPORT)) == 1
+
+
+async def test_a_lost_import_that_is_half_in_force_is_found(service, client):
+    """The plan is in force already, the campaign is still to come."""
+    service.on(*IMPORT, service.DROP)
+    service.on(*GET, pending(plan="plan", scheduled={"campaignId": "campaign"}))
+    await client.imported_numbers.import_number(NUMBER, **PLAN)
+    assert len(service.calls(*IMPORT)) == 1
+
+
+async def test_a_lost_import_of_what_is_pending_elsewhere_is_a_conflict(service, client):
+    """The error names what is pending."""
+    service.on(*IMPORT, service.DROP)
+    service.on(*GET, pending(scheduled={"servicePlanId": "other", "campaignId": "campaign"}))
+    with pytest.raises(Conflict, match="with service plan other and campaign campaign"):
+        await client.imported_numbers.import_number(NUMBER, **PLAN)
 
 
 async def test_a_lost_import_that_happened_is_found(service, client):
@@ -242,20 +296,30 @@ async def test_a_list_sends_its_filters(service, client):
     ("given", "sent"),
     [
         ({"display_name": ""}, {"displayName": ""}),
-        ({"display_name": None}, {"displayName": None}),
         ({"campaign_id": ""}, {"smsConfiguration": {"campaignId": ""}}),
         (
-            {"service_plan_id": "", "campaign_id": None, "callback_url": ""},
-            {"smsConfiguration": {"servicePlanId": "", "campaignId": None}, "callbackUrl": ""},
+            {"service_plan_id": "", "campaign_id": "c", "callback_url": ""},
+            {"smsConfiguration": {"servicePlanId": "", "campaignId": "c"}, "callbackUrl": ""},
         ),
     ],
     ids=str,
 )
 async def test_an_update_sends_only_what_was_named(service, client, given, sent):
-    """Absent, `None` and `""` are three things."""
+    """Absent and `""` are two things."""
     service.on(*PATCH, number())
     await client.imported_numbers.update(NUMBER, **given)
     assert service.calls(*PATCH)[0].json == sent
+
+
+@pytest.mark.parametrize(
+    "field", ["display_name", "service_plan_id", "campaign_id", "callback_url"]
+)
+async def test_an_update_to_none_is_refused(service, client, field):
+    """It would be sent as `null`, which the contract does not allow."""
+    with pytest.raises(InvalidRequest, match='use "" to clear it') as caught:
+        await client.imported_numbers.update(NUMBER, **{field: None})
+    assert caught.value.field == field
+    assert service.requests == []
 
 
 async def test_an_update_of_nothing_is_refused(service, client):
@@ -341,6 +405,50 @@ async def test_relink_of_what_is_linked_so_changes_nothing(service, client):
     service.on(*GET, number())
     await client.imported_numbers.relink(NUMBER, service_plan_id="plan", campaign_id="campaign")
     assert service.calls(*PATCH) == []
+
+
+async def test_relink_to_what_is_pending_changes_nothing(service, client):
+    """It is on its way; unlinking would undo it."""
+    service.on(*GET, pending())
+    await client.imported_numbers.relink(NUMBER, service_plan_id="plan", campaign_id="campaign")
+    assert service.calls(*PATCH) == []
+
+
+async def test_relink_waits_for_what_is_pending(service, client):
+    """The service refuses a change while another is pending; then it goes on as ever."""
+    service.on(
+        *GET,
+        pending(),
+        pending(plan="plan", scheduled={"campaignId": "campaign"}),
+        number("plan", "campaign", **DONE),
+        pending(scheduled={"servicePlanId": "late"}),
+        number("", "", **LEFT),
+    )
+    service.on(*PATCH, number("", ""), number("new", ""))
+    await client.imported_numbers.relink(NUMBER, service_plan_id="new")
+    unlinked, linked = (seen.json["smsConfiguration"] for seen in service.calls(*PATCH))
+    assert unlinked == {"servicePlanId": "", "campaignId": ""}
+    assert linked == {"servicePlanId": "new", "campaignId": ""}
+    assert len(service.calls(*GET)) == 5
+
+
+async def test_relink_that_waits_too_long_for_what_is_pending_says_so(service, clock, client):
+    """Nothing was unlinked, so it is the plain `WaitTimeout`."""
+    service.on(*GET, pending())
+    with pytest.raises(WaitTimeout, match="no change pending"):
+        await client.imported_numbers.relink(NUMBER, service_plan_id="new", timeout=60)
+    assert service.calls(*PATCH) == []
+
+
+@pytest.mark.parametrize(
+    "failed", [{"status": "FAILED"}, {"status": 3, "errorCodes": [7]}], ids=["text", "number"]
+)
+async def test_relink_does_not_wait_for_what_has_failed(service, clock, client, failed):
+    """A change that failed is not pending: the number is free."""
+    service.on(*GET, pending(**failed))
+    service.on(*PATCH, number("new", ""))
+    await client.imported_numbers.relink(NUMBER, service_plan_id="new")
+    assert len(service.calls(*PATCH)) == 1
 
 
 async def test_relink_of_a_free_number_links_at_once(service, clock, client):
@@ -439,6 +547,35 @@ async def test_wait_until_provisioned_waits_for_plan_and_campaign(service, clien
     assert len(service.calls(*GET)) == 3
 
 
+async def test_wait_until_provisioned_waits_for_what_is_scheduled(service, client):
+    """The plan is done, and the campaign is only scheduled: that is not provisioned."""
+    scheduled = pending(plan="plan", scheduled={"campaignId": "campaign"})
+    service.on(
+        *GET,
+        {**pending(), "smsProvisioning": step("DONE")},
+        {**scheduled, "smsProvisioning": step("DONE")},
+        {**scheduled, **DONE},
+        number(**DONE),
+    )
+    provisioned = await client.imported_numbers.wait_until_provisioned(NUMBER)
+    assert provisioned.sms_configuration.campaign_id == "campaign"
+    assert len(service.calls(*GET)) == 4
+
+
+@pytest.mark.parametrize(
+    ("failed", "told"),
+    [({"status": "FAILED"}, "FAILED"), ({"status": 3, "errorCodes": [7, "x"]}, "7, x")],
+    ids=["text", "number"],
+)
+async def test_what_is_scheduled_and_failed_ends_the_wait(service, client, failed, told):
+    """`NumberFailed` with the codes; what is in force by now counts as not failed."""
+    service.on(*GET, {**pending(plan="plan", **failed), "smsProvisioning": step("DONE")})
+    with pytest.raises(NumberFailed, match=f"scheduled provisioning has FAILED: {told}"):
+        await client.imported_numbers.wait_until_provisioned(NUMBER)
+    service.on(*GET, {**pending(plan="plan", campaign="campaign", **failed), **DONE})
+    await client.imported_numbers.wait_until_provisioned(NUMBER)
+
+
 async def test_wait_until_provisioned_without_a_campaign(service, client):
     """Nothing to wait for on a campaign that the number does not have."""
     service.on(*GET, number(campaign="", smsProvisioning=step("DONE")))
@@ -477,11 +614,12 @@ async def test_wrong_credentials_end_a_wait(service, client):
         await client.imported_numbers.wait_until_provisioned(NUMBER)
 
 
-async def test_an_answer_that_does_not_fit_ends_a_wait(service, client):
-    """JSON of another shape would come again; a gateway's page would not."""
-    service.on(*GET, *[b"<html>"] * 6, {"phoneNumber": []})
-    with pytest.raises(DecodeError):
-        await client.imported_numbers.wait_until_provisioned(NUMBER)
+async def test_an_answer_that_does_not_fit_ends_no_wait(service, client):
+    """One bad answer says nothing of the number: it is looked at again."""
+    service.on(*GET, {"phoneNumber": 7}, [], number("plan", **DONE))
+    done = await client.imported_numbers.wait_until_provisioned(NUMBER)
+    assert done.phone_number == NUMBER
+    assert len(service.calls(*GET)) == 3
 
 
 async def test_delete_sends_one_request(service, client):

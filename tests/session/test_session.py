@@ -134,7 +134,9 @@ async def test_a_large_page_is_read_whole(service, client):
 
 async def test_the_session_runs_on_aioresponses(mocked, make_client):
     """The shim for aiohttp 3.14 lets aioresponses stand in below the session."""
-    client = make_client(base_url="http://api.test", auth_url="http://auth.test/token")
+    client = make_client(
+        base_url="http://api.test", auth_url="http://auth.test/token", allow_http=True
+    )
     mocked.post("http://auth.test/token", payload={"access_token": "mock"})
     body = {**ORDER, "blob": "x" * 200_000}
     mocked.get("http://api.test/v1/projects/project-1/hostingOrders/1", payload=body)

@@ -1,0 +1,225 @@
+"""Answers that are too long, break off, or come with a token that is refused."""
+
+from __future__ import annotations
+
+import pickle
+import re
+
+import aiohttp
+import pytest
+
+from sinch_hosting import (
+    ConfigurationError,
+    DecodeError,
+    NotFound,
+    OutcomeUnknown,
+    ServerError,
+    SinchHosting,
+    UsageError,
+)
+from sinch_hosting._session.secrets import Secret, SecretBytes
+from sinch_hosting._session.transport_errors import without_secrets
+from tests.service import Service, cut, endless_body, error, gzip_bomb, huge_error
+
+NUMBER = "+12025550134"
+ARGUMENTS = {"region_code": "US", "service_plan_id": "plan"}
+
+
+@pytest.fixture
+async def world(clock):
+    """The independent service with an order."""
+    async with Service(clock=clock, sleep=clock.sleep) as running:
+        yield running
+
+
+@pytest.fixture
+async def sinch(world, clock):
+    """A client of it that reads a megabyte at most."""
+    arguments = {**world.client_arguments, "clock": clock, "sleep": clock.sleep}
+    async with SinchHosting(**arguments, max_response_bytes=1_000_000) as client:
+        yield client
+
+
+@pytest.mark.parametrize("fault", [gzip_bomb(200), endless_body()], ids=["bomb", "endless"])
+async def test_a_body_is_read_up_to_a_limit(world, sinch, fault):
+    """Counted after decompression; the read is not repeated, a create is not known."""
+    world.fault("GetHostingOrder", fault, times=None)
+    world.fault("ImportNumbers", fault, times=None)
+    with pytest.raises(DecodeError, match="1000000 bytes; see max_response_bytes"):
+        await sinch.hosting_orders.get("order-1")
+    assert world.counts["GetHostingOrder"] == 1
+    with pytest.raises(OutcomeUnknown):
+        await sinch.hosting_orders.import_numbers([NUMBER], **ARGUMENTS)
+
+
+async def test_a_huge_error_is_that_error(world, sinch):
+    """Its text is cut."""
+    world.fault("GetHostingOrder", huge_error(500, megabytes=20), times=None)
+    with pytest.raises(ServerError) as caught:
+        await sinch.hosting_orders.get("order-1")
+    assert len(str(caught.value)) < 1200
+
+
+async def test_a_status_decides_where_its_body_breaks_off(service, client, clock, no_jitter):
+    """A 404 stays one, and the pause of a 429 is kept."""
+    whole = b'{"message": "' + b"x" * 500 + b'"}'
+    broken = service.cut(whole, at=20)
+    service.on("GET", "/hostingOrders/1", aiohttp_reply(broken, 404))
+    with pytest.raises(NotFound):
+        await client.hosting_orders.get("1")
+    service.on(
+        "GET",
+        "/hostingOrders/1",
+        aiohttp_reply(broken, 429, {"Retry-After": "3"}),
+        {"hostingOrderId": "1"},
+    )
+    before = clock()
+    await client.hosting_orders.get("1")
+    assert clock() - before >= 3
+
+
+def aiohttp_reply(reply, status, headers=()):
+    """The reply with another status."""
+    return type(reply)(status=status, body=reply.body, headers=dict(headers), cut_at=reply.cut_at)
+
+
+async def test_a_create_whose_refusal_breaks_off_pauses_and_is_sent_again(world, sinch, clock):
+    """Nothing was done: a 429 is one, whatever its body."""
+    world.fault("ImportNumbers", error(429, Retry_After="3"), times=1)
+    order = await sinch.hosting_orders.import_numbers([NUMBER], **ARGUMENTS)
+    assert order.hosting_order_id
+    world.fault("GetHostingOrder", cut(20), times=1)
+    assert (await order.refresh()).hosting_order_id == order.hosting_order_id
+
+
+@pytest.mark.parametrize(
+    ("challenge", "fetches"),
+    [('Bearer error="invalid_token"', 2), ("Bearer", 1), (None, 1)],
+)
+async def test_a_refused_token_is_renewed_where_that_can_help(service, client, challenge, fetches):
+    """At once where the service says so."""
+    headers = {"WWW-Authenticate": challenge} if challenge else {}
+    service.on(
+        "GET", "/hostingOrders/1", (401, {"message": "no"}, headers), {"hostingOrderId": "1"}
+    )
+    if fetches == 2:
+        await client.hosting_orders.get("1")
+    else:
+        with pytest.raises(Exception, match="401"):
+            await client.hosting_orders.get("1")
+    assert service.tokens == fetches
+
+
+async def test_a_revoked_token_fails_no_hour_of_calls(service, client, clock):
+    """A plain 401 drops it for the next call, at most once in a few seconds."""
+    order = {"hostingOrderId": "1"}
+    service.on("GET", "/hostingOrders/1", order, (401, {"message": "no"}), order)
+    await client.hosting_orders.get("1")
+    clock.now += 60
+    with pytest.raises(Exception, match="401"):
+        await client.hosting_orders.get("1")
+    await client.hosting_orders.get("1")
+    assert service.tokens == 2
+    service.on("GET", "/hostingOrders/1", (401, {"message": "no"}))
+    for _ in range(10):
+        with pytest.raises(Exception, match="401"):
+            await client.hosting_orders.get("1")
+    assert service.tokens == 2
+
+
+async def test_a_redirect_names_where_it_leads(service, client):
+    """It is not followed."""
+    to = {"Location": "https://elsewhere.example/v1"}
+    service.on("GET", "/hostingOrders/1", (307, {}, to))
+    with pytest.raises(Exception, match=r"https://elsewhere\.example/v1"):
+        await client.hosting_orders.get("1")
+
+
+async def test_a_borrowed_session_changes_nothing(service, make_client):
+    """Its decompression, time-out, cookies, base URL and handling of errors are its own."""
+    async with aiohttp.ClientSession(
+        base_url="http://127.0.0.1:9/other/",
+        auto_decompress=False,
+        raise_for_status=True,
+        timeout=aiohttp.ClientTimeout(total=0.000001),
+        cookies={"lender": "mine"},
+        cookie_jar=aiohttp.CookieJar(unsafe=True),
+    ) as session:
+        client = make_client(session=session)
+        service.on("GET", "/hostingOrders/1", {"hostingOrderId": "1"}, (404, {"message": "no"}))
+        assert (await client.hosting_orders.get("1")).hosting_order_id == "1"
+        with pytest.raises(NotFound):
+            await client.hosting_orders.get("1")
+    assert all("Cookie" not in seen.headers for seen in service.requests)
+
+
+PARTS = [
+    lambda s: s[:80],
+    lambda s: s[0],
+    list,
+    lambda s: s.split("-"),
+    lambda s: s.partition("-"),
+    lambda s: s.upper(),
+    lambda s: s.strip("x") + "y",
+    lambda s: "y" + s,
+    str,
+    lambda s: s.join(["a", "b"]),
+    lambda s: s * 2,
+    lambda s: s.encode(),
+    lambda s: s.encode()[3:],
+    lambda s: bytes(s.encode()),
+    lambda s: s.encode().split(b"-"),
+    lambda s: s.encode().decode(),
+    lambda s: f"{s} {s!s} {s!r}",
+    lambda s: f"{s}",
+    lambda s: str(s.encode()),
+]
+
+
+@pytest.mark.parametrize("part", PARTS, ids=range(len(PARTS)))
+def test_what_is_made_of_a_secret_is_secret(part):
+    """Slices, pieces, joined and formatted texts, bytes."""
+    shown = repr(part(Secret("hunter-two")))
+    assert not re.search("hunter|HUNTER|two|TWO|'h'|nter", shown)
+
+
+def test_rich_shows_no_part_of_a_secret():
+    """It cuts long texts by slicing them."""
+    pretty = pytest.importorskip("rich.pretty")
+    values = {"a": Secret("hunter" * 30), "b": SecretBytes(b"hunter" * 30)}
+    assert "hunter" not in pretty.pretty_repr(values, max_string=20)
+
+
+def test_causes_hold_no_credentials():
+    """aiohttp's errors know the request, live headers included."""
+    from multidict import CIMultiDict, CIMultiDictProxy
+    from yarl import URL
+
+    headers = CIMultiDict({"Authorization": "Bearer hunter2", "Accept": "x", "Cookie": "hunter2"})
+    info = aiohttp.RequestInfo(URL("http://x"), "GET", CIMultiDictProxy(headers), URL("http://x"))
+    inner = aiohttp.ClientResponseError(info, (), status=400, message="bad")
+    outer = aiohttp.ClientPayloadError("broken")
+    outer.__cause__ = inner
+    assert without_secrets(outer) is outer
+    assert "hunter2" not in repr(inner) + repr(inner.args) + str(dict(inner.request_info.headers))
+    assert inner.request_info.headers["Accept"] == "x"
+
+
+def test_a_client_is_not_pickled(make_client):
+    """It holds a secret, and a loop's connections."""
+    client = make_client()
+    for held in (client, client.hosting_orders, client.imported_numbers):
+        with pytest.raises(UsageError, match="pickled"):
+            pickle.dumps(held)
+
+
+@pytest.mark.parametrize("name", ["base_url", "auth_url"])
+def test_plain_http_leaves_the_machine_only_by_name(name):
+    """Loopback is fine."""
+    keys = ("project", "id", "secret")
+    for fine in ("http://localhost:1", "http://127.3.2.1:1", "http://[::1]:1", "https://a.example"):
+        SinchHosting(*keys, **{name: fine})
+    for wrong in ("http://api.example", "http://10.0.0.1:8080", "http://localhost.example"):
+        with pytest.raises(ConfigurationError, match="allow_http"):
+            SinchHosting(*keys, **{name: wrong})
+        SinchHosting(*keys, **{name: wrong}, allow_http=True)
