@@ -20,7 +20,7 @@ from .chunks import Numbers, SkippedNumber, check_source, distinct_numbers
 from .keywords import ImportArguments, JobArguments, TextEnableArguments, TollFreeArguments
 from .ledger_file import LedgerFile
 from .letters import Confirm, LettersToSend, ask, check_confirm
-from .lost_orders import check_known, reconcile, sought_in, sought_in_ledger
+from .lost_orders import check_ledger_knows, lost_orders_in, lost_orders_in_ledger, reconcile
 from .many_numbers import concurrency_of
 from .order_template import SETTLE, JobOptions, LedgerPath, OrderTemplate, job_options, place_of
 from .plan import BulkPlan, plan_of

@@ -7,7 +7,7 @@ import builtins
 import logging
 from collections.abc import Awaitable, Iterable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal, overload
+from typing import Literal, overload
 
 from .._bulk.chunks import Numbers
 from .._bulk.letters import Confirm
