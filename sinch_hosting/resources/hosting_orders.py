@@ -55,7 +55,8 @@ class HostingOrders(BulkOrders):
         """Import 1 to 5 numbers in one order (`ImportNumbers`); no letter is mailed.
 
         Importing is meant for numbers with an NNID of their own; the account manager has to have
-        that NNID provisioned before, or the numbers fail with `INVALID_NNID`.
+        that NNID provisioned before, or the numbers fail with `INVALID_NNID`. Not to be repeated
+        blindly without `job`.
 
         Args:
             numbers: different numbers in E.164; more than 5 with the client's `import_limit`.

@@ -81,9 +81,10 @@ class ImportedNumbers:
                 `hosting_orders.import_numbers`; for single imports the vendor's example sends it,
                 and no more is said.
 
-        Returns the number. Where the answer is lost, the number is looked up: with this plan
-        and campaign, in force or pending, it is returned; where it is absent the import is sent
-        again.
+        Returns:
+            The number. Where the answer is lost, it is looked up: with this plan and campaign,
+            in force or pending, it is returned; where it is absent the import is sent again. So
+            it is safe to repeat: a second import raises `Conflict`.
 
         Raises:
             InvalidRequest: an argument breaks a rule; nothing was sent.
