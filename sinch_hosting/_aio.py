@@ -1,4 +1,4 @@
-"""Helpers for asyncio that more than one room needs; nothing here knows the service."""
+"""Helpers for asyncio that several parts of the package need."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 Clock = Callable[[], float]
-"""The time in seconds; from which moment on is its own matter."""
+"""Returns the time in seconds; only differences have a meaning."""
 Sleep = Callable[[float], Awaitable[None]]
 """Waits for so many seconds on the same clock."""
 
 
 async def sleep_until(over: asyncio.Event, sleep: Sleep, seconds: float) -> None:
-    """Sleep for so many seconds, or until `over` is set; raises what the sleep raises."""
+    """Sleep for so many seconds, or until `over` is set; raise what the sleep raises."""
 
     async def sleeping() -> None:
         await sleep(seconds)
@@ -38,11 +38,11 @@ async def map_concurrently(
     *,
     concurrency: int,
 ) -> AsyncGenerator[R, None]:
-    """Handle the items, `concurrency` at once, and give the results as they come.
+    """Handle the items, `concurrency` at the same time, and give the results as they come.
 
     At most `concurrency` items are read and not yet given to the caller, however many there
-    are. Where reading or handling fails, what is under way is finished and given first, then the
-    error is raised. Ending the iteration early cancels what is under way.
+    are. Where reading or handling fails, the items under way are finished and given first; then
+    the error is raised. Ending the iteration early cancels the items under way.
     """
     results: asyncio.Queue[R | None] = asyncio.Queue()
     room = asyncio.Semaphore(concurrency)
@@ -64,11 +64,11 @@ async def map_concurrently(
         except asyncio.CancelledError as error:
             if is_being_cancelled():
                 raise
-            failures.append(error)  # something that the source of the items awaited was
+            failures.append(error)  # not this task was cancelled, but one that the items awaited
         except Exception as error:
             failures.append(error)
         finally:
-            room.release()  # lets the other workers see the end, too
+            room.release()  # so that the other workers see the end, too
 
     async def work_all() -> None:
         try:
@@ -95,7 +95,7 @@ def is_being_cancelled() -> bool:
 
 
 def unwrap_group(error: Exception) -> Exception:
-    """Return the error itself, where a group holds but one."""
+    """Return the error inside a group that holds only one; else the error as it is."""
     while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
     return error

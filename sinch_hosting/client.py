@@ -71,8 +71,8 @@ class SinchHosting:
     """A client of Sinch's Imported Numbers and Hosting Orders API.
 
     Use it as `async with SinchHosting.from_env() as sinch:`, or call `aclose()` at the end.
-    Making one opens nothing; the first call does. One client serves any number of tasks of
-    one event loop; make another for another loop.
+    A new client opens no connection; its first call does. One client serves any number of tasks
+    of one event loop. Another loop needs another client.
 
     Args:
         project_id: the project of the account.
@@ -101,9 +101,12 @@ class SinchHosting:
         clock: seconds, ever growing; for tests.
         sleep: what waits; for tests.
 
-    Every call raises, beyond what its docstring names: `ApiError` and its kin where the service
-    answers with an error, `TransportError` where no answer comes, `DecodeError` where one cannot
-    be understood, `UsageError` on a closed client or another event loop.
+    Raises:
+        ConfigurationError: a setting is missing or makes no sense.
+
+    Besides what its docstring names, every call raises `ApiError` or a subclass where the service
+    answers with an error, `TransportError` where no answer comes, `DecodeError` where an answer
+    cannot be understood, and `UsageError` on a closed client or another event loop.
 
     What is sent again, within `retry.max_tries` and `retry.max_time`:
 
@@ -113,23 +116,21 @@ class SinchHosting:
     | creates | yes | yes | no: looked up, else `OutcomeUnknown` |
     | voice challenges | no | no | no: `OutcomeUnknown` |
 
-    A 401 that says the token has expired renews it and sends the request once more, whatever it
-    is: nothing was done. A delete that is sent again and finds nothing has succeeded. Pauses
-    double from `retry.initial`, at random below that; a `Retry-After`, in seconds or as a date,
-    is a floor, with the random part on top. One longer than `retry.maximum` raises
-    `RateLimited` at once, with `retry_after`. A 429 pauses the whole client for as long as it
-    says, not only the task that met it, and for an hour at most (or `retry.maximum`, where that
-    is longer); `RateLimited` tells the seconds that are left. Creates travel on a connection of
-    their own, so a pooled one that died does not make them look lost.
-
-    Raises `ConfigurationError` for settings that are missing or make no sense.
+    A 401 that says that the token has expired renews it, and the request is sent once more; this
+    is safe for every request, since nothing was done. A delete that is sent again and finds
+    nothing has succeeded. The longest pause doubles from `retry.initial` on, and each pause is a
+    random part of it. A `Retry-After`, in seconds or as a date, is waited for, and the random part
+    comes on top. If it is longer than `retry.maximum`, `RateLimited` is raised at once, with
+    `retry_after`. A 429 pauses all requests of the client, for an hour at most (or
+    `retry.maximum`, where that is longer); `RateLimited` tells the seconds that are left. Every
+    create opens a new connection, so a pooled connection that was closed does not make it lost.
     """
 
     imported_numbers: ImportedNumbers
     qualified_numbers: QualifiedNumbers
     hosting_orders: HostingOrders
     callback_configuration: Callbacks
-    _shown = "<SinchHosting>"  # until it is made: a dump of variables may ask before
+    _shown = "<SinchHosting>"  # a debugger may ask before `__init__` ends
 
     def __init__(
         self,
@@ -157,7 +158,7 @@ class SinchHosting:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         if isinstance(key_secret, str):
-            key_secret = Secret(key_secret)  # it shows in no dump of variables from here on
+            key_secret = Secret(key_secret)  # from here on no dump of variables shows it
         retry = RetryPolicy() if retry is None else retry
         poll = PollPolicy() if poll is None else poll
         _check_policies(retry, poll)
@@ -206,13 +207,16 @@ class SinchHosting:
 
     @classmethod
     def from_env(cls, **overrides: Any) -> Self:
-        """A client with the credentials of the environment.
+        """Make a client with the credentials of the environment.
 
         Reads `SINCH_PROJECT_ID`, `SINCH_KEY_ID` and `SINCH_KEY_SECRET`, and where they are set
-        `SINCH_HOSTING_BASE_URL` and `SINCH_HOSTING_AUTH_URL`. Any argument of `SinchHosting`
-        may be given, and wins.
+        `SINCH_HOSTING_BASE_URL` and `SINCH_HOSTING_AUTH_URL`.
 
-        Raises `ConfigurationError` naming the variables that are missing.
+        Args:
+            overrides: any arguments of `SinchHosting`; they replace the environment's.
+
+        Raises:
+            ConfigurationError: variables are missing (it names them), or make no sense.
         """
         settings: dict[str, Any] = {
             name: os.environ.get(variable, "")
@@ -257,7 +261,7 @@ class SinchHosting:
         confirm: Confirm | None = None,
         max_letters: int | None = None,
     ) -> Onboarding:
-        """Take numbers from wherever they are to text-enabled on a plan and campaign.
+        """Text-enable numbers on a plan and campaign, whatever their state is now.
 
         Reads each one's state, puts the unknown into qualification (and says once which invoices
         have to be mailed), waits until they may be ordered, text-enables local and toll-free ones
@@ -383,15 +387,15 @@ class SinchHosting:
         await self.aclose()
 
     def notify(self, event: CallbackEvent) -> None:
-        """Look now at what a callback is about, rather than when it falls due.
+        """Make the waits for the order or number of a callback read it now.
+
+        The first event about an order is read at once; the events of the next half second share
+        one further request. An event that names only a number wakes the order that holds it, or
+        all orders whose numbers are not known. Call it on the client's event loop. Where nothing
+        waits, it does nothing. Safe to repeat.
 
         Args:
-            event: what `callbacks.parse` answered; a `CallbackReceiver` calls this by itself.
-
-        Wakes the waits for that order or number. The first event about an order is acted on at
-        once, those of the next half second become one further request; one that names only a
-        number of no known order wakes all orders whose numbers are not known. Call it on the
-        client's event loop; where nothing is waited for, it does nothing.
+            event: what `callbacks.parse` returned. A `CallbackReceiver` calls this by itself.
         """
         if event.resource_id:
             self._watcher.notify(event.resource_id)
@@ -421,10 +425,10 @@ class SinchHosting:
         return await self._session.get_json(check_path(path))
 
     async def aclose(self) -> None:
-        """Close the client and the session that it owns; a borrowed one stays open.
+        """Close the client, and its session unless you passed one. Safe to repeat.
 
-        Waits end with `UsageError`, and calls that are under way fail. Safe to repeat; a client
-        that was closed cannot be used again (`UsageError`).
+        Waits end with `UsageError`, and calls that are under way fail. A closed client cannot be
+        used again (`UsageError`).
         """
         try:
             await self._watcher.aclose()
@@ -433,7 +437,7 @@ class SinchHosting:
 
 
 def _check_policies(retry: object, poll: object) -> None:
-    """`ConfigurationError` for what is no policy: it would fail in the first call only."""
+    """Raise `ConfigurationError` for what is no policy, before the first call fails on it."""
     if not isinstance(retry, RetryPolicy):
         raise ConfigurationError(f"retry = {retry!r}: must be a RetryPolicy")
     if not isinstance(poll, PollPolicy):
@@ -441,14 +445,14 @@ def _check_policies(retry: object, poll: object) -> None:
 
 
 def _check_callables(**given: object) -> None:
-    """`ConfigurationError` for what cannot be called."""
+    """Raise `ConfigurationError` for what cannot be called."""
     for name, value in given.items():
         if not callable(value):
             raise ConfigurationError(f"{name} = {value!r}: must be a function")
 
 
 def _check_proxy(proxy: str | None) -> None:
-    """`ConfigurationError` for an address that aiohttp would not take; it may hold a password."""
+    """Raise `ConfigurationError` for no address; it shows nothing, since it may hold a password."""
     if proxy is None:
         return
     try:
@@ -461,7 +465,7 @@ def _check_proxy(proxy: str | None) -> None:
 
 
 def _check_key(value: str, name: str) -> None:
-    """`ConfigurationError` for what cannot be half of a key; it shows nothing of the value."""
+    """Raise `ConfigurationError` for no part of a key; it shows nothing of the value."""
     for unusable, said in _UNUSABLE_IN_A_KEY.items():
         if unusable.search(value):
             raise ConfigurationError(f"{name} ({_REQUIRED[name]}): {said}") from None
@@ -474,7 +478,7 @@ def _check_key(value: str, name: str) -> None:
 def _credentials(
     project_id: str, key_id: str, key_secret: str, auth: str, base_url: str, auth_url: str
 ) -> Credentials:
-    """Checked credentials; `ConfigurationError` says what to set."""
+    """Check the credentials; `ConfigurationError` says what to set."""
     given = {"project_id": project_id, "key_id": key_id, "key_secret": key_secret}
     missing = [name for name, value in given.items() if not isinstance(value, str) or not value]
     if missing:

@@ -7,7 +7,7 @@ SinchHostingError
 ├── InvalidRequest          the caller's arguments; nothing was sent (ValueError)
 │   └── JobChanged              a job that was begun with other numbers or arguments
 ├── TransportError          no answer came
-├── OutcomeUnknown          a create whose answer was lost and could not be settled
+├── OutcomeUnknown          a create whose answer was lost; it may have been carried out
 ├── RunStopped              a chunk of a bulk run that was not sent, because the run stopped
 ├── LedgerError             a ledger that cannot be read or written
 │   └── LedgerLocked            another run holds the ledger
@@ -23,9 +23,9 @@ SinchHostingError
 ├── DecodeError             a 2xx answer that cannot be understood
 ├── UnreadableList          a list that does not end, or does not show all that it counts
 │   └── PageTokenRepeated       a list that gives a page token again
-├── RelinkFailed            a number was unlinked, and could not be linked anew
-├── OrderRejected           a wait that met REJECTED
-├── NumberFailed            a wait that met a state from which the wanted one cannot come
+├── RelinkFailed            a number was unlinked, and could not be linked again
+├── OrderRejected           a wait for an order that is REJECTED
+├── NumberFailed            a wait for a number that cannot reach the wanted state any more
 ├── WaitTimeout             a wait whose time ran out (TimeoutError)
 └── InvalidSignature        a callback that was not signed with one of the secrets
 ```
@@ -72,10 +72,10 @@ __all__ = [
 
 _SHOWN = 120
 
-# What a status says of a request that changes something. Only the service's own "no" proves that
-# nothing was done; every status that is not here leaves it open (408, 499, 3xx, 5xx, …).
+# After these statuses nothing was done. Only the service's own refusal proves that; after every
+# other status (408, 499, 3xx, 5xx, …) the request may have been carried out.
 _NOTHING_WAS_DONE = frozenset({400, 401, 403, 404, 405, 409, 413, 415, 422, 429})
-# Words of the service that take such a "no" back: it broke off, perhaps half way.
+# With these words of the service such a refusal proves nothing: the request ended half way.
 _BROKE_OFF = frozenset(
     {"ABORTED", "CANCELLED", "DATA_LOSS", "DEADLINE_EXCEEDED", "INTERNAL", "UNAVAILABLE"}
 )
@@ -90,7 +90,7 @@ def _rebuild(
     error.args = args  # OSError, a base of TimeoutError, leaves them empty where __init__ is ours
     error.__dict__.update(state)
     if notes := state.get("__notes__"):
-        error.__notes__ = list(notes)  # a note on a copy is not one on the original
+        error.__notes__ = list(notes)  # so that copy and original do not share their notes
     return error
 
 
@@ -98,23 +98,23 @@ class SinchHostingError(Exception):
     """The root of all errors of this package."""
 
     last: Any = None
-    """Where the error ended a wait: the last snapshot of what was awaited, else `None`."""
+    """The last snapshot of what was awaited, where the error ended a wait; else `None`."""
 
     @property
     def token(self) -> str | None:
-        """What `hosting_orders.from_token` goes on with, where it ended a wait for an order."""
+        """A token for `hosting_orders.from_token`, where the error ended a wait for an order."""
         write = getattr(self.last, "to_token", None)
         token: str | None = None if write is None else write()
         return token
 
     @property
     def is_transient(self) -> bool:
-        """Whether another try may succeed; a create is repeated only where nothing was done."""
+        """Whether another try may succeed. It does not say that repeating is safe."""
         return False
 
     @property
     def may_have_been_applied(self) -> bool:
-        """Whether the service may have carried the request out although this came back.
+        """Whether the service may have carried out the request in spite of this error.
 
         False only where it is certain that nothing was done: the request was never sent, or the
         service itself refused it.
@@ -153,12 +153,12 @@ class InvalidRequest(SinchHostingError, ValueError):
 class JobChanged(InvalidRequest):
     """A job was begun with other numbers or arguments than it is run with now.
 
-    Nothing was sent; where it is the error of a single chunk, nothing was sent for that.
+    Nothing was sent. Where it is the error of a single chunk, nothing was sent for that chunk.
     """
 
 
 class LedgerError(SinchHostingError):
-    """A ledger cannot be read or written; without it nothing more is sent."""
+    """A ledger cannot be read or written. Without it nothing more is sent."""
 
 
 class LedgerLocked(LedgerError):
@@ -187,8 +187,8 @@ class TransportError(SinchHostingError):
 class OutcomeUnknown(SinchHostingError):
     """A create whose answer was lost: it may have been carried out, or not.
 
-    `__cause__` is what took the answer. Look for the outcome (by number, or among the
-    orders) before sending the request again: a repeated text-enable mails a second letter.
+    `__cause__` says why there is no answer. Look for the result (read the number, or list the
+    orders) before you send the request again: a repeated text-enable mails a second letter.
     """
 
     def __init__(self, operation: str, cause: BaseException, *, tag: str | None = None) -> None:
@@ -199,7 +199,7 @@ class OutcomeUnknown(SinchHostingError):
         self.operation = operation
         """The name of the operation in the contract."""
         self.tag = tag
-        """What the order's `display_name` starts with, where the create belonged to a job."""
+        """The text that the order's `display_name` starts with, where the create had a job."""
         self.__cause__ = cause
 
     @property
@@ -209,7 +209,7 @@ class OutcomeUnknown(SinchHostingError):
 
 
 class RunStopped(SinchHostingError):
-    """A chunk of a bulk run was not sent, because the run had been stopped before its turn.
+    """A chunk of a bulk run was not sent, because the run had stopped before.
 
     `__cause__` is what stopped it, where that was an error.
     """
@@ -234,7 +234,7 @@ class ApiError(SinchHostingError):
     """The service answered with an error."""
 
     is_from_service = True
-    """Whether the body has the service's own shape; a proxy's page or a body cut short has not."""
+    """Whether the body is the service's own, and not a proxy's page or a body that was cut."""
 
     def __init__(
         self,
@@ -260,7 +260,7 @@ class ApiError(SinchHostingError):
         self.status_code = status_code
         """The HTTP status."""
         self.status = status
-        """The service's word for it, such as `NOT_FOUND`; `None` where it gave none."""
+        """The status as a word, such as `NOT_FOUND`; `None` where the service gave none."""
         self.message = message
         """The service's explanation."""
         self.details = tuple(details)
@@ -270,7 +270,7 @@ class ApiError(SinchHostingError):
         self.retry_after = retry_after
         """Seconds to wait before another try, where the service said so; else `None`."""
         self.after_lost_answer = False
-        """Whether an earlier try of the same call lost its answer and may have been carried out."""
+        """Whether an earlier try of the same call got no answer; it may have been carried out."""
 
     @property
     def is_transient(self) -> bool:
@@ -279,10 +279,10 @@ class ApiError(SinchHostingError):
 
     @property
     def may_have_been_applied(self) -> bool:
-        """False for 400, 401, 403, 404, 405, 409, 413, 415 and 422 in the service's own words.
+        """False for 429, and for 400, 401, 403, 404, 405, 409, 413, 415 and 422 of the service.
 
-        False for 429, too, whatever its body. True for every other status, for a body that is
-        not of the service's shape, and where it says that it broke off (such as `ABORTED`).
+        True for every other status. True for these statuses as well, 429 apart, where the body is
+        not the service's own. True where the service says that it stopped half way (`ABORTED`).
         """
         if self.status_code not in _NOTHING_WAS_DONE or self.status in _BROKE_OFF:
             return True
@@ -298,7 +298,7 @@ class AuthenticationFailed(ApiError):
 
 
 class PermissionDenied(ApiError):
-    """403: the credentials are right, and may not do this."""
+    """403: the credentials are right, but this is not allowed."""
 
 
 class NotFound(ApiError):
@@ -306,7 +306,7 @@ class NotFound(ApiError):
 
 
 class Conflict(ApiError):
-    """409: it is already there, for instance an imported number."""
+    """409: it is there already, for instance an imported number."""
 
 
 class RateLimited(ApiError):
@@ -334,7 +334,7 @@ class DecodeError(SinchHostingError):
         self.body = body
         """The body as text, secrets masked."""
         self.is_json = is_json
-        """Whether the body is JSON at all; where it is not, it was cut short or a proxy's page."""
+        """Whether the body is JSON; if not, it was cut, or it is a proxy's page."""
 
     @property
     def is_transient(self) -> bool:
@@ -350,7 +350,7 @@ class DecodeError(SinchHostingError):
 class UnreadableList(SinchHostingError):
     """A list that cannot be read whole: it does not end, or shows fewer than it counts.
 
-    What was read before is complete as far as it goes.
+    The items that were read before it was raised are valid.
     """
 
     def __init__(self, operation: str, reason: str, *, page_token: str | None = None) -> None:
@@ -360,7 +360,7 @@ class UnreadableList(SinchHostingError):
         self.reason = reason
         """What is wrong with the list."""
         self.page_token = page_token
-        """The token of the page that was not read any more, where there was one."""
+        """The token of the page that was not read, where there was one."""
 
 
 class PageTokenRepeated(UnreadableList):
@@ -375,7 +375,7 @@ class PageTokenRepeated(UnreadableList):
 
 
 class RelinkFailed(SinchHostingError):
-    """A relink whose second half failed: the number is now unlinked, and out of service."""
+    """A relink that unlinked the number and could not link it again: it has no service now."""
 
     def __init__(self, phone_number: str, cause: BaseException) -> None:
         super().__init__(
@@ -400,7 +400,7 @@ class OrderRejected(SinchHostingError):
 
 
 class NumberFailed(SinchHostingError):
-    """The number that was awaited is in a state from which the wanted one cannot come."""
+    """The number that was awaited is in a state from which it cannot reach the wanted one."""
 
     def __init__(
         self,
@@ -421,7 +421,7 @@ class NumberFailed(SinchHostingError):
 
 
 class WaitTimeout(SinchHostingError, TimeoutError):
-    """The time of a wait ran out; nothing was cancelled at the service, wait again at will."""
+    """The time of a wait ran out. Nothing was cancelled at the service; you may wait again."""
 
     def __init__(self, what: str, *, timeout: float, last: Any, wanted: str = "") -> None:
         super().__init__(

@@ -1,6 +1,6 @@
-"""pytest fixtures: `sinch_sandbox`, a living stand-in, and `sinch`, a client pointed at it.
+"""pytest fixtures: `sinch_sandbox`, a simulated service, and `sinch`, a client of it.
 
-Installed with the package (entry point ``pytest11``); nothing is to be configured::
+They are installed with the package (entry point ``pytest11``) and need no configuration::
 
     async def test_an_order_completes(sinch, sinch_sandbox):
         order = await sinch.hosting_orders.import_numbers(
@@ -8,9 +8,9 @@ Installed with the package (entry point ``pytest11``); nothing is to be configur
         sinch_sandbox.advance(days=2)
         assert (await order.refresh()).state == "COMPLETED"
 
-Both are of one test and its event loop, whatever the ``loop_scope`` of its ``asyncio`` marker;
-fixtures of your own that await something of them need the same ``loop_scope``. Tests that take
-them must be ``async``, as a sandbox answers only while its loop runs. The marker
+Both live for one test, on its event loop, whatever ``loop_scope`` its ``asyncio`` marker has.
+Your own fixtures that await something of them need the same ``loop_scope``. Tests that use
+them must be ``async``, since a sandbox answers only while its loop runs. The marker
 ``sinch_sandbox`` takes the arguments of `sinch_hosting.sandbox.Sandbox`, by name:
 ``@pytest.mark.sinch_sandbox(speed=0, profile="people")``. Without it time runs 3600 times as
 fast as real time, and the seed is fixed.
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 _LoopScope: TypeAlias = Literal["function", "class", "module", "package", "session"]
 
 SEED = 1
-"""The seed where the marker names none."""
+"""The sandbox's seed, unless the marker names another."""
 
 _NEEDED = "the fixtures of sinch_hosting need pytest-asyncio 0.24 or newer"
 
@@ -44,7 +44,7 @@ _LOOP_SCOPES: tuple[_LoopScope, ...] = ("function", "class", "module", "package"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker and the fixtures known; it never fails, whatever else is installed."""
+    """Register the marker and the fixtures; it never fails, whatever else is installed."""
     config.addinivalue_line(
         "markers",
         "sinch_sandbox(**options): sets up the sinch_sandbox fixture; the options are the "
@@ -55,7 +55,7 @@ def pytest_configure(config: pytest.Config) -> None:
         missing = _what_is_missing(config)
         if missing is None:
             _add_fixtures(holder)
-    except Exception as error:  # most runs use no fixture of ours: they are not to fail
+    except Exception as error:  # most runs do not use these fixtures, and must not fail
         missing = f"{_NEEDED}, which failed: {error!r}"
     if missing is not None:
         for name in ("sinch_sandbox", "sinch"):
@@ -65,8 +65,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _what_is_missing(config: pytest.Config) -> str | None:
-    """Why there can be no fixtures, `None` where there can."""
-    # Importing it costs time in every run: where its plugin is not loaded, nobody needs it.
+    """Return why the fixtures cannot work; `None` where they can."""
+    # The import takes time in every run, so it is left out where the plugin is not loaded.
     plugin = sys.modules.get("pytest_asyncio.plugin")
     if plugin is None or not config.pluginmanager.is_registered(plugin):
         return f"{_NEEDED}, which is not loaded"
@@ -78,8 +78,8 @@ def _what_is_missing(config: pytest.Config) -> str | None:
 
 
 def _add_fixtures(holder: ModuleType) -> None:
-    """Add the two fixtures, and what they choose from: one of each kind for every loop scope."""
-    # Its decorator makes fixtures work in both of its modes.
+    """Add the two fixtures, and one hidden fixture of each kind for every loop scope."""
+    # This decorator works in both modes of pytest-asyncio.
     from pytest_asyncio import fixture  # noqa: PLC0415
 
     for scope in _LOOP_SCOPES:
@@ -104,7 +104,7 @@ def _sandbox_of_loop(request: pytest.FixtureRequest) -> Sandbox:
 
 
 def _client_of_loop(request: pytest.FixtureRequest) -> SinchHosting:
-    """A `sinch_hosting.SinchHosting` that talks to `sinch_sandbox`, and polls fast."""
+    """A `sinch_hosting.SinchHosting` that talks to `sinch_sandbox`, and polls often."""
     _check_test(request, "sinch")
     client: SinchHosting = request.getfixturevalue(f"_sinch_{_loop_scope(request)}")
     return client
@@ -128,7 +128,7 @@ def _setting(config: pytest.Config, name: str) -> object:
 
 
 def _check_test(request: pytest.FixtureRequest, name: str) -> None:
-    """Fail a test that takes the fixture *name* itself, but would find a loop that stands still."""
+    """Fail a test that uses the fixture *name* without a running event loop."""
     test = getattr(request.node, "obj", None)
     if test is None or name not in signature(test).parameters:
         return
@@ -147,7 +147,7 @@ def _check_test(request: pytest.FixtureRequest, name: str) -> None:
 
 
 def _unavailable(missing: str) -> Callable[[], None]:
-    """What stands in for a fixture that cannot work: it says why."""
+    """Return a fixture that fails and says why it cannot work."""
 
     def unavailable() -> None:
         """A fixture of sinch_hosting, which needs pytest-asyncio."""
@@ -173,7 +173,7 @@ async def _sandbox(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:
 
 
 async def _client(sinch_sandbox: Sandbox) -> AsyncIterator[SinchHosting]:
-    """A `sinch_hosting.SinchHosting` that talks to `sinch_sandbox`, and polls fast."""
+    """A `sinch_hosting.SinchHosting` that talks to `sinch_sandbox`, and polls often."""
     from sinch_hosting import PollPolicy, SinchHosting  # noqa: PLC0415 - see the top
 
     async with SinchHosting(

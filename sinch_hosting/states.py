@@ -1,4 +1,4 @@
-"""The enums of the wire, and the order of life in which states follow each other.
+"""The enums of the API, and the order in which states follow each other.
 
 Every enum is open: `OrderState("ANYTHING")` answers a member whose value and text are
 `ANYTHING`, so a value that this version does not know survives, compares and prints. A value
@@ -31,7 +31,7 @@ __all__ = [
 
 
 class OpenEnum(StrEnum):
-    """A string enum that lets unknown values live; members equal their wire strings."""
+    """A string enum that accepts unknown values; members equal their wire strings."""
 
     @classmethod
     def _missing_(cls, value: object) -> Self:
@@ -50,7 +50,7 @@ class OpenEnum(StrEnum):
 
 
 class OrderState(OpenEnum):
-    """`HostingOrderState`: where a hosting order stands."""
+    """`HostingOrderState`: the state of a hosting order."""
 
     UNSPECIFIED = "HOSTING_ORDER_STATE_UNSPECIFIED"
     DRAFT = "DRAFT"
@@ -62,7 +62,7 @@ class OrderState(OpenEnum):
 
     @property
     def is_terminal(self) -> bool:
-        """Whether an order in this state changes no more."""
+        """Whether an order in this state does not change any more."""
         return self in (OrderState.COMPLETED, OrderState.REJECTED)
 
 
@@ -75,7 +75,7 @@ class OrderType(OpenEnum):
 
 
 class QualificationState(OpenEnum):
-    """`GlobalProcessState`: where a qualified number stands (without the wire's prefix)."""
+    """`GlobalProcessState`: the state of a qualified number (names without the wire's prefix)."""
 
     UNSPECIFIED = "GLOBAL_PROCESS_STATE_UNSPECIFIED"
     ELIGIBLE_CHECK_PENDING = "GLOBAL_PROCESS_STATE_ELIGIBLE_CHECK_PENDING"
@@ -98,7 +98,7 @@ class QualificationState(OpenEnum):
 
     @property
     def is_failure(self) -> bool:
-        """Whether the number's way ends here without success."""
+        """Whether a number in this state has failed."""
         return self in _QUALIFICATION_FAILURES
 
 
@@ -113,14 +113,14 @@ class ProvisioningState(OpenEnum):
 
 
 class ServiceType(OpenEnum):
-    """What a provisioning is for."""
+    """What a number is provisioned for."""
 
     SMS = "SMS"
     CAMPAIGN = "CAMPAIGN"
 
 
 class ProvisioningType(OpenEnum):
-    """Whether a number is being put on a service or taken off it."""
+    """Whether a number is added to a service or removed from it."""
 
     PROVISIONING = "PROVISIONING"
     DEPROVISIONING = "DEPROVISIONING"
@@ -154,14 +154,14 @@ class EventType(OpenEnum):
 
 
 class EventStatus(OpenEnum):
-    """How what a callback reports has ended."""
+    """Whether the reported step succeeded."""
 
     SUCCEEDED = "SUCCEEDED"
     FAILED = "FAILED"
 
 
 class FailureCode(OpenEnum):
-    """Why it failed; only where the status is FAILED, and not always then."""
+    """Why a reported step failed; the service does not always say why."""
 
     CAMPAIGN_NOT_AVAILABLE = "CAMPAIGN_NOT_AVAILABLE"
     EXCEEDED_10DLC_LIMIT = "EXCEEDED_10DLC_LIMIT"
@@ -192,7 +192,7 @@ _QUALIFICATION_FAILURES = frozenset(
     }
 )
 
-# States that stand together are alternatives: what passes one has passed the others.
+# States in one tuple are alternatives: what is past one of them is past the others.
 _LIFE: dict[type[OpenEnum], tuple[tuple[OpenEnum, ...], ...]] = {
     OrderState: (
         (OrderState.DRAFT,),
@@ -231,8 +231,8 @@ def _stage(state: OpenEnum) -> int | None:
 def has_reached(state: OpenEnum, wanted: OpenEnum) -> bool:
     """Whether something in `state` has reached `wanted` or has passed it.
 
-    States that exclude each other (COMPLETED and REJECTED) count as passed for each other;
-    a state without a place in the order of life is reached by being in it, no other way.
+    Alternatives (COMPLETED and REJECTED) count as passed for each other. A state that has no
+    place in the order of states is reached only by being in it.
     """
     if state == wanted:
         return True
@@ -241,7 +241,7 @@ def has_reached(state: OpenEnum, wanted: OpenEnum) -> bool:
 
 
 def in_order_of_life(states: Iterable[State]) -> tuple[State, ...]:
-    """The states without repetition, in the order in which they follow each other."""
+    """Return the states once each, in the order in which they follow each other."""
 
     def place(state: State) -> int:
         stage = _stage(state)
@@ -251,7 +251,7 @@ def in_order_of_life(states: Iterable[State]) -> tuple[State, ...]:
 
 
 def parse_state(kind: type[State], value: object, field: str) -> State:
-    """The member for a member, its wire string or its name.
+    """Return the member for a member, its wire string or its name.
 
     Raises `InvalidRequest` for any other text: a value that this version does not know is
     passed on only when it comes as a member, as in `OrderState("NEW_ONE")`.
@@ -271,7 +271,7 @@ def parse_state(kind: type[State], value: object, field: str) -> State:
 
 
 def parse_states(kind: type[State], values: object, field: str) -> tuple[State, ...]:
-    """One state or several, as members in the order of life; see `parse_state`."""
+    """Return one state or several as members, in their order; see `parse_state`."""
     several = isinstance(values, Iterable) and not isinstance(values, str)
     given: Iterable[object] = values if several else (values,)  # type: ignore[assignment]
     states = in_order_of_life(parse_state(kind, value, field) for value in given)

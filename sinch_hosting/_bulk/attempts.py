@@ -1,4 +1,4 @@
-"""A chunk on its way to the service, and what the ledger is told of its create."""
+"""A chunk that is being sent, and what the ledger records of its create."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Result = Order | FailedChunk | UnknownChunk | None
 
 @frozen
 class ChunkAttempt:
-    """A chunk on its way: what of it is to be sent, and under which tag."""
+    """A chunk that is being sent: which of its numbers, and with which tag."""
 
     chunk: Chunk
     numbers: tuple[str, ...]
@@ -34,21 +34,21 @@ class ChunkAttempt:
     left_out: tuple[SkippedNumber, ...] = ()
 
     def without(self, left_out: Iterable[SkippedNumber]) -> ChunkAttempt:
-        """The attempt without some of its numbers."""
+        """Return the attempt without some of its numbers."""
         left_out = tuple(left_out)
         gone = {skipped.phone_number for skipped in left_out}
         numbers = tuple(number for number in self.numbers if number not in gone)
         return evolve(self, numbers=numbers, left_out=(*self.left_out, *left_out))
 
-    def as_noted(self, entry: Entry) -> ChunkAttempt:
-        """As the ledger knows it: under the tag it was sent with, less what was left out."""
+    def as_recorded(self, entry: Entry) -> ChunkAttempt:
+        """Return the attempt as the ledger has it: with its tag, and without what was left out."""
         left_out = [SkippedNumber(phone_number=n, reason=reason) for n, reason in entry.left_out]
         return evolve(self, tag=parse_tag(entry.tag)).without(left_out)
 
     def outcome(
         self, result: Result, *, adopted: bool = False, duplicates: tuple[str, ...] = ()
     ) -> ChunkOutcome:
-        """What became of it."""
+        """Return its outcome."""
         return ChunkOutcome(
             index=self.chunk.index,
             numbers=self.numbers,
@@ -60,13 +60,13 @@ class ChunkAttempt:
         )
 
     def failed(self, error: Exception) -> ChunkOutcome:
-        """There is no order."""
+        """Return the outcome where there is no order."""
         if self.numbers:
             error.add_note(f"{len(self.numbers)} numbers, {self.numbers[0]} to {self.numbers[-1]}")
         return self.outcome(FailedChunk(numbers=self.numbers, error=error, tag=self._tag_text))
 
     def unknown(self, error: SinchHostingError, template: OrderTemplate) -> ChunkOutcome:
-        """There may be an order."""
+        """Return the outcome where there may be an order."""
         cause = error.__cause__ if isinstance(error, OutcomeUnknown) else error
         unknown = OutcomeUnknown(template.operation, cause or error, tag=self._tag_text)
         for note in getattr(error, "__notes__", ()):
@@ -83,7 +83,7 @@ class ChunkAttempt:
 
 
 class Note(Protocol):
-    """Notes in the ledger what became of an attempt."""
+    """Records the result of an attempt in the ledger."""
 
     def __call__(
         self,
@@ -94,15 +94,16 @@ class Note(Protocol):
         error: BaseException | None = None,
         left_out: Pairs | None = None,
     ) -> Awaitable[None]:
-        """Note it; a ledger that fails is not raised."""
+        """Record it; an error of the ledger is not raised."""
         ...
 
 
 @define
 class LedgerRecorder:
-    """Notes each time that a create leaves, and each return: a `CreateObserver`.
+    """Records each time that a create is sent, and its answer: a `CreateObserver`.
 
-    What only queues (for a turn, the pace, the end of a 429's pause, a token) has not left.
+    A create that still waits (for a slot, the rate, the end of a 429's pause, a token) is not
+    sent yet.
     """
 
     _job: Job
@@ -112,40 +113,40 @@ class LedgerRecorder:
     _is_open: bool = False
 
     async def on_sending(self) -> None:
-        """Note that it is sent; durable before it is."""
+        """Record that it is sent; durable before it is sent."""
         attempt = self._attempt
         await self._job.sending(attempt.chunk, self._tag, attempt.numbers, attempt.left_out)
         self._is_open = True
 
     async def on_created(self, order_id: str) -> None:
-        """Note the order; told again it changes nothing."""
+        """Record the order; a second call changes nothing."""
         if self._is_open:
             self._is_open = False
             await self._note(self._attempt, CREATED, order_id=order_id)
 
     async def on_refused(self, error: SinchHostingError) -> None:
-        """Note that there is no order of it, unless it may be refused because of its own."""
+        """Record that there is no order, unless its own order may have caused the refusal."""
         if self._is_open and not complains_of_numbers(error, self._attempt.numbers):
             self._is_open = False
             await self._note(self._attempt, FAILED, error=error)
 
 
 class TagGuard:
-    """Whether orders keep the tags that they are sent with; until that is known, one at a time.
+    """Whether orders keep the tags that they are sent with.
 
-    What a create echoes proves nothing: what is stored may be cut, or in small letters. So the
-    first order is read.
+    The answer to a create proves nothing: the stored name may be cut, or in small letters. So the
+    first order is read, and until then only one create is sent at a time.
     """
 
     def __init__(self, read: Callable[[str], Awaitable[Order]], *, is_known: bool) -> None:
         self._read = read
         self.is_known = is_known
-        """Whether tags come back."""
+        """Whether it is known that tags are kept."""
         self._alone = asyncio.Lock()
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
-        """One create at a time as long as it is not known whether tags survive."""
+        """Let one create in at a time, as long as it is not known whether tags are kept."""
         if not self.is_known:
             async with self._alone:
                 if not self.is_known:
@@ -154,7 +155,7 @@ class TagGuard:
         yield
 
     async def check(self, tag: Tag, order_id: str) -> str:
-        """Read a fresh order; why the run has to stop, `""` where it need not."""
+        """Read a new order; return why the run has to stop, `""` where it need not."""
         if self.is_known:
             return ""
         try:

@@ -1,4 +1,4 @@
-"""Numbers in, chunks out: each number once, read no further than the next chunk needs."""
+"""Divides numbers into chunks: each number once, and reads only what the next chunk needs."""
 
 from __future__ import annotations
 
@@ -27,30 +27,30 @@ class SkippedNumber:
 
 @frozen(kw_only=True)
 class Chunk:
-    """The numbers that belong into one order, and what was left out while they were read."""
+    """The numbers of one order, and those that were left out while they were read."""
 
     index: int
     numbers: tuple[str, ...] = field(repr=lambda numbers: f"<{len(numbers)} numbers>")
     skipped: tuple[SkippedNumber, ...] = ()
     is_last: bool = False
-    """Whether nothing comes behind it, as far as that was looked for."""
+    """Whether it is known to be the last one."""
 
 
 class SeenNumbers:
-    """Which numbers came already; a million of them take about 70 MB."""
+    """The numbers that came before; a million of them take about 70 MB."""
 
     def __init__(self) -> None:
         self._seen: set[int] = set()
 
     def add(self, number: str) -> bool:
-        """Note a number; whether it is new."""
+        """Remember a number, and return whether it is new."""
         before = len(self._seen)
         self._seen.add(_packed(number))
         return len(self._seen) > before
 
 
 def check_source(numbers: object) -> None:
-    """Refuse a single value where numbers belong; nothing is read."""
+    """Raise `InvalidRequest` for a single value instead of numbers; nothing is read."""
     several = isinstance(numbers, (Iterable, AsyncIterable))
     if isinstance(numbers, (str, bytes, Mapping)) or not several:
         raise InvalidRequest(
@@ -59,9 +59,9 @@ def check_source(numbers: object) -> None:
 
 
 async def distinct_numbers(numbers: Numbers) -> tuple[list[str], list[SkippedNumber]]:
-    """The numbers once each, and those that came again.
+    """Return the numbers once each, and the duplicates.
 
-    Raises `InvalidRequest` for the first that is no phone number, telling how many are not:
+    Raises `InvalidRequest` for the first that is no phone number, and says how many are not;
     nothing has been sent then.
     """
     check_source(numbers)
@@ -92,11 +92,11 @@ async def distinct_numbers(numbers: Numbers) -> tuple[list[str], list[SkippedNum
 async def chunks_of(
     numbers: Numbers, size: int, *, look_ahead: bool
 ) -> AsyncGenerator[Chunk, None]:
-    """Chunks of `size` numbers, the last one perhaps shorter.
+    """Give chunks of `size` numbers; the last one may be shorter.
 
-    What is no phone number, and what came before, is in `skipped` of the chunk that was being
-    read then; what is left over at the end comes in a chunk without numbers. With `look_ahead` a
-    full chunk is held until the next number has come or none will, so that `is_last` is certain.
+    Duplicates, and what is no phone number, are in `skipped` of the chunk that was being read
+    then; those after the last number come in a chunk without numbers. With `look_ahead` a full
+    chunk is given only after the next number or the end was read, so that `is_last` is certain.
     """
     seen = SeenNumbers()
     chosen: list[str] = []
@@ -128,18 +128,18 @@ async def chunks_of(
 
 
 class HeldChunks:
-    """Chunks that have to wait, 8 bytes a number, since a stream may hold very many."""
+    """Chunks that have to wait; they take 8 bytes a number, since there may be very many."""
 
     def __init__(self) -> None:
         self._held: list[tuple[Chunk, array[int]]] = []
 
     def add(self, chunk: Chunk) -> None:
-        """Put a chunk behind the others."""
+        """Add a chunk behind the others."""
         bare = Chunk(index=chunk.index, numbers=(), skipped=chunk.skipped, is_last=chunk.is_last)
         self._held.append((bare, array("Q", map(_packed, chunk.numbers))))
 
     def release(self) -> Iterable[Chunk]:
-        """The chunks in the order in which they came; empty afterwards."""
+        """Give the chunks in the order in which they came, and forget them."""
         held, self._held = self._held, []
         for bare, packed in held:
             yield Chunk(

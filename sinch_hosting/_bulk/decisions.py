@@ -1,6 +1,6 @@
-"""What follows for a chunk from the orders that are there and from what the ledger says; pure.
+"""The decision about a chunk, from the orders that exist and from the ledger. It sends nothing.
 
-| the lists show | the ledger says | what follows |
+| the lists show | the ledger says | decision |
 |---|---|---|
 | a live order, of any attempt | anything | `Adopt` it |
 | nothing, or only REJECTED ones | an order that is not among them | `ReadKnown`: read that one |
@@ -9,8 +9,8 @@
 | nothing | nothing, or a refusal | `Send` it |
 | nothing | it was sent, and no answer is known | `Hold`, or `Send` it again |
 
-Where two follow, `retry_rejected` and `on_unknown` decide. A letter is held unless the caller says
-otherwise; a test walks every short history of a chunk through this.
+Where a row has two results, `retry_rejected` and `on_unknown` decide. An order with a letter is
+held unless the caller allows another one. A test checks every short history of a chunk.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .order_template import JobOptions, OrderTemplate
 
 @frozen
 class Adopt:
-    """There is an order: take it."""
+    """There is an order: use it."""
 
     tagged: Tagged
     duplicates: tuple[str, ...] = ()
@@ -41,7 +41,7 @@ class ReadKnown:
 
 @frozen
 class Send:
-    """There is none: create it."""
+    """There is no order: create it."""
 
     attempt: int = 1
     again: bool = False
@@ -52,7 +52,7 @@ class Send:
 
 @frozen
 class Hold:
-    """There may be one: do nothing."""
+    """There may be an order: do nothing."""
 
     entry: Entry
 
@@ -63,9 +63,9 @@ Decision = Adopt | ReadKnown | Send | Hold
 def decide(
     found: Sequence[Tagged], entry: Entry | None, options: JobOptions, template: OrderTemplate
 ) -> Decision:
-    """What to do about a chunk, given its orders (the best first) and its entry in the ledger."""
+    """Return what to do about a chunk, given its orders (best first) and its ledger entry."""
     live = [tagged for tagged in found if not tagged.is_rejected]
-    if live:  # of whichever attempt: another one would hold its numbers twice
+    if live:  # of any attempt: a second order would hold the numbers twice
         return Adopt(live[0], tuple(tagged.order.hosting_order_id for tagged in live[1:]))
     newest = found[0] if found else None
     attempt = max(newest.tag.attempt if newest else 0, entry.attempt if entry else 0)
@@ -94,7 +94,7 @@ def _rejected(
     options: JobOptions,
     template: OrderTemplate,
 ) -> Decision:
-    """What to do where the last attempt came to nothing."""
+    """Return what to do where the order of the last attempt is REJECTED."""
     attempt = newest.tag.attempt
     if not options.retry_rejected:
         return Adopt(newest)
@@ -109,12 +109,12 @@ def _rejected(
 
 
 def is_in_doubt(entry: Entry, known: int, options: JobOptions, template: OrderTemplate) -> bool:
-    """Whether an attempt was sent more often than it was found, and nobody says to go on."""
+    """Whether an attempt with a letter was sent more often than found, and must not go on."""
     return entry.sends > known and template.mails_a_letter and options.on_unknown != "resend"
 
 
 def _refused_before(newest: Tagged | None, entry: Entry, options: JobOptions) -> Decision:
-    """What to do where the last attempt was refused; one after a REJECTED order has to be asked."""
+    """Return what to do where the last attempt was refused."""
     if options.retry_rejected or entry.attempt == 1:
         return Send(entry.attempt)
     if newest is not None:

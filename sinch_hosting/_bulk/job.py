@@ -1,6 +1,6 @@
-"""A job that is being run: its ledger, the orders that are there, and what they say of every chunk.
+"""A job that is being run: its ledger, its existing orders, and the decision about every chunk.
 
-It holds every create back until all that was begun has been compared with what is asked for now.
+It sends no create before all earlier orders were compared with what is asked for now.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .ledger import Ledger
 from .ledger_file import LedgerFile
 from .ledger_records import Entry, Pairs
 from .lost_orders import Search, find_lost_order
-from .order_numbers import is_long_ago, missing_numbers, rests
+from .order_numbers import is_long_ago, missing_numbers, pauses
 from .order_template import JobOptions, OrderTemplate
 from .tags import Tag, numbers_digest, parse_tag
 
@@ -54,7 +54,7 @@ class Job:
         self._owns_ledger = not isinstance(options.ledger, Ledger)
         self._highest = -1
         self.requests_to_read = 0
-        """How many requests a run needs to read the lists."""
+        """The number of requests that a run needs to read the lists."""
 
     @property
     def tags_come_back(self) -> bool:
@@ -62,9 +62,9 @@ class Job:
         return any(True for _ in self.known.chunks())
 
     async def open(self, *, to_send: bool = True) -> None:
-        """Lock and read the ledger, and read the lists; raises `JobChanged`, `LedgerLocked`.
+        """Lock and read the ledger, and read the lists; raises `JobChanged` and `LedgerLocked`.
 
-        Without `to_send` nothing is written, and the lists is read once.
+        Without `to_send` nothing is written, and the lists are read only once.
         """
         if isinstance(self.options.ledger, Ledger):
             self._ledger = self.options.ledger
@@ -78,7 +78,7 @@ class Job:
             await self._begin(self._ledger)
 
     async def join(self, ledger: Ledger | None, known: Iterable[Tagged]) -> None:
-        """Take over what was read elsewhere, instead of `open`."""
+        """Use a ledger and orders that were read elsewhere, instead of `open`."""
         self._ledger, self._owns_ledger = ledger, False
         for tagged in known:
             self.known.add(tagged)
@@ -86,7 +86,7 @@ class Job:
             await self._begin(ledger)
 
     async def close(self) -> None:
-        """Let go of the ledger, and of walks that are under way."""
+        """Close the ledger, and cancel readings of the lists."""
         try:
             await self.known.close()
         finally:
@@ -98,11 +98,11 @@ class Job:
         return known.chunks if known is not None else {}
 
     def entry(self, index: int) -> Entry | None:
-        """What the ledger says of a chunk."""
+        """Return the ledger's entry of a chunk."""
         return self._entries().get(index)
 
     def knows(self, chunk: Chunk, tagged: Tagged) -> bool:
-        """Whether the ledger knows the order of a chunk, its numbers compared."""
+        """Whether the ledger has this order for the chunk; its numbers were compared then."""
         entry = self.entry(chunk.index)
         return entry is not None and entry.order_id == tagged.order.hosting_order_id
 
@@ -122,7 +122,7 @@ class Job:
         )
 
     async def known_order(self, entry: Entry) -> Order:
-        """The order that the ledger knows; `NotFound` only after the lists were searched, too."""
+        """Read an order of the ledger; raises `NotFound` only after a search in the lists."""
         order_id = entry.order_id or ""
         try:
             return await self._orders.get(order_id)
@@ -138,17 +138,17 @@ class Job:
         return await self._orders.get(order_id)
 
     async def missing_numbers(self, chunk: Chunk, order: Order, sent: int | None) -> list[str]:
-        """The numbers of a chunk that its order does not hold; raises `NumbersDiffer`."""
-        rest = rests(
+        """Return the numbers of a chunk that its order lacks; raises `NumbersDiffer`."""
+        pause = pauses(
             self._sleep, times=_LOOKS, initial=min(1.0, self.options.grace / 8), maximum=30
         )
         is_settled = is_long_ago(order.created_time, self.known.latest)
         return await missing_numbers(
-            self._orders, order, chunk, rest, sent=sent, is_settled=is_settled
+            self._orders, order, chunk, pause, sent=sent, is_settled=is_settled
         )
 
     def _compare_run(self) -> bool:
-        """Whether the ledger knows the job; raises `JobChanged` where it knows another."""
+        """Whether the ledger has the job; raises `JobChanged` where its arguments differ."""
         known = self._ledger.jobs.get(self.options.job) if self._ledger is not None else None
         if known is None:
             return False
@@ -161,12 +161,12 @@ class Job:
         return True
 
     def _compare_tags(self) -> None:
-        """Raise `JobChanged` where the orders that are there were made with other arguments."""
+        """Raise `JobChanged` where existing orders were created with other arguments."""
         ours = self.tag(Chunk(index=0, numbers=()), 1)
         sample = self.template.request
         for one in self.known.all():
             check_arguments(one.tag, ours, differing_arguments(one.order, sample))
-        # Rejected orders may have been opened anew with another letter: each of them is known.
+        # REJECTED orders may have been created again with another letter: all of them are valid.
         letters = {one.tag.letter for one in self.known.all()}
         if letters and ours.letter not in letters and not self.options.retry_rejected:
             raise job_changed(self.options.job, "the letter (loa)")
@@ -174,10 +174,10 @@ class Job:
     async def _read_lists(self, *, settle: bool, knows_job: bool) -> None:
         in_flight = any(entry.is_open for entry in self._entries().values())
         in_flight = in_flight or (self._ledger is not None and self._ledger.is_torn)
-        # A ledger that knows the job tells what was in flight; one that does not tells nothing.
+        # Only a ledger that has the job says what was in flight.
         is_complete = knows_job and not in_flight
         if is_complete and not self.template.place.is_certain:
-            return  # the lists would prove nothing, and the ledger knows all
+            return  # the lists prove nothing, and the ledger is complete
         await self._walk()
         self.requests_to_read = self.known.requests
         if is_complete and not self._is_news():
@@ -196,7 +196,7 @@ class Job:
             _log.warning("orders without a campaign cannot be listed: %s", refused)
 
     def _is_news(self) -> bool:
-        """Whether there are orders of which the ledger does not know: another run made them."""
+        """Whether there are orders that the ledger lacks: another run created them."""
         return any(not self._was_known(tagged) for tagged in self.known.all())
 
     def _was_known(self, tagged: Tagged) -> bool:
@@ -221,13 +221,13 @@ class Job:
         )
 
     def tag(self, chunk: Chunk, attempt: int) -> Tag:
-        """The tag of a chunk's attempt."""
+        """Return the tag of an attempt of a chunk."""
         return self.fingerprint.tag(
             self.options.job, chunk.index, attempt, chunk.numbers, is_last=chunk.is_last
         )
 
     def decision(self, chunk: Chunk) -> Decision:
-        """What to do about a chunk."""
+        """Return what to do about a chunk."""
         found = self.known.of_chunk(chunk.index)
         return decide(found, self.entry(chunk.index), self.options, self.template)
 
@@ -240,9 +240,9 @@ class Job:
             check_numbers(tag, self.tag(chunk, tag.attempt))
 
     async def verified(self, chunks: AsyncIterator[Chunk]) -> AsyncGenerator[Chunk, None]:
-        """The chunks, those that would create an order only once all known ones were compared.
+        """Give the chunks; those that create orders come after all known ones were compared.
 
-        Raises `JobChanged` where one differs, or where there were more.
+        Raises `JobChanged` where one differs, or where there were more chunks before.
         """
         held, last = HeldChunks(), -1
         async for chunk in chunks:
@@ -273,7 +273,7 @@ class Job:
     async def sending(
         self, chunk: Chunk, tag: Tag, sent: Sequence[str], left_out: Iterable[SkippedNumber]
     ) -> None:
-        """Note a create before it is sent."""
+        """Record a create before it is sent."""
         if self._ledger is None:
             return
         entry = Entry(
@@ -303,7 +303,7 @@ class Job:
         error: BaseException | None = None,
         left_out: Pairs | None = None,
     ) -> None:
-        """Note what became of it; as `Ledger.answered` does."""
+        """Record the result of a create, as `Ledger.answered` does."""
         if self._ledger is not None:
             entry = Entry(chunk=chunk.index, attempt=tag.attempt, tag=str(tag))
             await self._ledger.answered(

@@ -1,4 +1,4 @@
-"""The keywords of what creates orders, said once: the calls take them one by one (PEP 692)."""
+"""The keywords of the calls that create orders, each in one place (PEP 692)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .results import OnProgress
 
 
 class ImportArguments(TypedDict, total=False):
-    """What an import order is made of, its numbers apart."""
+    """The arguments of an import order, without its numbers."""
 
     region_code: Required[str]
     service_plan_id: Required[str]
@@ -23,7 +23,7 @@ class ImportArguments(TypedDict, total=False):
 
 
 class TextEnableArguments(TypedDict, total=False):
-    """What a text-enable order is made of, its numbers apart."""
+    """The arguments of a text-enable order, without its numbers."""
 
     region_code: Required[str]
     service_plan_id: Required[str]
@@ -37,7 +37,7 @@ class TextEnableArguments(TypedDict, total=False):
 
 
 class TollFreeArguments(TypedDict, total=False):
-    """What a text-enable order of toll-free numbers is made of, its numbers apart."""
+    """The arguments of a toll-free text-enable order, without its numbers."""
 
     region_code: Required[str]
     service_plan_id: Required[str]
@@ -49,7 +49,7 @@ class TollFreeArguments(TypedDict, total=False):
 
 
 class JobArguments(TypedDict, total=False):
-    """How a run resumes, and what it does about lost answers."""
+    """How a run resumes, and what it does where an answer is lost."""
 
     job: str | None
     ledger: LedgerPath | None
@@ -60,7 +60,7 @@ class JobArguments(TypedDict, total=False):
 
 
 class ManyArguments(JobArguments, total=False):
-    """How many chunks there are at once, how large, and who hears of them."""
+    """The size of chunks, how many run at once, and who is told of them."""
 
     chunk_size: int | None
     max_concurrency: int | None

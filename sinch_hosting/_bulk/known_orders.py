@@ -1,4 +1,4 @@
-"""Orders that carry tags, as the service lists them; the one reader of them, whoever asks."""
+"""Reads the orders that have tags from the lists of the service."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ _NOT_LISTED_SO = (400, 404, 422)
 
 @frozen
 class Tagged:
-    """An order of a job, and the tag that it carries."""
+    """An order of a job, and its tag."""
 
     tag: Tag
     order: Order
 
     @property
     def is_rejected(self) -> bool:
-        """Whether the order came to nothing."""
+        """Whether the order is REJECTED."""
         return self.order.state == OrderState.REJECTED
 
 
 class TaggedOrders:
-    """One reading of the orders of a place that carry tags, for whichever jobs.
+    """Reads the orders of a place that have tags, for any jobs.
 
-    Each state's list is walked from the oldest order on, the states in the order of life. Pages
-    may shift while they are walked, and hide an order; so what was seen is compared with what the
-    service counts, and where it is less all is walked again.
+    The lists of all states are read from the oldest order on, the states in the order in which
+    they follow each other. Pages may shift while they are read, and hide an order. So the orders
+    are compared with what the service counts; where orders are missing, all is read again.
     """
 
     def __init__(self, orders: OrdersApi, place: Place, sleep: Sleep) -> None:
@@ -51,16 +51,17 @@ class TaggedOrders:
         self.requests = 0
         """How many pages were asked for."""
         self.latest: datetime | None = None
-        """The latest time that any of the orders shows."""
+        """The latest time that an order shows."""
         self.torn: Order | None = None
-        """An order whose name begins as a tag that is sought, and is none: edited, or cut."""
+        """An order whose name begins like a tag of these jobs, but was edited or cut."""
 
     async def read(
         self, is_ours: Callable[[str], bool], begins_as_ours: Callable[[str], bool]
     ) -> AsyncIterator[Tagged]:
-        """Give the orders whose tag has a job that `is_ours`; one may come again, and newer.
+        """Give the orders whose tag has a job that `is_ours`; an order may come twice, and newer.
 
-        Raises `UnreadableList` where the lists never show what they count, and what they raise.
+        Raises `UnreadableList` where the lists show fewer orders than they count each time, and
+        what the lists raise.
         """
         pauses = exponential(initial=1, factor=2, maximum=8)
         for walk in range(_WALKS):
@@ -84,7 +85,7 @@ class TaggedOrders:
         )
 
     async def _walk(self, state: OrderState) -> AsyncIterator[Order]:
-        """The orders that one walk of a state's list shows; notes whether it counts more."""
+        """Give the orders of one state's list, and remember whether it counts more."""
         found: set[str] = set()
         counted = 0
         pages = self._orders.list(self._place, state, order_by="createdTime", page_size=PAGE_SIZE)
@@ -100,7 +101,7 @@ class TaggedOrders:
         self._shows_all = self._shows_all and len(found) >= counted
 
     async def _count(self) -> int:
-        """How many orders there are: one that moves meanwhile may count twice, and none is lost."""
+        """Return how many orders there are at most; one that moves meanwhile may count twice."""
         counted = 0
         for state in LIFE:
             page = await self._orders.page(self._place, state, page_size=1)
@@ -112,8 +113,7 @@ class TaggedOrders:
 class KnownOrders:
     """The orders of one job, read from the lists of its place.
 
-    Reading adds to what is known, so that an order which a lagging list leaves out once is not
-    forgotten.
+    Each reading only adds orders, so that an order that a slow list leaves out once is not lost.
     """
 
     def __init__(self, orders: OrdersApi, place: Place, job: str, sleep: Sleep) -> None:
@@ -125,12 +125,12 @@ class KnownOrders:
         self.requests = 0
         """How many pages of lists were asked for so far."""
         self.latest: datetime | None = None
-        """The latest time of the service that was seen: it is no earlier there now."""
+        """The latest time that the service showed; it is later there now."""
         self._running: asyncio.Task[None] | None = None
         self._next: asyncio.Task[None] | None = None
 
     def of_chunk(self, index: int) -> Sequence[Tagged]:
-        """The orders of one chunk, those of the last attempt first, live ones before REJECTED."""
+        """Return the orders of a chunk: the last attempt first, REJECTED ones behind others."""
         found = self._by_chunk.get(index, {}).values()
         return sorted(found, key=lambda tagged: (-tagged.tag.attempt, tagged.is_rejected))
 
@@ -143,22 +143,22 @@ class KnownOrders:
         return (tagged for found in self._by_chunk.values() for tagged in found.values())
 
     def add(self, tagged: Tagged) -> None:
-        """Note an order that was seen outside the lists."""
+        """Add an order that was not read from the lists."""
         found = self._by_chunk.setdefault(tagged.tag.chunk, {})
         found[tagged.order.hosting_order_id] = tagged
 
     def saw(self, order: Order) -> None:
-        """Note what time it is at the service, as an order shows it."""
+        """Remember the time at the service, as an order shows it."""
         self._saw(order.updated_time or order.created_time)
 
     def _saw(self, moment: datetime | None) -> None:
         self.latest = max(filter(None, (self.latest, moment)), default=None)
 
     async def read(self) -> None:
-        """Walk all states once, in the order of life; returns after a whole walk.
+        """Read the lists of all states once.
 
-        Raises `JobChanged` for an order whose name begins as the job's tags do and is none,
-        `UnreadableList`, and what the list raises.
+        Raises `JobChanged` for an order whose name begins like a tag of the job but is none, and
+        `UnreadableList`, and what the lists raise.
         """
         reading = TaggedOrders(self._orders, self._place, self._sleep)
         try:
@@ -174,7 +174,7 @@ class KnownOrders:
         return job.casefold() == self._job.casefold()  # a service may keep names in small letters
 
     async def read_anew(self) -> None:
-        """Wait for a whole walk that begins after this call; those who wait share it."""
+        """Wait for a whole reading that begins after this call; all who wait share it."""
         if self._next is None:
             self._next = asyncio.ensure_future(self._walk_after(self._running))
             self._next.add_done_callback(_retrieve)
@@ -187,7 +187,7 @@ class KnownOrders:
         await self.read()
 
     async def close(self) -> None:
-        """End the walks that nobody waits for any more."""
+        """Cancel the readings that nobody waits for any more."""
         walks = [walk for walk in (self._running, self._next) if walk is not None]
         for walk in walks:
             walk.cancel()
@@ -197,18 +197,18 @@ class KnownOrders:
 
 def _retrieve(walk: asyncio.Task[None]) -> None:
     if not walk.cancelled():
-        walk.exception()  # those who waited have it; a walk that nobody waits for may fail
+        walk.exception()  # the waiting calls have raised it
 
 
 def cannot_be_listed(error: SinchHostingError) -> bool:
-    """Whether a service says so that it does not list orders without a campaign."""
+    """Whether an error means that the service does not list orders without a campaign."""
     if isinstance(error, ApiError):
         return error.status_code in _NOT_LISTED_SO
     return isinstance(error, UnreadableList)
 
 
 def not_a_tag(job: str, order: Order) -> JobChanged:
-    """The refusal of a job one of whose orders cannot be placed."""
+    """Return the error for a job with an order whose chunk cannot be known."""
     return JobChanged(
         field="job",
         value=job,
@@ -226,9 +226,9 @@ def check_numbers(tag: Tag, ours: Tag) -> None:
 
 
 def check_arguments(tag: Tag, ours: Tag, differing: Sequence[str]) -> None:
-    """Raise `JobChanged` where an earlier run had other arguments, the letter apart.
+    """Raise `JobChanged` where an earlier run had other arguments; the letter does not count.
 
-    `differing` names arguments that are known to differ, for the message.
+    `differing` are the names of arguments that are known to differ, for the message.
     """
     if tag.arguments != ours.arguments:
         named = ", ".join(differing) or "which, the tags do not tell"
@@ -236,7 +236,7 @@ def check_arguments(tag: Tag, ours: Tag, differing: Sequence[str]) -> None:
 
 
 def job_changed(job: str, what: str) -> JobChanged:
-    """The refusal of a job that is not the one that was begun."""
+    """Return the error for a job that was begun with other numbers or arguments."""
     return JobChanged(
         field="job",
         value=job,
@@ -254,7 +254,7 @@ _COMPARED = (
 
 
 def differing_arguments(order: Order, request: object) -> list[str]:
-    """Which arguments of a request an order shows otherwise, as far as orders show them."""
+    """Return the names of arguments that an order shows with other values."""
     found = []
     for name in _COMPARED:
         if hasattr(request, name):

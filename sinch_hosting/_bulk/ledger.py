@@ -1,7 +1,7 @@
-"""What a ledger is to a job: it tells what was sent, and takes note of what is sent now.
+"""The ledger of a job: it records which creates were sent, and what became of each.
 
-It proves what was sent, not what was committed: a create without an answer in it was in flight
-when its process died.
+It proves what was sent, not what the service carried out. A create without a recorded answer was
+in flight when its process died.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from .ledger_records import Entry, JobEntries, Pairs
 
 @runtime_checkable
 class Ledger(Protocol):
-    """An open ledger, which nobody else writes to; `ledger_file` has it as a file."""
+    """An open ledger that nobody else writes to; `ledger_file` keeps it in a file."""
 
     name: str
-    """How errors call it: the path of a file."""
+    """Its name in error messages: the path of a file."""
     jobs: dict[str, JobEntries]
-    """What it says of each job."""
+    """What it holds of each job."""
     is_torn: bool
-    """Whether its last record was cut when its writer died: it is not known what that said."""
+    """Whether its last record was cut when its writer died; its content is unknown."""
 
     @abstractmethod
     async def begin(self, job: str, **about: object) -> None:
-        """Note that a run of a job begins."""
+        """Record that a run of a job begins."""
 
     @abstractmethod
     async def sending(self, job: str, entry: Entry, **about: object) -> None:
-        """Note that a create is about to be sent; durable when this returns.
+        """Record that a create is about to be sent; durable when this returns.
 
-        Where this raises, for instance because it is cancelled, the create must not be sent.
+        If this raises, for instance because it is cancelled, the create must not be sent.
         """
 
     @abstractmethod
@@ -45,11 +45,11 @@ class Ledger(Protocol):
         error: BaseException | None = None,
         left_out: Pairs | None = None,
     ) -> None:
-        """Note what became of a create; durable when this returns.
+        """Record the result of a create; durable when this returns.
 
-        `left_out` are numbers that the order does not hold, with reasons, where that was learnt.
+        `left_out` are the numbers that the order does not hold, with reasons, where known.
         """
 
     @abstractmethod
     async def close(self) -> None:
-        """Let go of it. Safe to repeat."""
+        """Close the ledger. Safe to repeat."""

@@ -1,19 +1,19 @@
-"""The ledger as a file: what was sent and what came back, synced before each create.
+"""The ledger as a file. Each record is on the disk before its create is sent.
 
-One JSON object a line, only ever appended. A record carries its number in the file and a checksum
-of its text (version 2; the records of version 1 have neither, and are read as well), so that what
-may happen to a file is told apart:
+Every line is one JSON object, and lines are only appended. A record has its number in the file and
+a checksum of its text, so that different kinds of damage can be told apart. (Records of version 1
+have neither, and can be read as well.)
 
-| what | how it shows | what follows |
+| damage | how it is recognised | what follows |
 |---|---|---|
-| a torn line: its writer died | it has no end, or the next record says `after_torn` | passed over: it was never durable, so its create was never sent |
-| a flip: a byte was changed | the checksum differs, or a line with an end is no record | `LedgerError` |
-| a gap: lines are missing | the numbers jump, or come again | `LedgerError` |
-| a cut: the beginning is missing | the first number is not 1 | `LedgerError` |
-| a cut while a run holds it | the file is shorter than what was written | `LedgerError`, nothing more is sent |
+| a cut line: its writer died | it has no end, or the next record says `after_torn` | ignored: it was never durable, so its create was never sent |
+| a changed byte | the checksum differs, or a line with an end is no record | `LedgerError` |
+| missing lines | the numbers have a gap, or are repeated | `LedgerError` |
+| a missing beginning | the first number is not 1 | `LedgerError` |
+| a file that is cut while a run holds it | it is shorter than what was written | `LedgerError`, nothing more is sent |
 
-What no file can tell is that whole lines were taken off its end while nobody held it: that is an
-older copy, of which `order_streams` speaks.
+One kind of damage cannot be recognised: whole lines that were removed from the end while no run
+held the file. Such a file is an older copy; see `order_streams`.
 """
 
 # ruff: noqa: E501 - the table
@@ -53,7 +53,7 @@ else:
 
 _log = logging.getLogger("sinch_hosting")
 _BEGINNING = b'{"at":'
-# In so many turns of its loop a run that was broken off has begun to close its ledger.
+# After so many turns of the event loop a run that was cancelled has begun to close its ledger.
 _TURNS = 200
 _ERROR_SHOWN = 1000
 
@@ -75,7 +75,7 @@ class LedgerFile(Ledger):
         self._fd = -1
         self._torn = False
         self._records = 0
-        """How many there are in the file; the number of the last one."""
+        """The number of records in the file."""
         self._size = 0
         self._written = self._durable = 0
         self._syncing: asyncio.Task[None] | None = None
@@ -94,9 +94,9 @@ class LedgerFile(Ledger):
     ) -> LedgerFile:
         """Open or create the ledger, lock it, and read what it holds.
 
-        With `read_only` it is neither created nor locked; one that is not there is empty. Raises
-        `LedgerLocked` where another run holds it, `LedgerError` where it cannot be read or
-        written, is damaged, or is something else, or is not there and `is_new_fine` is false.
+        With `read_only` it is neither created nor locked, and a missing file counts as empty. Raises
+        `LedgerLocked` where another run holds it. Raises `LedgerError` where it cannot be read or
+        written, is damaged or no ledger, or is missing and `is_new_fine` is false.
         """
         ledger = cls(Path(path), now)
         if ledger._is_new() and not is_new_fine:
@@ -111,25 +111,25 @@ class LedgerFile(Ledger):
         return ledger
 
     async def close(self) -> None:
-        """Let go of the lock. Safe to repeat."""
+        """Close the file and release the lock. Safe to repeat."""
         self._is_closing = True
         if self._syncing is None:
             self._release()
             return
-        # Its end lets go of the lock, even where this wait is cancelled.
+        # The end of the sync releases the lock, even where this wait is cancelled.
         self._syncing.add_done_callback(lambda _: self._release())
         await asyncio.wait([self._syncing])
 
     async def begin(self, job: str, **about: object) -> None:
-        """Note that a run of a job begins."""
+        """Record that a run of a job begins."""
         self._append({"event": "run", "job": job, **about})
         await self._synced(self._written)
 
     async def sending(self, job: str, entry: Entry, **about: object) -> None:
-        """Note that a create is about to be sent; durable when this returns.
+        """Record that a create is about to be sent; durable when this returns.
 
-        Where this raises, for instance because it is cancelled, the create must not be sent,
-        and the ledger says so as far as it can still be written.
+        If this raises, for instance because it is cancelled, the create must not be sent. The
+        ledger then records that, if it can still be written.
         """
         self._check_place()
         left_out = [list(pair) for pair in entry.left_out]
@@ -153,9 +153,9 @@ class LedgerFile(Ledger):
         error: BaseException | None = None,
         left_out: Pairs | None = None,
     ) -> None:
-        """Note what became of a create; durable when this returns.
+        """Record the result of a create; durable when this returns.
 
-        `left_out` are numbers that the order does not hold, with reasons, where that was learnt.
+        `left_out` are the numbers that the order does not hold, with reasons, where known.
         """
         record = {**_about("answered", job, entry), "outcome": outcome}
         if left_out is not None:
@@ -192,7 +192,7 @@ class LedgerFile(Ledger):
         self._written += 1
 
     def _take_back(self, written: int) -> None:
-        """Cut off half a line, or remember that it is there."""
+        """Remove half a line, or remember that it is there."""
         try:
             os.ftruncate(self._fd, self._size)
         except OSError:
@@ -200,7 +200,7 @@ class LedgerFile(Ledger):
             self._size += written
 
     async def _synced(self, line: int) -> None:
-        """Wait until a line is on the disk; lines that are written meanwhile share one sync."""
+        """Wait until a line is on the disk; lines written at the same time share one sync."""
         while self._durable < line:
             if self._syncing is None:
                 self._syncing = asyncio.ensure_future(self._sync())
@@ -218,7 +218,7 @@ class LedgerFile(Ledger):
             self._syncing = None
 
     def _check_place(self) -> None:
-        """Refuse to go on with a file that is at its path no more: another run may hold that."""
+        """Raise `LedgerError` where the file was moved or replaced: another run may hold the new one."""
         try:
             mine = os.fstat(self._fd)
             is_there = os.path.samestat(os.stat(self.path), mine)
@@ -239,9 +239,9 @@ class LedgerFile(Ledger):
     # ------------------------------------------------------------- reading
 
     def _replay(self) -> None:
-        """Read the lines; one that a dying process cut is passed over."""
+        """Read the lines; a line that a dying process cut is ignored."""
         if self._is_new():
-            return  # only where it is not to be created
+            return  # with `read_only` the file may be missing
         try:
             with self.path.open("rb") as file:
                 self._take_in(file)
@@ -266,7 +266,7 @@ class LedgerFile(Ledger):
                     _log.warning("%s: line %d is torn and passed over", self.path, number)
                     continue
                 if torn is not None and not record.get("after_torn"):
-                    number = torn  # noqa: PLW2901 - what is wrong is there
+                    number = torn  # noqa: PLW2901 - that line is the damaged one
                     raise Damaged("it is no whole record, and was not torn by its writer")
                 check_number(record, self._records + 1)
                 torn = None
@@ -289,7 +289,7 @@ class LedgerFile(Ledger):
     # ---------------------------------------------------------------- lock
 
     def _is_new(self) -> bool:
-        """Whether there is nothing at its path yet; raises `LedgerError` for what is no file."""
+        """Whether there is no file at its path yet; raises `LedgerError` for what is no file."""
         try:
             mode = self.path.stat().st_mode
         except FileNotFoundError:
@@ -301,7 +301,7 @@ class LedgerFile(Ledger):
         return False
 
     async def _acquire(self) -> None:
-        """Open the file and lock it; a run in this loop that is just ending is waited for."""
+        """Open and lock the file; wait for a run of this event loop that is just ending."""
         is_new = self._is_new()
         try:
             self._fd = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
@@ -321,7 +321,7 @@ class LedgerFile(Ledger):
         return True
 
     async def _until_closed(self) -> None:
-        """Wait for whoever holds the lock, if it is about to let go; else `LedgerLocked`."""
+        """Wait for the run that holds the lock if it is just ending; else raise `LedgerLocked`."""
         mine = os.fstat(self._fd)
         for turn in range(_TURNS):
             holder = next((one for one in self._open if one.holds(mine)), None)
@@ -361,11 +361,11 @@ def _about(event: str, job: str, entry: Entry) -> dict[str, object]:
 
 def _retrieve(sync: asyncio.Task[None]) -> None:
     if not sync.cancelled():
-        sync.exception()  # those who waited have it
+        sync.exception()  # the waiting calls have raised it
 
 
 def _begins_as_ours(line: bytes) -> bool:
-    # After a power loss a file system may give back NULs where a line had been begun.
+    # After a power loss a file system may return NULs where a line was being written.
     return line.startswith(_BEGINNING) or _BEGINNING.startswith(line.strip(b"\0\n"))
 
 

@@ -1,8 +1,9 @@
-"""What the records of a ledger say: of each job, what it last asked for; of each chunk, how it is.
+"""The records of a ledger: what each job asked for last, and the state of each chunk.
 
-A record is a JSON object that begins with `at` and tells of an `event`: a `run` that begins, a
-create that is `sending`, or what it `answered`. Records of a later version may hold other events.
-From version 2 on it has its number in the file (`seq`) and, last, a checksum (`sum`).
+A record is a JSON object that begins with `at` and has an `event`: `run` (a run begins), `sending`
+(a create is about to be sent) or `answered` (its result). Later versions may have other events.
+From version 2 on a record has its number in the file (`seq`) and, as its last field, a checksum
+(`sum`).
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ CREATED, ADOPTED, FAILED, UNKNOWN = "created", "adopted", "failed", "unknown"
 
 @frozen(kw_only=True)
 class Entry:
-    """What the ledger says of a chunk's last attempt."""
+    """The last attempt of a chunk, as the ledger has it."""
 
     chunk: int
     attempt: int
@@ -35,39 +36,39 @@ class Entry:
     sent: str = ""
     """A digest of them."""
     sends: int = 1
-    """How often the attempt was sent without learning what became of it."""
+    """How often the attempt was sent without a known result."""
     outcome: str | None = None
     """`None` while it is in flight."""
     is_resent: bool = False
-    """Whether it was sent before, and what became of that was never learnt."""
+    """Whether it was sent before, and the result of that is unknown."""
     order_id: str | None = None
     rejected_id: str | None = None
-    """The order of the attempt before, which was REJECTED."""
+    """The REJECTED order of the attempt before."""
     left_out: tuple[tuple[str, str], ...] = ()
     """The numbers of the chunk that are not in the order, with reasons."""
     listed: tuple[str, ...] = ()
-    """The numbers that were sent, where the run noted them."""
+    """The numbers that were sent, where the run recorded them."""
 
     @property
     def is_open(self) -> bool:
         """Whether there may be an order that nobody has seen."""
-        # A refusal of the second send tells nothing of the first.
+        # A refusal of the second send says nothing about the first.
         return self.outcome in (None, UNKNOWN) or (self.outcome == FAILED and self.is_resent)
 
 
 @define
 class JobEntries:
-    """What the ledger says of one job."""
+    """One job, as the ledger has it."""
 
     run: Mapping[str, object]
-    """The record with which its last run began."""
+    """The `run` record of its last run."""
     letters: set[str] = field(factory=set)
     """The letters (as digests) of all its runs."""
     chunks: dict[int, Entry] = field(factory=dict)
 
     @property
     def operation(self) -> str:
-        """What its orders are created with."""
+        """The operation that creates its orders."""
         return str(self.run.get("operation"))
 
     @property
@@ -95,16 +96,16 @@ class Damaged(ValueError):
 
 
 def line_of(record: Mapping[str, object], number: int) -> bytes:
-    """The line for a record: with its number in the file, and a checksum of all before that."""
+    """Return the line of a record: with its number in the file, and a checksum at the end."""
     at, *others = record.items()
     text = json.dumps(dict((at, ("seq", number), *others)), separators=(",", ":"))[:-1].encode()
     return b'%s,"sum":"%s"}\n' % (text, _checksum(text))
 
 
 def record_of(line: bytes) -> dict[str, object] | None:
-    """The record in a line; `None` where it is none: torn, or something else.
+    """Return the record in a line; `None` where there is none: it was cut, or is something else.
 
-    Raises `Damaged` where its checksum is not that of its text. Version 1 had none.
+    Raises `Damaged` where the checksum does not fit the text. Version 1 had no checksums.
     """
     try:
         record = json.loads(line)
@@ -136,7 +137,7 @@ def _checksum(text: bytes) -> bytes:
 
 
 def take_in(jobs: dict[str, JobEntries], record: Mapping[str, object]) -> None:
-    """Add a record to what is known; raises `Damaged`."""
+    """Add a record to the jobs; raises `Damaged`."""
     job, event = _text(record, "job"), record["event"]
     if event == "run":
         if not isinstance(record.get("arguments"), dict):
@@ -161,7 +162,7 @@ def _answered(before: Entry | None, record: Mapping[str, object]) -> Entry:
             return before
         entry = Entry(chunk=_whole(record, "chunk"), attempt=attempt, tag=tag)
     elif before.outcome in (CREATED, ADOPTED) and order_id not in (None, before.order_id):
-        return before  # a double of the order that is known
+        return before  # a duplicate of the known order
     assert entry is not None  # noqa: S101
     # A refusal is an answer: only the sends before it are in doubt.
     was_refused = outcome == FAILED and entry.is_resent and entry.outcome != FAILED
@@ -175,14 +176,14 @@ def _answered(before: Entry | None, record: Mapping[str, object]) -> Entry:
 
 
 def _stands_against(entry: Entry, attempt: int) -> bool:
-    """Whether what is known says more than what is learnt of another attempt, or letter."""
+    """Whether the entry must stay, although another attempt (or letter) has a result."""
     if entry.outcome in (CREATED, ADOPTED):
         return attempt <= entry.attempt
     return entry.outcome in (None, UNKNOWN) or (entry.is_open and attempt < entry.attempt)
 
 
 def _sending(before: Entry | None, record: Mapping[str, object]) -> Entry:
-    # Whatever the letter and the attempt: what became of the send before was never learnt.
+    # For every letter and attempt: the result of the send before is unknown.
     is_resent = before is not None and before.is_open
     sends, rejected_id = 1, None
     if before is not None:

@@ -1,4 +1,4 @@
-"""Orders behind lost answers: looked for by their tags, in the run itself or later."""
+"""Looks for orders whose answers were lost, by their tags, during a run or later."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .chunks import Chunk, SkippedNumber
 from .known_orders import KnownOrders, Tagged, cannot_be_listed
 from .ledger import Ledger
 from .ledger_records import ADOPTED, Entry, JobEntries
-from .order_numbers import NumbersDiffer, all_numbers, missing_numbers, rests
+from .order_numbers import NumbersDiffer, all_numbers, missing_numbers, pauses
 from .results import LEFT_OUT, BulkResult, ChunkOutcome, FailedChunk, UnknownChunk, result_of
 from .tags import Tag, is_sub_job, numbers_digest, parse_tag
 
@@ -36,11 +36,11 @@ _LOOKS = 4
 
 @frozen
 class Search:
-    """How a search for an order ended."""
+    """The result of a search for an order."""
 
     found: Tagged | None
     is_absent: bool = False
-    """Whether it is certain, within the grace, that there is none: not where look-ups failed."""
+    """Whether there is certainly no order; false where the lists could not be read."""
 
 
 async def find_lost_order(
@@ -51,10 +51,10 @@ async def find_lost_order(
     clock: Clock,
     sleep: Sleep,
 ) -> Search:
-    """Walk the lists until `find` finds an order, or the grace is over.
+    """Read the lists until `find` returns an order, or the grace is over.
 
-    Only absence from two whole walks counts, the last one begun when the grace was over; a walk
-    that fails is not an absence.
+    The order is absent only if two whole readings do not show it, and the last one began when the
+    grace was over. A reading that fails shows nothing.
     """
     ends = clock() + grace
     pauses = exponential(initial=min(1.0, grace / 8), factor=2, maximum=max(grace / 4, 0.001))
@@ -80,19 +80,19 @@ async def find_lost_order(
 
 @frozen
 class LostOrder:
-    """An order that may exist: its tag, where it would be listed, and what it would hold."""
+    """An order that may exist: its tag, its place in the lists, and its numbers."""
 
     tag: Tag
     place: Place
     operation: str
     numbers: tuple[str, ...] = ()
     digest: str = ""
-    """Of the numbers that were sent, where they themselves are not known."""
+    """A digest of the numbers that were sent, where the numbers are not known."""
     entry: Entry | None = None
 
 
-def sought_in(unknown: Iterable[UnknownChunk]) -> list[LostOrder]:
-    """What to look for, given chunks of a result; raises `InvalidRequest` for one without a tag."""
+def lost_orders_in(unknown: Iterable[UnknownChunk]) -> list[LostOrder]:
+    """Return the lost orders of a result; raises `InvalidRequest` for a chunk without a tag."""
     found = []
     for chunk in unknown:
         tag = parse_tag(chunk.tag or "")
@@ -106,8 +106,8 @@ def sought_in(unknown: Iterable[UnknownChunk]) -> list[LostOrder]:
     return found
 
 
-def sought_in_ledger(ledger: Ledger, job: str | None) -> list[LostOrder]:
-    """What a ledger has in flight, of one job with its sub-jobs, or of all."""
+def lost_orders_in_ledger(ledger: Ledger, job: str | None) -> list[LostOrder]:
+    """Return the lost orders in a ledger: of one job with its sub-jobs, or of all jobs."""
     jobs = dict(ledger.jobs)
     if job is not None:
         jobs = {name: jobs[name] for name in jobs if name == job} | sub_jobs_of(ledger, job)
@@ -126,9 +126,9 @@ def sought_in_ledger(ledger: Ledger, job: str | None) -> list[LostOrder]:
 
 
 def sub_jobs_of(ledger: Ledger, job: str) -> dict[str, JobEntries]:
-    """The sub-jobs of a job in a ledger, by name; see `is_sub_job`.
+    """Return the sub-jobs of a job in a ledger, by name; see `is_sub_job`.
 
-    They note the numbers themselves; a job of its own of such a name does not.
+    Sub-jobs record their numbers; an independent job with such a name does not.
     """
     return {
         name: entries
@@ -138,9 +138,9 @@ def sub_jobs_of(ledger: Ledger, job: str) -> dict[str, JobEntries]:
     }
 
 
-def check_known(sought: Iterable[LostOrder], ledger: Ledger) -> None:
-    """Raise `InvalidRequest` where a ledger is not the one of what is looked for."""
-    foreign = {one.tag.job for one in sought} - ledger.jobs.keys()
+def check_ledger_knows(lost_orders: Iterable[LostOrder], ledger: Ledger) -> None:
+    """Raise `InvalidRequest` where a lost order belongs to a job that the ledger lacks."""
+    foreign = {lost.tag.job for lost in lost_orders} - ledger.jobs.keys()
     if foreign:
         raise InvalidRequest(
             field="ledger",
@@ -151,21 +151,21 @@ def check_known(sought: Iterable[LostOrder], ledger: Ledger) -> None:
 
 
 async def reconcile(
-    sought: Sequence[LostOrder],
+    lost_orders: Sequence[LostOrder],
     orders: OrdersApi,
     ledger: Ledger | None,
     *,
     settle: float,
     sleep: Sleep,
 ) -> BulkResult:
-    """Look for the orders in two whole walks, `settle` seconds apart, and note what is found."""
+    """Look for the orders in two whole readings, `settle` seconds apart, and record them."""
     readings: dict[tuple[Place, str], KnownOrders] = {}
-    for one in sought:
-        known = KnownOrders(orders, one.place, one.tag.job, sleep)
-        readings.setdefault((one.place, one.tag.job), known)
+    for lost in lost_orders:
+        known = KnownOrders(orders, lost.place, lost.tag.job, sleep)
+        readings.setdefault((lost.place, lost.tag.job), known)
     failures: dict[tuple[Place, str], SinchHostingError] = {}
     for walk in range(2):
-        if all(_tagged(readings[one.place, one.tag.job], one) for one in sought):
+        if all(_tagged(readings[lost.place, lost.tag.job], lost) for lost in lost_orders):
             break
         if walk:
             await sleep(settle)
@@ -175,94 +175,94 @@ async def reconcile(
             except (ApiError, JobChanged, UnreadableList) as error:
                 if not (isinstance(error, JobChanged) or cannot_be_listed(error)):
                     raise
-                failures[key] = error  # one job's lists; the others are looked through
+                failures[key] = error  # the lists of the other jobs are still read
     outcomes = []
-    for one in sought:
-        key = one.place, one.tag.job
-        tagged = _tagged(readings[key], one)
+    for lost in lost_orders:
+        key = lost.place, lost.tag.job
+        tagged = _tagged(readings[key], lost)
         if tagged is None:
             outcomes.append(
-                _unknown(one, failures.get(key) or SinchHostingError("it is not listed"))
+                _unknown(lost, failures.get(key) or SinchHostingError("it is not listed"))
             )
         else:
-            outcomes.append(await _outcome(one, tagged, orders, ledger, sleep))
+            outcomes.append(await _outcome(lost, tagged, orders, ledger, sleep))
     return result_of(outcomes)
 
 
-def _tagged(known: KnownOrders, one: LostOrder) -> Tagged | None:
-    found = known.of_chunk(one.tag.chunk)
-    return next((tagged for tagged in found if tagged.tag == one.tag), None)
+def _tagged(known: KnownOrders, lost: LostOrder) -> Tagged | None:
+    found = known.of_chunk(lost.tag.chunk)
+    return next((tagged for tagged in found if tagged.tag == lost.tag), None)
 
 
 async def _outcome(
-    one: LostOrder, tagged: Tagged, orders: OrdersApi, ledger: Ledger | None, sleep: Sleep
+    lost: LostOrder, tagged: Tagged, orders: OrdersApi, ledger: Ledger | None, sleep: Sleep
 ) -> ChunkOutcome:
     order_id = tagged.order.hosting_order_id
-    sent = _sent(one, ledger)
+    sent = _sent(lost, ledger)
     try:
-        held = await _numbers_of(one, tagged.order, orders, sleep, sent)
+        held = await _numbers_of(lost, tagged.order, orders, sleep, sent)
     except NumbersDiffer:
         said = f"order {order_id} has its tag, and holds other numbers"
-        return _unknown(one, SinchHostingError(said))
+        return _unknown(lost, SinchHostingError(said))
     except SinchHostingError as error:
-        return _unknown(one, error)
+        return _unknown(lost, error)
     if ledger is not None:
-        entry = Entry(chunk=one.tag.chunk, attempt=one.tag.attempt, tag=str(one.tag))
-        gone = [(number, LEFT_OUT) for number in one.numbers if number not in set(held)]
+        entry = Entry(chunk=lost.tag.chunk, attempt=lost.tag.attempt, tag=str(lost.tag))
+        gone = [(number, LEFT_OUT) for number in lost.numbers if number not in set(held)]
         await ledger.answered(
-            one.tag.job,
-            one.entry or entry,
+            lost.tag.job,
+            lost.entry or entry,
             ADOPTED,
             order_id=order_id,
             left_out=gone or None,
         )
     if tagged.is_rejected:
         rejected = OrderRejected(tagged.order)
-        failed = FailedChunk(numbers=held, error=rejected, tag=str(one.tag))
-        return _result(one, held, failed)
-    return _result(one, held, tagged.order)
+        failed = FailedChunk(numbers=held, error=rejected, tag=str(lost.tag))
+        return _result(lost, held, failed)
+    return _result(lost, held, tagged.order)
 
 
-def _sent(one: LostOrder, ledger: Ledger | None) -> int:
-    """How many numbers were sent: the ledger knows best."""
-    entry = one.entry
+def _sent(lost: LostOrder, ledger: Ledger | None) -> int:
+    """Return how many numbers were sent, from the ledger where it has that."""
+    entry = lost.entry
     if entry is None and ledger is not None:
-        entry = ledger.jobs[one.tag.job].chunks.get(one.tag.chunk)
-    is_noted = entry is not None and entry.tag == str(one.tag) and entry.count > 0
-    return entry.count if entry is not None and is_noted else len(one.numbers)
+        entry = ledger.jobs[lost.tag.job].chunks.get(lost.tag.chunk)
+    is_noted = entry is not None and entry.tag == str(lost.tag) and entry.count > 0
+    return entry.count if entry is not None and is_noted else len(lost.numbers)
 
 
 async def _numbers_of(
-    one: LostOrder, order: Order, orders: OrdersApi, sleep: Sleep, sent: int
+    lost: LostOrder, order: Order, orders: OrdersApi, sleep: Sleep, sent: int
 ) -> tuple[str, ...]:
-    """The numbers of an order; `NumbersDiffer` where it is not what is looked for."""
-    rest = rests(sleep, times=_LOOKS, initial=1, maximum=8)
-    if one.numbers:
-        chunk = Chunk(index=one.tag.chunk, numbers=one.numbers)
-        missing = set(await missing_numbers(orders, order, chunk, rest, sent=sent))
-        return tuple(number for number in one.numbers if number not in missing)
-    held = await all_numbers(orders, order.hosting_order_id, rest, sent=sent)
-    if numbers_digest(held) != one.digest:
+    """Return the numbers of an order; raises `NumbersDiffer` where they are others."""
+    pause = pauses(sleep, times=_LOOKS, initial=1, maximum=8)
+    if lost.numbers:
+        chunk = Chunk(index=lost.tag.chunk, numbers=lost.numbers)
+        missing = set(await missing_numbers(orders, order, chunk, pause, sent=sent))
+        return tuple(number for number in lost.numbers if number not in missing)
+    held = await all_numbers(orders, order.hosting_order_id, pause, sent=sent)
+    if numbers_digest(held) != lost.digest:
         raise NumbersDiffer
     return held
 
 
 def _result(
-    one: LostOrder, numbers: tuple[str, ...], result: Order | FailedChunk | UnknownChunk
+    lost: LostOrder, numbers: tuple[str, ...], result: Order | FailedChunk | UnknownChunk
 ) -> ChunkOutcome:
-    gone = [number for number in one.numbers if number not in numbers]
+    gone = [number for number in lost.numbers if number not in numbers]
     return ChunkOutcome(
-        index=one.tag.chunk,
+        index=lost.tag.chunk,
         numbers=numbers,
         result=result,
         skipped=tuple(SkippedNumber(phone_number=n, reason=LEFT_OUT) for n in gone),
-        tag=str(one.tag),
+        tag=str(lost.tag),
         adopted=not isinstance(result, UnknownChunk),
     )
 
 
-def _unknown(one: LostOrder, cause: SinchHostingError) -> ChunkOutcome:
-    tag = str(one.tag)
-    error = OutcomeUnknown(one.operation, cause, tag=tag)
-    chunk = UnknownChunk(numbers=one.numbers, error=error, tag=tag, place=one.place)
-    return _result(one, one.numbers, chunk)
+def _unknown(lost: LostOrder, cause: SinchHostingError) -> ChunkOutcome:
+    tag = str(lost.tag)
+    error = OutcomeUnknown(lost.operation, cause, tag=tag)
+    chunk = UnknownChunk(numbers=lost.numbers, error=error, tag=tag, place=lost.place)
+    return _result(lost, lost.numbers, chunk)

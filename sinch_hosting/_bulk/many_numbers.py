@@ -1,4 +1,4 @@
-"""Many numbers that are dealt with one by one: added, relinked, deleted."""
+"""Calls for many numbers that are handled one by one: added, relinked, deleted."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _ROUNDS = 3
 
 @frozen(kw_only=True)
 class FailedNumber:
-    """A number that could not be dealt with, and why."""
+    """A number that failed, and why."""
 
     phone_number: str
     error: Exception
@@ -39,44 +39,44 @@ class FailedNumber:
 
 @frozen(kw_only=True)
 class NumbersResult(Generic[T]):
-    """What became of every number."""
+    """The result of every number."""
 
     succeeded: tuple[T, ...] = field(default=(), repr=lambda s: f"<{len(s)} numbers>")
-    """As the service tells them, in the order of the input."""
+    """As the service shows them, in the order of the input."""
     failed: tuple[FailedNumber, ...] = ()
     skipped: tuple[SkippedNumber, ...] = field(default=(), repr=lambda s: f"<{len(s)} numbers>")
-    """Duplicates, and numbers with which nothing had to be done."""
+    """Duplicates, and numbers for which nothing had to be done."""
 
     def raise_for_failures(self) -> None:
-        """Raise an `ExceptionGroup` of what failed; else do nothing."""
+        """Raise an `ExceptionGroup` of all failures; without any do nothing."""
         if self.failed:
             problems = [number.error for number in self.failed]
             raise ExceptionGroup(f"{len(problems)} numbers did not succeed", problems)
 
 
-Dealt: TypeAlias = "T | FailedNumber | SkippedNumber"
+Handled: TypeAlias = "T | FailedNumber | SkippedNumber"
 
 
 async def one_by_one(
-    numbers: Numbers, deal: Callable[[str], Awaitable[Dealt[T]]], *, concurrency: int
+    numbers: Numbers, handle: Callable[[str], Awaitable[Handled[T]]], *, concurrency: int
 ) -> NumbersResult[T]:
-    """Deal with each number, `concurrency` at once; one's failure stops no other.
+    """Handle each number, `concurrency` at once; a failure does not stop the others.
 
     Raises `InvalidRequest` for a bad number before anything is sent.
     """
 
-    async def deal_with(item: tuple[int, str]) -> tuple[int, Dealt[T]]:
+    async def handle_one(item: tuple[int, str]) -> tuple[int, Handled[T]]:
         place, number = item
         try:
-            return place, await deal(number)
+            return place, await handle(number)
         except Exception as error:
             return place, FailedNumber(phone_number=number, error=error)
 
     kept, duplicates = await distinct_numbers(numbers)
-    results = map_concurrently(_numbered(kept), deal_with, concurrency=min(concurrency, len(kept)))
+    results = map_concurrently(_numbered(kept), handle_one, concurrency=min(concurrency, len(kept)))
     async with aclosing(results):
-        dealt = sorted([item async for item in results], key=lambda item: item[0])
-    return _result([result for _, result in dealt], duplicates)
+        handled = sorted([item async for item in results], key=lambda item: item[0])
+    return _result([result for _, result in handled], duplicates)
 
 
 Add: TypeAlias = Callable[[Sequence[str]], Awaitable[Iterable[QualifiedNumber]]]
@@ -84,7 +84,7 @@ Get: TypeAlias = Callable[[str], Awaitable[QualifiedNumber]]
 
 
 def concurrency_of(given: int | None, default: int) -> int:
-    """How many requests at once; raises `InvalidRequest`."""
+    """Return how many requests to send at once; raises `InvalidRequest`."""
     return default if given is None else check.check_whole(given, "max_concurrency")
 
 
@@ -95,16 +95,16 @@ async def deleted(
     absent: str,
     concurrency: int,
 ) -> NumbersResult[str]:
-    """Delete each number; those that are not there are skipped with `absent` as the reason."""
+    """Delete each number; missing ones are skipped with `absent` as the reason."""
 
-    async def deal(number: str) -> str | SkippedNumber:
+    async def handle(number: str) -> str | SkippedNumber:
         try:
             await delete(number)
         except NotFound:
             return SkippedNumber(phone_number=number, reason=absent)
         return number
 
-    return await one_by_one(numbers, deal, concurrency=concurrency)
+    return await one_by_one(numbers, handle, concurrency=concurrency)
 
 
 async def added(
@@ -116,20 +116,20 @@ async def added(
     size: int,
     concurrency: int,
 ) -> NumbersResult[QualifiedNumber]:
-    """Add numbers to qualification, chunk by chunk; those that are there are skipped."""
+    """Add numbers to qualification, chunk by chunk; those that are there already are skipped."""
     kept, duplicates = await distinct_numbers(numbers)
     adding = _Adding(add, get, sleep)
     results = map_concurrently(_chunked(kept, size), adding.chunk, concurrency=concurrency)
     async with aclosing(results):
-        dealt = [item async for chunk in results for item in chunk]
+        handled = [item async for chunk in results for item in chunk]
     place = {number: index for index, number in enumerate(kept)}
-    dealt.sort(key=lambda item: place.get(item.phone_number, len(place)))
-    return _result(dealt, duplicates)
+    handled.sort(key=lambda item: place.get(item.phone_number, len(place)))
+    return _result(handled, duplicates)
 
 
 @define
 class _Adding:
-    """Adds chunks; one's failure stops no other, unless the account may not add at all."""
+    """Adds chunks; a failure does not stop the others, unless the account may not add at all."""
 
     _add: Add
     _get: Get
@@ -137,69 +137,70 @@ class _Adding:
     _was_let_in: bool = False
     _stopped: RunStopped | None = None
 
-    async def chunk(self, chunk: Sequence[str]) -> list[Dealt[QualifiedNumber]]:
-        """What becomes of a chunk; what is missing is sent again where an answer was lost.
+    async def chunk(self, chunk: Sequence[str]) -> list[Handled[QualifiedNumber]]:
+        """Add a chunk. Where an answer was lost, the missing numbers are sent again.
 
-        That is safe: a number that is there already is a conflict, and mails nothing. So is the
-        rest where numbers are refused by name, and that costs no round: it grows ever smaller.
+        That is safe: a number that is there already is a conflict, and mails nothing. Numbers
+        that are refused by name are left out, and the others are sent again; this does not count
+        as a try, since the chunk gets smaller each time.
         """
         if self._stopped is not None:
             return _failed(chunk, self._stopped)
-        dealt: list[Dealt[QualifiedNumber]] = []
+        handled: list[Handled[QualifiedNumber]] = []
         missing, lost, failure = list(chunk), False, Exception("no round was made")
         tries = 0
         while missing and tries < _ROUNDS:
             try:
-                told = await self._add(missing)
+                shown = await self._add(missing)
             except BadRequest as error:
                 bad = _complained_of(error, missing)
-                dealt += _failed(bad, error)
+                handled += _failed(bad, error)
                 missing = [number for number in missing if number not in bad]
                 continue
             except (Conflict, OutcomeUnknown) as error:
                 failure, lost = error, lost or isinstance(error, OutcomeUnknown)
             except Exception as error:
-                return [*dealt, *self._refused(missing, error)]
+                return [*handled, *self._refused(missing, error)]
             else:
-                return [*dealt, *await self._told(missing, list(told))]
+                return [*handled, *await self._shown(missing, list(shown))]
             if lost:
                 await self._sleep(2.0**tries)
             there, missing = await self._looked_for(missing)
-            dealt += there if lost else [_already(number) for number in there]
+            handled += there if lost else [_already(number) for number in there]
             tries += 1
-        return [*dealt, *_failed(missing, failure)]
+        return [*handled, *_failed(missing, failure)]
 
-    def _refused(self, chunk: Sequence[str], error: Exception) -> list[Dealt[QualifiedNumber]]:
-        """The same answer for all: where the account may not add, no further chunk is sent."""
+    def _refused(self, chunk: Sequence[str], error: Exception) -> list[Handled[QualifiedNumber]]:
+        """Fail all numbers; where the account may not add at all, no further chunk is sent."""
         if isinstance(error, (AuthenticationFailed, PermissionDenied)) and not self._was_let_in:
             self._stopped = RunStopped(f"the first chunks were refused: {error}", error)
         return _failed(chunk, error)
 
-    async def _told(
-        self, chunk: Sequence[str], told: list[QualifiedNumber]
-    ) -> list[Dealt[QualifiedNumber]]:
-        """The numbers that an answer tells of, and what a look shows of the others."""
+    async def _shown(
+        self, chunk: Sequence[str], shown: list[QualifiedNumber]
+    ) -> list[Handled[QualifiedNumber]]:
+        """Return the numbers that an answer holds, and look up the others."""
         self._was_let_in = True
-        untold = set(chunk).difference(number.phone_number for number in told)
+        untold = set(chunk).difference(number.phone_number for number in shown)
         there, missing = await self._looked_for(sorted(untold))
-        return [*told, *there, *_failed(missing, _untold())]
+        return [*shown, *there, *_failed(missing, _untold())]
 
     async def _looked_for(
         self, numbers: Sequence[str]
     ) -> tuple[list[QualifiedNumber | FailedNumber], list[str]]:
-        """What a look at each showed, and the numbers that are not there."""
+        """Look up each number; return the results, and the numbers that are missing."""
         looks = await asyncio.gather(*(_look(number, self._get) for number in numbers))
         missing = [n for n, look in zip(numbers, looks, strict=True) if look is None]
         return [look for look in looks if look is not None], missing
 
 
 def _complained_of(refused: BadRequest, numbers: Sequence[str]) -> Collection[str]:
-    """The numbers that a refusal names, or all where it is not about single ones."""
+    """Return the numbers that a refusal names, or all where it names none."""
     named = complains_of_numbers(refused, numbers) and named_numbers(refused, numbers)
     return named or numbers
 
 
-def _failed(numbers: Iterable[str], error: Exception) -> list[Dealt[QualifiedNumber]]:
+def _failed(numbers: Iterable[str], error: Exception) -> list[Handled[QualifiedNumber]]:
     return [FailedNumber(phone_number=number, error=error) for number in numbers]
 
 
@@ -228,11 +229,11 @@ def _already(number: QualifiedNumber | FailedNumber) -> SkippedNumber | FailedNu
     )
 
 
-def _result(dealt: Sequence[Dealt[T]], duplicates: Sequence[SkippedNumber]) -> NumbersResult[T]:
+def _result(handled: Sequence[Handled[T]], duplicates: Sequence[SkippedNumber]) -> NumbersResult[T]:
     return NumbersResult(
-        succeeded=tuple(d for d in dealt if not isinstance(d, (FailedNumber, SkippedNumber))),
-        failed=tuple(d for d in dealt if isinstance(d, FailedNumber)),
-        skipped=(*duplicates, *(d for d in dealt if isinstance(d, SkippedNumber))),
+        succeeded=tuple(d for d in handled if not isinstance(d, (FailedNumber, SkippedNumber))),
+        failed=tuple(d for d in handled if isinstance(d, FailedNumber)),
+        skipped=(*duplicates, *(d for d in handled if isinstance(d, SkippedNumber))),
     )
 
 

@@ -1,8 +1,8 @@
 """The numbers that an order holds, compared with those of its chunk.
 
-An order is filled over time: the service may add its numbers over seconds. So fewer than were
-sent is "not yet", and is looked at again; only where it is not known how many were sent, what is
-missing in the end counts as left out by whoever sent it.
+The service may take seconds to add the numbers to an order. So an order with fewer numbers than
+were sent is read again. Only where it is not known how many were sent, the numbers that are
+missing in the end count as left out by the run that sent it.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from ..errors import SinchHostingError
 from ..models import Order
 from .chunks import Chunk
 
-Rest = Callable[[], Awaitable[bool]]
-# Machines of the service may differ by hours, where a time zone is missing; not by a day.
+Pause = Callable[[], Awaitable[bool]]
+# Clocks of the service may differ by hours, where a time zone is missing, but not by a day.
 _LONG = timedelta(days=1)
 
 
@@ -28,43 +28,44 @@ class NumbersDiffer(Exception):
 
 
 def is_long_ago(moment: datetime | None, latest: datetime | None) -> bool:
-    """Whether a time of the service lies a day before another one; false where one is absent.
+    """Whether a time is more than a day before another one; false where one is absent.
 
-    Both are times of the service: this machine's clock may be another one's by months.
+    Both are times of the service, since the clock of this machine may be wrong by months.
     """
     return moment is not None and latest is not None and latest - moment > _LONG
 
 
-def rests(sleep: Sleep, *, times: int, initial: float, maximum: float) -> Rest:
-    """A `rest` for `missing_numbers`: pauses that grow, until there were `times` of them."""
-    pauses = islice(exponential(initial=initial, factor=2, maximum=maximum), times)
+def pauses(sleep: Sleep, *, times: int, initial: float, maximum: float) -> Pause:
+    """Return a function that sleeps longer each time, and returns false after `times` calls."""
+    seconds_each = islice(exponential(initial=initial, factor=2, maximum=maximum), times)
 
-    async def rest() -> bool:
-        pause = next(pauses, None)
-        if pause is None:
+    async def pause() -> bool:
+        seconds = next(seconds_each, None)
+        if seconds is None:
             return False
-        await sleep(pause)
+        await sleep(seconds)
         return True
 
-    return rest
+    return pause
 
 
 async def missing_numbers(
     orders: OrdersApi,
     order: Order,
     chunk: Chunk,
-    rest: Rest,
+    pause: Pause,
     *,
     sent: int | None,
     is_settled: bool = False,
 ) -> list[str]:
-    """The numbers of a chunk that its order does not hold, the others being compared first.
+    """Return the numbers of a chunk that its order does not hold.
 
-    An order may hold a subset of its chunk, which exclusions make, never anything else: raises
-    `NumbersDiffer`. With fewer numbers than were `sent` it is looked at again, as long as `rest`
-    returns true, and then `SinchHostingError` is raised. Where it is not known how many were
-    sent, what stays missing until then is missing, and at once where the order `is_settled`,
-    since it was created long ago; an order of which no number can be seen counts as whole.
+    An order may hold fewer numbers than its chunk, since refused ones are left out. If it holds
+    any other number, `NumbersDiffer` is raised. An order with fewer numbers than were `sent` is
+    read again as long as `pause` returns true; then `SinchHostingError` is raised. Where it is
+    not known how many were sent, numbers that are missing in the end are returned. This is done
+    at once where the order `is_settled`, because it was created long ago. An order that shows no
+    number at all counts as complete.
     """
     asked = set(chunk.numbers)
     while True:
@@ -74,9 +75,11 @@ async def missing_numbers(
         missing = [number for number in chunk.numbers if number not in held]
         if not missing or (sent is not None and len(held) >= sent):
             return missing
-        if sent is None and held and is_settled and await _count(orders, order) == len(held):
-            return missing
-        if not await rest():
+        if sent is None and held and is_settled:
+            report = await orders.report(order.hosting_order_id)
+            if report.total == len(held):
+                return missing
+        if not await pause():
             break
     if sent is not None:
         raise SinchHostingError(
@@ -87,17 +90,13 @@ async def missing_numbers(
 
 
 async def all_numbers(
-    orders: OrdersApi, order_id: str, rest: Rest, *, sent: int
+    orders: OrdersApi, order_id: str, pause: Pause, *, sent: int
 ) -> tuple[str, ...]:
-    """The numbers of an order, once there are as many as were sent, or as there are in the end."""
+    """Return the numbers of an order, once there are as many as were sent, or the time is over."""
     while True:
         held = await _held(orders, order_id)
-        if len(held) >= sent or not await rest():
+        if len(held) >= sent or not await pause():
             return tuple(sorted(held))
-
-
-async def _count(orders: OrdersApi, order: Order) -> int | None:
-    return (await orders.report(order.hosting_order_id)).total
 
 
 async def _held(orders: OrdersApi, order_id: str) -> set[str]:

@@ -1,4 +1,4 @@
-"""What the bulk calls share: the template of each kind of order, and the runs over it."""
+"""The templates of all kinds of orders, and the runs that create orders from them."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from .chunks import Numbers, SkippedNumber, check_source, distinct_numbers
 from .keywords import ImportArguments, JobArguments, TextEnableArguments, TollFreeArguments
 from .ledger_file import LedgerFile
 from .letters import Confirm, LettersToSend, ask, check_confirm
-from .lost_orders import check_known, reconcile, sought_in, sought_in_ledger
+from .lost_orders import check_ledger_knows, lost_orders_in, lost_orders_in_ledger, reconcile
 from .many_numbers import concurrency_of
 from .order_template import SETTLE, JobOptions, LedgerPath, OrderTemplate, job_options, place_of
 from .plan import BulkPlan, plan_of
 from .refusals import (
-    PERHAPS_ITS_OWN,
+    MAY_BE_OWN_ORDER,
     Obstacle,
     complains_of_numbers,
     why_not_imported,
@@ -43,7 +43,7 @@ from .run import Run
 
 _log = logging.getLogger("sinch_hosting")
 _WHOLE = 10**9
-"""The chunk size of single creates: one for all, since a job's tags depend on it."""
+"""The chunk size of single creates; always the same, since a job's tags depend on it."""
 
 
 class OrderRuns:
@@ -61,7 +61,7 @@ class OrderRuns:
     def import_template(
         self, chunk_size: int | None, **arguments: Unpack[ImportArguments]
     ) -> OrderTemplate:
-        """`ImportNumbers`; raises `InvalidRequest` for what all orders share."""
+        """Return the template of `ImportNumbers`; raises `InvalidRequest`."""
         size = _chunk_size(chunk_size, self._import_limit)
         return self._template("ImportNumbers", ImportNumbers(**arguments), size)
 
@@ -72,7 +72,7 @@ class OrderRuns:
         qualified: bool = False,
         **arguments: Unpack[TextEnableArguments],
     ) -> OrderTemplate:
-        """`TextEnableHostingOrderNumbers`, or `TextEnableQualifiedNumbers`."""
+        """Return that of `TextEnableHostingOrderNumbers` or `TextEnableQualifiedNumbers`."""
         name = "TextEnableQualifiedNumbers" if qualified else "TextEnableHostingOrderNumbers"
         size = _chunk_size(chunk_size, TEXT_ENABLE_LIMIT)
         return self._template(name, TextEnable(**arguments), size, qualified=qualified)
@@ -84,7 +84,7 @@ class OrderRuns:
         qualified: bool = False,
         **arguments: Unpack[TollFreeArguments],
     ) -> OrderTemplate:
-        """`TextEnableTollFreeHostingOrderNumbers`, or `TextEnableTollFreeQualifiedNumbers`."""
+        """Return that of `TextEnableTollFreeHostingOrderNumbers`, or of `…QualifiedNumbers`."""
         whose = "Qualified" if qualified else "HostingOrder"
         size = _chunk_size(chunk_size, TEXT_ENABLE_LIMIT)
         request = TextEnableTollFree(**arguments)
@@ -121,7 +121,7 @@ class OrderRuns:
             )
         except NotFound:
             absent = SkippedNumber(phone_number=number, reason="is not in qualification")
-            return Obstacle(absent, may_be_ours=False)
+            return Obstacle(absent, may_be_own=False)
         return why_not_qualified(qualified)
 
     # ------------------------------------------------------------- the runs
@@ -133,10 +133,9 @@ class OrderRuns:
         max_concurrency: int | None,
         **job: Unpack[JobArguments],
     ) -> AsyncGenerator[ChunkOutcome, None]:
-        """The outcomes of a run as they come; checks everything at once, reads nothing yet."""
+        """Give the outcomes of a run as they come; checks the arguments at once."""
         check_source(numbers)
-        run = self._run(template, job_options(template, **job), max_concurrency)
-        return _stream(run, numbers)
+        return self._run(template, job_options(template, **job), max_concurrency).outcomes(numbers)
 
     async def many(
         self,
@@ -182,7 +181,7 @@ class OrderRuns:
                 return await template.create(template.request_for(listed), None)
             except ApiError as refused:
                 if complains_of_numbers(refused, listed):
-                    refused.add_note(PERHAPS_ITS_OWN)
+                    refused.add_note(MAY_BE_OWN_ORDER)
                 raise
         outcomes = self._run(whole, options, 1).outcomes(listed)
         async with aclosing(outcomes):
@@ -232,29 +231,24 @@ class OrderRuns:
             raise InvalidRequest(
                 field="unknown", value=None, rule="give the unknown chunks, a ledger, or both"
             )
-        book = None if ledger is None else await LedgerFile.open(ledger, is_new_fine=False)
+        opened = None if ledger is None else await LedgerFile.open(ledger, is_new_fine=False)
         try:
             if isinstance(unknown, BulkResult):
-                sought = sought_in(unknown.unknown)
+                lost_orders = lost_orders_in(unknown.unknown)
             elif unknown is not None:
-                sought = sought_in([unknown] if isinstance(unknown, UnknownChunk) else unknown)
+                lost_orders = lost_orders_in(
+                    [unknown] if isinstance(unknown, UnknownChunk) else unknown
+                )
             else:
-                assert book is not None  # noqa: S101 - one of the two was given
-                sought = sought_in_ledger(book, job)
-            if book is not None:
-                check_known(sought, book)
+                assert opened is not None  # noqa: S101 - one of the two was given
+                lost_orders = lost_orders_in_ledger(opened, job)
+            if opened is not None:
+                check_ledger_knows(lost_orders, opened)
             sleep = self._session.sleep
-            return await reconcile(sought, self._orders, book, settle=seconds, sleep=sleep)
+            return await reconcile(lost_orders, self._orders, opened, settle=seconds, sleep=sleep)
         finally:
-            if book is not None:
-                await book.close()
-
-
-async def _stream(run: Run, numbers: Numbers) -> AsyncGenerator[ChunkOutcome, None]:
-    outcomes = run.outcomes(numbers)
-    async with aclosing(outcomes):
-        async for outcome in outcomes:
-            yield outcome
+            if opened is not None:
+                await opened.close()
 
 
 Result = TypeVar("Result", BulkResult, BulkPlan)

@@ -1,4 +1,4 @@
-"""What a run creates, and how it resumes: what is asked for, checked."""
+"""What a run creates, and how it resumes; all arguments are checked here."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ _MOST_SENDS = 2
 
 @frozen(kw_only=True)
 class OrderTemplate:
-    """What a run creates: one order a chunk, all alike but for their numbers and names."""
+    """What a run creates: one order a chunk, which differ only in numbers and names."""
 
     operation: str
-    """The contract's name of it."""
+    """Its name in the contract."""
     request: OrderRequest
     """An order without numbers, checked."""
     create: Create
     size: int
     """Numbers in a chunk."""
     why_not: WhyNot
-    """Looks a number up: why it cannot be in an order, `None` where nothing speaks against it."""
+    """Looks up why a number cannot be in an order; `None` where it can."""
     lists_numbers: bool = False
-    """Whether the ledger keeps the numbers themselves: where the input does not tell its chunks."""
+    """Whether the ledger records the numbers, since the chunks do not follow from the input."""
     all_or_nothing: bool = False
     """Whether a refusal of some numbers refuses all, instead of leaving those out."""
 
@@ -90,7 +90,7 @@ def place_of(request: OrderRequest) -> Place:
 
 @frozen(kw_only=True)
 class JobOptions:
-    """How a run resumes, and what it does about lost answers; checked."""
+    """How a run resumes, and what it does where an answer is lost; checked."""
 
     job: str
     ledger: LedgerPath | Ledger | None = None
@@ -103,7 +103,7 @@ class JobOptions:
         """Whether an order that cannot be found may be sent again after so many sends."""
         if self.on_unknown is not None:
             return self.on_unknown == "resend"
-        # Where orders are not listed for certain, not finding one proves nothing.
+        # Where the lists may leave an order out, not finding it proves nothing.
         return template.place.is_certain and not template.mails_a_letter and sends < _MOST_SENDS
 
 
@@ -117,7 +117,7 @@ def job_options(
     on_unknown: OnUnknown | None = None,
     retry_rejected: bool = False,
 ) -> JobOptions | None:
-    """The checked options, `None` without a job; raises `InvalidRequest` for what clashes."""
+    """Return the checked options, `None` without a job; raises `InvalidRequest`."""
     check.check_flag(retry_rejected, "retry_rejected")
     if on_unknown not in (None, "hold", "resend"):
         raise InvalidRequest(

@@ -1,4 +1,4 @@
-"""What a bulk run would do, without a single create."""
+"""The plan of a bulk run: what it would do, without creating anything."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ TMO_LIMIT = 49
 
 @frozen(kw_only=True)
 class PlannedOrder:
-    """What would be done about one chunk."""
+    """What would be done with one chunk."""
 
     index: int
     numbers: tuple[str, ...] = field(repr=lambda numbers: f"<{len(numbers)} numbers>")
     action: Literal["create", "create again", "adopt", "hold"]
-    """`create again` where an earlier attempt may exist; `hold` where nothing would be done."""
+    """`create again`: there may be an earlier attempt. `hold`: nothing would be done."""
     tag: str | None = None
     letter_to: str | None = None
-    """Who would get a letter for it."""
+    """The person who would get a letter for it."""
     order_id: str | None = None
-    """The order that is there already."""
+    """The id of the order that exists already."""
 
     @property
     def creates(self) -> bool:
@@ -51,11 +51,11 @@ class BulkPlan:
     skipped: tuple[SkippedNumber, ...] = field(repr=lambda s: f"<{len(s)} numbers>")
     warnings: tuple[str, ...] = ()
     requests: int = 0
-    """Requests at least: the lists that a job reads first, and what each order takes."""
+    """The least number of requests, with the lists that a job reads first."""
 
     @property
     def creates(self) -> int:
-        """Orders that would be created."""
+        """The number of orders that would be created."""
         return sum(order.creates for order in self.orders)
 
     @property
@@ -73,7 +73,7 @@ async def plan_of(
     orders: OrdersApi,
     sleep: Sleep,
 ) -> BulkPlan:
-    """The plan for a run; reads the ledger and the lists of a job, and writes nothing.
+    """Return the plan of a run; it reads the ledger and the lists of a job, and writes nothing.
 
     Raises what the run would raise before its first create.
     """
@@ -95,7 +95,7 @@ async def plan_of(
             if chunk.numbers:
                 decision: Decision = Send() if job is None else job.decision(chunk)
                 if isinstance(decision, ReadKnown) and options is not None:
-                    decision = await _recalled(decision, orders, options, template)
+                    decision = await _after_reading(decision, orders, options, template)
                     requests += isinstance(decision, Send)
                 planned.append(_planned(template, job, chunk, decision))
                 requests += _requests(job, chunk, decision)
@@ -110,22 +110,22 @@ async def plan_of(
     )
 
 
-async def _recalled(
-    recall: ReadKnown, orders: OrdersApi, options: JobOptions, template: OrderTemplate
+async def _after_reading(
+    known: ReadKnown, orders: OrdersApi, options: JobOptions, template: OrderTemplate
 ) -> Decision:
-    """What follows from the state of an order that only the ledger knows."""
-    entry = recall.entry
+    """Return the decision for an order that only the ledger has, after reading it."""
+    entry = known.entry
     try:
         order = await orders.get(entry.order_id or "")
     except NotFound:
         return Send(entry.attempt + 1) if options.on_unknown == "resend" else Hold(entry)
     if order.state != OrderState.REJECTED or not options.retry_rejected:
-        return recall
+        return known
     return Hold(entry) if is_in_doubt(entry, 1, options, template) else Send(entry.attempt + 1)
 
 
 def _requests(job: Job | None, chunk: Chunk, decision: Decision) -> int:
-    """How many requests a run makes at least for a chunk."""
+    """Return how many requests a run makes at least for a chunk."""
     if isinstance(decision, Hold):
         return 0
     if job is None or not isinstance(decision, Adopt):
@@ -174,7 +174,7 @@ def text_enable_warnings(numbers: int, campaign_id: str | None, nnid: str | None
 def _warnings(
     template: OrderTemplate, options: JobOptions | None, planned: list[PlannedOrder]
 ) -> tuple[str, ...]:
-    """What a person should know before the run is let loose."""
+    """Return what a person should know before the run is started."""
     found: list[str] = []
     count = sum(len(order.numbers) for order in planned)
     if template.place.campaign_id and count > TMO_LIMIT:

@@ -1,6 +1,6 @@
-"""Refusals that complain of numbers: which ones to leave out, so that the rest goes in one order.
+"""Refusals that are about numbers: which ones to leave out, so that the others go in one order.
 
-A chunk is never halved: each part would mail a letter of its own.
+A chunk is never divided, since each part would mail its own letter.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _MAY_BE_TEXT_ENABLED = (
 _OF_AN_ORDER = (QualificationState.HOSTING_IN_PROGRESS, QualificationState.HOSTING_DONE)
 _MAY_BE_ABOUT_NUMBERS = (400, 404, 422)
 _SAME_REFUSALS = 3
-PERHAPS_ITS_OWN = (
+MAY_BE_OWN_ORDER = (
     "It may be refused because of itself: where a proxy sent it twice, the first one may have "
     "been carried out. Look for the order before you send it again; with job= that is done."
 )
@@ -48,21 +48,21 @@ class Obstacle:
     """A number that keeps an order from being created, and why."""
 
     skipped: SkippedNumber
-    may_be_ours: bool = True
-    """Whether the order that was just refused may be why, were it sent twice on its way."""
+    may_be_own: bool = True
+    """Whether the order that was just refused may be the cause, if a proxy sent it twice."""
     since: datetime | None = None
-    """Since when it is so at the latest, where that is known."""
+    """A time by which it was so already, where that is known."""
 
     def was_there_before(self, latest: datetime | None) -> bool:
-        """Whether it is certain that no order of a moment ago is why."""
-        return not self.may_be_ours or is_long_ago(self.since, latest)
+        """Whether it is certain that the order just sent is not the cause."""
+        return not self.may_be_own or is_long_ago(self.since, latest)
 
 
 WhyNot = Callable[[str], Awaitable[Obstacle | None]]
 
 
 def complains_of_numbers(refused: SinchHostingError, numbers: Sequence[str]) -> bool:
-    """Whether a refusal is about some of the numbers, and about nothing else."""
+    """Whether a refusal is only about some of the numbers."""
     if isinstance(refused, Conflict):
         return True
     if not isinstance(refused, ApiError) or refused.status_code not in _MAY_BE_ABOUT_NUMBERS:
@@ -74,7 +74,7 @@ def complains_of_numbers(refused: SinchHostingError, numbers: Sequence[str]) -> 
 
 
 def named_numbers(refused: ApiError, numbers: Sequence[str]) -> dict[str, str]:
-    """The numbers that a refusal names, by place or as text, each with what it says of it."""
+    """Return the numbers that a refusal names, by index or as text, each with its reason."""
     named: dict[str, str] = {}
     for violation in refused.field_violations:
         said = str(violation.get("description") or refused.message)
@@ -95,17 +95,18 @@ def _mentioned(text: str, numbers: Sequence[str]) -> list[str]:
 
 
 async def obstacles(refused: ApiError, numbers: Sequence[str], why_not: WhyNot) -> list[Obstacle]:
-    """The numbers that an order has to do without after a refusal; none where it is no use.
+    """Return the numbers to leave out of an order after a refusal; none where that does not help.
 
-    All are looked up at once, within the client's limits; what a look-up does not explain, and
-    the refusal names, goes with the refusal's words. A look-up that fails explains nothing.
+    All numbers are looked up at once, within the client's limits. For a number that the refusal
+    names and no look-up explains, the reason is the text of the refusal. A look-up that fails
+    explains nothing.
     """
     if not complains_of_numbers(refused, numbers):
         return []
     named = named_numbers(refused, numbers)
     looks = await asyncio.gather(*(_looked_up(number, why_not) for number in numbers))
     return [
-        # By the number that was asked for, however the answer writes it.
+        # With the number as it was asked for; the answer may write it in another way.
         evolve(look, skipped=evolve(look.skipped, phone_number=number))
         if look is not None
         else Obstacle(SkippedNumber(phone_number=number, reason=f"refused: {named[number]}"))
@@ -114,11 +115,11 @@ async def obstacles(refused: ApiError, numbers: Sequence[str], why_not: WhyNot) 
     ]
 
 
-def is_perhaps_ours(refused: ApiError, found: Sequence[Obstacle], latest: datetime | None) -> bool:
-    """Whether an order may be refused because it is there: a proxy may have sent it twice.
+def may_be_own_order(refused: ApiError, found: Sequence[Obstacle], latest: datetime | None) -> bool:
+    """Whether an order may be refused because it exists: a proxy may have sent it twice.
 
-    Not where one of its numbers was in the way before: that would have refused both. `latest`
-    is a time of the service that is over.
+    That is impossible where one of its numbers was taken before: then both would have been
+    refused. `latest` is a time that has passed at the service.
     """
     is_about_numbers = isinstance(refused, Conflict) or bool(found)
     return is_about_numbers and not any(o.was_there_before(latest) for o in found)
@@ -132,7 +133,7 @@ async def _looked_up(number: str, why_not: WhyNot) -> Obstacle | None:
 
 
 def why_not_imported(number: ImportedNumber, place: Place, *, migrate: bool) -> Obstacle | None:
-    """Why a number that is imported already cannot be in an order for a place."""
+    """Return why an imported number cannot be in an order of a place; `None` where it can."""
     elsewhere = _is_with_another_aggregator(number)
     if elsewhere and migrate:
         return None
@@ -144,13 +145,13 @@ def why_not_imported(number: ImportedNumber, place: Place, *, migrate: bool) -> 
         reason += "; T-Mobile answered 60135, which migrate_to_sinch_tmo=True is for"
     return Obstacle(
         SkippedNumber(phone_number=number.phone_number, reason=reason, can_migrate=elsewhere),
-        may_be_ours=_is_of(number, place),
+        may_be_own=_is_of(number, place),
         since=_unchanged_since(number),
     )
 
 
 def _is_of(number: ImportedNumber, place: Place) -> bool:
-    """Whether an order for a place may have imported a number, as far as its links tell."""
+    """Whether an order of a place may have imported a number, as far as its links show."""
     sms, coming = number.sms_configuration, number.sms_configuration.scheduled_provisioning
     plans = {sms.service_plan_id, coming.service_plan_id} - {None, ""}
     campaigns = {sms.campaign_id, coming.campaign_id} - {None, ""}
@@ -161,7 +162,7 @@ def _is_of(number: ImportedNumber, place: Place) -> bool:
 
 
 def _unchanged_since(number: ImportedNumber) -> datetime | None:
-    """The earliest time that a number shows: it was imported by then."""
+    """Return the earliest time that a number shows; it was imported by then."""
     moments = (
         number.sms_configuration.scheduled_provisioning.last_updated_time,
         number.sms_provisioning.update_time,
@@ -176,30 +177,30 @@ def _is_with_another_aggregator(number: ImportedNumber) -> bool:
 
 
 def why_not_qualified(number: QualifiedNumber) -> Obstacle | None:
-    """Why a number that is in qualification cannot be text-enabled."""
+    """Return why a number in qualification cannot be text-enabled; `None` where it can."""
     state = number.global_process_state
     if state in _MAY_BE_TEXT_ENABLED:
         return None
     why = f": {number.error}" if number.error else ""
     return Obstacle(
         SkippedNumber(phone_number=number.phone_number, reason=f"is {state.name}{why}"),
-        may_be_ours=state in _OF_AN_ORDER,
+        may_be_own=state in _OF_AN_ORDER,
         since=number.updated_time,
     )
 
 
 class FirstRefusals:
-    """The refusals of a run before its first success: the same one again stops it."""
+    """The refusals of a run before its first success; a repeated one stops the run."""
 
     def __init__(self) -> None:
         self._kinds: list[tuple[int, str | None, str]] | None = []
 
     def succeeded(self) -> None:
-        """From now on, refusals are those chunks' own."""
+        """From now on a refusal concerns only its own chunk."""
         self._kinds = None
 
-    def say_stop(self, error: Exception) -> bool:
-        """Note a refusal; whether the account, or the same thing every time, is its reason."""
+    def stops_run(self, error: Exception) -> bool:
+        """Add a refusal; return whether the account, or one repeated reason, is its cause."""
         kind = kind_of_refusal(error)
         if kind is None or self._kinds is None:
             return False
@@ -210,7 +211,7 @@ class FirstRefusals:
 
 
 def kind_of_refusal(error: Exception) -> tuple[int, str | None, str] | None:
-    """What makes two refusals the same one: all but the numerals in them; `None` for others."""
+    """Return what two equal refusals share: all but the digits; `None` for other errors."""
     if not isinstance(error, ApiError) or not 400 <= error.status_code < 500:
         return None
     return error.status_code, error.status, _NUMERAL.sub("#", error.message)

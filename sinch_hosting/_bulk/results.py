@@ -1,4 +1,4 @@
-"""Many numbers: what became of every chunk, and of all of them."""
+"""The results of a bulk call: of each chunk, and of all together."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class FailedChunk:
     numbers: tuple[str, ...]
     error: Exception
     tag: str | None = None
-    """What its order's `display_name` would start with, where the run belonged to a job."""
+    """The text with which its order's `display_name` would start, where the run had a job."""
 
 
 @frozen(kw_only=True)
@@ -34,23 +34,23 @@ class UnknownChunk:
     numbers: tuple[str, ...]
     error: OutcomeUnknown
     tag: str | None = None
-    """What the order's `display_name` starts with, where the run belonged to a job."""
+    """The text with which the order's `display_name` starts, where the run had a job."""
     place: Place | None = None
     """Where `hosting_orders.reconcile` looks for it."""
 
 
 @frozen(kw_only=True)
 class ChunkOutcome:
-    """What became of one chunk of a bulk run."""
+    """The outcome of one chunk of a bulk run."""
 
     index: int
-    """Its place in the input, from 0; a job's tag holds it."""
+    """Its place in the input, from 0; it is part of a job's tag."""
     numbers: tuple[str, ...] = field(repr=lambda numbers: f"<{len(numbers)} numbers>")
-    """Its numbers but for those in `skipped`."""
+    """Its numbers without those in `skipped`."""
     result: Order | FailedChunk | UnknownChunk | None
     """The order, or why there is none; `None` where all its numbers were skipped."""
     skipped: tuple[SkippedNumber, ...] = ()
-    """What was left out: duplicates and no phone numbers that were read with it, too."""
+    """The numbers that were left out, with duplicates and what is no phone number."""
     tag: str | None = None
     adopted: bool = False
     """Whether the order was there already and nothing was sent."""
@@ -60,14 +60,14 @@ class ChunkOutcome:
 
 @frozen(kw_only=True)
 class BulkProgress:
-    """What `on_progress` is told after each chunk."""
+    """The progress that `on_progress` gets after each chunk."""
 
     numbers: tuple[str, ...]
-    """The numbers of the chunk that is done now."""
+    """The numbers of the chunk that was just done."""
     outcome: Order | FailedChunk | UnknownChunk | None
-    """What became of it; `None` where all its numbers were left out."""
+    """Its result; `None` where all its numbers were left out."""
     skipped: tuple[SkippedNumber, ...] = ()
-    """What was left out of it."""
+    """The numbers that were left out of it."""
     chunks_done: int
     chunks: int
     """How many there are in all."""
@@ -75,7 +75,7 @@ class BulkProgress:
 
 @frozen(kw_only=True)
 class BulkResult:
-    """What became of every number of a bulk call."""
+    """The result of a bulk call, for every number."""
 
     succeeded: tuple[Order, ...] = ()
     """The orders, in the order of the input."""
@@ -100,7 +100,7 @@ class BulkResult:
         return tuple(order_id for chunk in self.chunks for order_id in chunk.duplicates)
 
     def raise_for_failures(self) -> None:
-        """Raise an `ExceptionGroup` of what failed and what is unknown; else do nothing."""
+        """Raise an `ExceptionGroup` of all failed and unknown chunks; without any do nothing."""
         problems = [chunk.error for chunk in self.failed] + [c.error for c in self.unknown]
         if problems:
             chunks = len(self.succeeded) + len(problems)
@@ -113,9 +113,9 @@ OnProgress = Callable[[BulkProgress], Awaitable[None] | None]
 async def collected(
     outcomes: AsyncIterator[ChunkOutcome], total: int, on_progress: OnProgress | None
 ) -> BulkResult:
-    """All the outcomes in one `BulkResult`, `on_progress` told of each.
+    """Collect all outcomes in one `BulkResult`, and call `on_progress` after each.
 
-    Ended early, by cancelling for instance, it logs how many orders there are by then.
+    If it ends early, for instance by cancelling, it logs the orders that were created by then.
     """
     chunks: list[ChunkOutcome] = []
     try:
@@ -139,7 +139,7 @@ async def collected(
 
 
 def result_of(outcomes: list[ChunkOutcome]) -> BulkResult:
-    """The outcomes by what became of them, each kind in the order of the input."""
+    """Return the outcomes by kind, each kind in the order of the input."""
     chunks = sorted(outcomes, key=lambda outcome: outcome.index)
     results = [chunk.result for chunk in chunks]
     return BulkResult(
@@ -152,7 +152,7 @@ def result_of(outcomes: list[ChunkOutcome]) -> BulkResult:
 
 
 async def tell(on_progress: OnProgress | None, progress: BulkProgress) -> None:
-    """Call `on_progress`, and await it where it answers an awaitable."""
+    """Call `on_progress`, and await what it returns where that is awaitable."""
     if on_progress is None:
         return
     try:
@@ -160,5 +160,5 @@ async def tell(on_progress: OnProgress | None, progress: BulkProgress) -> None:
         if inspect.isawaitable(told):
             await told
     except Exception:
-        # A progress bar that breaks must not stop orders half way.
+        # An error in a progress bar must not stop the orders.
         _log.exception("on_progress failed; the bulk call goes on")

@@ -1,22 +1,22 @@
 """One bulk run: every chunk becomes an order, an adopted order, or a reason why there is none.
 
-A letter that was mailed cannot be called back, so the run never takes silence, or a stranger's
-answer, for a "no". What follows from what came back of a create:
+A letter that was mailed cannot be taken back. So a missing answer, or an answer that is not the
+service's own, never counts as a refusal. What a run does after a create:
 
-| what came back | what is done |
+| answer | what the run does |
 |---|---|
-| an order | it is noted; the first one of a job is read, to see whether it kept its tag |
+| an order | it is recorded; the first one of a job is read, to see whether it kept its tag |
 | 429 | the create is sent again after a pause |
-| a "no" of the service about something else | the chunk has failed |
-| a "no" about its numbers, which were taken before | the rest of the chunk goes in one order |
-| a "no" about its numbers, which its own double may have taken | the order is looked for |
+| a refusal that is not about its numbers | the chunk has failed |
+| a refusal of numbers that were taken before | the rest of the chunk goes in one order |
+| a refusal of numbers that its own duplicate may hold | the order is looked for |
 | anything else, or nothing (`OutcomeUnknown`) | the order is looked for |
 
-Looking for an order walks the lists for its tag until `grace` is over. Found, its numbers are
-compared and it is adopted. Absent, a double was none, and a lost create is sent again where
-`on_unknown` allows it. Where the lists cannot be read, it stays unknown. Without a job there is no
-tag to look for. What there is before a create is in `decisions`; what a crash
-leaves is in `ledger`.
+To look for an order, the run reads the lists for its tag until `grace` is over. If it is found, its
+numbers are compared and it is adopted. If it is absent, there was no duplicate, and a lost create
+is sent again where `on_unknown` allows it. If the lists cannot be read, the chunk is unknown.
+Without a job there is no tag to look for. `decisions` holds what a run does before a create, and
+`ledger` what remains after a crash.
 """
 
 from __future__ import annotations
@@ -54,11 +54,11 @@ from .ledger_records import ADOPTED, FAILED, UNKNOWN, Entry, Pairs
 from .order_numbers import NumbersDiffer
 from .order_template import JobOptions, OrderTemplate
 from .refusals import (
-    PERHAPS_ITS_OWN,
+    MAY_BE_OWN_ORDER,
     FirstRefusals,
     Obstacle,
     complains_of_numbers,
-    is_perhaps_ours,
+    may_be_own_order,
     obstacles,
 )
 from .results import LEFT_OUT, ChunkOutcome
@@ -71,7 +71,7 @@ _ASK_TO_RESEND = "the service does not know it any more; on_unknown='resend' cre
 
 
 class SessionLike(Protocol):
-    """What is needed of the session."""
+    """The part of the session that a run needs."""
 
     clock: Clock
     sleep: Sleep
@@ -84,7 +84,7 @@ class SessionLike(Protocol):
 
 @define
 class Tries:
-    """How often an attempt met what may pass."""
+    """How often an attempt failed for a reason that may pass."""
 
     lost: int = 0
     refused: int = 0
@@ -107,15 +107,15 @@ class Run:
         self._orders = orders
         self._sleep = session.sleep
         self._concurrency = concurrency
-        self._window = AdaptiveLimit(concurrency, lambda: session.refusals)
+        self._limit = AdaptiveLimit(concurrency, lambda: session.refusals)
         self._job: Job | None = None
         self._stopped: RunStopped | None = None
         self._tags = TagGuard(orders.get, is_known=options is None)
         self._refusals = FirstRefusals()
-        self._broken_off: list[str] = []
+        self._cancel_notes: list[str] = []
 
     async def outcomes(self, numbers: Numbers) -> AsyncGenerator[ChunkOutcome, None]:
-        """What becomes of each chunk, as it comes."""
+        """Give the outcome of each chunk as it comes."""
         chunks = chunks_of(numbers, self._template.size, look_ahead=self._options is not None)
         try:
             async with AsyncExitStack() as stack:
@@ -131,7 +131,7 @@ class Run:
                 async for outcome in results:
                     yield outcome
         except BaseException as error:
-            for note in self._broken_off:
+            for note in self._cancel_notes:
                 error.add_note(note)
             raise
 
@@ -141,17 +141,17 @@ class Run:
             self._stopped = RunStopped(reason)
 
     def join(self, job: Job) -> None:
-        """Belong to a job; for `handle`."""
+        """Use a job; call it before `handle`."""
         self._job = job
         self._tags.is_known = job.tags_come_back
 
     async def handle(self, chunk: Chunk) -> ChunkOutcome:
-        """What becomes of one chunk."""
+        """Return the outcome of one chunk."""
         try:
             return await self._handle(ChunkAttempt(chunk, chunk.numbers))
         except asyncio.CancelledError as cancelled:
-            # Whoever awaits the run gets another error than the task that does this.
-            self._broken_off += getattr(cancelled, "__notes__", ())
+            # The caller of the run gets another error object than this task.
+            self._cancel_notes += getattr(cancelled, "__notes__", ())
             raise
 
     async def _handle(self, attempt: ChunkAttempt) -> ChunkOutcome:
@@ -175,7 +175,7 @@ class Run:
     # ------------------------------------------------------------ what is there
 
     async def _read_known(self, attempt: ChunkAttempt, entry: Entry) -> ChunkOutcome:
-        """Return the order that the ledger knows; open a REJECTED one anew where wanted."""
+        """Return the order that the ledger has; create a REJECTED one again where asked for."""
         job = self._its_job
         again = job.tag(attempt.chunk, entry.attempt + 1)
         try:
@@ -184,25 +184,25 @@ class Run:
             if job.options.on_unknown == "resend":
                 return await self._send(evolve(attempt, tag=again), Send(entry.attempt + 1))
             gone.add_note(f"an earlier run created order {entry.order_id}: {_ASK_TO_RESEND}")
-            return attempt.as_noted(entry).unknown(gone, self._template)
+            return attempt.as_recorded(entry).unknown(gone, self._template)
         except SinchHostingError as error:
             note = f"order {entry.order_id} was created by an earlier run; reading it failed"
             error.add_note(note)
-            return attempt.as_noted(entry).unknown(error, self._template)
+            return attempt.as_recorded(entry).unknown(error, self._template)
         if order.state == OrderState.REJECTED and job.options.retry_rejected:
             if is_in_doubt(entry, 1, job.options, self._template):
                 return self._hold(attempt, entry)
             return await self._send(evolve(attempt, tag=again), Send(entry.attempt + 1))
-        return self._there(attempt.as_noted(entry), order, ())
+        return self._existing(attempt.as_recorded(entry), order, ())
 
     async def _adopt(self, attempt: ChunkAttempt, adopt: Adopt) -> ChunkOutcome:
-        """Take an order that carries the tag, its numbers compared first."""
+        """Use an order that has the tag, after comparing its numbers."""
         tagged = adopt.tagged
         attempt = evolve(attempt, tag=tagged.tag)
         job = self._its_job
         entry = job.entry(attempt.chunk.index)
         if entry is not None and job.knows(attempt.chunk, tagged):
-            return self._there(attempt.as_noted(entry), tagged.order, adopt.duplicates)
+            return self._existing(attempt.as_recorded(entry), tagged.order, adopt.duplicates)
         is_noted = entry is not None and entry.tag == str(tagged.tag) and entry.count > 0
         sent = entry.count if entry is not None and is_noted else None
         try:
@@ -219,24 +219,24 @@ class Run:
             error.add_note(f"comparing the numbers of order {tagged.order.hosting_order_id}")
             return attempt.unknown(error, self._template)
         await self._note_adopted(attempt, tagged.order)
-        return self._there(attempt, tagged.order, adopt.duplicates)
+        return self._existing(attempt, tagged.order, adopt.duplicates)
 
     async def _compared(
         self, attempt: ChunkAttempt, tagged: Tagged, sent: int | None
     ) -> ChunkAttempt:
-        """The attempt less what the order does not hold; raises `NumbersDiffer`."""
+        """Return the attempt without what the order lacks; raises `NumbersDiffer`."""
         missing = await self._its_job.missing_numbers(attempt.chunk, tagged.order, sent)
         known = {skipped.phone_number: skipped for skipped in attempt.left_out}
         gone = [known.get(n) or SkippedNumber(phone_number=n, reason=LEFT_OUT) for n in missing]
         return evolve(attempt, numbers=attempt.chunk.numbers, left_out=()).without(gone)
 
-    def _there(
+    def _existing(
         self, attempt: ChunkAttempt, order: Order, duplicates: tuple[str, ...]
     ) -> ChunkOutcome:
-        """The outcome for an order that was there already; a REJECTED one is a failure."""
+        """Return the outcome for an order that existed; a REJECTED one is a failure."""
         if duplicates:
             _log.error("tag %s is on further orders, too: %s", attempt.tag, duplicates)
-        # An order that the ledger knows by its id proves nothing of tags.
+        # An order that was found by its id in the ledger does not prove that tags are kept.
         self._tags.is_known = self._tags.is_known or tag_of(order) is not None
         if order.state != OrderState.REJECTED:
             return attempt.outcome(order, adopted=True, duplicates=duplicates)
@@ -249,12 +249,12 @@ class Run:
         cause = SinchHostingError(
             "an earlier run sent it and saw no answer, and the order is not listed"
         )
-        return attempt.as_noted(entry).unknown(cause, self._template)
+        return attempt.as_recorded(entry).unknown(cause, self._template)
 
     # ---------------------------------------------------------------- creating
 
     async def _send(self, attempt: ChunkAttempt, send: Send | None = None) -> ChunkOutcome:
-        """Create the order of an attempt, whatever it takes."""
+        """Create the order of an attempt, with as many tries as needed."""
         tries = Tries(lost=int(send.again) if send else 0)
         while True:
             try:
@@ -266,7 +266,7 @@ class Run:
             attempt = then
 
     async def _create(self, attempt: ChunkAttempt) -> ChunkOutcome:
-        async with self._tags.turn(), self._window:
+        async with self._tags.turn(), self._limit:
             if self._stopped is not None:
                 raise RunStopped(self._stopped.reason, self._stopped.__cause__)
             request = self._template.request_for(attempt.numbers, attempt.tag)
@@ -286,99 +286,99 @@ class Run:
     async def _after(
         self, attempt: ChunkAttempt, error: Exception, tries: Tries
     ) -> ChunkOutcome | ChunkAttempt:
-        """What follows from a create that failed: an outcome, or what is to be sent next."""
+        """Return the outcome of a create that failed, or the attempt to send next."""
         match error:
             case OutcomeUnknown():
                 tries.lost += 1
-                return await self._settled(attempt, error, tries.lost)
+                return await self._look_for_lost(attempt, error, tries.lost)
             case RateLimited():
                 tries.refused += 1
-                return await self._slowed(attempt, error, tries.refused)
+                return await self._after_rate_limit(attempt, error, tries.refused)
             case RunStopped() | LedgerError():
                 if isinstance(error, LedgerError):
                     self._stop(f"the ledger failed: {error}", error)
                 return attempt.failed(error)
             case ApiError() if complains_of_numbers(error, attempt.numbers):
-                return await self._corrected(attempt, error, was_lost=tries.lost > 0)
+                return await self._after_number_refusal(attempt, error, was_lost=tries.lost > 0)
             case SinchHostingError():
                 return self._refused(attempt, error)
-        # Raised by somebody else's code, such as a trace hook: the request may have left.
+        # Raised by other code, such as a trace hook: the request may have been sent.
         tries.lost += 1
-        return await self._settled(
+        return await self._look_for_lost(
             attempt, OutcomeUnknown(self._template.operation, error), tries.lost
         )
 
-    async def _slowed(
+    async def _after_rate_limit(
         self, attempt: ChunkAttempt, limited: RateLimited, refusals: int
     ) -> ChunkOutcome | ChunkAttempt:
-        """Wait and send again: the window is narrower by then."""
+        """Wait and send again; fewer creates run at once then."""
         pause = limited.retry_after or 2.0 ** min(refusals, 6)
         if refusals >= _REFUSALS_FOR_RATE or pause > _LONGEST_PAUSE:
             return self._refused(attempt, limited)
         await self._sleep(pause)
         return attempt
 
-    async def _corrected(
+    async def _after_number_refusal(
         self, attempt: ChunkAttempt, refused: ApiError, *, was_lost: bool
     ) -> ChunkOutcome | ChunkAttempt:
-        """What follows from a refusal that complains of numbers.
+        """Return the outcome after a refusal that is about numbers, or the attempt to send next.
 
-        Nothing is left out, sent or called failed before it is certain that the refusal is not
-        the work of the order itself, which a proxy may have sent twice.
+        First it makes sure that the order itself did not cause the refusal: a proxy may have
+        sent it twice.
         """
         found = await obstacles(refused, attempt.numbers, self._template.why_not)
         latest = None if self._job is None else self._job.known.latest
-        is_open = is_perhaps_ours(refused, found, latest)
-        if is_open and (outcome := await self._its_own(attempt, refused)) is not None:
+        is_open = may_be_own_order(refused, found, latest)
+        if is_open and (outcome := await self._look_for_own(attempt, refused)) is not None:
             return outcome
         await self._answered(attempt, FAILED, error=refused)
-        return self._without(attempt, refused, found, was_lost=was_lost)
+        return self._rest_of(attempt, refused, found, was_lost=was_lost)
 
-    async def _its_own(self, attempt: ChunkAttempt, refused: ApiError) -> ChunkOutcome | None:
-        """The outcome where the order is there, or may be; `None` where it is not."""
+    async def _look_for_own(self, attempt: ChunkAttempt, refused: ApiError) -> ChunkOutcome | None:
+        """Return the outcome where the order exists, or may exist; `None` where it does not."""
         if attempt.tag is None:
-            refused.add_note(PERHAPS_ITS_OWN)
+            refused.add_note(MAY_BE_OWN_ORDER)
             return None
         search = await self._its_job.search(attempt.tag)
         if search.found is not None:
-            return await self._found(attempt, search.found, refused)
+            return await self._adopt_found(attempt, search.found, refused)
         if search.is_absent:
             return None
         refused.add_note("whether its own order is why it was refused could not be found out")
         await self._answered(attempt, UNKNOWN, error=refused)
         return attempt.unknown(refused, self._template)
 
-    def _without(
+    def _rest_of(
         self, attempt: ChunkAttempt, refused: ApiError, found: list[Obstacle], *, was_lost: bool
     ) -> ChunkOutcome | ChunkAttempt:
-        """The rest of a chunk of which some numbers were refused, to be sent."""
+        """Return the attempt without the refused numbers, or the outcome where none are left."""
         rest = attempt.without(obstacle.skipped for obstacle in found)
         if self._template.all_or_nothing or rest.numbers == attempt.numbers:
             return self._refused(attempt, refused)
         if rest.numbers:
             return rest
-        # Refused because they are in an order: perhaps in the one whose answer was lost.
+        # They may be in an order already: perhaps in the one whose answer was lost.
         return attempt.unknown(refused, self._template) if was_lost else rest.outcome(None)
 
-    async def _settled(
+    async def _look_for_lost(
         self, attempt: ChunkAttempt, lost: OutcomeUnknown, sends: int
     ) -> ChunkOutcome | ChunkAttempt:
-        """What became of a create whose answer was lost, or the attempt to send again."""
+        """Look for an order whose answer was lost; return its outcome or the next attempt."""
         if self._job is None or attempt.tag is None:
             return attempt.unknown(lost, self._template)
         search = await self._its_job.search(attempt.tag)
         if search.found is not None:
-            return await self._found(attempt, search.found, lost)
+            return await self._adopt_found(attempt, search.found, lost)
         may_resend = self._job.options.may_resend(self._template, sends)
         if search.is_absent and sends < 2 and may_resend:
             return attempt
         await self._answered(attempt, UNKNOWN, error=lost)
         return attempt.unknown(lost, self._template)
 
-    async def _found(
+    async def _adopt_found(
         self, attempt: ChunkAttempt, tagged: Tagged, error: SinchHostingError
     ) -> ChunkOutcome:
-        """Adopt the order that an attempt turned out to be, its numbers compared first."""
+        """Use the order that an attempt created, after comparing its numbers."""
         try:
             adopted = await self._compared(attempt, tagged, len(attempt.numbers))
         except (NumbersDiffer, SinchHostingError) as differ:
@@ -386,11 +386,11 @@ class Run:
             await self._answered(attempt, UNKNOWN, error=error)
             return attempt.unknown(error, self._template)
         await self._note_adopted(adopted, tagged.order)
-        return self._there(adopted, tagged.order, ())
+        return self._existing(adopted, tagged.order, ())
 
     def _refused(self, attempt: ChunkAttempt, error: Exception) -> ChunkOutcome:
-        """There is no order; the same refusal for the first chunks stops the run."""
-        if self._refusals.say_stop(error):
+        """Return a failure; the same refusal of all first chunks stops the run."""
+        if self._refusals.stops_run(error):
             self._stop(f"the first chunks were all refused: {error}", error)
         return attempt.failed(error)
 
@@ -411,7 +411,7 @@ class Run:
         await self._answered(attempt, ADOPTED, order_id=order.hosting_order_id, left_out=left_out)
 
     async def _note_rejected(self, attempt: ChunkAttempt, tagged: Tagged) -> None:
-        """Note what became of the attempt before: it is in doubt no more."""
+        """Record the REJECTED order of the attempt before."""
         if not self._its_job.knows(attempt.chunk, tagged):
             await self._note_adopted(evolve(attempt, tag=tagged.tag), tagged.order)
 
@@ -429,7 +429,7 @@ class Run:
         error: BaseException | None = None,
         left_out: Pairs | None = None,
     ) -> None:
-        """Note an answer in the ledger; a ledger that fails stops the run, and loses no order."""
+        """Record a result in the ledger; if that fails, the run stops and no order is lost."""
         if self._job is None or attempt.tag is None:
             return
         try:

@@ -1,8 +1,8 @@
-"""Tags: what a job writes at the start of its orders' display names, and what it reads there.
+"""Tags: the text that a job writes at the start of its orders' display names.
 
 A tag is `job/chunk.attempt/digest`, such as `acme-2026-11/7.1/k3vq27mmbdtya4ah6e`: 8 letters for
 the numbers of the chunk, 5 for the arguments, 5 for the letter of authorization. It comes first
-and is short, since the service may cut names at a length that it does not publish.
+and is short, because the service may cut long names; the limit is not published.
 """
 
 from __future__ import annotations
@@ -41,21 +41,21 @@ class Tag:
 
     @property
     def numbers(self) -> str:
-        """The part of the digest that the numbers make."""
+        """The part of the digest for the numbers."""
         return self.digest[:_NUMBERS]
 
     @property
     def arguments(self) -> str:
-        """The part of the digest that the arguments make, the letter apart."""
+        """The part of the digest for the arguments, without the letter."""
         return self.digest[_NUMBERS:_ARGUMENTS]
 
     @property
     def letter(self) -> str:
-        """The part of the digest that the letter of authorization makes."""
+        """The part of the digest for the letter of authorization."""
         return self.digest[_ARGUMENTS:]
 
     def name(self, display_name: str | None) -> str:
-        """The order's display name: the tag, and the caller's own behind it."""
+        """Return the order's display name: the tag, then the caller's own name."""
         return f"{self} {display_name}" if display_name else str(self)
 
 
@@ -68,9 +68,9 @@ class Fingerprint:
 
     @classmethod
     def of(cls, body: Mapping[str, Any], **further: object) -> Fingerprint:
-        """The fingerprint of a request's JSON object, and of what else matters.
+        """Return the fingerprint of a request's JSON object, and of `further` values.
 
-        The arguments have the names of the call, since those that differ are told by name.
+        The arguments have the names of the call, so that messages can name those that differ.
         """
         left_out = (*_NOT_MEANING, *_LETTER_FIELDS)
         given = {_snake_case(k): v for k, v in body.items() if k not in left_out}
@@ -83,7 +83,7 @@ class Fingerprint:
         )
 
     def differs_from(self, other: Fingerprint) -> list[str]:
-        """The arguments that are not the same, by name; `loa` is the letter."""
+        """Return the names of the arguments that differ; `loa` is the letter."""
         names = sorted({*self.arguments, *other.arguments})
         differing = [n for n in names if self.arguments.get(n) != other.arguments.get(n)]
         return [*differing, *(["loa"] if self.letter != other.letter else [])]
@@ -91,9 +91,9 @@ class Fingerprint:
     def tag(
         self, job: str, chunk: int, attempt: int, numbers: Iterable[str], *, is_last: bool
     ) -> Tag:
-        """The tag of a chunk as it was asked for, before any exclusion.
+        """Return the tag of a chunk with all its numbers, before any are left out.
 
-        That it is the last one is part of it: numbers that are added at the end change the job.
+        It includes whether the chunk is the last one: numbers added at the end change the job.
         """
         listed = numbers_digest(numbers) + (" last" if is_last else "")
         digest = _digest(listed)[:_NUMBERS] + _digest(dict(self.arguments))[:5] + self.letter[:5]
@@ -101,7 +101,7 @@ class Fingerprint:
 
 
 def check_job(value: object, field: str = "job") -> str:
-    """A job's name: short, and without what would break a tag."""
+    """Return the name of a job; raises `InvalidRequest` for one that cannot stand in a tag."""
     if not isinstance(value, str) or not _JOB.match(value):
         raise InvalidRequest(
             field=field,
@@ -113,26 +113,26 @@ def check_job(value: object, field: str = "job") -> str:
 
 
 def is_sub_job(name: str, job: str) -> bool:
-    """Whether a job, or an order, is called as the sub-jobs of `job` are.
+    """Whether the name of a job, or of an order, is that of a sub-job of `job`.
 
-    Those have a key of six letters, such as `acme.k3vq27`; their tags begin with that and a
-    slash. Who opens orders in groups, which the input does not tell, makes one of each.
+    The name of a sub-job has a key of six letters at its end, such as `acme.k3vq27`; its tags
+    begin with the name and a slash. Onboarding makes one for each group of numbers.
     """
     return name.startswith(job) and _GROUP.match(name, len(job)) is not None
 
 
 def numbers_digest(numbers: Iterable[str]) -> str:
-    """A digest of numbers, whatever their order."""
+    """Return a digest of numbers; their order does not matter."""
     return _digest(sorted(numbers))
 
 
 def tag_of(order: Order) -> Tag | None:
-    """The tag that an order's display name starts with."""
+    """Return the tag at the start of an order's display name; `None` where there is none."""
     return parse_tag(order.display_name or "")
 
 
 def parse_tag(name: str) -> Tag | None:
-    """The tag that a name starts with, if it does."""
+    """Return the tag at the start of a name; `None` where there is none."""
     found = _TAG.match(name)
     if found is None:
         return None

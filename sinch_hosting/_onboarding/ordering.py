@@ -115,7 +115,7 @@ class Ordering:
             number = await self._context.qualified.get(phone_number)
         except NotFound:
             absent = SkippedNumber(phone_number=phone_number, reason="is not in qualification")
-            return Obstacle(absent, may_be_ours=False)
+            return Obstacle(absent, may_be_own=False)
         if number.global_process_state == QualificationState.ELIGIBLE:
             early = SkippedNumber(phone_number=phone_number, reason="is ELIGIBLE, not VERIFIED")
             return Obstacle(early, since=number.updated_time)

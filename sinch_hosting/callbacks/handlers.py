@@ -1,9 +1,8 @@
 """The calls of handlers on one event loop.
 
-Each event has a task that takes it in (see `receiver`), and each of its handlers a call, which is
-a task as well. A call waits for one of its handler's slots, so that a handler that hangs stops no
-other. The handler itself runs in a third task: one that does not even end when it is cancelled
-keeps neither its slot nor its event.
+Each event has a task (see `receiver`), and each call of a handler has one. A call waits for one of
+its handler's slots, so a handler that hangs does not stop the others. The handler itself runs in a
+third task. So a handler that ignores its cancellation keeps neither its slot nor its event.
 
     event ── call of handler A ── (slot of A) ── handler A, at most `timeout` seconds
           └─ call of handler B ── (slot of B) ── handler B
@@ -24,7 +23,7 @@ Handler = Callable[[CallbackEvent], Awaitable[None]]
 
 _log = logging.getLogger("sinch_hosting")
 _CANCEL_TIMEOUT = 1.0
-# The calls that the running code is inside of, in tasks that a handler started, too.
+# The handler calls that the running code belongs to, also in tasks that a handler started.
 _inside: ContextVar[tuple[object, ...]] = ContextVar("handler_calls", default=())
 
 
@@ -32,18 +31,18 @@ class HandlerCalls:
     """The events and the calls of handlers that are under way on one event loop.
 
     Args:
-        slots: calls of one handler at work at once.
+        slots: the most calls of one handler at the same time.
         timeout: seconds that a handler has; `None` for no limit.
     """
 
     def __init__(self, slots: int, timeout: float | None) -> None:
         self.events: dict[asyncio.Task[None], str] = {}
-        """The tasks that take an event in, until its handlers have ended, and the event's id."""
+        """The tasks that process an event, until its handlers have ended, and the event's id."""
         self.entering: set[asyncio.Task[None]] = set()
-        """Those of them whose event is still with the store."""
+        """Those tasks that still wait for the store."""
         self.loop = asyncio.get_running_loop()
         self.is_over = False
-        """Whether closing has run out of time: no handler starts any more."""
+        """Whether the time to close has run out: no handler starts any more."""
         self._slots = slots
         self._timeout = timeout
         self._slots_of: dict[int, asyncio.Semaphore] = {}
@@ -56,12 +55,12 @@ class HandlerCalls:
     def start(self, coroutine: Coroutine[Any, Any, R]) -> asyncio.Task[R]:
         """Start a task that takes its first step later, whatever the loop's task factory.
 
-        Who closes has to find it among the others, even from within it.
+        So the task is known here before it runs, and `close` finds it even from within it.
         """
         return asyncio.Task(coroutine, loop=self.loop)
 
     def moved(self) -> None:
-        """Wake those that close, to look again at what is under way."""
+        """Make every running `close` look again at what it waits for."""
         self._moved.set()
         self._moved.clear()
 
@@ -69,8 +68,8 @@ class HandlerCalls:
         """Call the handlers of an event.
 
         Returns:
-            Whether all came to their end. One that fails did; one that was cancelled, or took too
-            long, did not.
+            Whether all ended by themselves. One that raised did; one that was cancelled, or took
+            too long, did not.
         """
         calls = [self.start(self._call(*numbered, event)) for numbered in enumerate(handlers)]
         if not calls:
@@ -82,7 +81,7 @@ class HandlerCalls:
             await asyncio.wait(calls)
         except asyncio.CancelledError:
             for call in calls:
-                if not call.cancelling():  # a second time would keep it from awaiting its handler
+                if not call.cancelling():  # a second time would end its wait for its handler
                     call.cancel()
             await asyncio.wait(calls)
             raise
@@ -93,7 +92,7 @@ class HandlerCalls:
         self.moved()
 
     async def _call(self, number: int, handler: Handler, event: CallbackEvent) -> bool:
-        """Call one handler as soon as it has a slot; whether it came to its end."""
+        """Call one handler as soon as it has a slot; return whether it ended by itself."""
         _inside.set((*_inside.get(), asyncio.current_task()))
         slots = self._slots_of.setdefault(number, asyncio.Semaphore(self._slots))
         if slots.locked() and number not in self._full:
@@ -136,7 +135,7 @@ class HandlerCalls:
         return True
 
     async def _stop(self, running: asyncio.Future[None]) -> None:
-        """Cancel a handler and await its end, though not for ever."""
+        """Cancel a handler and await its end for a limited time."""
         running.cancel()
         self._abandoned.add(running)
         running.add_done_callback(self._ended_late)
@@ -151,9 +150,9 @@ class HandlerCalls:
     # -------------------------------------------------------------- closing
 
     async def close(self, timeout: float) -> bool:
-        """Await what is under way, and cancel what does not end in time.
+        """Wait for all events and handlers, and cancel those that do not end in time.
 
-        From within a handler it awaits the others only, and two of them that close do not wait
+        From within a handler it waits only for the others. Two handlers that close do not wait
         for each other.
 
         Returns:
@@ -161,7 +160,7 @@ class HandlerCalls:
         """
         mine = {call for call in self._calls if call in _inside.get()}
         self._closing |= mine
-        self.moved()  # another handler that closes waits for this one no more
+        self.moved()  # another handler that closes does not wait for this one any more
         try:
             async with asyncio.timeout(timeout):
                 while self._others(mine):
@@ -186,7 +185,7 @@ class HandlerCalls:
         )
         for task in others:
             task.cancel()
-        # Each is bounded by itself: a call by its time to stop, an event by that of the store.
+        # These waits are limited: a call's by `_CANCEL_TIMEOUT`, an event's by that of the store.
         if bounded := others - self._abandoned:
             await asyncio.wait(bounded)
         if self._abandoned:

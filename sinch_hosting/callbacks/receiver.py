@@ -1,15 +1,15 @@
-"""The receiver of callbacks: checks, drops what came before, answers, passes the event on.
+"""The receiver of callbacks: it checks, drops repeated events, answers, and calls the handlers.
 
-What happens to a request, and what it is answered with where it ends there:
+The checks in their order, and the answer where a request does not pass:
 
     sender ── 403    size ── 413    signature ── 401    event ── 400
-    came before ── 200    closed, too many, another event loop ── 503
+    event came before ── 200    closed, too many events, another event loop ── 503
     else: it wakes the client's waits, is answered 200, and goes to the handlers
 
 An event is remembered before its handlers run, so that two deliveries at the same moment do not
-both run them. It is forgotten again if they do not come to their end, whatever the cause: the
-next delivery is then handled. Everything from asking the store to the end of the handlers happens
-in one task of the receiver, which the end of the request does not touch.
+both run them. It is forgotten again if they do not end, whatever the cause, so that the next
+delivery is handled. One task of the receiver does everything from asking the store to the end of
+the handlers; the end of the request does not stop it.
 """
 
 from __future__ import annotations
@@ -40,19 +40,19 @@ _log = logging.getLogger("sinch_hosting")
 
 
 class Notified(Protocol):
-    """What a receiver tells of events: a `SinchHosting`."""
+    """What a receiver passes events to: a `SinchHosting`."""
 
     def notify(self, event: CallbackEvent) -> None:
-        """Look now at what the event is about."""
+        """Make the waits for the order or number of the event read it now."""
         ...
 
 
 @frozen
 class CallbackResponse:
-    """What to answer a callback with."""
+    """The answer to a callback."""
 
     status: int
-    """200; a 4xx that says what is wrong with it; 503 where it is to be delivered again."""
+    """200; a 4xx where the callback is wrong; 503 to have it delivered again."""
     text: str
     headers: dict[str, str] = field(factory=dict)
 
@@ -66,7 +66,7 @@ def _later() -> CallbackResponse:
 
 
 class CallbackReceiver:
-    """Receives callbacks: checks, drops what came before, answers, and passes the event on.
+    """Receives callbacks: it checks, drops repeated events, answers, and calls the handlers.
 
     Mount `handle` on a route of an aiohttp.web application, or `app()` under a prefix; for any
     other framework call `receive` with the raw body. Events reach the handlers outside the
@@ -78,17 +78,17 @@ class CallbackReceiver:
         secrets: the project's HMAC secret, or several while one replaces another.
         sinch: the client whose waits the events wake; it belongs to the same event loop.
         handlers: async functions that take a `CallbackEvent`; `handler` adds further ones.
-        seen: what remembers the events that came before; the last 10,000 by default.
-        max_body: bytes that a body may have.
-        max_pending: events that may wait for the store or the handlers, however many handlers
-            each has; beyond it the answer is 503, and the service delivers the event again later.
-        max_concurrency: calls of one handler at work at once.
+        seen: remembers which events came before; by default the last 10,000, in memory.
+        max_body: the largest body, in bytes.
+        max_pending: the most events that wait for the store or the handlers; beyond that the
+            answer is 503, and the service delivers the event again later.
+        max_concurrency: the most calls of one handler at the same time.
         handler_timeout: seconds that a handler has for an event, 60 by default; then it is
             cancelled, and the event is forgotten. `None` for no limit.
         allow_from: addresses and networks that callbacks may come from, such as
-            `SENDER_ADDRESSES`; everybody else gets 403. Empty for no check.
-        trusted_proxies: addresses and networks of your own proxies, which are believed in what
-            they say in `X-Forwarded-For`. Nobody else is.
+            `SENDER_ADDRESSES`; all others get 403. Empty for no check.
+        trusted_proxies: addresses and networks of your own proxies; only their
+            `X-Forwarded-For` headers are used.
 
     Raises:
         ConfigurationError: there is no secret, one is empty or ends with a line break, or an
@@ -153,7 +153,7 @@ class CallbackReceiver:
             ConfigurationError: `allow_from` is empty, or an address cannot be read.
         """
         receiver = cls(
-            random_secrets.token_hex(),  # so that nobody gets one without a secret by mistake
+            random_secrets.token_hex(),  # so that nothing is accepted where this fails half way
             sinch=sinch,
             handlers=handlers,
             seen=seen,
@@ -203,16 +203,16 @@ class CallbackReceiver:
         await self.aclose()
 
     async def aclose(self, timeout: float = 10.0) -> None:
-        """Let the handlers finish what came, and take nothing any more (503). Safe to repeat.
+        """Let the handlers finish, and refuse further callbacks with 503. Safe to repeat.
 
-        No handler starts after it. A handler may call it: then it waits for the others only. It
-        waits for what is under way on the event loop that calls it.
+        No handler starts after it. A handler may call it; then it waits only for the others. It
+        waits for the handlers on the event loop that calls it.
 
         Args:
-            timeout: seconds that the handlers have; those still at work then are cancelled.
+            timeout: seconds that the handlers have; those that have not ended then are cancelled.
 
         Raises:
-            InvalidRequest: `timeout` is no time.
+            InvalidRequest: `timeout` is no number of seconds, or negative.
         """
         limit = check_seconds(timeout, "timeout")
         self._is_closed = True
@@ -223,9 +223,9 @@ class CallbackReceiver:
     def handler(self, handler: Handler) -> Handler:
         """Add a handler; usable as a decorator.
 
-        A handler that fails is logged, and neither stops the others nor makes the service
-        deliver the event again. One that is cancelled, or takes longer than `handler_timeout`,
-        makes the next delivery of the event count as new.
+        A handler that raises is logged. The others go on, and the event counts as handled. If a
+        handler is cancelled, or takes longer than `handler_timeout`, the next delivery of the
+        event counts as new.
         """
         self._handlers.append(handler)
         return handler
@@ -241,29 +241,29 @@ class CallbackReceiver:
         peer: str | None = None,
         forwarded_for: str | None = None,
     ) -> CallbackResponse:
-        """Take in a callback from any web framework.
+        """Receive a callback from any web framework. Safe to repeat.
 
         Args:
             body: the raw bytes of the request, as they came.
             signature: the `X-Sinch-Signature` header; `None` where it is absent.
-            wait: answer after the handlers have ended, on whatever event loop; 503 where they
-                did not come to their end, so that the event is delivered again. Without it the
-                handlers run on after the answer: the event loop has to live on, and a call on
-                another loop than the first is answered 503.
+            wait: answer after the handlers have ended, on any event loop; 503 where they did not
+                end, so that the event is delivered again. Without it the handlers run on after
+                the answer: the event loop must go on running, and a call on another loop than
+                the first is answered 503.
             peer: the address at the other end of the connection; needed with `allow_from`.
             forwarded_for: the `X-Forwarded-For` headers, joined by commas; it is read where
                 `peer` is one of the `trusted_proxies`.
 
         Returns:
-            What to respond with; nothing is raised because of what came. Safe to repeat: an
-            event that came before is answered 200 and passed on to nobody.
+            The answer to send; no callback makes it raise. An event that came before is answered
+            200, and no handler is called.
         """
         refused = self._check_sender(peer, forwarded_for)
         if refused is not None:
             return refused
         try:
             raw = body if isinstance(body, bytes) else memoryview(body).tobytes()
-        except (TypeError, ValueError):  # text or nothing at all, a view that was released
+        except (TypeError, ValueError):  # text, `None`, or a view that was released
             return self._refuse(400, "the body is no bytes")
         event = self._read_event(raw, signature)
         if isinstance(event, CallbackResponse):
@@ -278,7 +278,7 @@ class CallbackReceiver:
         return await self._take(calls, event, identity(event, raw), wait)
 
     def _read_event(self, raw: bytes, signature: str | None) -> CallbackEvent | CallbackResponse:
-        """The event in a body, or why there is none."""
+        """Return the event in a body, or the answer where there is none."""
         if len(raw) > self._max_body:
             return self._refuse(413, "the body is too large")
         try:
@@ -289,14 +289,13 @@ class CallbackReceiver:
             return self._refuse(400, "the body is no event")
 
     def _check_sender(self, peer: str | None, forwarded_for: str | None) -> CallbackResponse | None:
-        why = self._senders.why_not(peer, forwarded_for)
-        if why is None:
+        if (why := self._senders.why_not(peer, forwarded_for)) is None:
             return None
         _log.warning("a callback is refused with 403: %s", why)
         return CallbackResponse(403, "the sender is not allowed")
 
     def _calls_here(self, wait: bool) -> HandlerCalls | None:
-        """What is under way on this event loop; `None` where the handlers could not end on it."""
+        """Return the calls of this event loop; `None` where handlers may not run on it."""
         loop = asyncio.get_running_loop()
         if not wait:
             self._loop = self._loop or loop
@@ -317,7 +316,7 @@ class CallbackReceiver:
     async def _take(
         self, calls: HandlerCalls, event: CallbackEvent, event_id: str, wait: bool
     ) -> CallbackResponse:
-        # What is with the store has its place already: once remembered, it cannot be put off.
+        # Events that wait for the store are counted, too: once remembered, they cannot be put off.
         if self._is_closed or len(calls.events) >= self._max_pending:
             return self._put_off("too many wait for the handlers, or the receiver is closed")
         claim = object()
@@ -339,7 +338,7 @@ class CallbackReceiver:
                 self._calls.pop(calls.loop, None)
 
         task.add_done_callback(end)
-        return await asyncio.shield(answer)  # the event goes on where the request is cancelled
+        return await asyncio.shield(answer)  # a request that is cancelled does not stop the event
 
     async def _process(
         self,
@@ -349,7 +348,7 @@ class CallbackReceiver:
         answer: asyncio.Future[CallbackResponse],
         wait: bool,
     ) -> None:
-        """Take in one event, from the store to the end of its handlers."""
+        """Process one event, from the store to the end of its handlers."""
         is_through = False
         try:
             if not await is_new(self._seen, event_id):
@@ -375,8 +374,8 @@ class CallbackReceiver:
         try:
             self._sinch.notify(event)
         except Exception:
-            # The event is remembered by now: a 500 would only lose it to the handlers.
-            _log.exception("a callback woke no wait")
+            # The event is remembered by now: if this raised, no handler would get it.
+            _log.exception("sinch.notify() failed for a callback; its handlers are called")
 
     def _put_off(self, why: str) -> CallbackResponse:
         _log.warning("a callback is put off: %s", why)
@@ -413,7 +412,7 @@ class CallbackReceiver:
         )
 
     async def _read(self, request: web.Request) -> bytes | CallbackResponse:
-        """The raw body, or why there is none."""
+        """Return the raw body, or the answer where there is none."""
         if (request.content_length or 0) > self._max_body:
             return self._refuse(413, "the body is too large")
         body = bytearray()
@@ -426,15 +425,15 @@ class CallbackReceiver:
         except TimeoutError:
             return self._refuse(408, "the body did not come in time")
         except Exception as error:
-            # Whatever the server's parser says: a body that breaks off, a wrong encoding.
+            # The server's parser may raise anything: for a cut body, or a wrong encoding.
             _log.debug("a callback's body cannot be read: %r", error)
             return self._refuse(400, "the body cannot be read")
         return bytes(body)
 
     def app(self) -> web.Application:
-        """A sub-application that takes callbacks at its root, for any prefix.
+        """Return an application that receives callbacks; mount it under any prefix.
 
-        `app.add_subapp("/callbacks/", receiver.app())` takes them at `/callbacks/` and below.
+        `app.add_subapp("/callbacks/", receiver.app())` receives at `/callbacks/` and below.
         """
         from aiohttp import web  # noqa: PLC0415 - as above
 
@@ -445,6 +444,6 @@ class CallbackReceiver:
 
 
 def _reply(answer: asyncio.Future[CallbackResponse], response: CallbackResponse) -> None:
-    """Answer a request once; what comes later comes too late."""
+    """Answer a request, unless it is answered already."""
     if not answer.done():
         answer.set_result(response)

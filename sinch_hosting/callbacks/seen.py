@@ -17,36 +17,36 @@ from ..models._checks import check_whole
 _log = logging.getLogger("sinch_hosting")
 _LONGEST_ID = 200
 STORE_TIMEOUT = 2.0
-"""Seconds that a store has for its answer."""
+"""Seconds after which a store counts as failed."""
 
 
 class SeenEvents(Protocol):
     """Remembers which events came before; write one over a database to share it.
 
-    Give it a method `discard(event_id)` as well, plain or async: it is called for an event whose
-    handlers did not run to their end, so that its next delivery counts as new. A process that is
-    killed cannot call it: let entries expire after a day or so.
+    It should have a method `discard(event_id)` as well, plain or async. It is called for an event
+    whose handlers did not end, so that the next delivery counts as new. A process that is killed
+    cannot call it, so let entries expire after about a day.
     """
 
     def add(self, event_id: str) -> bool | Awaitable[bool]:
         """Remember an event in one step.
 
         Args:
-            event_id: at most 200 characters; a digest where the event has no id, or a longer one.
+            event_id: at most 200 characters; a digest where the event's id is missing or longer.
 
         Returns:
-            Whether it is new, or an awaitable of that. One that fails, or takes longer than two
-            seconds, makes the event count as new.
+            Whether it is new, or an awaitable of that. If this raises, or takes longer than two
+            seconds, the event counts as new.
         """
         ...
 
 
 class RecentEvents:
-    """Remembers the last events in memory; may be used by several threads.
+    """Remembers the last events in memory; several threads may use it.
 
     Args:
-        limit: how many; the oldest are forgotten first.
-        max_bytes: memory that their ids may take.
+        limit: the most events; the oldest are forgotten first.
+        max_bytes: the most memory for their ids.
     """
 
     def __init__(self, limit: int = 10_000, *, max_bytes: int = 4 * 1024 * 1024) -> None:
@@ -82,7 +82,7 @@ class RecentEvents:
 
 
 def identity(event: CallbackEvent, body: bytes) -> str:
-    """Return what tells an event from others: its id, or a digest of its id or of its body."""
+    """Return a name for an event: its id, or a digest of its id or of its body."""
     if event.event_id and len(event.event_id) <= _LONGEST_ID:
         return event.event_id
     told = event.event_id.encode() if event.event_id else body
@@ -90,19 +90,19 @@ def identity(event: CallbackEvent, body: bytes) -> str:
 
 
 async def is_new(store: SeenEvents, event_id: str) -> bool:
-    """Remember an event, and return whether it is new: where the store fails, it is."""
+    """Remember an event and return whether it is new; where the store fails, it is."""
     try:
         async with asyncio.timeout(STORE_TIMEOUT):
             answer = store.add(event_id)
             return await answer if inspect.isawaitable(answer) else answer
     except Exception:
-        # Twice is better than never: the service promises at least once, too.
+        # Handling it twice is better than never; the service may deliver it twice, too.
         _log.exception("the store of events failed; the event counts as new")
         return True
 
 
 async def forget(store: SeenEvents, event_id: str, *, was_answered: bool) -> None:
-    """Forget an event whose handlers did not run to their end, where the store can."""
+    """Forget an event whose handlers did not end, where the store can."""
     if was_answered:
         _log.error(
             "event %s was answered 200, and its handlers did not come to their end: it is "

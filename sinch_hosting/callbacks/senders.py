@@ -1,4 +1,4 @@
-"""Who may send callbacks: the vendor's addresses, seen directly or behind proxies of one's own."""
+"""Who may send callbacks: the vendor's addresses, seen directly or behind your own proxies."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from attrs import frozen
 from ..errors import ConfigurationError
 
 SENDER_ADDRESSES = ("54.76.19.159", "54.78.194.39", "54.155.83.128")
-"""The addresses that the vendor names as the senders of callbacks; let them in by firewall."""
+"""The addresses from which the vendor sends callbacks; allow them in your firewall."""
 
 _Network: TypeAlias = IPv4Network | IPv6Network
 
 
 @frozen
 class Senders:
-    """The senders that are let in, and the proxies that are believed about them."""
+    """The senders that are allowed, and the proxies whose headers are used."""
 
     allowed: tuple[_Network, ...]
     proxies: tuple[_Network, ...]
 
     def why_not(self, peer: str | None, forwarded_for: str | None) -> str | None:
-        """Return why a request is refused; `None` where it is let in.
+        """Return why a request is refused; `None` where it is allowed.
 
         Args:
             peer: the address at the other end of the connection.
@@ -47,10 +47,10 @@ class Senders:
         return None if _is_in(sender, self.allowed) else f"{sender} is not in allow_from"
 
     def _sender(self, peer: str, forwarded_for: str) -> IPv4Address | IPv6Address | None:
-        """The last address of the way that is none of the trusted proxies.
+        """Return the address nearest to us that is none of the trusted proxies.
 
-        Each proxy adds whom it got the request from at the end of the header. What stands before
-        the first address that is not trusted may be invented, and is not read.
+        Each proxy adds the address of its own sender at the end of the header. Everything before
+        the nearest untrusted address may be invented, and is not read.
         """
         way = [peer, *reversed([hop for hop in forwarded_for.split(",") if hop.strip()])]
         address = None
@@ -62,7 +62,7 @@ class Senders:
 
 
 def read_senders(allow_from: str | Iterable[str], trusted_proxies: str | Iterable[str]) -> Senders:
-    """Read what a caller says of senders; `ConfigurationError` where it makes no sense."""
+    """Read the two settings; raises `ConfigurationError` where they make no sense."""
     senders = Senders(
         _read_networks(allow_from, "allow_from"),
         _read_networks(trusted_proxies, "trusted_proxies"),
@@ -88,7 +88,7 @@ def _read_networks(given: str | Iterable[str], name: str) -> tuple[_Network, ...
 
 
 def _read(hop: str) -> IPv4Address | IPv6Address | None:
-    """An address that may have brackets and a port; `None` for what is none, such as `unknown`."""
+    """Read an address, perhaps with brackets and a port; `None` for others such as `unknown`."""
     text = hop.strip().strip('"')
     if text.startswith("["):
         text = text[1:].partition("]")[0]

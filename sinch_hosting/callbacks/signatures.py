@@ -21,7 +21,7 @@ _PREFIX = re.compile(r"(?i)(sha1|hmac-sha1|v1)[=:]")
 _HEX = re.compile(r"[0-9a-fA-F]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
-# Telling more of a wrong signature costs work: nobody is given more of it than this.
+# Explaining a wrong signature costs time, so larger bodies get no explanation.
 _LARGEST_EXPLAINED = 16 * 1024
 
 
@@ -29,7 +29,7 @@ def sign(body: bytes, secret: str) -> str:
     """Sign a body as the service does.
 
     Args:
-        body: the raw bytes, as they travel.
+        body: the raw bytes of the request.
         secret: the project's HMAC secret (`callback_configuration`), used as UTF-8.
 
     Returns:
@@ -42,12 +42,12 @@ def verify(body: bytes, signature: str | None, secrets: str | Iterable[str]) -> 
     """Check whether a body was signed with one of the secrets.
 
     Args:
-        body: the raw bytes as they came; JSON that was parsed and written again does not fit.
+        body: the raw bytes as they came; JSON that was parsed and written again fails.
         signature: the `X-Sinch-Signature` header, hex in either case; `None` where it was absent.
         secrets: the secret, or several while one replaces another.
 
     Returns:
-        Whether one fits. The time that it takes does not tell which one.
+        Whether one of them fits. The time that the check takes does not show which one.
 
     Raises:
         InvalidRequest: there is no secret to compare with, one is empty (an empty key would let
@@ -65,11 +65,11 @@ def parse(body: bytes, signature: str | None, secrets: str | Iterable[str]) -> C
         secrets: the secret, or several while one replaces another.
 
     Returns:
-        The event. Nothing but the body is signed: drop what came before by its `event_id`.
+        The event. Anybody may send a signed body again: drop repeated events by `event_id`.
 
     Raises:
-        InvalidSignature: the signature is missing or does not fit; it says what it looks like.
-        DecodeError: the body is signed and is no event.
+        InvalidSignature: the signature is missing or does not fit; the message gives hints.
+        DecodeError: the signature fits, but the body is no event.
         InvalidRequest: there is no usable secret, as for `verify`.
     """
     known = check_secrets(secrets)
@@ -80,7 +80,7 @@ def parse(body: bytes, signature: str | None, secrets: str | Iterable[str]) -> C
 
 def check_secrets(secrets: str | Iterable[str], *, blanks_around: bool = True) -> tuple[str, ...]:
     """Return the secrets as a tuple; raises `InvalidRequest`, which shows none of them."""
-    # A configuration's `hmac_secret` may be None: a type checker says so, and so does this.
+    # The `hmac_secret` of a configuration may be None.
     known = (secrets,) if isinstance(secrets, str) else tuple(secrets or ())
     if not known or not all(isinstance(secret, str) and secret for secret in known):
         raise _unusable("at least one, none of them empty")
@@ -99,11 +99,11 @@ def _unusable(rule: str) -> InvalidRequest:
 
 
 def read_event(body: bytes) -> CallbackEvent:
-    """Read the event in a body that needs no signature any more; raises `DecodeError`."""
+    """Read the event in a body that was checked before; raises `DecodeError`."""
     event = codec.decode("EventsCallback", body, CallbackEvent, lambda text: text)
     for attribute in fields(CallbackEvent):
         value = getattr(event, attribute.name)
-        # JSON can spell what UTF-8 cannot hold, such as `\ud800`.
+        # JSON can hold escapes that UTF-8 cannot, such as `\ud800`.
         if isinstance(value, str) and _SURROGATE.search(value):
             raise DecodeError(
                 "EventsCallback",
@@ -115,7 +115,7 @@ def read_event(body: bytes) -> CallbackEvent:
 
 
 def _fits(body: bytes, signature: str | None, secrets: Iterable[str]) -> bool:
-    # Some servers hand headers over as bytes: that is no text that fits, whatever it spells.
+    # Some servers give headers as bytes; these do not fit.
     if not isinstance(signature, str) or len(signature) != _HEX_DIGITS or not signature.isascii():
         return False
     claimed = signature.lower().encode()
@@ -127,7 +127,7 @@ def _fits(body: bytes, signature: str | None, secrets: Iterable[str]) -> bool:
 
 
 def _why(body: bytes, signature: object, secrets: tuple[str, ...]) -> str:
-    """What is wrong with a signature that does not fit, as far as one can see it."""
+    """Return what seems to be wrong with a signature that does not fit."""
     if not signature:
         return "is missing"
     hints = [*_about_the_header(signature), *_about_the_body(body, signature, secrets)]
@@ -167,7 +167,7 @@ def _about_the_body(body: bytes, signature: object, secrets: tuple[str, ...]) ->
 
 
 def _written_otherwise(body: bytes) -> Iterator[bytes]:
-    """The ways in which frameworks write JSON again that they parsed."""
+    """Give the body as frameworks write it after they parsed it."""
     yield body.strip()
     try:
         value = json.loads(body)

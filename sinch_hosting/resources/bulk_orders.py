@@ -1,4 +1,4 @@
-"""The bulk half of `sinch.hosting_orders`, collected: what became of all numbers in one result."""
+"""The bulk calls of `sinch.hosting_orders` that return one result for all numbers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .order_streams import OrderStreams
 
 
 class BulkOrders(OrderStreams):
-    """Any number of numbers, collected; `order_streams` says what jobs promise."""
+    """Orders for any number of numbers, in one result; `order_streams` says what jobs promise."""
 
     @overload
     async def import_many(
@@ -60,8 +60,10 @@ class BulkOrders(OrderStreams):
     ) -> BulkResult | BulkPlan:
         """Import any number of numbers, 5 an order, orders concurrently (`ImportNumbers`).
 
+        Not to be repeated blindly without `job`.
+
         Args:
-            numbers: of one region, from any iterable or async iterable.
+            numbers: phone numbers of one region, from any iterable or async iterable.
             region_code: as for `import_numbers`.
             service_plan_id: as for `import_numbers`.
             campaign_id: as for `import_numbers`.
@@ -71,20 +73,24 @@ class BulkOrders(OrderStreams):
             chunk_size: numbers an order, by default and at most the client's `import_limit`.
             max_concurrency: chunks at once, by default the client's.
             on_progress: called, and awaited where it returns an awaitable, after each chunk.
-            job: a name that makes the run one that can be run again; see `order_streams`.
+            job: a name with which the same call can be run again safely; see `order_streams`.
             ledger: the path of the job's ledger.
             settle: seconds between the two readings of the lists, 10 by default.
             grace: seconds to look for an order whose answer was lost, 60 by default.
-            on_unknown: `hold` or `resend` what cannot be found then; by default `hold` where a
-                letter is mailed, or there is no campaign.
-            retry_rejected: open REJECTED orders anew, with another letter if one is given.
+            on_unknown: what to do with an order that cannot be found then, `hold` or `resend`;
+                `hold` by default where a letter is mailed or there is no campaign.
+            retry_rejected: create REJECTED orders again, with another letter if one is given.
             plan: return a `BulkPlan` of what would be done, and create nothing.
 
-        Returns a `BulkResult`: one chunk's failure neither hides nor stops another's success.
-        Numbers that come again, and those that the service refuses singly, are in `skipped`, and
-        the rest of their chunk goes in one order. Raises `InvalidRequest` (for no numbers at all,
-        too), `JobChanged` and `LedgerLocked` before anything is sent. Not to be repeated blindly
-        without `job`.
+        Returns:
+            A `BulkResult`, or a `BulkPlan` with `plan=True`. A chunk that fails does not stop
+            the others. Duplicates, and single numbers that the service refuses, are in `skipped`;
+            the other numbers of their chunk go into one order.
+
+        Raises:
+            InvalidRequest: an argument breaks a rule, or there are no numbers; nothing was sent.
+            JobChanged: the job was begun with other numbers or arguments; nothing was sent.
+            LedgerLocked: another run holds the ledger; nothing was sent.
         """
         template = self._runs.import_template(
             chunk_size,
@@ -154,10 +160,11 @@ class BulkOrders(OrderStreams):
     ) -> BulkResult | BulkPlan:
         """Text-enable any number of local numbers, 500 an order (`TextEnableHostingOrderNumbers`).
 
-        Every order mails its own letter, so larger chunks are fewer letters to sign.
+        Every order mails its own letter, so larger chunks mean fewer letters to sign. Never repeat
+        it blindly without `job`: what is in `unknown` may have mailed its letter.
 
         Args:
-            numbers: of one region, from any iterable or async iterable.
+            numbers: phone numbers of one region, from any iterable or async iterable.
             region_code: as for `text_enable`.
             service_plan_id: as for `text_enable`.
             loa: as for `text_enable`.
@@ -170,7 +177,7 @@ class BulkOrders(OrderStreams):
             chunk_size: numbers an order, by default and at most 500.
             max_concurrency: chunks at once, by default the client's.
             on_progress: called, and awaited where it returns an awaitable, after each chunk.
-            job: a name that makes the run one that can be run again; see `order_streams`.
+            job: a name with which the same call can be run again safely; see `order_streams`.
             ledger: the path of the job's ledger.
             settle: seconds between the two readings of the lists, 10 by default.
             grace: seconds to look for an order whose answer was lost, 60 by default.
@@ -182,11 +189,15 @@ class BulkOrders(OrderStreams):
                 raised. Confirm the signer's e-mail address: a letter cannot be taken back.
             plan: return a `BulkPlan` of what would be done, and create nothing.
 
-        Returns a `BulkResult`: one chunk's failure neither hides nor stops another's success.
-        Numbers that come again, and those that the service refuses singly, are in `skipped`, and
-        the rest of their chunk goes in one order. Raises `InvalidRequest` (for no numbers at all,
-        too), `JobChanged` and `LedgerLocked` before anything is sent. Never repeat it blindly
-        without `job`: what is in `unknown` may have mailed its letter.
+        Returns:
+            A `BulkResult`, or a `BulkPlan` with `plan=True`. A chunk that fails does not stop
+            the others. Duplicates, and single numbers that the service refuses, are in `skipped`;
+            the other numbers of their chunk go into one order.
+
+        Raises:
+            InvalidRequest: an argument breaks a rule, or there are no numbers; nothing was sent.
+            JobChanged: the job was begun with other numbers or arguments; nothing was sent.
+            LedgerLocked: another run holds the ledger; nothing was sent.
         """
         template = self._runs.text_enable_template(
             chunk_size,
@@ -258,10 +269,11 @@ class BulkOrders(OrderStreams):
     ) -> BulkResult | BulkPlan:
         """Text-enable toll-free numbers, 500 an order (`TextEnableTollFreeHostingOrderNumbers`).
 
-        Every order mails its own letter, so larger chunks are fewer letters to sign.
+        Every order mails its own letter, so larger chunks mean fewer letters to sign. Never repeat
+        it blindly without `job`: what is in `unknown` may have mailed its letter.
 
         Args:
-            numbers: of one region, from any iterable or async iterable.
+            numbers: phone numbers of one region, from any iterable or async iterable.
             region_code: as for `text_enable_toll_free`.
             service_plan_id: as for `text_enable_toll_free`.
             loa: as for `text_enable_toll_free`.
@@ -272,7 +284,7 @@ class BulkOrders(OrderStreams):
             chunk_size: numbers an order, by default and at most 500.
             max_concurrency: chunks at once, by default the client's.
             on_progress: called, and awaited where it returns an awaitable, after each chunk.
-            job: a name that makes the run one that can be run again; see `order_streams`.
+            job: a name with which the same call can be run again safely; see `order_streams`.
             ledger: the path of the job's ledger.
             settle: seconds between the two readings of the lists, 10 by default.
             grace: seconds to look for an order whose answer was lost, 60 by default.
@@ -284,11 +296,15 @@ class BulkOrders(OrderStreams):
                 raised. Confirm the signer's e-mail address: a letter cannot be taken back.
             plan: return a `BulkPlan` of what would be done, and create nothing.
 
-        Returns a `BulkResult`: one chunk's failure neither hides nor stops another's success.
-        Numbers that come again, and those that the service refuses singly, are in `skipped`, and
-        the rest of their chunk goes in one order. Raises `InvalidRequest` (for no numbers at all,
-        too), `JobChanged` and `LedgerLocked` before anything is sent. Never repeat it blindly
-        without `job`: what is in `unknown` may have mailed its letter.
+        Returns:
+            A `BulkResult`, or a `BulkPlan` with `plan=True`. A chunk that fails does not stop
+            the others. Duplicates, and single numbers that the service refuses, are in `skipped`;
+            the other numbers of their chunk go into one order.
+
+        Raises:
+            InvalidRequest: an argument breaks a rule, or there are no numbers; nothing was sent.
+            JobChanged: the job was begun with other numbers or arguments; nothing was sent.
+            LedgerLocked: another run holds the ledger; nothing was sent.
         """
         template = self._runs.toll_free_template(
             chunk_size,
@@ -323,18 +339,25 @@ class BulkOrders(OrderStreams):
         job: str | None = None,
         settle: float | None = None,
     ) -> BulkResult:
-        """Look for the orders behind lost answers (`ListHostingOrders`); sends nothing.
+        """Look for orders whose answers were lost (`ListHostingOrders`); it creates nothing.
+
+        Safe to repeat.
 
         Args:
             unknown: a result, or chunks of `result.unknown`; by default what `ledger` has in
                 flight.
-            ledger: the path of the job's ledger, in which what is found is noted.
+            ledger: the path of the job's ledger; what is found is recorded in it.
             job: only this job of the ledger.
             settle: seconds between the two readings of the lists, 10 by default.
 
-        Returns a `BulkResult`: found orders are in `succeeded` (REJECTED ones in `failed`), the
-        others stay in `unknown`; run the job with `on_unknown="resend"` to send those. Raises
-        `InvalidRequest` for chunks without a tag, `LedgerLocked`, `LedgerError`, and what `list`
-        raises. Safe to repeat.
+        Returns:
+            A `BulkResult`. Orders that are found are in `succeeded` (REJECTED ones in `failed`),
+            the others stay in `unknown`; run the job with `on_unknown="resend"` to send those.
+
+        Raises:
+            InvalidRequest: a chunk has no tag, or there is nothing to look for.
+            LedgerLocked: another run holds the ledger.
+            LedgerError: the ledger cannot be read or written.
+            SinchHostingError: what `list` raises.
         """
         return await self._runs.reconcile(unknown, ledger=ledger, job=job, settle=settle)

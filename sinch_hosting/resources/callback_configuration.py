@@ -17,16 +17,21 @@ class Callbacks:
         self._session = session
 
     async def get(self) -> CallbackConfiguration:
-        """Read the configuration (`GetCallbackConfiguration`).
+        """Read the configuration (`GetCallbackConfiguration`). Safe to repeat.
 
-        `hmac_secret` shows in no `repr`. Raises what every call raises. Safe to repeat.
+        Returns:
+            The configuration; no `repr` shows its `hmac_secret`.
+
+        Raises:
+            SinchHostingError: what every call raises; see `SinchHosting`.
         """
         return await self._session.request("GetCallbackConfiguration", CallbackConfiguration)
 
     async def update(self, *, hmac_secret: str) -> CallbackConfiguration:
         """Set the secret with which callbacks are signed (`UpdateCallbackConfiguration`).
 
-        A retried update that is then refused is settled by reading it. Safe to repeat.
+        Where an update is retried and then refused, the configuration is read; if it has the
+        secret, the update has succeeded. Safe to repeat.
 
         Args:
             hmac_secret: the secret, used as UTF-8; receivers need the same.
@@ -37,10 +42,10 @@ class Callbacks:
         Raises:
             InvalidRequest: it is empty, holds a control character (is there a newline at its
                 end?), or cannot be written as UTF-8. No error shows the secret.
-            SinchHostingError: what every call raises.
+            SinchHostingError: what every call raises; see `SinchHosting`.
         """
         if isinstance(hmac_secret, str):
-            hmac_secret = Secret(hmac_secret)  # it shows in no dump of variables from here on
+            hmac_secret = Secret(hmac_secret)  # from here on no dump of variables shows it
             _check_secret(hmac_secret)
         request = UpdateCallbackConfiguration(hmac_secret=hmac_secret)
         try:
@@ -57,7 +62,7 @@ class Callbacks:
 
 
 def _check_secret(secret: Secret) -> None:
-    """`InvalidRequest` for what nobody could sign with, or by mistake only; without the value."""
+    """Raise `InvalidRequest` for a secret that nobody can sign with; it does not show the value."""
     if any("\ud800" <= character <= "\udfff" for character in secret):
         raise InvalidRequest(
             field="hmac_secret", value="***", rule="must not hold a lone surrogate"

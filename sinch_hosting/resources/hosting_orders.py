@@ -55,7 +55,8 @@ class HostingOrders(BulkOrders):
         """Import 1 to 5 numbers in one order (`ImportNumbers`); no letter is mailed.
 
         Importing is meant for numbers with an NNID of their own; the account manager has to have
-        that NNID provisioned before, or the numbers fail with `INVALID_NNID`.
+        that NNID provisioned before, or the numbers fail with `INVALID_NNID`. Not to be repeated
+        blindly without `job`.
 
         Args:
             numbers: different numbers in E.164; more than 5 with the client's `import_limit`.
@@ -73,9 +74,15 @@ class HostingOrders(BulkOrders):
             on_unknown: as for `text_enable_many`.
             retry_rejected: as for `text_enable_many`.
 
-        Answers the order. Raises `InvalidRequest` before anything is sent, `BadRequest`,
-        `Conflict`, `OutcomeUnknown` where the answer was lost, and what every call raises. Not
-        to be repeated blindly.
+        Returns:
+            The order.
+
+        Raises:
+            InvalidRequest: an argument breaks a rule; nothing was sent.
+            BadRequest: the service refuses the order.
+            Conflict: a number is imported or hosted already.
+            OutcomeUnknown: the answer was lost; there may be an order.
+            SinchHostingError: what every call raises; see `SinchHosting`.
         """
         template = self._runs.import_template(
             None,
@@ -120,6 +127,8 @@ class HostingOrders(BulkOrders):
     ) -> Order:
         """Text-enable 1 to 500 local numbers in one order (`TextEnableHostingOrderNumbers`).
 
+        It mails a letter. Never repeat it blindly without `job`.
+
         Args:
             numbers: different numbers in E.164, of one region.
             region_code: `US` or `CA`.
@@ -148,9 +157,15 @@ class HostingOrders(BulkOrders):
                 letters, before anything is sent; unless it returns `True`, `NotConfirmed` is
                 raised. Confirm the signer's e-mail address: a letter cannot be taken back.
 
-        Answers the order. Raises `InvalidRequest` before anything is sent, `BadRequest`,
-        `Conflict`, `OutcomeUnknown` where the answer was lost, and what every call raises.
-        Mails a letter: never repeat it blindly.
+        Returns:
+            The order.
+
+        Raises:
+            InvalidRequest: an argument breaks a rule; nothing was sent.
+            BadRequest: the service refuses the order.
+            Conflict: a number is imported or hosted already.
+            OutcomeUnknown: the answer was lost; there may be an order.
+            SinchHostingError: what every call raises; see `SinchHosting`.
         """
         template = self._runs.text_enable_template(
             None,
@@ -197,6 +212,8 @@ class HostingOrders(BulkOrders):
     ) -> Order:
         """Text-enable 1 to 500 toll-free numbers (`TextEnableTollFreeHostingOrderNumbers`).
 
+        It mails a letter. Never repeat it blindly without `job`.
+
         Args:
             numbers: different numbers in E.164, of one region.
             region_code: `US` or `CA`.
@@ -216,8 +233,11 @@ class HostingOrders(BulkOrders):
             retry_rejected: as for `text_enable_many`.
             confirm: as for `text_enable`.
 
-        Answers the order. Raises what `text_enable` raises. Mails a letter: never repeat it
-        blindly.
+        Returns:
+            The order.
+
+        Raises:
+            SinchHostingError: what `text_enable` raises.
         """
         template = self._runs.toll_free_template(
             None,
@@ -244,10 +264,12 @@ class HostingOrders(BulkOrders):
     # ----------------------------------------------------------- reading
 
     async def get(self, order_id: str) -> Order:
-        """Read an order (`GetHostingOrder`).
+        """Read an order (`GetHostingOrder`). Safe to repeat.
 
-        Raises `InvalidRequest` for an id that would change the path, `NotFound`, and what every
-        call raises. Safe to repeat.
+        Raises:
+            InvalidRequest: the id is empty or would change the path; nothing was sent.
+            NotFound: there is no such order.
+            SinchHostingError: what every call raises; see `SinchHosting`.
         """
         return await self._api.get(order_id)
 
@@ -265,6 +287,8 @@ class HostingOrders(BulkOrders):
     ) -> Pages[Order]:
         """List the orders of a type, service plan and campaign by state (`ListHostingOrders`).
 
+        Safe to repeat.
+
         Args:
             states: one state or several, as members or wire strings; several are read one after
                 the other in the order of life, so an order that moves meanwhile is not missed.
@@ -277,8 +301,11 @@ class HostingOrders(BulkOrders):
             page_size: orders a page; the service may give fewer.
             page_token: goes on from a page, with exactly one state; see `Pages`.
 
-        Answers `Pages`, read as they are walked. Raises `InvalidRequest` at once. Safe to
-        repeat.
+        Returns:
+            `Pages`, which are read while you iterate over them.
+
+        Raises:
+            InvalidRequest: an argument breaks a rule; raised at once, nothing was sent.
         """
         key = Place(
             type=parse_state(OrderType, type, "type"),
@@ -295,9 +322,12 @@ class HostingOrders(BulkOrders):
         )
 
     async def report(self, order_id: str) -> OrderReport:
-        """Count how far an order's numbers are (`GetHostingOrderReport`).
+        """Count an order's numbers by their progress (`GetHostingOrderReport`). Safe to repeat.
 
-        Raises `InvalidRequest`, `NotFound`, and what every call raises. Safe to repeat.
+        Raises:
+            InvalidRequest: an argument breaks a rule; nothing was sent.
+            NotFound: there is no such order.
+            SinchHostingError: what every call raises; see `SinchHosting`.
         """
         return await self._api.report(order_id)
 
@@ -312,7 +342,7 @@ class HostingOrders(BulkOrders):
         page_size: int | None = None,
         page_token: str | None = None,
     ) -> Pages[OrderNumber]:
-        """List an order's numbers and how far each is (`ListHostingOrderNumbers`).
+        """List an order's numbers and how far each is (`ListHostingOrderNumbers`). Safe to repeat.
 
         Args:
             order_id: the order.
@@ -323,8 +353,11 @@ class HostingOrders(BulkOrders):
             page_size: numbers a page; the service may give fewer.
             page_token: goes on from a page, see `Pages`.
 
-        Answers `Pages`, read as they are walked. Raises `InvalidRequest` at once. Safe to
-        repeat.
+        Returns:
+            `Pages`, which are read while you iterate over them.
+
+        Raises:
+            InvalidRequest: an argument breaks a rule; raised at once, nothing was sent.
         """
         return self._api.numbers(
             order_id,
@@ -337,9 +370,12 @@ class HostingOrders(BulkOrders):
         )
 
     async def number(self, order_id: str, phone_number: str) -> OrderNumber:
-        """Read one number of an order (`GetHostingOrderNumber`).
+        """Read one number of an order (`GetHostingOrderNumber`). Safe to repeat.
 
-        Raises `InvalidRequest`, `NotFound`, and what every call raises. Safe to repeat.
+        Raises:
+            InvalidRequest: an argument breaks a rule; nothing was sent.
+            NotFound: there is no such order, or it does not hold the number.
+            SinchHostingError: what every call raises; see `SinchHosting`.
         """
         identifiers = {
             "order_id": check.check_identifier(order_id, "order_id"),
@@ -432,15 +468,20 @@ class HostingOrders(BulkOrders):
         return self._api.bind(Order(hosting_order_id=check.check_identifier(given, field)))
 
     def from_token(self, text: str) -> Order:
-        """The order that `order.to_token()` was made of, to go on waiting for it.
+        """Make the order of a token from `order.to_token()`, to go on waiting for it.
+
+        It sends nothing.
 
         Args:
-            text: the token, from whatever process or machine.
+            text: the token; it may come from another process or machine.
 
-        Answers the order as far as the token knows it: its ids, in the state `UNSPECIFIED`;
-        `refresh()` and `wait_until()` read it. Raises `InvalidRequest` for a text that is no
-        token, has a version that this one cannot read, or belongs to another project. Sends
-        nothing.
+        Returns:
+            The order with its ids, in the state `UNSPECIFIED`; `refresh()` and `wait_until()`
+            read the rest.
+
+        Raises:
+            InvalidRequest: the text is no token, has a version that this release cannot read, or
+                belongs to another project.
         """
         ids = read_resume_token(text, self._api.session.project_id)
         kind = OrderType(ids.pop("type", OrderType.UNSPECIFIED))

@@ -1,4 +1,4 @@
-"""`sinch.imported_numbers`: numbers that text through Sinch and stay with their carrier."""
+"""`sinch.imported_numbers`: numbers that send texts through Sinch, voice stays as it is."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _log = logging.getLogger("sinch_hosting")
 
 
 class ImportedNumbers:
-    """Import single numbers, look at them, rename, link, unlink and delete them."""
+    """Import, read, list, rename, link, unlink and delete single numbers."""
 
     def __init__(self, session: Session, retry: RetryPolicy, watcher: Watcher) -> None:
         self._session = session
@@ -81,13 +81,16 @@ class ImportedNumbers:
                 `hosting_orders.import_numbers`; for single imports the vendor's example sends it,
                 and no more is said.
 
-        Returns the number. Where the answer is lost, the number is looked up: with this plan
-        and campaign, in force or pending, it is returned; where it is absent the import is sent
-        again.
+        Returns:
+            The number. Where the answer is lost, it is looked up: with this plan and campaign,
+            in force or pending, it is returned; where it is absent the import is sent again. So
+            it is safe to repeat: a second import raises `Conflict`.
 
-        Raises `InvalidRequest` before anything is sent, `Conflict` where the number is
-        imported already, `OutcomeUnknown` where a lost answer could not be settled, and what
-        every call raises (see `SinchHosting`). Safe to repeat: a second import is a `Conflict`.
+        Raises:
+            InvalidRequest: an argument breaks a rule; nothing was sent.
+            Conflict: the number is imported already.
+            OutcomeUnknown: the answer was lost, and looking the number up did not help.
+            SinchHostingError: what every call raises; see `SinchHosting`.
         """
         request = ImportNumber(
             phone_number=phone_number,
@@ -106,8 +109,8 @@ class ImportedNumbers:
             return await self._settle(request, unknown)
         except Conflict as taken:
             taken.add_note(
-                "The number may be imported by this very call, where a proxy sent it twice: get() "
-                "tells its service plan and campaign."
+                "A proxy may have sent this call twice, and the first one may have imported the "
+                "number: get() shows its service plan and campaign."
             )
             raise
 
@@ -127,9 +130,9 @@ class ImportedNumbers:
                 try:
                     return await self._import(request)
                 except (OutcomeUnknown, Conflict):
-                    continue  # the next look tells whose it is
+                    continue  # the next look-up tells how it is linked
             except SinchHostingError as failed:
-                # A look-up that fails is not an absence; the cause stays what took the answer.
+                # A look-up that fails does not show that the number is absent.
                 unknown.add_note(f"Looking for the number failed, too: {failed}")
                 break
             if number.phone_number != request.phone_number:
@@ -141,9 +144,12 @@ class ImportedNumbers:
         raise unknown
 
     async def get(self, phone_number: str) -> ImportedNumber:
-        """Read an imported number (`GetImportedNumber`).
+        """Read an imported number (`GetImportedNumber`). Safe to repeat.
 
-        Raises `InvalidRequest`, `NotFound`, and what every call raises. Safe to repeat.
+        Raises:
+            InvalidRequest: an argument breaks a rule; nothing was sent.
+            NotFound: the number is not imported.
+            SinchHostingError: what every call raises; see `SinchHosting`.
         """
         return await self._session.request(
             "GetImportedNumber", ImportedNumber, identifiers=_identify(phone_number)
@@ -163,6 +169,8 @@ class ImportedNumbers:
     ) -> Pages[ImportedNumber]:
         """List the imported numbers of a service plan and campaign (`ListImportedNumbers`).
 
+        Safe to repeat.
+
         Args:
             service_plan_id: required by the service.
             campaign_id: required by the service.
@@ -173,8 +181,11 @@ class ImportedNumbers:
             page_size: numbers a page; the service may give fewer.
             page_token: goes on from a page, see `Pages`.
 
-        Answers `Pages`, read as they are walked. Raises `InvalidRequest` at once. Safe to
-        repeat.
+        Returns:
+            `Pages`, which are read while you iterate over them.
+
+        Raises:
+            InvalidRequest: an argument breaks a rule; raised at once, nothing was sent.
         """
         query = {
             "servicePlanId": check.check_text(service_plan_id, "service_plan_id"),
@@ -244,11 +255,14 @@ class ImportedNumbers:
             raise
 
     async def delete(self, phone_number: str) -> None:
-        """Take a number out of Sinch (`DeleteImportedNumber`).
+        """Remove a number from Sinch (`DeleteImportedNumber`).
 
-        A retried delete that finds nothing has succeeded. Raises `InvalidRequest`, `NotFound`
-        where there was no such number from the start, and what every call raises. Safe to
-        repeat.
+        A retried delete that finds nothing has succeeded. Safe to repeat.
+
+        Raises:
+            InvalidRequest: an argument breaks a rule; nothing was sent.
+            NotFound: there was no such number from the start.
+            SinchHostingError: what every call raises; see `SinchHosting`.
         """
         await self._session.request(
             "DeleteImportedNumber", type(None), identifiers=_identify(phone_number)
@@ -262,7 +276,7 @@ class ImportedNumbers:
         campaign_id: str = "",
         timeout: float | None = 600.0,
     ) -> ImportedNumber:
-        """Unlink a number, wait until it is free, and link it anew (`UpdateImportedNumber`).
+        """Unlink a number, wait until it is free, and link it again (`UpdateImportedNumber`).
 
         Between the two the number has no service. A number that is linked so already, or is
         about to be, is returned as it is, and one that is free is linked straight away. While
@@ -326,10 +340,11 @@ class ImportedNumbers:
         timeout: float | None = 600.0,
         max_concurrency: int = 10,
     ) -> NumbersResult[ImportedNumber]:
-        """Unlink numbers, wait until each is free, and link it anew (`UpdateImportedNumber`).
+        """Unlink numbers, wait until each is free, and link it again (`UpdateImportedNumber`).
 
-        A number that is being relinked is without service in between: by default ten are at
-        once, so that a run that is ended leaves few of them so. Run again, it goes on with those.
+        A number has no service while it is relinked. By default only ten numbers are relinked at
+        once, so a call that is ended early leaves few numbers without service. Call it again to
+        relink the rest. Safe to repeat.
 
         Args:
             phone_numbers: from any iterable or async iterable.
@@ -338,12 +353,14 @@ class ImportedNumbers:
             timeout: as for `relink`, for each number.
             max_concurrency: numbers at once, and so without service at once.
 
-        Answers what became of each; `RelinkFailed` in `failed` marks those that are unlinked now.
-        Raises `InvalidRequest` before anything is sent, also for no numbers at all. Safe to
-        repeat.
+        Returns:
+            The result of each number. `RelinkFailed` in `failed` marks those without service.
+
+        Raises:
+            InvalidRequest: an argument breaks a rule, or there are no numbers; nothing was sent.
         """
         SmsLink(service_plan_id=service_plan_id, campaign_id=campaign_id)
-        _log.warning("relinking: each number is without service until it is linked anew")
+        _log.warning("relinking: each number is without service until it is linked again")
 
         async def relink(number: str) -> ImportedNumber:
             return await self.relink(
@@ -356,14 +373,17 @@ class ImportedNumbers:
     async def delete_many(
         self, phone_numbers: Numbers, *, max_concurrency: int | None = None
     ) -> NumbersResult[str]:
-        """Take any number of numbers out of Sinch (`DeleteImportedNumber`).
+        """Remove any number of numbers from Sinch (`DeleteImportedNumber`). Safe to repeat.
 
         Args:
             phone_numbers: from any iterable or async iterable.
             max_concurrency: requests at once, by default the client's.
 
-        Answers what became of each; those that are not there are in `skipped`. Raises
-        `InvalidRequest` before anything is sent, also for no numbers at all. Safe to repeat.
+        Returns:
+            The result of each number; those that are not there are in `skipped`.
+
+        Raises:
+            InvalidRequest: an argument breaks a rule, or there are no numbers; nothing was sent.
         """
         return await deleted(
             phone_numbers,

@@ -1,26 +1,32 @@
-"""The bulk half of `sinch.hosting_orders`, streamed: what becomes of each chunk, as it comes.
+"""The bulk calls of `sinch.hosting_orders` that give the outcome of each chunk as it comes.
 
-A run with `job=` resumes by being run again, from any machine: each order's `displayName`
-begins with a tag (job, chunk, attempt, a digest of the numbers and arguments), and a run reads
-the existing orders of its type, plan and campaign before its first create; chunks whose order is
-there are adopted, not sent. The same job with other numbers or arguments is refused
-(`JobChanged`). With `ledger=` a file notes every create before it is sent and after its answer.
+A call with `job=` may be run again, on any machine, and goes on where it was. The `displayName` of
+each order begins with a tag: job, chunk, attempt, and a digest of the numbers and arguments. Before
+its first create, a run reads the existing orders of its type, plan and campaign. A chunk whose
+order exists is adopted: nothing is sent for it. The same job with other numbers or arguments raises
+`JobChanged`. With `ledger=`, a file records every create before it is sent and after its answer.
 
-Before anything is left out, sent again or called failed, the order is looked for. An answer that
-is not the service's own "no" leaves it open what was done (a 408, a 5xx, a proxy's page). A 409, or
-a refusal that names numbers, may be made by the order itself, where a proxy sent it twice: unless
-its numbers were taken before, such a chunk takes `grace` seconds longer. An order that shows fewer
-numbers than were sent is not filled up yet: it is read again, and then `unknown`. Lists that do not
-end, or show fewer orders than they count, are `UnreadableList`: then nothing is sent.
+What a run does where it cannot be sure:
+
+| what it sees | what it does |
+|---|---|
+| an answer that is no refusal of the service (408, 5xx, a proxy's page) | it looks for the order |
+| a 409, or a refusal that names numbers | it looks for the order for `grace` seconds |
+| an order that shows fewer numbers than were sent | it reads it again, then calls it `unknown` |
+| a list that does not end, or shows fewer orders than it counts | it raises `UnreadableList` |
+
+The second row is needed because a proxy may send a create twice, and the first order then causes
+the refusal of the second. It is skipped where the numbers were taken before. After the last row
+nothing is sent.
 
 What is promised: exactly one order a chunk provided that every committed order is listed within
 `settle` and `grace`; beyond that, at most one duplicate an attempt for orders without letters,
 and for orders with one only where a killed run kept no ledger (with a ledger they are held).
-Give a ledger to everything that mails letters.
+Use a ledger for everything that mails letters.
 
 Not excluded: two first runs of one job at the same moment without a shared ledger, tags edited or
 cut by the service, old orders dropped from lists, a create that is committed long after its
-sender died. A job has one ledger: an older copy of it does not know what was in flight after it
+sender died. A job has one ledger: an older copy does not know what was sent after it
 was made.
 """
 
@@ -75,8 +81,10 @@ class OrderStreams:
     ) -> AsyncGenerator[ChunkOutcome, None]:
         """Import numbers, chunk by chunk (`ImportNumbers`).
 
+        Not to be repeated blindly without `job`.
+
         Args:
-            numbers: of one region, from any iterable or async iterable.
+            numbers: phone numbers of one region, from any iterable or async iterable.
             region_code: as for `import_numbers`.
             service_plan_id: as for `import_numbers`.
             campaign_id: as for `import_numbers`.
@@ -85,20 +93,26 @@ class OrderStreams:
             migrate_to_sinch_tmo: as for `import_numbers`.
             chunk_size: numbers an order, by default and at most the client's `import_limit`.
             max_concurrency: chunks at once, by default the client's.
-            job: a name that makes the run one that can be run again; see the module.
+            job: a name with which the same call can be run again safely; see this module.
             ledger: the path of the job's ledger.
             settle: seconds between the two readings of the lists, 10 by default.
             grace: seconds to look for an order whose answer was lost, 60 by default.
-            on_unknown: `hold` or `resend` what cannot be found then; by default `hold` where a
-                letter is mailed, or there is no campaign.
-            retry_rejected: open REJECTED orders anew, with another letter if one is given.
+            on_unknown: what to do with an order that cannot be found then, `hold` or `resend`;
+                `hold` by default where a letter is mailed or there is no campaign.
+            retry_rejected: create REJECTED orders again, with another letter if one is given.
 
-        Returns an async iterator of `ChunkOutcome`, in the order in which chunks are done. No
-        more is read than `max_concurrency` chunks, so memory does not grow with the numbers
-        (but for 70 bytes each, to know duplicates); what is no phone number is in `skipped`.
-        No numbers give no outcome. Breaking off cancels what is under way. Raises `InvalidRequest`
-        at once, and when the iteration begins `JobChanged` and `LedgerLocked`; nothing was sent
-        then. Not to be repeated blindly without `job`.
+        Returns:
+            An async iterator of `ChunkOutcome`, in the order in which chunks are done. It reads
+            at most `max_concurrency` chunks ahead; memory grows by 70 bytes a number only, to
+            know duplicates. What is no phone number is in `skipped`. Without numbers there is no
+            outcome. Ending the iteration early cancels what is under way.
+
+        Raises:
+            InvalidRequest: an argument breaks a rule; raised at once, nothing was sent.
+            JobChanged: the job was begun with other numbers or arguments. Raised when the
+                iteration begins; nothing was sent.
+            LedgerLocked: another run holds the ledger. Raised when the iteration begins; nothing
+                was sent.
         """
         template = self._runs.import_template(
             chunk_size,
@@ -145,8 +159,10 @@ class OrderStreams:
     ) -> AsyncGenerator[ChunkOutcome, None]:
         """Text-enable local numbers, chunk by chunk (`TextEnableHostingOrderNumbers`).
 
+        Every order mails a letter. Never repeat it blindly without `job`.
+
         Args:
-            numbers: of one region, from any iterable or async iterable.
+            numbers: phone numbers of one region, from any iterable or async iterable.
             region_code: as for `text_enable`.
             service_plan_id: as for `text_enable`.
             loa: as for `text_enable`.
@@ -158,20 +174,26 @@ class OrderStreams:
             migrate_to_sinch_tmo: as for `text_enable`.
             chunk_size: numbers an order, by default and at most 500.
             max_concurrency: chunks at once, by default the client's.
-            job: a name that makes the run one that can be run again; see the module.
+            job: a name with which the same call can be run again safely; see this module.
             ledger: the path of the job's ledger.
             settle: seconds between the two readings of the lists, 10 by default.
             grace: seconds to look for an order whose answer was lost, 60 by default.
-            on_unknown: `hold` or `resend` what cannot be found then; by default `hold` where a
-                letter is mailed, or there is no campaign.
-            retry_rejected: open REJECTED orders anew, with another letter if one is given.
+            on_unknown: what to do with an order that cannot be found then, `hold` or `resend`;
+                `hold` by default where a letter is mailed or there is no campaign.
+            retry_rejected: create REJECTED orders again, with another letter if one is given.
 
-        Returns an async iterator of `ChunkOutcome`, in the order in which chunks are done. No
-        more is read than `max_concurrency` chunks, so memory does not grow with the numbers
-        (but for 70 bytes each, to know duplicates); what is no phone number is in `skipped`.
-        No numbers give no outcome. Breaking off cancels what is under way. Raises `InvalidRequest`
-        at once, and when the iteration begins `JobChanged` and `LedgerLocked`; nothing was sent
-        then. Never repeat it blindly without `job`.
+        Returns:
+            An async iterator of `ChunkOutcome`, in the order in which chunks are done. It reads
+            at most `max_concurrency` chunks ahead; memory grows by 70 bytes a number only, to
+            know duplicates. What is no phone number is in `skipped`. Without numbers there is no
+            outcome. Ending the iteration early cancels what is under way.
+
+        Raises:
+            InvalidRequest: an argument breaks a rule; raised at once, nothing was sent.
+            JobChanged: the job was begun with other numbers or arguments. Raised when the
+                iteration begins; nothing was sent.
+            LedgerLocked: another run holds the ledger. Raised when the iteration begins; nothing
+                was sent.
         """
         template = self._runs.text_enable_template(
             chunk_size,
@@ -219,8 +241,10 @@ class OrderStreams:
     ) -> AsyncGenerator[ChunkOutcome, None]:
         """Text-enable toll-free numbers (`TextEnableTollFreeHostingOrderNumbers`).
 
+        Every order mails a letter. Never repeat it blindly without `job`.
+
         Args:
-            numbers: of one region, from any iterable or async iterable.
+            numbers: phone numbers of one region, from any iterable or async iterable.
             region_code: as for `text_enable_toll_free`.
             service_plan_id: as for `text_enable_toll_free`.
             loa: as for `text_enable_toll_free`.
@@ -230,20 +254,26 @@ class OrderStreams:
             migrate_to_sinch_tmo: as for `text_enable_toll_free`.
             chunk_size: numbers an order, by default and at most 500.
             max_concurrency: chunks at once, by default the client's.
-            job: a name that makes the run one that can be run again; see the module.
+            job: a name with which the same call can be run again safely; see this module.
             ledger: the path of the job's ledger.
             settle: seconds between the two readings of the lists, 10 by default.
             grace: seconds to look for an order whose answer was lost, 60 by default.
-            on_unknown: `hold` or `resend` what cannot be found then; by default `hold` where a
-                letter is mailed, or there is no campaign.
-            retry_rejected: open REJECTED orders anew, with another letter if one is given.
+            on_unknown: what to do with an order that cannot be found then, `hold` or `resend`;
+                `hold` by default where a letter is mailed or there is no campaign.
+            retry_rejected: create REJECTED orders again, with another letter if one is given.
 
-        Returns an async iterator of `ChunkOutcome`, in the order in which chunks are done. No
-        more is read than `max_concurrency` chunks, so memory does not grow with the numbers
-        (but for 70 bytes each, to know duplicates); what is no phone number is in `skipped`.
-        No numbers give no outcome. Breaking off cancels what is under way. Raises `InvalidRequest`
-        at once, and when the iteration begins `JobChanged` and `LedgerLocked`; nothing was sent
-        then. Never repeat it blindly without `job`.
+        Returns:
+            An async iterator of `ChunkOutcome`, in the order in which chunks are done. It reads
+            at most `max_concurrency` chunks ahead; memory grows by 70 bytes a number only, to
+            know duplicates. What is no phone number is in `skipped`. Without numbers there is no
+            outcome. Ending the iteration early cancels what is under way.
+
+        Raises:
+            InvalidRequest: an argument breaks a rule; raised at once, nothing was sent.
+            JobChanged: the job was begun with other numbers or arguments. Raised when the
+                iteration begins; nothing was sent.
+            LedgerLocked: another run holds the ledger. Raised when the iteration begins; nothing
+                was sent.
         """
         template = self._runs.toll_free_template(
             chunk_size,

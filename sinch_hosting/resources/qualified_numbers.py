@@ -1,4 +1,4 @@
-"""`sinch.qualified_numbers`: numbers on their way from review to hosting."""
+"""`sinch.qualified_numbers`: the review of numbers, before they are text-enabled."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import builtins
 import logging
 from collections.abc import Awaitable, Iterable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal, overload
+from typing import Literal, overload
 
 from .._bulk.chunks import Numbers
 from .._bulk.letters import Confirm
@@ -30,9 +30,6 @@ from ..models._guidance import advice_on_failed
 from ..models.pages import Page, Pages
 from ..states import OpenEnum, QualificationState, has_reached, parse_state, parse_states
 
-if TYPE_CHECKING:
-    pass
-
 _log = logging.getLogger("sinch_hosting")
 
 
@@ -49,13 +46,21 @@ class QualifiedNumbers:
         """Start the review of numbers (`AddQualifiedNumbers`).
 
         Somebody must then e-mail invoices that list the numbers to orders@sinch.com, or prove
-        ownership by voice challenge; the review takes 1 to 3 business days.
+        ownership by voice challenge. The review takes 1 to 3 business days. Where the answer is
+        lost, each number is looked up; if all are there, the call has succeeded. Not to be
+        repeated blindly: numbers that are there already are a `Conflict`.
 
-        Answers the numbers as the service tells them. Where the answer is lost, each number is
-        looked up: where all are there they are answered.
+        Args:
+            phone_numbers: different numbers in E.164.
 
-        Raises `InvalidRequest` before anything is sent, `OutcomeUnknown` where a lost answer
-        could not be settled, and what every call raises. Not to be repeated blindly.
+        Returns:
+            The numbers as the service shows them.
+
+        Raises:
+            InvalidRequest: an argument breaks a rule; nothing was sent.
+            Conflict: a number is in qualification already.
+            OutcomeUnknown: the answer was lost, and looking the numbers up did not help.
+            SinchHostingError: what every call raises; see `SinchHosting`.
         """
         request = AddNumbers(phone_numbers=phone_numbers)  # type: ignore[arg-type]
         try:
@@ -78,19 +83,24 @@ class QualifiedNumbers:
         chunk_size: int = 500,
         max_concurrency: int | None = None,
     ) -> NumbersResult[QualifiedNumber]:
-        """Start the review of any number of numbers (`AddQualifiedNumbers`).
+        """Start the review of any number of numbers (`AddQualifiedNumbers`). Safe to repeat.
+
+        Where an answer is lost, its numbers are looked up, and those that are missing are sent
+        again. Where a 400 names numbers, these fail and the others are sent without them. A
+        request that fails does not stop the others. Where the first requests get 401 or 403, no
+        more are sent, and the remaining numbers fail with `RunStopped`.
 
         Args:
             phone_numbers: from any iterable or async iterable.
             chunk_size: numbers a request.
             max_concurrency: requests at once, by default the client's.
 
-        Answers what became of each: those that were there already are in `skipped` with their
-        state, as are duplicates. Where an answer is lost, its numbers are looked up and those
-        that are missing are sent again. Numbers that a 400 names fail, and the others are sent
-        without them. One request's failure stops no other, but where the first are answered 401
-        or 403 no more are sent: the rest failed with `RunStopped`. Raises
-        `InvalidRequest` before anything is sent, also for no numbers at all. Safe to repeat.
+        Returns:
+            The result of each number. Duplicates, and numbers that were there already, are in
+            `skipped`; the reason names their state.
+
+        Raises:
+            InvalidRequest: an argument breaks a rule, or there are no numbers; nothing was sent.
         """
         return await added(
             phone_numbers,
@@ -104,14 +114,19 @@ class QualifiedNumbers:
     async def delete_many(
         self, phone_numbers: Numbers, *, max_concurrency: int | None = None
     ) -> NumbersResult[str]:
-        """Take any number of numbers out of qualification (`DeleteQualifiedNumber`).
+        """Remove any number of numbers from qualification (`DeleteQualifiedNumber`).
+
+        Safe to repeat.
 
         Args:
             phone_numbers: from any iterable or async iterable.
             max_concurrency: requests at once, by default the client's.
 
-        Answers what became of each; those that are not there are in `skipped`. Raises
-        `InvalidRequest` before anything is sent, also for no numbers at all. Safe to repeat.
+        Returns:
+            The result of each number; those that are not there are in `skipped`.
+
+        Raises:
+            InvalidRequest: an argument breaks a rule, or there are no numbers; nothing was sent.
         """
         return await deleted(
             phone_numbers,
@@ -121,9 +136,12 @@ class QualifiedNumbers:
         )
 
     async def get(self, phone_number: str) -> QualifiedNumber:
-        """Read a number's way through qualification (`GetQualifiedNumber`).
+        """Read how far a number's qualification is (`GetQualifiedNumber`). Safe to repeat.
 
-        Raises `InvalidRequest`, `NotFound`, and what every call raises. Safe to repeat.
+        Raises:
+            InvalidRequest: an argument breaks a rule; nothing was sent.
+            NotFound: the number is not in qualification.
+            SinchHostingError: what every call raises; see `SinchHosting`.
         """
         return await self._session.request(
             "GetQualifiedNumber", QualifiedNumber, identifiers=_identify(phone_number)
@@ -138,7 +156,7 @@ class QualifiedNumbers:
         page_size: int | None = None,
         page_token: str | None = None,
     ) -> Pages[QualifiedNumber]:
-        """List numbers by state (`ListQualifiedNumbers`).
+        """List numbers by state (`ListQualifiedNumbers`). Safe to repeat.
 
         Args:
             states: one state or several, as members, wire strings or names (`ELIGIBLE`); several
@@ -148,8 +166,11 @@ class QualifiedNumbers:
             page_size: numbers a page; the service may give fewer.
             page_token: goes on from a page, with exactly one state; see `Pages`.
 
-        Answers `Pages`, read as they are walked. Raises `InvalidRequest` at once. Safe to
-        repeat.
+        Returns:
+            `Pages`, which are read while you iterate over them.
+
+        Raises:
+            InvalidRequest: an argument breaks a rule; raised at once, nothing was sent.
         """
         query = {
             "regionCode": check.optional(region_code, check.check_region, "region_code"),
@@ -174,11 +195,14 @@ class QualifiedNumbers:
         )
 
     async def delete(self, phone_number: str) -> None:
-        """Take a number out of qualification (`DeleteQualifiedNumber`).
+        """Remove a number from qualification (`DeleteQualifiedNumber`).
 
-        A retried delete that finds nothing has succeeded. Raises `InvalidRequest`, `NotFound`
-        where there was no such number from the start, and what every call raises. Safe to
-        repeat.
+        A retried delete that finds nothing has succeeded. Safe to repeat.
+
+        Raises:
+            InvalidRequest: an argument breaks a rule; nothing was sent.
+            NotFound: there was no such number from the start.
+            SinchHostingError: what every call raises; see `SinchHosting`.
         """
         await self._session.request(
             "DeleteQualifiedNumber", type(None), identifiers=_identify(phone_number)
@@ -258,9 +282,8 @@ class QualifiedNumbers:
     ) -> Order:
         """Text-enable 1 to 500 toll-free numbers (`TextEnableTollFreeQualifiedNumbers`).
 
-        The arguments are those of `hosting_orders.text_enable_toll_free`, the care of `job`
-        included; so are the errors.
-        Mails a letter: never repeat it blindly.
+        Arguments, result, errors and the protection of `job` are those of
+        `hosting_orders.text_enable_toll_free`. It mails a letter. Never repeat it blindly.
         """
         template = self._runs.toll_free_template(
             None,
@@ -286,23 +309,36 @@ class QualifiedNumbers:
         )
 
     async def send_voice_challenge(self, phone_number: str) -> QualifiedNumber:
-        """Ring the number and tell a code (`SendVoiceChallenge`).
+        """Call the number and say a code (`SendVoiceChallenge`).
 
-        Rings a person's phone, so it is never sent again by itself. Answers the number. Raises
-        `InvalidRequest`, `NotFound`, `OutcomeUnknown` where the answer was lost (the phone may
-        have rung), and what every call raises.
+        It calls a person's phone, so it is never sent again by itself.
+
+        Returns:
+            The number.
+
+        Raises:
+            InvalidRequest: an argument breaks a rule; nothing was sent.
+            NotFound: the number is not in qualification.
+            OutcomeUnknown: the answer was lost; the phone may have rung.
+            SinchHostingError: what every call raises; see `SinchHosting`.
         """
         return await self._session.request(
             "SendVoiceChallenge", QualifiedNumber, identifiers=_identify(phone_number)
         )
 
     async def verify_voice_challenge(self, phone_number: str, code: str) -> QualifiedNumber:
-        """Prove ownership with the code that was told (`VerifyVoiceChallenge`).
+        """Prove ownership with the code from the voice call (`VerifyVoiceChallenge`).
 
-        Burns an attempt, so it is never sent again by itself. Answers the number; its
-        `global_process_state` says whether the code was right. Raises `InvalidRequest`,
-        `NotFound`, `OutcomeUnknown` where the answer was lost (`get` tells what became of it),
-        and what every call raises.
+        It uses up one of the allowed attempts, so it is never sent again by itself.
+
+        Returns:
+            The number; its `global_process_state` says whether the code was right.
+
+        Raises:
+            InvalidRequest: an argument breaks a rule; nothing was sent.
+            NotFound: the number is not in qualification.
+            OutcomeUnknown: the answer was lost; `get` shows the number's state.
+            SinchHostingError: what every call raises; see `SinchHosting`.
         """
         return await self._session.request(
             "VerifyVoiceChallenge",
@@ -414,9 +450,9 @@ def _is_over(number: QualifiedNumber, wanted: Iterable[QualificationState]) -> b
 
 
 async def _gathered(looks: Iterable[Awaitable[QualifiedNumber]]) -> Iterable[QualifiedNumber]:
-    """All the answers, or the first error once none of the look-ups is under way any more."""
+    """Return all numbers; raise the first error after all look-ups have ended."""
     found = await asyncio.gather(*looks, return_exceptions=True)
-    for answer in found:
-        if isinstance(answer, BaseException):
-            raise answer
-    return [answer for answer in found if isinstance(answer, QualifiedNumber)]
+    for number in found:
+        if isinstance(number, BaseException):
+            raise number
+    return [number for number in found if isinstance(number, QualifiedNumber)]

@@ -1,12 +1,12 @@
-"""A living stand-in for the Imported Numbers and Hosting Orders API.
+"""A simulated service for the Imported Numbers and Hosting Orders API.
 
     async with Sandbox() as sandbox:                   # inside a program, on a free port
         ...
 
     $ sinch-hosting sandbox                            # for any program
 
-It keeps state, lives on a virtual clock, mails nobody, and misbehaves on order. It imports
-nothing of the SDK, and the SDK nothing of it: a mistake cannot agree with itself on both ends.
+It keeps state, runs on a virtual clock, mails nobody, and makes the faults that you ask for. It
+imports nothing of the SDK, and the SDK nothing of it, so that both cannot share a mistake.
 
 - Time: `Sandbox.speed`, `advance`, `pass_time`, `step`, `settle`. A `Profile` says for each
   transition (`STANDARD` names them) whether it is immediate, timed or manual.
@@ -14,7 +14,7 @@ nothing of the SDK, and the SDK nothing of it: a mistake cannot agree with itsel
   `voice_code`, `reject`, `complete`, `trigger`, `plan`; and `outbox`.
 - Rules: `Sandbox.rules` and `Sandbox.change_rules`, for what the contract leaves open.
 - Faults: `Sandbox.faults.add`, with the kinds that ``help(sinch_hosting.sandbox.faults)`` explains.
-- Witness: `Sandbox.requests`, `orders_created`, `letters_sent`, `callbacks`.
+- Observations: `Sandbox.requests`, `orders_created`, `letters_sent`, `callbacks`.
 - All of it over HTTP below ``/_sandbox``, with a page at ``/_sandbox/``: GET ``state``,
   ``orders``, ``orders/ID``, ``requests``, ``callbacks``, ``outbox``, ``letters``, ``faults``,
   ``time``, ``rules``; POST ``advance``, ``step``, ``sign-letter``, ``decline-letter``, ``reject``,
@@ -26,11 +26,11 @@ nothing of the SDK, and the SDK nothing of it: a mistake cannot agree with itsel
 Assumptions
 ===========
 
-The contract says what requests and answers look like. What follows is *ours*, where it is silent
-or contradicts itself: a client should not come to depend on it.
+The contract says what requests and answers look like. Where it is silent or contradicts itself,
+the sandbox behaves as follows. A client should not depend on that.
 
 Rules
-    What an account may well do another way is a rule, set by ``Sandbox(rules={...})`` or
+    A behaviour that may differ between accounts is a rule, set by ``Sandbox(rules={...})`` or
     `Sandbox.change_rules`. The default is the stricter value, or the documented one; `Rules`
     says what the others are.
 
@@ -43,7 +43,7 @@ Rules
       qualification is not done, with 409.
     - ``verification``, ``eligible``: an ELIGIBLE number goes on to verification. One that needs
       none stays ELIGIBLE, its ``ownershipVerification`` unspecified, and cannot be text-enabled.
-    - ``first_state``: text-enabling orders are born SUBMITTED, as both documented answers show.
+    - ``first_state``: text-enabling orders begin SUBMITTED, as both documented answers show.
     - ``no_campaign``: a text-enabling of local numbers without a campaign waits for the
       signature of a letter that is never generated; log and page warn of it.
     - ``empty_campaign``: lists with an empty ``campaignId`` are 400.
@@ -56,7 +56,7 @@ Rules
     - ``hosts``: a ``Host`` that is not the sandbox's own is 421, unless it listens beyond
       loopback.
 Lives
-    Import orders are born SUBMITTED (as in the vendor's example). Signing the letter puts an
+    Import orders begin SUBMITTED (as in the vendor's example). Signing the letter puts an
     order IN_PROGRESS at once; a blanket letter needs no signature.
     All waits but the vendor's "1 to 3 business days" are made up (`STANDARD`); those days leave
     out Saturdays and Sundays, in UTC, and begin when the invoices arrive. Left alone, the owner

@@ -76,7 +76,7 @@ class Callbacks:
         self.world.clock.at_rest = self.release_last
 
     def emit(self, url: str, payload: dict[str, Any]) -> None:
-        """Take in one event: complete it, and deliver it as the faults allow."""
+        """Complete one event, and deliver it as the faults allow."""
         now = self.world.now
         event_id = self.world.identifier()
         about = {name: value for name, value in payload.items() if name != "resourceId"}
@@ -225,7 +225,7 @@ class Callbacks:
         if secret:
             headers["X-Sinch-Signature"] = signature(body, secret)
         try:
-            # A redirect could lead from an allowed host to a stranger.
+            # A redirect could lead from an allowed host to another one.
             async with self._session.post(
                 url, data=body, headers=headers, allow_redirects=False
             ) as response:

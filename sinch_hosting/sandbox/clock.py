@@ -24,11 +24,11 @@ Subject: TypeAlias = tuple[str, str]
 """What a transition belongs to: its kind (``order``, ``qualified``, ...) and its id."""
 
 LATEST = datetime(9000, 1, 1, tzinfo=UTC).timestamp()
-"""What is asked for must lie before this: lives that begin there need some time to end."""
+"""Times in requests must be before this, so that what begins then can end."""
 FASTEST = 1e7
 """Virtual seconds that can pass in a real one."""
 
-# Time stands still here: soon after, it can no longer be written as a four-digit year.
+# Time stops here: soon after, its year would have five digits.
 _END_OF_TIME = datetime(9990, 1, 1, tzinfo=UTC).timestamp()
 
 

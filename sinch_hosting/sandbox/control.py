@@ -34,7 +34,7 @@ _PAGE_HEADERS = {
 
 
 class Handles(View, Protocol):
-    """What can be done to a sandbox; `Sandbox` says what each handle does."""
+    """The handles of a sandbox; `Sandbox` says what each one does."""
 
     # ruff: noqa: D102
     @property
@@ -58,7 +58,7 @@ class Handles(View, Protocol):
 
 @define(eq=False)
 class Control:
-    """Answers what is below ``/_sandbox``: GET shows, POST does, DELETE removes faults."""
+    """Serves what is below ``/_sandbox``: GET shows, POST acts, DELETE removes faults."""
 
     sandbox: Handles
 
@@ -114,7 +114,7 @@ class Control:
         return action(*call.args, **call.kwargs) or {}
 
     def _check_origin(self, request: web.BaseRequest) -> None:
-        """Keep web pages from elsewhere away: they must not steer what listens on loopback."""
+        """Refuse requests of foreign web pages: they must not control what listens on loopback."""
         host = request.headers.get("Host", "")
         origin = request.headers.get("Origin")
         if origin is not None and origin != f"http://{host}":
@@ -125,7 +125,7 @@ class Control:
 
 
 def _limit(request: web.BaseRequest) -> int | None:
-    """How many records of a list are asked for; raises `Refusal` for any other parameter."""
+    """Return how many records are asked for; raises `Refusal` for any other parameter."""
     query = read_query(request.rel_url.raw_query_string)
     limit = query.pop("limit", None)
     if query or (limit is not None and request.method != "GET"):
@@ -136,7 +136,7 @@ def _limit(request: web.BaseRequest) -> int | None:
 
 
 def _newest(answer: Any, limit: int | None) -> Any:
-    """*answer*, of a list only the last *limit* records."""
+    """Return *answer*; of a list only the last *limit* records."""
     if limit is None:
         return answer
     if not isinstance(answer, list):

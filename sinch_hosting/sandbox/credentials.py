@@ -1,4 +1,4 @@
-"""Who may call: the key, the tokens it bought, and when they end."""
+"""Who may call: the key, the tokens it got, and when they end."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _CHALLENGE = 'Bearer realm="sandbox", Basic realm="sandbox"'
 
 @define(eq=False)
 class Credentials:
-    """The one key there is, and the tokens given out for it.
+    """The only key, and the tokens given out for it.
 
     Args:
         key_id, key_secret: the key.
-        token_lifetime: seconds of *real* time that a token says it lasts, and lasts.
+        token_lifetime: seconds of *real* time that a token lasts.
         new_token: makes a token.
 
     ``basic_limit`` bounds the requests of HTTP Basic, where there is a limit.
@@ -87,12 +87,12 @@ class Credentials:
         }
 
     def expire_all(self) -> None:
-        """Every token given out so far is expired from now on."""
+        """Let every token given out so far expire now."""
         now = self._now()
         self._tokens = dict.fromkeys(self._tokens, now)
 
     def expire(self, authorization: str) -> None:
-        """The token in that header is expired from now on."""
+        """Let the token in that header expire now."""
         if self.is_valid_token(authorization):
             self._tokens[authorization.partition(" ")[2].strip()] = self._now()
 

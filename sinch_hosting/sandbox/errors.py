@@ -76,7 +76,7 @@ class Refusal(Exception):
 
 
 def invalid(field: str, description: str) -> Refusal:
-    """A 400 that blames one *field*."""
+    """Return a 400 for one *field*."""
     return Refusal(400, f"{field}: {description}", violations=[(field, description)])
 
 
@@ -96,5 +96,5 @@ def conflict(message: str) -> Refusal:
 
 
 def shown(text: str) -> str:
-    """*text* from a request, cut short so that it can stand in a message."""
+    """Return *text* of a request, shortened for a message."""
     return text if len(text) <= _LONGEST_ECHO else text[:_LONGEST_ECHO] + "..."

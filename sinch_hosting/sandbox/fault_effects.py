@@ -1,4 +1,4 @@
-"""Answers bent by faults: pages, tokens, enums, names; and lists as they were a while ago."""
+"""Answers changed by faults: pages, tokens, enums, names, and lists of an earlier time."""
 
 from __future__ import annotations
 

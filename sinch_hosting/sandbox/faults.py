@@ -1,7 +1,7 @@
-"""Misbehaviour on order: which fault strikes which request or callback, and when.
+"""Faults that you ask for: which fault strikes which request or callback, and when.
 
-Everything left to chance is drawn from the sandbox's seed, one stream for each fault. A fault
-counts as struck only where it made a difference, and only on what it can strike at all.
+Everything random comes from the sandbox's seed, with one random stream for each fault. A fault
+counts as struck only where it made a difference.
 
 The kinds
 =========
@@ -115,7 +115,7 @@ _REACH = {
     "lag": GROUPS["lists"],
     "order_moves": frozenset({"ListHostingOrders"}),
 }
-"""What the kinds can strike that cannot strike everything."""
+"""The operations or events that a kind can strike, where it cannot strike all."""
 
 _LEAST = {"per_second": 1e-6, "burst": 1.0}
 _MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+\Z", re.ASCII)
@@ -140,7 +140,7 @@ class Fault:
     _seen: int = 0
 
     def strikes(self, operation: str, now: float) -> bool:
-        """Whether it strikes this time; counts."""
+        """Count, and return whether it strikes this time."""
         if operation not in self.operations or not self.begins <= now < self.ends:
             return False
         if self.count is not None and self.hits >= self.count:
@@ -154,7 +154,7 @@ class Fault:
         return True
 
     def spare(self) -> None:
-        """Take back one strike that came to nothing."""
+        """Undo the count of one strike that changed nothing."""
         self.hits -= 1
 
     def json(self) -> dict[str, Any]:

@@ -57,12 +57,12 @@ class Dropped(Exception):
 
 @define(eq=False)
 class Service:
-    """Answers the requests of the API and of the token endpoint.
+    """Serves the requests of the API and of the token endpoint.
 
     Args:
         world, operations: what is asked for.
         credentials: who may ask.
-        faults: what goes wrong on order.
+        faults: the faults in force.
         requests: the log, oldest first.
         serves: whether a ``Host`` is this service.
     """
@@ -111,7 +111,7 @@ class Service:
                 request.method, request.rel_url.raw_path, self.world.project_id
             )
             record.operation = operation.operation_id
-            # Read first: the witness shows what was sent, whatever becomes of it.
+            # Read first: the request log shows what was sent, whatever the answer is.
             body = await self._body(request, operation, record)
             self._check_host(request)
             await self._before(request, record)
@@ -172,7 +172,7 @@ class Service:
     async def _body(
         self, request: web.BaseRequest, operation: Operation, record: RequestRecord
     ) -> Any:
-        """The decoded body, which the log keeps, or the `Refusal` that it deserves in its turn."""
+        """Return the decoded body, or the `Refusal` to raise for it; the request log keeps it."""
         raw = await read_body(request) if request.body_exists else b""
         if operation.shape is None or (not raw and operation.body_optional):
             return {}
@@ -229,7 +229,7 @@ class Service:
                 self.credentials.expire(authorization)
 
     def _bent(self, operation: Operation, call: Call, answer: Json, record: RequestRecord) -> Json:
-        """The answer as the faults bend it."""
+        """Return the answer as the faults change it."""
         for fault in self.faults.of(_BENDING, record.operation):
             bent = _bend(fault, operation, call, answer)
             moving = self._moving(fault, call)
@@ -266,7 +266,7 @@ class Service:
         return response
 
     def _kill(self, request: web.BaseRequest, after: float | None) -> None:
-        """Let the connection die once the answer is out."""
+        """Close the connection after the answer was sent."""
         transport = request.transport
         if transport is None:
             return
@@ -277,12 +277,12 @@ class Service:
 
 
 class Connection(web.RequestHandler):
-    """One connection; answers what is no HTTP request with an error body, not a page."""
+    """One connection; what is no HTTP request gets an error body, not a page."""
 
     __slots__ = ()
 
     def log_exception(self, *args: Any, **kwargs: Any) -> None:
-        """Log what failed, but not that a body cannot be read: its sender was told."""
+        """Log errors, but not that a body cannot be read: its sender got an answer."""
         if not isinstance(kwargs.get("exc_info"), (web.RequestPayloadError, HttpProcessingError)):
             super().log_exception(*args, **kwargs)
 
@@ -373,7 +373,7 @@ def _limit(fault: Fault, request: web.BaseRequest, record: RequestRecord) -> Non
 
 
 def _bend(fault: Fault, operation: Operation, call: Call, answer: Json) -> Json:
-    """The *answer* as one fault bends it; the same where it makes no difference."""
+    """Return the *answer* as one fault changes it; the same where it makes no difference."""
     bent: Json = answer
     if fault.kind == "unknown_values":
         bent = unknown_values(answer, fault.settings["value"])
@@ -385,7 +385,7 @@ def _bend(fault: Fault, operation: Operation, call: Call, answer: Json) -> Json:
 
 
 def _checked(body: Any, shape: Shape) -> Json:
-    """The *body* as an object of that *shape*; raises `Refusal` for another, or why it is none."""
+    """Return the *body* as an object of that *shape*; raises `Refusal` where it is none."""
     if isinstance(body, Refusal):
         raise body
     return checks.check_shape(body, shape)

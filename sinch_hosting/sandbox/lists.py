@@ -23,7 +23,7 @@ DEFAULT_PAGE_SIZE = 100
 LARGEST_PAGE = 1000
 ABSURD_PAGE = 100_000
 COUNTED = 10_000
-"""In longer lists, filtered ones are not counted."""
+"""Filtered lists that are longer are not counted."""
 
 R = TypeVar("R", bound=Listed)
 T = TypeVar("T")

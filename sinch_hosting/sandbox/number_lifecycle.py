@@ -69,7 +69,7 @@ class NumberLifecycle:
         self.world.imported_index.put((number.service_plan_id, number.campaign_id), number)
 
     def remove(self, number: ImportedNumber) -> None:
-        """The number leaves."""
+        """Remove the number."""
         world = self.world
         world.clock.forget(("imported", number.phone_number))
         world.imported_index.remove(number)
@@ -205,7 +205,7 @@ def settle_carriers(plan: Plan, migrate: bool, now: float) -> tuple[Carrier, ...
 
 @lru_cache(maxsize=64)
 def _all_done(now: float) -> tuple[Carrier, ...]:
-    # One tuple for all numbers that finish together: half a million must fit in memory.
+    # Numbers that finish together share one tuple, so that half a million fit in memory.
     return (Carrier(DONE, updated=now),) * 4
 
 

@@ -10,7 +10,7 @@ LISTS: Mapping[str, str] = {
     "ListHostingOrderNumbers": "numbers",
     "ListQualifiedNumbers": "qualifiedNumbers",
 }
-"""The operations that answer a page, and the field of the answer that holds it."""
+"""The operations that return a page, and the field of the answer that holds it."""
 
 READS = (
     *LISTS,

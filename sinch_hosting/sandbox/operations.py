@@ -1,4 +1,4 @@
-"""The 23 operations: what each does to the world, and what it answers."""
+"""The 23 operations: what each changes in the `World`, and what it returns."""
 
 from __future__ import annotations
 
@@ -280,7 +280,7 @@ class Operations:
 
     @classmethod
     def over(cls, world: World) -> Operations:
-        """Wire the operations and the lives behind them."""
+        """Connect the operations with the life cycles behind them."""
         numbers, qualification = NumberLifecycle(world), Qualification(world)
         life = OrderLifecycle(world, numbers, qualification)
         return cls(

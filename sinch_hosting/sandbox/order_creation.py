@@ -55,7 +55,7 @@ class OrderCreation:
         return self._start(order)
 
     def text_enable_qualified(self, call: Call) -> Json:
-        """TextEnableQualifiedNumbers: answers the id alone."""
+        """TextEnableQualifiedNumbers: returns the id alone."""
         order = self._text_enable_order(call.body)
         self._refuse_unqualified(order)
         return {"hostingOrderId": self._start(order)["hostingOrderId"]}

@@ -1,4 +1,4 @@
-"""What people do: signing letters, mailing invoices, reviewing, refusing, answering phones."""
+"""What people do: sign letters, mail invoices, review, refuse, answer phones."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ class Qualification:
             self._enter(number, "VERIFICATION_FAILED")
 
     def call(self, number: QualifiedNumber) -> None:
-        """Ring the number and say a code; raises `Refusal` where that makes no sense."""
+        """Call the number and say a code; raises `Refusal` where that makes no sense."""
         if number.state not in {"ELIGIBLE", "VERIFICATION_PENDING", "VERIFICATION_FAILED"}:
             raise failed_precondition(f"a number in state {number.state} takes no voice challenge")
         number.code = f"{self.world.random.randrange(10000):04d}"

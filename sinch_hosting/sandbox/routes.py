@@ -34,7 +34,7 @@ class Operation:
         body_optional: whether an empty body stands for no fields.
 
     ``writes`` says whether it may change anything, ``lists`` which field of its answer holds the
-    page (``""`` where it answers none).
+    page (``""`` where there is none).
     """
 
     operation_id: str

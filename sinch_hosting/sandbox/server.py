@@ -1,4 +1,4 @@
-"""`Sandbox`: the simulated service as one object, with its clock, its people and its witness."""
+"""`Sandbox`: the simulated service as one object, with its clock, people and observations."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 PROJECT_ID = "d1923022-5199-4bb3-a513-c47b3a656bc5"
 KEY_ID = "sandbox-key-id"
-KEY_SECRET = "sandbox-key-secret"  # noqa: S105 - it opens nothing but this stand-in
+KEY_SECRET = "sandbox-key-secret"  # noqa: S105 - a key for the sandbox only
 MONDAY = datetime(2026, 1, 5, 14, tzinfo=UTC)
 """Where time starts when the clock is stepped by hand or the seed is given."""
 
@@ -73,7 +73,7 @@ class Sandbox(People):
         start: the virtual time at which it starts.
         token_lifetime: seconds of real time that a token lasts.
         import_limit: the numbers allowed in one import order.
-        project_id, key_id, key_secret: what it knows; the defaults will do.
+        project_id, key_id, key_secret: what it accepts; the defaults are fine.
         hmac_secret: the key that signs callbacks; without one they come unsigned.
         callback_hosts: hosts that callbacks may go to besides loopback ones; ``"*"`` for all.
         request_log: how many requests `requests`, and events `callbacks`, remember.
@@ -230,7 +230,7 @@ class Sandbox(People):
 
     @property
     def environ(self) -> dict[str, str]:
-        """The five variables that point a program at it."""
+        """The five environment variables with which a program uses it."""
         return {
             "SINCH_PROJECT_ID": self.project_id,
             "SINCH_KEY_ID": self.key_id,
@@ -310,7 +310,7 @@ class Sandbox(People):
         return self._world.rules
 
     def change_rules(self, **changes: Any) -> Rules:
-        """Settle single rules anew, as in ``change_rules(unqualified=400)``; returns all of them.
+        """Change single rules, as in ``change_rules(unqualified=400)``; returns all of them.
 
         Raises `ValueError` for a rule that there is not, and for a value that makes no sense.
         """
@@ -415,7 +415,7 @@ def _check_texts(**values: object) -> None:
 
 
 def _span(delta: timedelta | None, units: dict[str, float]) -> float:
-    """The seconds that ``advance`` was told; raises `ValueError` where it was told nonsense."""
+    """Return the seconds to ``advance``; raises `ValueError` for arguments without sense."""
     if (delta is None) == (not units):
         raise ValueError("say how far: advance(days=2), or advance(timedelta(days=2))")
     if delta is not None and not isinstance(delta, timedelta):

@@ -1,4 +1,4 @@
-"""The state of the pretended service, and the indexes that keep its lists fast."""
+"""The state of the simulated service, and the indexes that keep its lists fast."""
 
 from __future__ import annotations
 
@@ -136,13 +136,13 @@ class Index(Generic[R]):
 
 @define(eq=False, repr=False)
 class World:
-    """Everything that the pretended service knows.
+    """Everything that the simulated service knows.
 
     Args:
         clock: the virtual time.
         profile: when transitions happen.
         rules: how it behaves where the contract is silent.
-        seed: settles everything that is left to chance.
+        seed: makes everything random reproducible.
         project_id: the one project there is.
         hmac_secret: the key that signs callbacks; ``""`` where they are not signed.
         import_limit: the numbers allowed in one import order.
@@ -172,7 +172,7 @@ class World:
         self._begin_lists()
 
     def clear(self) -> None:
-        """Forget everything but the time and the secrets, and start chance anew."""
+        """Forget everything but the time and the secrets, and restart the random numbers."""
         self.clock.clear()
         self.random = self._dice()
         for records in (self.orders, self.imported, self.qualified, self.plans):

@@ -223,7 +223,7 @@ async def test_a_409_at_first_is_a_conflict(service, client):
     service.on(*IMPORT, (409, {"message": "already imported"}))
     with pytest.raises(Conflict, match="already imported") as caught:
         await client.imported_numbers.import_number(NUMBER, **PLAN)
-    assert "where a proxy sent it twice" in caught.value.__notes__[0]
+    assert "A proxy may have sent this call twice" in caught.value.__notes__[0]
 
 
 @pytest.mark.parametrize(
