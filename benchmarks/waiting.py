@@ -12,6 +12,7 @@ from statistics import mean, median
 
 from aiohttp import web
 
+from benchmarks import _finished
 from benchmarks._table import Table
 from benchmarks._watched import HOUR, WatchedOrder, pages_of, real, virtual
 from sinch_hosting import COMPLETED, CallbackReceiver, Order, PollPolicy
@@ -43,7 +44,7 @@ def run(*, short: bool) -> Table:
 
 
 async def _run(short: bool) -> Table:
-    rows: list[Row] = []
+    rows: list[Row] = await _finished.rows(short=short)
     for orders, groups, size, wanted in _SHORT_DAYS if short else _DAYS:
         rows.append(await _day(orders, groups, size, wanted))
     for size in (1000, 100):

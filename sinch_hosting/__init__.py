@@ -23,6 +23,7 @@ from ._version import __version__
 
 if TYPE_CHECKING:
     from ._bulk.chunks import SkippedNumber
+    from ._bulk.letters import LettersToSend
     from ._bulk.many_numbers import FailedNumber, NumbersResult
     from ._bulk.plan import BulkPlan, PlannedOrder
     from ._bulk.results import (
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
         JobChanged,
         LedgerError,
         LedgerLocked,
+        NotConfirmed,
         NotFound,
         NumberFailed,
         OrderRejected,
@@ -122,6 +124,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "_bulk.chunks": "SkippedNumber",
+    "_bulk.letters": "LettersToSend",
     "_bulk.many_numbers": "FailedNumber NumbersResult",
     "_bulk.plan": "BulkPlan PlannedOrder",
     "_bulk.results": "BulkProgress BulkResult ChunkOutcome FailedChunk UnknownChunk",
@@ -136,8 +139,8 @@ _HOMES = {
     "client": "SinchHosting",
     "errors": """
         ApiError AuthenticationFailed BadRequest ConfigurationError Conflict DecodeError
-        InvalidRequest InvalidSignature JobChanged LedgerError LedgerLocked NotFound
-        NumberFailed OrderRejected OutcomeUnknown PageTokenRepeated PermissionDenied
+        InvalidRequest InvalidSignature JobChanged LedgerError LedgerLocked NotConfirmed
+        NotFound NumberFailed OrderRejected OutcomeUnknown PageTokenRepeated PermissionDenied
         RateLimited RelinkFailed RunStopped ServerError SinchHostingError TransportError
         UnreadableList UsageError WaitTimeout
     """,
@@ -197,7 +200,9 @@ __all__ = [
     "LedgerError",
     "LedgerLocked",
     "Letter",
+    "LettersToSend",
     "MnoConfiguration",
+    "NotConfirmed",
     "NotFound",
     "NumberFailed",
     "NumberToOnboard",

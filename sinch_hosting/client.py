@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 
 from ._bulk.order_runs import OrderRuns
 from ._polling.policy import PollPolicy
-from ._polling.waits import OnUpdate, wait_until
-from ._polling.wakeups import WakeUps
+from ._polling.sources import orders_of
+from ._polling.waits import OnUpdate, order_goal, wait_until
 from ._polling.watcher import Watcher
 from ._session.orders_api import OrdersApi
 from ._session.retry import RetryPolicy
@@ -32,7 +32,7 @@ from ._session.settings import (
 )
 from .errors import ConfigurationError, InvalidRequest
 from .models import Order
-from .models._checks import check_identifier, check_whole
+from .models._checks import check_identifier, check_path, check_whole
 from .resources.callback_configuration import Callbacks
 from .resources.hosting_orders import HostingOrders
 from .resources.imported_numbers import ImportedNumbers
@@ -44,10 +44,10 @@ if TYPE_CHECKING:
 
     import aiohttp
 
+    from ._bulk.letters import Confirm
     from ._bulk.order_template import LedgerPath, OnUnknown
-    from ._onboarding.begin import LetterFor
-    from ._onboarding.numbers import VoiceCode
-    from ._onboarding.onboarding import Onboarding
+    from ._onboarding.context import ReadyAt, VoiceCode
+    from ._onboarding.onboarding import LetterFor, Onboarding
     from ._onboarding.report import NumberToOnboard
     from .models import CallbackEvent
 
@@ -191,16 +191,15 @@ class SinchHosting:
             check_encrypted(auth_url, "auth_url")
         self._poll = poll
         self._session = Session(credentials, http, retry, clock, sleep)
-        self._wakeups = WakeUps(sleep)
-        self.imported_numbers = ImportedNumbers(self._session, retry, poll, self._wakeups)
         self._orders_api = OrdersApi(self._session, self._wait_for)
-        self._watcher = Watcher(self._session, poll, self._orders_api)
+        self._watcher = watcher = Watcher(self._session, poll)
         self._runs = OrderRuns(
             self._orders_api, import_limit=import_limit, max_concurrency=max_concurrency
         )
-        self.hosting_orders = HostingOrders(self._orders_api, self._runs, self._watcher)
+        self.imported_numbers = ImportedNumbers(self._session, retry, watcher)
+        self.hosting_orders = HostingOrders(self._orders_api, self._runs, watcher)
         self.qualified_numbers = QualifiedNumbers(
-            self._session, poll, self._orders_api, self._runs, self._wakeups
+            self._session, self._orders_api, self._runs, watcher
         )
         self.callback_configuration = Callbacks(self._session)
         self._shown = f"<SinchHosting project_id={project_id!r} key_id={key_id!r} {base_url}>"
@@ -245,6 +244,7 @@ class SinchHosting:
         display_name: str | None = None,
         callback_url: str | None = None,
         chunk_size: int = 500,
+        ready_at: ReadyAt = "eligible",
         readiness_window: float = 86_400.0,
         voice_code: VoiceCode | None = None,
         relink: bool = False,
@@ -254,11 +254,13 @@ class SinchHosting:
         grace: float | None = None,
         on_unknown: OnUnknown | None = None,
         retry_rejected: bool = False,
+        confirm: Confirm | None = None,
+        max_letters: int | None = None,
     ) -> Onboarding:
         """Take numbers from wherever they are to text-enabled on a plan and campaign.
 
         Reads each one's state, puts the unknown into qualification (and says once which invoices
-        have to be mailed), waits until they are verified, text-enables local and toll-free ones
+        have to be mailed), waits until they may be ordered, text-enables local and toll-free ones
         their own ways (`TextEnableQualifiedNumbers`, `TextEnableTollFreeQualifiedNumbers`), waits
         for completion and verifies each. Done is a number whose routing (OSR) is updated and
         that is on the SMS platform, and on the campaign where one was given; one that is imported
@@ -270,18 +272,23 @@ class SinchHosting:
                 iterable, which is read at once.
             job: 1 to 25 letters; the same job run again goes on where it was.
             service_plan_id: where the numbers shall be.
-            loa: the letter, or what answers one for a number; every order mails its own.
-            campaign_id: the 10DLC campaign, for local numbers.
+            loa: the letter, or what returns one for a number; every order mails its own.
+            campaign_id: the 10DLC campaign, for local numbers. Without one the vendor generates
+                no letter for them, by its own words: that is allowed, and warned of.
             region_code: `US` or `CA`; by default what the service says of each number.
-            nnid: as for `text_enable`.
+            nnid: a routing id of your own; it has to be provisioned before, by the account
+                manager. By default the account's or Sinch's own.
             scheduled_osr_update_time: as for `text_enable`.
             scheduled_zipwhip_provisioning_time: as for `text_enable_toll_free`.
             display_name: as for `text_enable`; the job's tag comes before it.
             callback_url: as for `text_enable`.
             chunk_size: numbers an order, at most 500.
+            ready_at: `eligible` orders ELIGIBLE numbers of which no proof of ownership is asked
+                for; what the service refuses then waits to be VERIFIED, and is not ordered
+                again before. `verified` orders only what is VERIFIED.
             readiness_window: seconds that numbers wait for others of their group, a day by
                 default: since every order is a letter, fewer orders are fewer letters.
-            voice_code: an async function (or a plain one) of a number that was rung; answers the
+            voice_code: an async function (or a plain one) of a number that was rung; returns the
                 code that was told, or `None` where invoices have to do, as for all without it.
                 One that is slow or raises holds up no other number. A number is rung once in a
                 run, a few at a time; run again, it rings those that are not proven yet anew.
@@ -296,16 +303,28 @@ class SinchHosting:
                 is no campaign.
             retry_rejected: order again what is in REJECTED orders, or failed to be hosted; with
                 `voice_code` also ring again what is VERIFICATION_FAILED.
+            confirm: an async or plain function that is shown `LettersToSend`, who gets how many
+                letters at least, before anything is sent; unless it returns `True`,
+                `NotConfirmed` is raised.
+            max_letters: letters that this run mails at most; numbers whose order would mail one
+                more fail, and another run may order them. Any number by default.
 
-        Answers an `Onboarding`: iterate over it for its steps, or `await .run()` for the report,
+        What waits says so: a `waiting` step tells for whom, again each day, and each line of the
+        report has `waiting_on` and `what_to_do`. How often it looks is the client's `poll`: by
+        default once a minute for each order, so `PollPolicy(maximum=3600)` saves requests where
+        people take days. A callback's `notify` lets it look at once.
+
+        Returns an `Onboarding`: iterate over it for its steps, or `await .run()` for the report,
         once; `await .plan()` says what would be done. Raises `InvalidRequest` at once, and
         before anything is sent `JobChanged` where the job was begun with another service plan,
         campaign or argument. May be ended at any point; safe to repeat with the same job.
         """
         # Few programs onboard, and all of them start.
-        from ._onboarding.begin import Client, OrderArguments, begin  # noqa: PLC0415
+        from ._onboarding.context import Context, OnboardingSettings  # noqa: PLC0415
+        from ._onboarding.onboarding import begin  # noqa: PLC0415
+        from ._onboarding.reader import NumberReader  # noqa: PLC0415
 
-        arguments = OrderArguments(
+        settings = OnboardingSettings(
             service_plan_id=service_plan_id,
             campaign_id=campaign_id,
             nnid=nnid,
@@ -314,33 +333,36 @@ class SinchHosting:
             display_name=display_name,
             callback_url=callback_url,
             chunk_size=chunk_size,
-        )
-        client = Client(
-            session=self._session,
-            imported=self.imported_numbers,
-            qualified=self.qualified_numbers,
-            orders=self._orders_api,
-            runs=self._runs,
-            watcher=self._watcher,
-            poll=self._poll,
-        )
-        return begin(
-            client,
-            numbers,
-            arguments=arguments,
-            loa=loa,
-            region_code=region_code,
-            relink=relink,
-            voice_code=voice_code,
+            ready_at=ready_at,
             readiness_window=readiness_window,
+            voice_code=voice_code,
+            relink=relink,
             timeout=timeout,
+            max_letters=max_letters,
             job=job,
             ledger=ledger,
             settle=settle,
             grace=grace,
             on_unknown=on_unknown,
             retry_rejected=retry_rejected,
+            confirm=confirm,
         )
+        context = Context(
+            settings=settings,
+            session=self._session,
+            imported=self.imported_numbers,
+            qualified=self.qualified_numbers,
+            orders=self._orders_api,
+            runs=self._runs,
+            reader=NumberReader(
+                self.qualified_numbers,
+                self.imported_numbers,
+                self._watcher.budget,
+                self._session.max_concurrency,
+            ),
+            poll=self._poll,
+        )
+        return begin(context, numbers, loa=loa, region_code=region_code)
 
     def __repr__(self) -> str:
         return self._shown
@@ -372,7 +394,6 @@ class SinchHosting:
         client's event loop; where nothing is waited for, it does nothing.
         """
         if event.resource_id:
-            self._wakeups.notify(event.resource_id)
             self._watcher.notify(event.resource_id)
 
     async def _wait_for(
@@ -381,11 +402,23 @@ class SinchHosting:
         state: OrderState | str,
         *,
         timeout: float | None,
-        on_update: OnUpdate | None,
+        on_update: OnUpdate[Order] | None,
     ) -> Order:
         """What `order.wait_until` does: an order knows nothing of the watcher."""
-        wanted = parse_state(OrderState, state, "state")
-        return await wait_until(self._watcher, order, wanted, timeout=timeout, on_update=on_update)
+        goal = order_goal(orders_of(self._orders_api), parse_state(OrderState, state, "state"))
+        return await wait_until(self._watcher, goal, order, timeout=timeout, on_update=on_update)
+
+    async def get_json(self, path: str) -> object:
+        """Read anything that the service has, for what this version has no call.
+
+        Args:
+            path: below the project, such as `hostingOrders/ID`, or whole from `/v1/` on; with a
+                query, percent-encoded, where it needs one.
+
+        Returns the JSON as it came. Raises `InvalidRequest` for what is no path, and what every
+        call raises. Safe to repeat: only `GET` is sent.
+        """
+        return await self._session.get_json(check_path(path))
 
     async def aclose(self) -> None:
         """Close the client and the session that it owns; a borrowed one stays open.

@@ -19,6 +19,7 @@ SinchHostingError
 │   ├── Conflict                409
 │   ├── RateLimited             429, with `retry_after`
 │   └── ServerError             5xx
+├── NotConfirmed            `confirm` did not agree to the letters; nothing was sent
 ├── DecodeError             a 2xx answer that cannot be understood
 ├── UnreadableList          a list that does not end, or does not show all that it counts
 │   └── PageTokenRepeated       a list that gives a page token again
@@ -51,6 +52,7 @@ __all__ = [
     "JobChanged",
     "LedgerError",
     "LedgerLocked",
+    "NotConfirmed",
     "NotFound",
     "NumberFailed",
     "OrderRejected",
@@ -217,6 +219,15 @@ class RunStopped(SinchHostingError):
         self.reason = reason
         """Why the run was stopped."""
         self.__cause__ = cause
+
+
+class NotConfirmed(SinchHostingError):
+    """`confirm` did not return `True` for the letters that it was shown; nothing was sent."""
+
+    def __init__(self, letters: str, said: object) -> None:
+        super().__init__(f"{letters}: confirm returned {said!r}, so nothing was sent")
+        self.letters = letters
+        """Who would have got how many letters."""
 
 
 class ApiError(SinchHostingError):
@@ -391,20 +402,33 @@ class OrderRejected(SinchHostingError):
 class NumberFailed(SinchHostingError):
     """The number that was awaited is in a state from which the wanted one cannot come."""
 
-    def __init__(self, number: QualifiedNumber | ImportedNumber | OrderNumber, reason: str) -> None:
-        super().__init__(f"{number.phone_number}: {reason}")
+    def __init__(
+        self,
+        number: QualifiedNumber | ImportedNumber | OrderNumber,
+        reason: str,
+        what_to_do: str = "",
+    ) -> None:
+        super().__init__(
+            f"{number.phone_number}: {reason}" + (f". {what_to_do}" if what_to_do else "")
+        )
         self.number = number
         """The number as it was last seen."""
         self.reason = reason
         """The state that it is in, and the service's explanation where it gave one."""
+        self.what_to_do = what_to_do
+        """What a person can do about it, where that is known."""
         self.last = number
 
 
 class WaitTimeout(SinchHostingError, TimeoutError):
     """The time of a wait ran out; nothing was cancelled at the service, wait again at will."""
 
-    def __init__(self, what: str, *, timeout: float, last: Any) -> None:
-        super().__init__(f"{what} was not reached within {timeout:g} s")
+    def __init__(self, what: str, *, timeout: float, last: Any, wanted: str = "") -> None:
+        super().__init__(
+            f"{what} after {timeout:g} s; wanted {wanted}"
+            if wanted
+            else f"{what} was not reached within {timeout:g} s"
+        )
         self.timeout = timeout
         """The seconds that were allowed."""
         self.last = last

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from sinch_hosting import (
     BlanketLoa,
     Conflict,
     DirectLoa,
+    InvalidRequest,
     NotFound,
     OrderRejected,
     PollPolicy,
@@ -155,3 +157,24 @@ def test_the_docstring_tells_the_contract_of_retries():
     words = SinchHosting.__doc__
     for word in ("Retry-After", "RateLimited", "OutcomeUnknown", "max_tries", "max_time", "429"):
         assert word in words
+
+
+async def test_get_json_reads_what_has_no_call(sinch_sandbox: Sandbox, sinch: SinchHosting) -> None:
+    """Below the project or whole, with a query; errors are those of every call."""
+    whole = f"/v1/projects/{sinch_sandbox.project_id}/qualifiedNumbers"
+    below = "qualifiedNumbers?states=GLOBAL_PROCESS_STATE_ELIGIBLE"
+
+    assert await sinch.get_json(below) == await sinch.get_json(
+        f"{whole}?states=GLOBAL_PROCESS_STATE_ELIGIBLE"
+    )
+    with pytest.raises(NotFound):
+        await sinch.get_json("importedNumbers/+12025550100")
+
+
+@pytest.mark.parametrize(
+    "path", ["", "/", "//elsewhere/x", "http://elsewhere/x", "../x", "a b", "a#b", 3]
+)
+async def test_get_json_stays_at_the_service(path: Any, sinch: SinchHosting) -> None:
+    """The credentials go nowhere else, whatever the path."""
+    with pytest.raises(InvalidRequest, match="path"):
+        await sinch.get_json(path)

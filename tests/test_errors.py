@@ -23,6 +23,7 @@ from sinch_hosting.errors import (
     JobChanged,
     LedgerError,
     LedgerLocked,
+    NotConfirmed,
     NotFound,
     NumberFailed,
     OrderRejected,
@@ -124,6 +125,11 @@ SAYS: list[tuple[SinchHostingError, str]] = [
     (
         WaitTimeout("order 01abc in COMPLETED", timeout=1.5, last=ORDER),
         "order 01abc in COMPLETED was not reached within 1.5 s",
+    ),
+    (
+        NotConfirmed("letters for 3 numbers (Jane Roe <jane@example.com>: 1)", False),
+        "letters for 3 numbers (Jane Roe <jane@example.com>: 1): confirm returned False, so "
+        "nothing was sent",
     ),
     (InvalidSignature("the header is missing"), "the header is missing"),
 ]

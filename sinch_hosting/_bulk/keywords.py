@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Required, TypedDict
 
 from ..models import DirectLoa, Letter, ResellerLoa
+from .letters import Confirm
 from .order_template import LedgerPath, OnUnknown
 from .results import OnProgress
 
@@ -71,6 +72,10 @@ class ImportMany(ImportArguments, ManyArguments, total=False):
 class TextEnableMany(TextEnableArguments, ManyArguments, total=False):
     """The keywords of `text_enable_many`."""
 
+    confirm: Confirm | None
+
 
 class TollFreeMany(TollFreeArguments, ManyArguments, total=False):
     """The keywords of `text_enable_toll_free_many`."""
+
+    confirm: Confirm | None

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
 from functools import partial
 from typing import TypeVar, Unpack
+from weakref import WeakSet
 
 from attrs import evolve
 
@@ -18,6 +19,7 @@ from ..models import _checks as check
 from .chunks import Numbers, SkippedNumber, check_source, distinct_numbers
 from .keywords import ImportArguments, JobArguments, TextEnableArguments, TollFreeArguments
 from .ledger_file import LedgerFile
+from .letters import Confirm, LettersToSend, ask, check_confirm
 from .lost_orders import check_known, reconcile, sought_in, sought_in_ledger
 from .many_numbers import concurrency_of
 from .order_template import SETTLE, JobOptions, LedgerPath, OrderTemplate, job_options, place_of
@@ -52,6 +54,7 @@ class OrderRuns:
         self._orders = orders
         self._import_limit = import_limit
         self._max_concurrency = max_concurrency
+        self._live: WeakSet[Run] = WeakSet()
 
     # -------------------------------------------------------- the templates
 
@@ -143,27 +146,37 @@ class OrderRuns:
         on_progress: OnProgress | None,
         *,
         plan: bool,
+        confirm: Confirm | None = None,
         **job: Unpack[JobArguments],
     ) -> BulkResult | BulkPlan:
         """The outcomes of a run in one result, or what it would do."""
+        check_confirm(confirm)
         options = job_options(template, **job)
         run = self._run(template, options, max_concurrency)
         kept, skipped = await distinct_numbers(numbers)
         if plan:
             planned = await plan_of(template, options, kept, self._orders, self._session.sleep)
             return _with_skipped(planned, skipped)
+        await self._confirmed(confirm, template, options, kept)
         outcomes = run.outcomes(kept)
         async with aclosing(outcomes):
             total = -(-len(kept) // template.size)
             return _with_skipped(await collected(outcomes, total, on_progress), skipped)
 
     async def one(
-        self, template: OrderTemplate, numbers: Iterable[str], **job: Unpack[JobArguments]
+        self,
+        template: OrderTemplate,
+        numbers: Iterable[str],
+        *,
+        confirm: Confirm | None = None,
+        **job: Unpack[JobArguments],
     ) -> Order:
         """One order, with the care of a job where there is one; raises why there is none."""
+        check_confirm(confirm)
         listed = check.check_phone_numbers(numbers, "numbers", at_most=template.size)
         whole = evolve(template, size=_WHOLE, all_or_nothing=True)
         options = job_options(whole, **job)
+        await self._confirmed(confirm, whole, options, listed)
         if options is None:
             try:
                 return await template.create(template.request_for(listed), None)
@@ -177,11 +190,31 @@ class OrderRuns:
                 return _order_of(outcome, template)
         raise AssertionError("a run over numbers has an outcome")
 
+    async def _confirmed(
+        self,
+        confirm: Confirm | None,
+        template: OrderTemplate,
+        options: JobOptions | None,
+        numbers: Sequence[str],
+    ) -> None:
+        """Raise `NotConfirmed` where the letters that would be mailed are not agreed to."""
+        if confirm is not None and template.mails_a_letter:
+            plan = await plan_of(template, options, numbers, self._orders, self._session.sleep)
+            mailed = sum(len(order.numbers) for order in plan.orders if order.creates)
+            await ask(confirm, LettersToSend(letters=plan.letters, numbers=mailed))
+
     def _run(
         self, template: OrderTemplate, options: JobOptions | None, max_concurrency: int | None
     ) -> Run:
         concurrency = concurrency_of(max_concurrency, self._max_concurrency)
-        return Run(template, options, self._orders, self._session, concurrency=concurrency)
+        run = Run(template, options, self._orders, self._session, concurrency=concurrency)
+        self._live.add(run)
+        return run
+
+    def stop(self, reason: str) -> None:
+        """See `hosting_orders.stop_runs`."""
+        for run in self._live:
+            run.stop(reason)
 
     # ---------------------------------------------------------- reconciling
 

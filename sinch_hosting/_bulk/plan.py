@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack, aclosing
 from typing import Literal
 
@@ -11,6 +11,7 @@ from attrs import field, frozen
 
 from .._aio import Sleep
 from .._session.orders_api import PAGE_SIZE, OrdersApi
+from .._session.requests import TextEnable
 from ..errors import NotFound
 from ..states import OrderState
 from .chunks import Chunk, Numbers, SkippedNumber, chunks_of
@@ -156,6 +157,20 @@ def _planned(
     )
 
 
+def text_enable_warnings(numbers: int, campaign_id: str | None, nnid: str | None) -> Iterator[str]:
+    """What a person should know before so many local numbers are text-enabled."""
+    if numbers and not campaign_id:
+        yield (
+            f"{numbers} local numbers are text-enabled without a campaign: the vendor says that no "
+            "letter is generated without one, so their orders may wait for ever; give campaign_id"
+        )
+    if numbers and nnid is not None:
+        yield (
+            f"numbers with an NNID of their own ({nnid}) need NNID provisioning first: your "
+            "account manager does it. Without nnid= the account's or Sinch's own is used"
+        )
+
+
 def _warnings(
     template: OrderTemplate, options: JobOptions | None, planned: list[PlannedOrder]
 ) -> tuple[str, ...]:
@@ -167,9 +182,9 @@ def _warnings(
             f"T-Mobile takes up to {TMO_LIMIT} numbers on a campaign without a number pool: "
             f"this adds {count} to {template.place.campaign_id}"
         )
-    nnid = getattr(template.request, "nnid", None)
-    if nnid is not None:
-        found.append(f"numbers with an NNID of their own ({nnid}) need NNID provisioning first")
+    if isinstance(template.request, TextEnable):
+        local = sum(len(order.numbers) for order in planned if order.creates)
+        found += text_enable_warnings(local, template.request.campaign_id, template.request.nnid)
     letters = sum(order.creates for order in planned) if template.signer else 0
     if letters > 1:
         found.append(

@@ -135,6 +135,11 @@ class Run:
                 error.add_note(note)
             raise
 
+    def stop(self, reason: str) -> None:
+        """Let no further create leave: chunks whose turn comes fail with `RunStopped`."""
+        if self._stopped is None:
+            self._stopped = RunStopped(reason)
+
     def join(self, job: Job) -> None:
         """Belong to a job; for `handle`."""
         self._job = job

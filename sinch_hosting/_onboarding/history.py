@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from attrs import define, field, frozen
@@ -32,10 +32,17 @@ from .._session.orders_api import PAGE_SIZE, OrdersApi, Place
 from .._session.retry import exponential
 from ..errors import ApiError, NotFound, UnreadableList
 from ..models import Order, OrderNumber
-from ..states import OrderState
-from .group import Group, MakesWork
-from .judging import NOT_IN_ORDER, why_not_done
-from .report import is_toll_free
+from ..states import OrderState, QualificationState
+from .context import Context, Group, OnboardingSettings
+from .numbers import (
+    IMPORTED_NO_MORE,
+    NOT_IN_ORDER,
+    Assessment,
+    NumberProgress,
+    Stage,
+    is_provisioned,
+    why_not_done,
+)
 
 _log = logging.getLogger("sinch_hosting")
 _LOOKS = 5
@@ -63,56 +70,17 @@ class Known:
     """Numbers that are in a further order, and its id."""
 
 
-@frozen
-class Wanted:
-    """Where the numbers shall be."""
-
-    service_plan_id: str
-    campaign_id: str | None
-
-    def why_not_done(self, number: OrderNumber, order: Order) -> str:
-        """Why a number of a completed order is not text-enabled as wanted; `""` where it is."""
-        return why_not_done(
-            number,
-            order,
-            service_plan_id=self.service_plan_id,
-            campaign_id="" if is_toll_free(number.phone_number) else self.campaign_id or "",
-        )
-
-    def differs_from(self, run: Mapping[str, object], *, has_campaign: bool) -> list[str]:
-        """What of it is not as a run's record in the ledger says, with both values."""
-        wanted = {"service_plan_id": self.service_plan_id}
-        if has_campaign:
-            wanted["campaign_id"] = self.campaign_id or ""
-        return [
-            f"{name} (was {str(run.get(name) or '')!r}, is {value!r})"
-            for name, value in wanted.items()
-            if str(run.get(name) or "") != value
-        ]
-
-
 class History:
     """The earlier runs of an onboarding's job, read from the ledger and the lists."""
 
-    def __init__(
-        self,
-        options: JobOptions,
-        groups: Iterable[Group],
-        makes_work: MakesWork,
-        orders: OrdersApi,
-        places: Sequence[Place],
-        wanted: Wanted,
-        sleep: Sleep,
-    ) -> None:
+    def __init__(self, context: Context, options: JobOptions, groups: Iterable[Group]) -> None:
         self.options = options
         self.ledger: Ledger | None = None
         self.known = Known()
+        self._context = context
+        self._settings = context.settings
+        self._orders, self._sleep = context.orders, context.session.sleep
         self._groups = {group.job(options.job): group for group in groups}
-        self._makes_work = makes_work
-        self._orders = orders
-        self._places = places
-        self._wanted = wanted
-        self._sleep = sleep
         self._tagged: dict[str, Tagged] = {}
         self._numbers: dict[str, list[OrderNumber]] = {}
 
@@ -174,32 +142,31 @@ class History:
         """Raise `JobChanged` where the ledger tells of runs with other arguments."""
         for name, known in self._jobs().items():
             has_campaign = "TollFree" not in str(known.run.get("operation"))
-            differing = self._wanted.differs_from(known.run, has_campaign=has_campaign)
+            differing = _differing_links(known, self._settings, has_campaign=has_campaign)
             if not differing and name in self._groups:
-                differing = known.fingerprint.differs_from(
-                    self._makes_work(self._groups[name]).fingerprint()
-                )
+                template = self._context.template(self._groups[name])
+                differing = known.fingerprint.differs_from(template.fingerprint())
             if differing:
                 raise job_changed(self.options.job, f"{', '.join(differing)}, as the ledger tells")
 
     def _compare_tags(self) -> None:
         """Raise `JobChanged` where the orders that are there were made with other arguments."""
-        works: dict[str, OrderTemplate] = {}
+        templates: dict[str, OrderTemplate] = {}
         for tagged in self._tagged.values():
             name = tagged.tag.job
             if name not in self._groups:
                 continue  # of a letter that is not asked for now; its place is ours
-            work = works.setdefault(name, self._makes_work(self._groups[name]))
-            ours = work.fingerprint().tag(name, 0, 1, (), is_last=False)
+            template = templates.setdefault(name, self._context.template(self._groups[name]))
+            ours = template.fingerprint().tag(name, 0, 1, (), is_last=False)
             if (tagged.tag.arguments, tagged.tag.letter) != (ours.arguments, ours.letter):
-                differing = differing_arguments(tagged.order, work.request)
+                differing = differing_arguments(tagged.order, template.request)
                 named = ", ".join(differing) or "which, the tags do not tell"
                 raise job_changed(self.options.job, f"the arguments ({named}); tag {tagged.tag}")
 
     # ------------------------------------------------------------------ reading
 
     async def _walk(self) -> None:
-        for place in self._places:
+        for place in self._context.places(self._groups.values()):
             try:
                 await self._walk_place(place)
             except (ApiError, UnreadableList) as refused:
@@ -285,14 +252,14 @@ class History:
 
     def _has_failed(self, order: Order, shown: OrderNumber | None) -> bool:
         is_over = order.state == OrderState.COMPLETED
-        return is_over and shown is not None and bool(self._wanted.why_not_done(shown, order))
+        return is_over and shown is not None and bool(why_not_done(shown, order, self._settings))
 
     def why_not_done(self, number: str) -> str:
         """Why an ordered number is not text-enabled as wanted; `""` where it is."""
         shown = self.known.shown.get(number)
         if shown is None:
             return NOT_IN_ORDER
-        return self._wanted.why_not_done(shown, self.known.ordered[number])
+        return why_not_done(shown, self.known.ordered[number], self._settings)
 
     def failed(self, number: str) -> bool:
         """Whether a number's order is over and did not text-enable it."""
@@ -305,7 +272,7 @@ class History:
 
     def may_resend(self, held: Held, group: Group) -> bool:
         """Whether the numbers of a create that was in flight, and is not there, may be ordered."""
-        return self.options.may_resend(self._makes_work(group), held.entry.sends)
+        return self.options.may_resend(self._context.template(group), held.entry.sends)
 
     def of_group(self, group: Group) -> tuple[str, list[Tagged]]:
         """The name of a group's job, and its orders."""
@@ -323,6 +290,43 @@ async def whole_list(orders: OrdersApi, order_id: str, sleep: Sleep) -> list[Ord
             break
         await sleep(next(pauses))
     return listed
+
+
+async def moved_since(context: Context, numbers: Sequence[NumberProgress]) -> dict[str, Assessment]:
+    """Those of the numbers whose order text-enabled them that are not as it left them.
+
+    Whether a service counts text-enabled numbers among the imported ones is not said: where it
+    shows none of them there, those that are HOSTING_DONE are taken to be as they were.
+    """
+    settings, names = context.settings, [one.number for one in numbers]
+    imported = await context.reader.imported_at(
+        names, settings.service_plan_id, settings.campaign_id
+    )
+    hosted = {} if imported else await context.reader.qualified(names)
+    found: dict[str, Assessment] = {}
+    for one in numbers:
+        seen, qualified = imported.get(one.number), hosted.get(one.number)
+        if seen is not None:
+            here = one.assess(None, seen, settings)
+            if here.stage is not Stage.PROVISIONING or not is_provisioned(seen):
+                found[one.number] = here
+        elif qualified is None or qualified.global_process_state != QualificationState.HOSTING_DONE:
+            found[one.number] = Assessment(Stage.FAILED, IMPORTED_NO_MORE)
+    return found
+
+
+def _differing_links(
+    known: JobEntries, settings: OnboardingSettings, *, has_campaign: bool
+) -> list[str]:
+    """Which of plan and campaign are not as the ledger says, with both values."""
+    wanted = {"service_plan_id": settings.service_plan_id}
+    if has_campaign:
+        wanted["campaign_id"] = settings.campaign_id or ""
+    return [
+        f"{name} (was {str(known.run.get(name) or '')!r}, is {value!r})"
+        for name, value in wanted.items()
+        if str(known.run.get(name) or "") != value
+    ]
 
 
 def _age(tagged: Tagged) -> tuple[datetime, int]:

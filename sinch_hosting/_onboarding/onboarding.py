@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+import logging
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Mapping
 from contextlib import aclosing
-from typing import TYPE_CHECKING
 
 from .._aio import unwrap_group
-from ..errors import UsageError
+from .._bulk.letters import ask
+from .._bulk.plan import text_enable_warnings
+from ..errors import InvalidRequest, UsageError
+from ..models import BlanketLoa, DirectLoa, Letter, ResellerLoa
+from ..models import _checks as check
 from .completion import Completion
-from .context import Context
-from .numbers import NumberProgress, Settings
+from .context import Context, groups_by_key
+from .history import History
+from .numbers import IN_QUALIFICATION, TO_ORDER, NumberProgress, Stage
 from .ordering import Ordering
-from .plan import OnboardingPlan, plan_of
+from .plan import OnboardingPlan, letters_for, plan_of
 from .progress import Progress, Tasks
-from .qualification import Qualifying
-from .report import OnboardingReport, OnboardingStep
+from .qualification import Qualification
+from .report import NumberToOnboard, OnboardingReport, OnboardingStep, Step, is_toll_free
 
-if TYPE_CHECKING:
-    pass
+_log = logging.getLogger("sinch_hosting")
+LetterFor = Letter | Callable[[str], Letter]
 
 
 class Onboarding:
@@ -31,17 +36,23 @@ class Onboarding:
     `async with contextlib.aclosing(sinch.onboard(...)) as onboarding`.
     """
 
-    def __init__(self, cases: list[NumberProgress], settings: Settings, means: Context) -> None:
-        self._settings = settings
-        self._means = means
-        self._board = Progress(cases, settings, means.session.clock)
-        self._past = means.makes_past()
+    def __init__(
+        self,
+        context: Context,
+        numbers: list[NumberProgress],
+        makes_history: Callable[[], History],
+    ) -> None:
+        self._context = context
+        self._progress = Progress(numbers, context.session.clock)
+        self._makes_history = makes_history
         self._working: asyncio.Task[None] | None = None
+        self._limit: asyncio.Timeout | None = None
+        self._is_stopped = False
 
     @property
     def report(self) -> OnboardingReport:
         """One line a number, as things stand."""
-        return self._board.report
+        return self._progress.report
 
     async def plan(self) -> OnboardingPlan:
         """What would be done as things stand; nothing is sent, written or locked.
@@ -50,17 +61,14 @@ class Onboarding:
         and `LedgerError` as iterating does, and what reading raises. Safe to repeat, before and
         after iterating.
         """
-        cases = [
-            NumberProgress(wanted=case.wanted, loa=case.loa, region_code=case.region_code)
-            for case in self._board.cases.values()
+        numbers = [
+            NumberProgress(wanted=one.wanted, loa=one.loa, region_code=one.region_code)
+            for one in self._progress.numbers.values()
         ]
-        means = self._means
-        return await plan_of(
-            cases, self._settings, means.makes_past(), means.looks, means.makes_work
-        )
+        return await plan_of(self._context, self._makes_history(), numbers)
 
     async def run(self) -> OnboardingReport:
-        """Go through with it; answers the report. Raises what `steps` raises."""
+        """Go through with it; returns the report. Raises what `steps` raises."""
         async with aclosing(self.steps()) as steps:
             async for _ in steps:
                 pass
@@ -81,14 +89,26 @@ class Onboarding:
                 "job: it goes on where this one is"
             )
         working = self._working = asyncio.ensure_future(self._work())
-        working.add_done_callback(lambda _: self._board.steps.put_nowait(None))
+        working.add_done_callback(lambda _: self._progress.steps.put_nowait(None))
         try:
-            while (step := await self._board.steps.get()) is not None:
+            while (step := await self._progress.steps.get()) is not None:
                 yield step
         finally:
             await self.aclose()
         if not working.cancelled():
             working.result()
+
+    def stop(self) -> None:
+        """End it soon, as when its time is up: nothing more is sent.
+
+        What has left is waited for, so that its order is not lost; then `run` returns and the
+        steps end. Call it on the event loop; safe to repeat, and before it has begun.
+        """
+        self._is_stopped = True
+        limit, self._limit = self._limit, None
+        if limit is not None:
+            self._progress.deadline.end()
+            limit.reschedule(asyncio.get_running_loop().time())
 
     async def aclose(self) -> None:
         """End it here, and wait until nothing of it runs any more. Safe to repeat.
@@ -104,56 +124,136 @@ class Onboarding:
     # ---------------------------------------------------------------- the way
 
     async def _work(self) -> None:
-        board, means = self._board, self._means
-        board.deadline.begin(self._settings.timeout)
-        ordering = Ordering(
-            self._past, means.makes_work, means.orders, means.session, board.deadline
-        )
+        deadline, history = self._progress.deadline, self._makes_history()
+        deadline.begin(self._context.settings.timeout)
+        ordering = Ordering(self._context, history, deadline)
         broken: Exception | None = None
         try:
             async with asyncio.TaskGroup() as owner:
                 tasks = Tasks(owner)
-                await self._go_in_time(tasks, ordering)
+                try:
+                    await self._go_in_time(tasks, history, ordering)
+                finally:
+                    tasks.close()
                 # What has left is waited for, however late it is: an order is never lost.
-                board.deadline.end()
+                deadline.end()
                 tasks.end(but=ordering.in_flight)
         except ExceptionGroup as group:
             broken = unwrap_group(group)
         finally:
             await ordering.close()
-            await self._past.close()
+            await history.close()
         if broken is not None:
             raise broken
 
-    async def _go_in_time(self, tasks: Tasks, ordering: Ordering) -> None:
+    async def _go_in_time(self, tasks: Tasks, history: History, ordering: Ordering) -> None:
         # On the loop's clock: nothing that is slow to answer outlasts it.
-        limit = asyncio.timeout(self._settings.timeout)
+        limit = asyncio.timeout(self._context.settings.timeout)
         try:
             async with limit:
-                await self._go(tasks, ordering)
+                self._limit = limit
+                if self._is_stopped:
+                    self.stop()
+                await self._go(tasks, history, ordering)
         except TimeoutError:
             if not limit.expired():
                 raise
+        finally:
+            self._limit = None
 
-    async def _go(self, tasks: Tasks, ordering: Ordering) -> None:
+    async def _go(self, tasks: Tasks, history: History, ordering: Ordering) -> None:
         """Until nothing is left to wait for, or time is up."""
-        board, means = self._board, self._means
-        following = Completion(board, tasks, means)
-        qualifying = Qualifying(board, tasks, means, self._past, ordering, following)
-        await self._past.open()
-        following.take_over(self._past)
-        await qualifying.read_all()
-        await qualifying.add_unknown()
-        intervals = means.intervals()
-        while not board.deadline.is_over:
-            qualifying.ringing.ring_all()
-            qualifying.order_ready()
-            if board.pending() or board.ready():
-                seconds = means.poll.interval(next(intervals))
-                await means.session.sleep(board.deadline.within(seconds))
-                if await qualifying.look_again():
-                    intervals = means.intervals()
+        context, progress = self._context, self._progress
+        completion = Completion(context, progress, tasks)
+        qualification = Qualification(context, progress, tasks, history, ordering, completion)
+        await history.open()
+        completion.take_over(history)
+        await qualification.read_all()
+        to_order = progress.at(*TO_ORDER)
+        await ask(context.settings.confirm, letters_for(context, to_order))
+        tasks.release()
+        local = [one for one in to_order if not one.group.is_toll_free]
+        settings = context.settings
+        for warning in text_enable_warnings(len(local), settings.campaign_id, settings.nnid):
+            _log.warning("%s", warning)
+            progress.tell(Step.WARNING, local, warning)
+        await qualification.add_new()
+        intervals = context.intervals()
+        while not progress.deadline.is_over:
+            qualification.ask_for_proof()
+            qualification.order_ready()
+            progress.tell_waiting()
+            if progress.at(*IN_QUALIFICATION, Stage.READY):
+                seconds = context.poll.interval(next(intervals))
+                await context.session.sleep(progress.deadline.within(seconds))
+                if await qualification.look_again():
+                    intervals = context.intervals()
             elif tasks:
                 await tasks.one_done()
             else:
                 return
+
+
+# --------------------------------------------------------------------- beginning
+
+
+def begin(
+    context: Context,
+    numbers: Iterable[str | NumberToOnboard],
+    *,
+    loa: LetterFor | None,
+    region_code: str | None,
+) -> Onboarding:
+    """Make an onboarding, not begun; raises `InvalidRequest` for what cannot be asked for."""
+    region_code = check.optional(region_code, check.check_region, "region_code")
+    listed = _distinct(numbers, loa, region_code)
+    groups = groups_by_key(group for one in listed for group in one.groups())
+    # What is wrong with one order's arguments is wrong with all of its group.
+    templates = [context.template(group) for group in dict.fromkeys(one.group for one in listed)]
+    options = context.settings.job_options(templates)
+    return Onboarding(context, listed, lambda: History(context, options, groups.values()))
+
+
+def _distinct(
+    numbers: Iterable[str | NumberToOnboard], loa: LetterFor | None, region_code: str | None
+) -> list[NumberProgress]:
+    """Each number once, with its letter; raises `InvalidRequest`."""
+    if isinstance(numbers, AsyncIterable):
+        raise InvalidRequest(
+            field="numbers",
+            value=numbers,
+            rule="an async iterable: collect it first, e.g. [n async for n in numbers]",
+        )
+    if isinstance(numbers, (str, bytes, Mapping)) or not isinstance(numbers, Iterable):
+        raise InvalidRequest(
+            field="numbers", value=numbers, rule="must be numbers, not a single value"
+        )
+    found: dict[str, NumberProgress] = {}
+    for index, given in enumerate(numbers):
+        number = given
+        if not isinstance(number, NumberToOnboard):
+            name = check.check_phone_number(given, f"numbers[{index}]")
+            number = NumberToOnboard(phone_number=name)
+        letter = number.loa or (loa(number.phone_number) if callable(loa) else loa)
+        one = NumberProgress(
+            wanted=number,
+            loa=_checked_letter(letter, number.phone_number),
+            region_code=number.region_code or region_code,
+        )
+        found.setdefault(number.phone_number, one)
+    if not found:
+        raise InvalidRequest(field="numbers", value=[], rule="must hold at least 1 number")
+    return list(found.values())
+
+
+def _checked_letter(letter: object, number: str) -> Letter:
+    if isinstance(letter, (DirectLoa, ResellerLoa)):
+        return letter
+    if isinstance(letter, BlanketLoa) and not is_toll_free(number):
+        return letter
+    raise InvalidRequest(
+        field="loa",
+        value=letter,
+        rule=f"{number} needs a letter: a DirectLoa or a ResellerLoa"
+        + ("" if is_toll_free(number) else ", or a BlanketLoa"),
+    )

@@ -8,18 +8,20 @@ from typing import Any
 
 from attrs import define, evolve, field
 
-from .._bulk.chunks import Chunk
+from .._bulk.chunks import Chunk, SkippedNumber
 from .._bulk.job import Job
 from .._bulk.order_template import JobOptions, OrderTemplate
+from .._bulk.refusals import Obstacle, why_not_qualified
 from .._bulk.results import ChunkOutcome
-from .._bulk.run import Run, SessionLike
-from .._session.orders_api import OrdersApi
+from .._bulk.run import Run
+from .._session.orders_api import OrderRequest
 from .._session.retry import CreateObserver
-from ..errors import RunStopped, SinchHostingError
+from ..errors import NotFound, RunStopped, SinchHostingError
 from ..models import Order
-from .deadline import Deadline
-from .group import Group, MakesWork
+from ..states import QualificationState
+from .context import Context, Group
 from .history import History
+from .progress import Deadline
 
 TIME_IS_UP = "time was up before its order was sent"
 
@@ -36,19 +38,12 @@ class _Running:
 class Ordering:
     """Sends the orders of one onboarding."""
 
-    def __init__(
-        self,
-        past: History,
-        makes_work: MakesWork,
-        orders: OrdersApi,
-        session: SessionLike,
-        deadline: Deadline,
-    ) -> None:
-        self._past = past
-        self._makes_work = makes_work
-        self._orders = orders
-        self._session = session
+    def __init__(self, context: Context, history: History, deadline: Deadline) -> None:
+        self._context = context
+        self._history = history
         self._deadline = deadline
+        self._max_letters = context.settings.max_letters
+        self._letters = 0
         self._groups: dict[str, _Running] = {}
         self._lock = asyncio.Lock()
         self.in_flight: set[asyncio.Task[Any] | None] = set()
@@ -71,8 +66,8 @@ class Ordering:
 
     def _index(self, running: _Running, group: Group, numbers: Sequence[str]) -> int:
         """The chunk's place in its job: the one it had, where just these were in flight."""
-        held = self._past.held(numbers[0])
-        is_same_job = held is not None and held.job == group.job(self._past.options.job)
+        held = self._history.held(numbers[0])
+        is_same_job = held is not None and held.job == group.job(self._history.options.job)
         # With only some of them the others stay in flight, and so does their entry in the ledger.
         if held is not None and is_same_job and set(held.entry.listed) == set(numbers):
             return held.entry.chunk
@@ -80,57 +75,93 @@ class Ordering:
         return running.next_index - 1
 
     async def _begin(self, group: Group) -> _Running:
-        name, known = self._past.of_group(group)
-        ours, ledger = self._past.options, self._past.ledger
-        work = self._watched(self._makes_work(group))
-        options = JobOptions(
-            job=name,
-            ledger=ledger,
-            settle=ours.settle,
-            grace=ours.grace,
-            on_unknown=ours.on_unknown,
+        name, known = self._history.of_group(group)
+        ledger = self._history.ledger
+        template = self._watched(self._context.template(group))
+        options: JobOptions = evolve(
+            self._history.options, job=name, ledger=ledger, retry_rejected=False
         )
-        job = Job(work, options, self._orders, self._session.sleep)
+        session, orders = self._context.session, self._context.orders
+        job = Job(template, options, orders, session.sleep)
         await job.join(ledger, known)
-        run = Run(work, options, self._orders, self._session, concurrency=1)
-        run.join(job)
         used = [tagged.tag.chunk for tagged in known]
         used += [] if ledger is None else [*ledger.jobs[name].chunks]
-        running = _Running(run, job, max(used, default=-1) + 1)
+        running = _Running(self._run(job), job, max(used, default=-1) + 1)
         self._groups[group.key] = running
         return running
 
-    def _watched(self, work: OrderTemplate) -> OrderTemplate:
-        """The work, each of its creates noted when it leaves, and held back once time is up."""
+    def _run(self, job: Job) -> Run:
+        context = self._context
+        run = Run(job.template, job.options, context.orders, context.session, concurrency=1)
+        run.join(job)
+        return run
 
-        async def create(request: Any, witness: CreateObserver | None) -> Order:
-            return await work.create(request, _Departure(self, witness))
+    def _watched(self, template: OrderTemplate) -> OrderTemplate:
+        """The template, each create noted when it leaves, and held back once time is up."""
+        mails = template.signer is not None
 
-        return evolve(work, create=create)
+        async def create(request: OrderRequest, observer: CreateObserver | None) -> Order:
+            return await template.create(request, _DeadlineObserver(self, observer, mails))
 
-    def check_time(self) -> None:
-        """Raise `RunStopped` once time is up."""
+        return evolve(template, create=create, why_not=self._why_not)
+
+    async def _why_not(self, phone_number: str) -> Obstacle | None:
+        """Why an order that was refused has to do without a number.
+
+        Where the service complains of numbers, all that are only ELIGIBLE may be meant, however
+        few it names: to try each alone would be a request a number.
+        """
+        try:
+            number = await self._context.qualified.get(phone_number)
+        except NotFound:
+            absent = SkippedNumber(phone_number=phone_number, reason="is not in qualification")
+            return Obstacle(absent, may_be_ours=False)
+        if number.global_process_state == QualificationState.ELIGIBLE:
+            early = SkippedNumber(phone_number=phone_number, reason="is ELIGIBLE, not VERIFIED")
+            return Obstacle(early, since=number.updated_time)
+        return why_not_qualified(number)
+
+    def begin_anew(self, group: Group) -> None:
+        """Let a group's next order be one that no earlier refusal stops."""
+        running = self._groups.get(group.key)
+        if running is not None:
+            running.run = self._run(running.job)
+
+    def count_departure(self, *, mails: bool) -> None:
+        """Take note of a create that is about to be sent.
+
+        Raises `RunStopped` once time is up, or where its letter would be one too many.
+        """
         if self._deadline.is_over:
             raise RunStopped(TIME_IS_UP)
+        if mails and self._letters == self._max_letters:
+            raise RunStopped(f"max_letters = {self._max_letters} were mailed")
+        self._letters += mails
+
+    def discount_departure(self, *, mails: bool) -> None:
+        """Take note that a create came to nothing: it mailed no letter."""
+        self._letters -= mails
 
 
 @define
-class _Departure:
-    """Notes which tasks have a create under way, and passes on what a witness is told."""
+class _DeadlineObserver:
+    """Notes which tasks have a create under way, and passes on what an observer is told."""
 
     _ordering: Ordering
     _next: CreateObserver | None
+    _mails: bool
     _task: asyncio.Task[Any] | None = field(factory=asyncio.current_task, init=False)
 
     async def on_sending(self) -> None:
-        """Let it be sent, unless time is up."""
-        self._ordering.check_time()
+        """Let it be sent, unless time is up or it would mail a letter too many."""
+        self._ordering.count_departure(mails=self._mails)
         if self._next is not None:
             await self._next.on_sending()
         self._ordering.in_flight.add(self._task)
 
     async def on_refused(self, error: SinchHostingError) -> None:
         """Forget it."""
+        self._ordering.discount_departure(mails=self._mails)
         self._ordering.in_flight.discard(self._task)
         if self._next is not None:
             await self._next.on_refused(error)

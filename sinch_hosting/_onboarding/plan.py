@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import aclosing
 from enum import StrEnum
 
 from attrs import field, frozen
 
-from .._bulk.plan import TMO_LIMIT
+from .._bulk.letters import LettersToSend
+from .._bulk.plan import TMO_LIMIT, text_enable_warnings
+from ..models._guidance import INVOICES_TO
 from ..states import OrderState
-from .group import Group, MakesWork
-from .history import History
-from .judging import IMPORTED_NO_MORE, REJECTED, NextStep, is_provisioned
-from .numbers import NumberProgress, Settings
-from .progress import INVOICES_TO
-from .reader import NumberReader
+from .context import Context, Group, OnboardingSettings
+from .history import History, moved_since
+from .numbers import REJECTED, NumberProgress, Stage, is_provisioned
 from .report import is_toll_free
 
 
@@ -40,15 +40,15 @@ class Action(StrEnum):
     """Nothing: as things are it cannot be text-enabled."""
 
 
-_BY_NEED = {
-    NextStep.ADD: Action.ADD,
-    NextStep.PROOF: Action.WAIT,
-    NextStep.PATIENCE: Action.WAIT,
-    NextStep.ORDER: Action.ORDER,
-    NextStep.FOLLOW: Action.FOLLOW,
-    NextStep.PROVISIONING: Action.FOLLOW,
-    NextStep.RELINK: Action.RELINK,
-    NextStep.NOTHING: Action.FAIL,
+_ACTIONS = {
+    Stage.NEW: Action.ADD,
+    Stage.IN_REVIEW: Action.WAIT,
+    Stage.UNPROVEN: Action.WAIT,
+    Stage.READY: Action.ORDER,
+    Stage.HOSTED_BY_OTHERS: Action.FOLLOW,
+    Stage.PROVISIONING: Action.FOLLOW,
+    Stage.ELSEWHERE: Action.RELINK,
+    Stage.FAILED: Action.FAIL,
 }
 _TO_ORDER = (Action.ADD, Action.WAIT, Action.ORDER)
 
@@ -119,31 +119,29 @@ class OnboardingPlan:
 
 
 async def plan_of(
-    cases: Sequence[NumberProgress],
-    settings: Settings,
-    past: History,
-    looks: NumberReader,
-    makes_work: MakesWork,
+    context: Context, history: History, numbers: Sequence[NumberProgress]
 ) -> OnboardingPlan:
-    """The plan for fresh cases; raises `JobChanged` and what reading raises."""
+    """The plan for fresh numbers; raises `JobChanged` and what reading raises."""
+    settings = context.settings
     try:
-        await past.open(read_only=True)
+        await history.open(read_only=True)
     finally:
-        await past.close()
-    known = {case.number: _known(case, past, settings) for case in cases}
-    await _check_done(cases, known, settings, looks)
-    unknown = [number for number, planned in known.items() if planned is None]
-    qualified, imported = await looks.qualified(unknown), await looks.imported(unknown)
-    planned: list[PlannedNumber] = []
-    for case in cases:
-        found, there = known[case.number], imported.get(case.number)
-        if found is None:
-            case.judgement = case.judged(qualified.get(case.number), there, settings)
-            found = _judged(case, is_done=there is not None and is_provisioned(there))
-        planned.append(found)
-    groups = _groups(cases, planned, settings.chunk_size, makes_work)
+        await history.close()
+    known = {one.number: _known(one, history, settings) for one in numbers}
+    await _check_done(context, numbers, known)
+    unknown = [name for name, planned in known.items() if planned is None]
+    reading = context.reader.read(unknown, settings.service_plan_id, settings.campaign_id)
+    by_number = {one.number: one for one in numbers}
+    async with aclosing(reading):
+        async for seen in reading:
+            one, there = by_number[seen.phone_number], seen.imported
+            one.assessment = one.assess(seen.qualified, there, settings)
+            is_done = there is not None and is_provisioned(there)
+            known[one.number] = _assessed(one, is_done=is_done)
+    planned = [found for found in known.values() if found is not None]
+    groups = _groups(context, numbers, planned)
     in_review = [n.phone_number for n in planned if n.action in (Action.ADD, Action.WAIT)]
-    has_ledger = past.options.ledger is not None
+    has_ledger = history.options.ledger is not None
     return OnboardingPlan(
         numbers=tuple(planned),
         groups=groups,
@@ -152,18 +150,20 @@ async def plan_of(
     )
 
 
-def _known(case: NumberProgress, past: History, settings: Settings) -> PlannedNumber | None:
+def _known(
+    one: NumberProgress, history: History, settings: OnboardingSettings
+) -> PlannedNumber | None:
     """What would be done about a number that earlier runs dealt with; `None` for another."""
-    number, known, again = case.number, past.known, settings.retry_rejected
-    order, held = known.ordered.get(number), past.held(number)
-    if order is not None and not (again and past.failed(number)):
-        why = past.why_not_done(number) if order.state == OrderState.COMPLETED else None
+    number, known, again = one.number, history.known, settings.retry_rejected
+    order, held = known.ordered.get(number), history.held(number)
+    if order is not None and not (again and history.failed(number)):
+        why = history.why_not_done(number) if order.state == OrderState.COMPLETED else None
         action = Action.FOLLOW if why is None else Action.FAIL if why else Action.DONE
         reason = f"its order is {order.state.name}" if why is None else why
         return PlannedNumber(
             phone_number=number, action=action, reason=reason, order_id=order.hosting_order_id
         )
-    if held is not None and not past.may_resend(held, case.group):
+    if held is not None and not history.may_resend(held, one.group):
         reason = f"sent by an earlier run under the tag {held.entry.tag}"
         return PlannedNumber(phone_number=number, action=Action.HOLD, reason=reason)
     if order is None and number in known.rejected and not again:
@@ -177,63 +177,70 @@ def _known(case: NumberProgress, past: History, settings: Settings) -> PlannedNu
 
 
 async def _check_done(
-    cases: Sequence[NumberProgress],
+    context: Context,
+    numbers: Sequence[NumberProgress],
     known: dict[str, PlannedNumber | None],
-    settings: Settings,
-    looks: NumberReader,
 ) -> None:
     """See whether numbers are still where their orders put them."""
-    done = [case for case in cases if _is_done(known[case.number])]
-    imported = await looks.imported_at(
-        [case.number for case in done], settings.service_plan_id, settings.campaign_id
-    )
-    for case in done:
-        case.judgement = case.judged(None, imported.get(case.number), settings)
-        if case.judgement.need is NextStep.ADD:
-            known[case.number] = PlannedNumber(
-                phone_number=case.number, action=Action.FAIL, reason=IMPORTED_NO_MORE
-            )
-        elif case.judgement.need is not NextStep.PROVISIONING:
-            known[case.number] = _judged(case, is_done=False)
+    done = [one for one in numbers if _is_done(known[one.number])]
+    for number, here in (await moved_since(context, done)).items():
+        known[number] = PlannedNumber(
+            phone_number=number, action=_ACTIONS[here.stage], reason=here.reason
+        )
 
 
 def _is_done(planned: PlannedNumber | None) -> bool:
     return planned is not None and planned.action is Action.DONE
 
 
-def _judged(case: NumberProgress, *, is_done: bool) -> PlannedNumber:
-    action = _BY_NEED[case.judgement.need]
+def _assessed(one: NumberProgress, *, is_done: bool) -> PlannedNumber:
+    action = _ACTIONS[one.assessment.stage]
     if action is Action.FOLLOW and is_done:
-        return PlannedNumber(phone_number=case.number, action=Action.DONE)
-    return PlannedNumber(phone_number=case.number, action=action, reason=case.judgement.reason)
+        return PlannedNumber(phone_number=one.number, action=Action.DONE)
+    return PlannedNumber(phone_number=one.number, action=action, reason=one.assessment.reason)
 
 
 def _groups(
-    cases: Sequence[NumberProgress],
-    planned: Sequence[PlannedNumber],
-    size: int,
-    makes_work: MakesWork,
+    context: Context, numbers: Sequence[NumberProgress], planned: Sequence[PlannedNumber]
 ) -> tuple[PlannedGroup, ...]:
-    numbers: defaultdict[Group, list[str]] = defaultdict(list)
-    for case, number in zip(cases, planned, strict=True):
-        if number.action in _TO_ORDER:
-            numbers[case.group].append(case.number)
+    to_order = [
+        one for one, number in zip(numbers, planned, strict=True) if number.action in _TO_ORDER
+    ]
     return tuple(
         PlannedGroup(
             kind="toll-free" if group.is_toll_free else "local",
             region_code=group.region_code,
-            letter_to=makes_work(group).signer,
+            letter_to=context.template(group).signer,
             numbers=tuple(listed),
-            orders=-(-len(listed) // size),
+            orders=-(-len(listed) // context.settings.chunk_size),
         )
-        for group, listed in numbers.items()
+        for group, listed in _by_group(to_order).items()
     )
+
+
+def _by_group(numbers: Sequence[NumberProgress]) -> Mapping[Group, list[str]]:
+    found: defaultdict[Group, list[str]] = defaultdict(list)
+    for one in numbers:
+        found[one.group].append(one.number)
+    return found
+
+
+def letters_for(context: Context, numbers: Sequence[NumberProgress]) -> LettersToSend:
+    """Who gets how many letters at least where these numbers are ordered."""
+    letters: Counter[str] = Counter()
+    mailed = 0
+    for group, listed in _by_group(numbers).items():
+        signer = context.template(group).signer
+        if signer is not None:
+            letters[signer] += -(-len(listed) // context.settings.chunk_size)
+            mailed += len(listed)
+    return LettersToSend(letters=letters, numbers=mailed, is_at_least=True)
 
 
 def _warnings(
     planned: Sequence[PlannedNumber],
     groups: Sequence[PlannedGroup],
-    settings: Settings,
+    settings: OnboardingSettings,
     *,
     has_ledger: bool,
 ) -> Iterator[str]:
@@ -246,8 +253,8 @@ def _warnings(
             f"T-Mobile takes up to {TMO_LIMIT} numbers on a campaign without a number pool: "
             f"with this {on_campaign} are on {settings.campaign_id}"
         )
-    if settings.nnid is not None and any(group.kind == "local" for group in groups):
-        yield f"numbers with an NNID of their own ({settings.nnid}) need NNID provisioning first"
+    local = sum(len(group.numbers) for group in groups if group.kind == "local")
+    yield from text_enable_warnings(local, settings.campaign_id, settings.nnid)
     if counts[Action.RELINK]:
         yield (
             f"{counts[Action.RELINK]} numbers are relinked: each is without service until it is "

@@ -4,24 +4,65 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Collection, Coroutine, Iterable, Sequence
 from typing import Any
 
+from attrs import define
+
 from .._aio import Clock
-from .deadline import Deadline
-from .numbers import NumberProgress, Settings
-from .report import OnboardingReport, OnboardingStep, Outcome, Step
+from ..models._guidance import INVOICES_TO, WaitingOn
+from .numbers import NumberProgress, Stage
+from .report import OnboardingReport, OnboardingStep, Step
 
 _log = logging.getLogger("sinch_hosting")
-INVOICES_TO = "orders@sinch.com"
+_DAY = 86_400.0
+_TOLD_WAITING = (
+    Stage.IN_REVIEW,
+    Stage.UNPROVEN,
+    Stage.READY,
+    Stage.HOSTED_BY_OTHERS,
+    Stage.PROVISIONING,
+    Stage.ORDERED,
+)
+_SETTLED = {Stage.DONE: Step.DONE, Stage.FAILED: Step.FAILED, Stage.UNKNOWN: Step.UNKNOWN}
+
+
+@define
+class Deadline:
+    """When time is up, on the session's clock."""
+
+    _clock: Clock
+    _ends: float | None = None
+
+    def begin(self, seconds: float | None) -> None:
+        """Let time run; `None` is without end."""
+        self._ends = None if seconds is None else self._clock() + seconds
+
+    def end(self) -> None:
+        """Let time be up now."""
+        self._ends = self._clock()
+
+    @property
+    def remaining(self) -> float | None:
+        """Seconds until time is up; `None` is without end."""
+        return None if self._ends is None else max(0.0, self._ends - self._clock())
+
+    @property
+    def is_over(self) -> bool:
+        """Whether time is up."""
+        return self._ends is not None and self._clock() >= self._ends
+
+    def within(self, seconds: float) -> float:
+        """So many seconds, or those that are left."""
+        return seconds if self.remaining is None else min(seconds, self.remaining)
 
 
 class Progress:
-    """The cases of an onboarding and its steps."""
+    """The numbers of an onboarding, and its steps."""
 
-    def __init__(self, cases: Iterable[NumberProgress], settings: Settings, clock: Clock) -> None:
-        self.cases = {case.number: case for case in cases}
-        self.settings = settings
+    def __init__(self, numbers: Iterable[NumberProgress], clock: Clock) -> None:
+        self.numbers = {one.number: one for one in numbers}
         self.clock = clock
         self.deadline = Deadline(clock)
         self.steps: asyncio.Queue[OnboardingStep | None] = asyncio.Queue()
@@ -29,66 +70,116 @@ class Progress:
     @property
     def report(self) -> OnboardingReport:
         """One line a number, as things stand."""
-        return OnboardingReport(lines=tuple(case.line() for case in self.cases.values()))
+        return OnboardingReport(lines=tuple(one.line() for one in self.numbers.values()))
 
-    def open(self) -> list[NumberProgress]:
-        """The numbers that are neither settled nor ordered."""
-        return [case for case in self.cases.values() if case.is_open]
-
-    def pending(self) -> list[NumberProgress]:
-        """The numbers that wait in qualification."""
-        return [case for case in self.cases.values() if case.is_pending]
-
-    def ready(self) -> list[NumberProgress]:
-        """The numbers that wait to be ordered."""
-        return [case for case in self.cases.values() if case.is_ready]
+    def at(self, *stages: Stage) -> list[NumberProgress]:
+        """The numbers at one of these stages."""
+        return [one for one in self.numbers.values() if one.stage in stages]
 
     def tell(
-        self, step: Step, cases: Sequence[NumberProgress], text: str = "", order_id: str = ""
+        self,
+        step: Step,
+        numbers: Sequence[NumberProgress],
+        text: str = "",
+        order_id: str = "",
+        waiting_on: WaitingOn | None = None,
     ) -> None:
         """Tell whoever iterates what happened."""
-        numbers = tuple(case.number for case in cases)
         self.steps.put_nowait(
-            OnboardingStep(step=step, phone_numbers=numbers, text=text, order_id=order_id or None)
+            OnboardingStep(
+                step=step,
+                phone_numbers=tuple(one.number for one in numbers),
+                text=text,
+                order_id=order_id or None,
+                waiting_on=waiting_on,
+            )
         )
 
-    def ask_for_invoices(self, cases: Sequence[NumberProgress]) -> None:
-        """Tell who has to mail what, loudly: without that nothing goes on."""
-        if cases:
+    def tell_waiting(self) -> None:
+        """Tell of numbers that wait for somebody else than before, and once a day of all."""
+        now = self.clock()
+        news: defaultdict[tuple[str, str], list[NumberProgress]] = defaultdict(list)
+        for one in self.numbers.values():
+            waiting = one.waiting_on if one.stage in _TOLD_WAITING else None
+            if waiting is None:
+                continue
+            text = f"{one.why}. {waiting.what_to_do}"
+            if one.told_waiting != text or now - one.told_at >= _DAY:
+                news[text, one.order_id].append(one)
+        for (text, order_id), numbers in news.items():
+            if numbers[0].told_waiting == text:
+                _log.warning(
+                    "numbers wait as they did a day ago, for %s: %s",
+                    numbers[0].waiting_on and numbers[0].waiting_on.who,
+                    shown(numbers),
+                )
+            for one in numbers:
+                one.told_waiting, one.told_at = text, now
+            self.tell(Step.WAITING, numbers, text, order_id, numbers[0].waiting_on)
+
+    def ask_for_invoices(self, numbers: Sequence[NumberProgress]) -> None:
+        """Tell who has to mail what, loudly and once: without that nothing goes on."""
+        numbers = [one for one in numbers if not one.invoice_asked]
+        for one in numbers:
+            one.invoice_asked = True
+        if numbers:
             text = (
-                f"E-mail invoices that list these {len(cases)} numbers to {INVOICES_TO}: without "
+                f"E-mail invoices that list these {len(numbers)} numbers to {INVOICES_TO}: without "
                 "them their review does not end (1 to 3 business days after)"
             )
-            _log.warning("%s: %s", text, ", ".join(case.number for case in cases))
-            self.tell(Step.INVOICES, cases, text)
+            _log.warning("%s: %s", text, shown(numbers))
+            self.tell(Step.INVOICES, numbers, text)
 
-    def settle(self, case: NumberProgress, fate: Outcome, reason: str = "") -> None:
+    def settle(self, number: NumberProgress, stage: Stage, reason: str = "") -> None:
         """Note how a number ends in this run."""
-        case.fate, case.reason = fate, reason
-        step = {Outcome.DONE: Step.DONE, Outcome.FAILED: Step.FAILED}.get(fate, Step.UNKNOWN)
-        self.tell(step, [case], reason, case.order_id)
+        number.stage, number.reason = stage, reason
+        self.tell(_SETTLED[stage], [number], reason, number.order_id)
+
+
+def shown(numbers: Sequence[NumberProgress]) -> str:
+    """A few of many numbers, for the log."""
+    few = ", ".join(one.number for one in numbers[:3])
+    return few if len(numbers) <= 3 else f"{few} and {len(numbers) - 3} more"
 
 
 class Tasks:
-    """The tasks of an onboarding; `owner` awaits them, and one that breaks ends them all."""
+    """The tasks of an onboarding; `owner` awaits them, and one that breaks ends them all.
+
+    What is begun before `release` is held until then: nothing leaves before somebody agreed.
+    """
 
     def __init__(self, owner: asyncio.TaskGroup) -> None:
         self._owner = owner
         self._running: set[asyncio.Task[None]] = set()
         self._asides: set[asyncio.Task[None]] = set()
+        self._held: list[Coroutine[None, None, None]] | None = []
 
     def __bool__(self) -> bool:
         return bool(self._running)
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def spawn(self, work: Coroutine[None, None, None]) -> None:
         """Begin something that ends by itself."""
-        self._add(work, self._running)
+        if self._held is None:
+            self._add(work, self._running)
+        else:
+            self._held.append(work)
 
-    def spawn_aside(self, work: Coroutine[Any, Any, None]) -> None:
+    def spawn_aside(self, work: Coroutine[None, None, None]) -> None:
         """Begin something that may never end, and is not waited for."""
         self._add(work, self._asides)
 
-    def _add(self, work: Coroutine[Any, Any, None], among: set[asyncio.Task[None]]) -> None:
+    def release(self) -> None:
+        """Begin what was held."""
+        held, self._held = self._held or [], None
+        for work in held:
+            self.spawn(work)
+
+    def close(self) -> None:
+        """Forget what is held still."""
+        for work in self._held or []:
+            work.close()
+
+    def _add(self, work: Coroutine[None, None, None], among: set[asyncio.Task[None]]) -> None:
         task = self._owner.create_task(work)
         among.add(task)
         task.add_done_callback(among.discard)

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from contextlib import aclosing
 
 from .._bulk.chunks import SkippedNumber
 from .._bulk.results import FailedChunk, UnknownChunk
 from .._polling.policy import passes
-from ..errors import RunStopped, SinchHostingError
+from ..errors import ApiError, RunStopped, SinchHostingError
 from ..models import ImportedNumber, Order, QualifiedNumber
+from ..states import QualificationState
 from .completion import Completion
-from .context import Context
+from .context import Context, Group
 from .history import History
-from .judging import Assessment, NextStep
-from .numbers import NumberProgress
+from .numbers import IN_QUALIFICATION, UNDER_REVIEW, Assessment, NumberProgress, Stage
 from .ordering import TIME_IS_UP, Ordering
 from .progress import Progress, Tasks
-from .report import Outcome, Step
+from .report import Step
 from .voice import VoiceChallenges
 
 _log = logging.getLogger("sinch_hosting")
@@ -27,198 +28,238 @@ _FRESH = 60.0
 """Seconds for which what was read of a number is good enough to order it."""
 
 
-class Qualifying:
+class Qualification:
     """Takes the numbers of one onboarding through qualification, and orders them."""
 
     def __init__(
         self,
-        board: Progress,
+        context: Context,
+        progress: Progress,
         tasks: Tasks,
-        means: Context,
-        past: History,
+        history: History,
         ordering: Ordering,
-        following: Completion,
+        completion: Completion,
     ) -> None:
-        self._board = board
+        self._settings = context.settings
+        self._reader = context.reader
+        self._qualified = context.qualified
+        self._progress = progress
         self._tasks = tasks
-        self._looks = means.looks
-        self._qualified = means.qualified
-        self._past = past
+        self._history = history
         self._ordering = ordering
-        self._following = following
-        self.ringing = VoiceChallenges(board, tasks, means.qualified, self._judge)
+        self._completion = completion
+        self._challenges = VoiceChallenges(context, progress, tasks, self._take_in)
 
     # ------------------------------------------------------------ where they are
 
     async def read_all(self) -> None:
-        """Read the state of every number that no order of the job holds."""
-        cases = self._board.open()
-        numbers = [case.number for case in cases]
-        qualified = await self._looks.qualified(numbers)
-        imported = await self._looks.imported(numbers)
-        for case in cases:
-            self._judge(case, qualified.get(case.number), imported.get(case.number))
+        """Read the state of every number that no order of the job holds, and tell as it reads."""
+        names = [one.number for one in self._progress.at(Stage.UNREAD)]
+        settings = self._settings
+        reading = self._reader.read(names, settings.service_plan_id, settings.campaign_id)
+        async with aclosing(reading):
+            async for seen in reading:
+                one = self._progress.numbers[seen.phone_number]
+                self._take_in(one, seen.qualified, seen.imported)
 
     async def look_again(self) -> bool:
         """Read the numbers that wait in qualification; whether any has moved."""
-        seen = {case.number: case.state for case in self._board.pending()}
-        found = await self._looks.qualified_again(seen)
-        before = {number: self._board.cases[number].judgement for number in found}
-        here = {number: there for number, there in found.items() if there is not None}
-        for number, qualified in here.items():
-            if self._board.cases[number].is_pending:
-                self._judge(self._board.cases[number], qualified, None)
-        await self._judge_gone([number for number in found if number not in here])
-        return any(self._board.cases[number].judgement != was for number, was in before.items())
+        numbers = self._progress.numbers
+        seen = {one.number: one.state for one in self._progress.at(*IN_QUALIFICATION)}
+        found = await self._reader.qualified_again(seen)
+        before = {name: numbers[name].assessment for name in found}
+        here = {name: there for name, there in found.items() if there is not None}
+        for name, qualified in here.items():
+            if numbers[name].is_in_qualification:
+                self._take_in(numbers[name], qualified, None)
+        await self._take_in_gone([name for name in found if name not in here])
+        return any(numbers[name].assessment != was for name, was in before.items())
 
-    async def _judge_gone(self, numbers: Sequence[str]) -> None:
-        """Judge numbers that left qualification: imported meanwhile, or taken out of it."""
-        imported = await self._looks.imported(numbers)
-        for number in numbers:
-            case = self._board.cases[number]
-            if number in imported:
-                self._judge(case, None, imported[number])
-            elif case.is_open:
-                self._board.settle(case, Outcome.FAILED, _GONE)
+    async def _take_in_gone(self, names: Sequence[str]) -> None:
+        """Take in numbers that left qualification: imported meanwhile, or taken out of it."""
+        imported = await self._reader.imported(names)
+        for name in names:
+            one = self._progress.numbers[name]
+            if name in imported:
+                self._take_in(one, None, imported[name])
+            elif one.is_open:
+                self._progress.settle(one, Stage.FAILED, _GONE)
 
-    def _judge(
+    def _take_in(
         self,
-        case: NumberProgress,
+        one: NumberProgress,
         qualified: QualifiedNumber | None,
         imported: ImportedNumber | None,
     ) -> None:
-        """Note what a number needs, and begin what can begin at once."""
-        judgement = case.judged(qualified, imported, self._board.settings)
-        if judgement == case.judgement:
+        """Note what was read of a number, and begin what can begin at once."""
+        assessment = one.assess(qualified, imported, self._settings)
+        if assessment == one.assessment:
             return
-        case.judgement, case.reason = judgement, ""
-        self._board.tell(Step.SEEN, [case], judgement.reason)
-        if judgement.need is NextStep.NOTHING:
-            self._board.settle(case, Outcome.FAILED, judgement.reason)
-        elif judgement.need is NextStep.RELINK:
-            self._tasks.spawn(self._following.relink(case))
-        elif judgement.need is NextStep.PROVISIONING:
-            self._tasks.spawn(self._following.provisioned(case, imported))
-        elif judgement.need is NextStep.ORDER:
-            case.ready_since = case.seen_at = self._board.clock()
-            case.reason = "is ready, and waits for others that go in its order"
-            self._board.tell(Step.READY, [case])
+        one.assessment, one.stage, one.reason = assessment, assessment.stage, ""
+        self._progress.tell(Step.SEEN, [one], assessment.reason)
+        match assessment.stage:
+            case Stage.FAILED:
+                self._progress.settle(one, Stage.FAILED, assessment.reason)
+            case Stage.ELSEWHERE:
+                self._tasks.spawn(self._completion.relink(one))
+            case Stage.PROVISIONING:
+                self._tasks.spawn(self._completion.provisioned(one, imported))
+            case Stage.READY:
+                one.ready_since = one.seen_at = self._progress.clock()
+                one.wait_for_others()
+                self._progress.tell(Step.READY, [one])
 
     # ------------------------------------------------------------- qualification
 
-    async def add_unknown(self) -> None:
-        """Put the unknown into qualification, and say once who has to mail what."""
-        unknown = [case for case in self._board.open() if case.judgement.need is NextStep.ADD]
-        if unknown:
-            result = await self._qualified.add_many([case.number for case in unknown])
+    async def add_new(self) -> None:
+        """Put what is new into qualification, and say once who has to mail what."""
+        new = self._progress.at(Stage.NEW)
+        if new:
+            result = await self._qualified.add_many([one.number for one in new])
             for failed in result.failed:
                 why = f"not taken into qualification: {failed.error}"
-                self._board.settle(self._board.cases[failed.phone_number], Outcome.FAILED, why)
-            added = [case for case in unknown if case.is_open]
-            for case in added:
-                case.judgement = Assessment(NextStep.PATIENCE, "is ELIGIBLE_CHECK_PENDING")
-            self._board.tell(Step.ADDED, added)
-        proof = [c for c in self._board.pending() if c.judgement.need is not NextStep.FOLLOW]
-        if self._board.settings.voice_code is None:
-            self._board.ask_for_invoices(proof)
+                self._progress.settle(
+                    self._progress.numbers[failed.phone_number], Stage.FAILED, why
+                )
+            added = [one for one in new if one.is_open]
+            for one in added:
+                one.stage = Stage.IN_REVIEW
+                one.assessment = Assessment(one.stage, "is ELIGIBLE_CHECK_PENDING")
+            self._progress.tell(Step.ADDED, added)
+
+    def ask_for_proof(self) -> None:
+        """Ring what can be rung; without voice codes ask for invoices, once for a number."""
+        if self._settings.voice_code is not None:
+            self._challenges.ring_all()
+            return
+        self._progress.ask_for_invoices(self._progress.at(*UNDER_REVIEW))
 
     # ------------------------------------------------------------------- orders
 
     def order_ready(self) -> None:
         """Order the groups that are full, old enough, or complete: every order is a letter."""
         ready: defaultdict[tuple[str, str], list[NumberProgress]] = defaultdict(list)
-        for case in self._board.ready():
-            ready[self._batch(case)].append(case)
-        still_to_come = {self._batch(case) for case in self._board.pending()}
-        settings, now = self._board.settings, self._board.clock()
-        size = settings.chunk_size
-        for batch, cases in ready.items():
-            oldest = min(case.ready_since or now for case in cases)
-            is_due = batch not in still_to_come or now - oldest >= settings.window
-            whole = len(cases) if is_due else len(cases) - len(cases) % size
+        for one in self._progress.at(Stage.READY):
+            ready[self._batch(one)].append(one)
+        still_to_come = {self._batch(one) for one in self._progress.at(*UNDER_REVIEW)}
+        now, size = self._progress.clock(), self._settings.chunk_size
+        for batch, numbers in ready.items():
+            oldest = min(one.ready_since for one in numbers)
+            is_due = batch not in still_to_come or now - oldest >= self._settings.readiness_window
+            whole = len(numbers) if is_due else len(numbers) - len(numbers) % size
             for start in range(0, whole, size):
-                part = cases[start : min(start + size, whole)]
-                since = {case.number: case.ready_since for case in part}
-                for case in part:
-                    case.ready_since = None
-                self._tasks.spawn(self._order_part(part, since))
+                part = numbers[start : min(start + size, whole)]
+                for one in part:
+                    one.stage = Stage.ORDERING
+                self._tasks.spawn(self._order_part(part))
 
-    def _batch(self, case: NumberProgress) -> tuple[str, str]:
+    def _batch(self, one: NumberProgress) -> tuple[str, str]:
         """What may go in one order: of one group, and what was in flight together."""
-        held = self._past.held(case.number)
-        return case.group.key, "" if held is None else held.entry.tag
+        held = self._history.held(one.number)
+        return one.group.key, "" if held is None else held.entry.tag
 
-    async def _order_part(
-        self, cases: Sequence[NumberProgress], since: Mapping[str, float | None]
-    ) -> None:
+    async def _order_part(self, numbers: Sequence[NumberProgress]) -> None:
         """Order what is still ready; where that cannot be told, it waits for the next turn."""
         try:
-            ready = await self._still_ready(cases)
+            ready = await self._still_ready(numbers)
         except SinchHostingError as error:
             if not passes(error):
                 raise
             _log.warning("reading what is to be ordered failed, it waits: %s", error)
-            for case in cases:
-                case.ready_since = since[case.number]
+            for one in numbers:
+                one.wait_for_others()
             return
         if ready:
             await self._order(ready)
 
-    async def _still_ready(self, cases: Sequence[NumberProgress]) -> list[NumberProgress]:
-        """The cases but for those that somebody else has ordered while they waited."""
-        now = self._board.clock()
-        old = [case for case in cases if now - (case.seen_at or now) > _FRESH]
+    async def _still_ready(self, numbers: Sequence[NumberProgress]) -> list[NumberProgress]:
+        """The numbers but for those that somebody else has ordered while they waited."""
+        now = self._progress.clock()
+        old = [one for one in numbers if now - one.seen_at > _FRESH]
         if old:
-            await self._judge_anew(old)
-        for case in old:
-            if case.is_open and case.judgement.need is NextStep.ADD:
-                self._board.settle(case, Outcome.FAILED, _GONE)
-        return [case for case in cases if case.judgement.need is NextStep.ORDER and case.is_open]
+            await self._read_anew(old)
+        for one in old:
+            if one.stage is Stage.NEW:
+                self._progress.settle(one, Stage.FAILED, _GONE)
+        return [one for one in numbers if one.stage is Stage.ORDERING]
 
-    async def _judge_anew(self, cases: Sequence[NumberProgress]) -> None:
-        numbers = [case.number for case in cases]
-        qualified = await self._looks.qualified(numbers)
-        imported = await self._looks.imported(
-            number for number in numbers if number not in qualified
-        )
-        for case in cases:
-            case.seen_at = self._board.clock()
-            self._judge(case, qualified.get(case.number), imported.get(case.number))
+    async def _read_anew(self, numbers: Sequence[NumberProgress]) -> None:
+        names = [one.number for one in numbers]
+        qualified = await self._reader.qualified(names)
+        imported = await self._reader.imported(name for name in names if name not in qualified)
+        for one in numbers:
+            one.seen_at = self._progress.clock()
+            self._take_in(one, qualified.get(one.number), imported.get(one.number))
 
-    async def _order(self, cases: Sequence[NumberProgress]) -> None:
-        for case in cases:
-            case.reason = TIME_IS_UP  # unless it turns out otherwise
+    async def _order(self, numbers: Sequence[NumberProgress]) -> None:
+        for one in numbers:
+            one.reason = TIME_IS_UP  # unless it turns out otherwise
         try:
-            outcome = await self._ordering.order(cases[0].group, [case.number for case in cases])
+            outcome = await self._ordering.order(numbers[0].group, [one.number for one in numbers])
         except SinchHostingError as error:
-            for case in cases:
-                self._board.settle(case, Outcome.FAILED, f"not ordered: {error}")
+            for one in numbers:
+                self._progress.settle(one, Stage.FAILED, f"not ordered: {error}")
             return
         await self._left_out(outcome.skipped)
-        sent = [self._board.cases[number] for number in outcome.numbers]
+        sent = [self._progress.numbers[name] for name in outcome.numbers]
         result = outcome.result
         if isinstance(result, Order):
             step = Step.ADOPTED if outcome.adopted else Step.ORDERED
-            self._following.follow(result, sent, step)
+            self._completion.follow(result, sent, step)
         elif isinstance(result, UnknownChunk):
-            for case in sent:
-                self._board.settle(case, Outcome.UNKNOWN, f"may be ordered: {result.error}")
+            for one in sent:
+                self._progress.settle(one, Stage.UNKNOWN, f"may be ordered: {result.error}")
         elif isinstance(result, FailedChunk) and not self._is_too_late(result.error):
-            for case in sent:
-                self._board.settle(case, Outcome.FAILED, f"not ordered: {result.error}")
+            self._refused(sent, result.error)
+
+    def _refused(self, numbers: Sequence[NumberProgress], error: Exception) -> None:
+        """There is no order: what is ELIGIBLE waits to be VERIFIED, the others go without it."""
+        refusal = error.__cause__ if isinstance(error, RunStopped) else error
+        eligible = [one for one in numbers if one.state == QualificationState.ELIGIBLE]
+        # What was not sent, since others were refused for being ELIGIBLE, is no failure.
+        was_held_up = isinstance(error, RunStopped) and self._has_early(numbers[0].group)
+        if not (eligible or was_held_up) or not _may_be_for_eligibility(refusal):
+            for one in numbers:
+                self._progress.settle(one, Stage.FAILED, f"not ordered: {error}")
+            return
+        self._ordering.begin_anew(numbers[0].group)
+        for one in numbers:
+            if one in eligible:
+                one.refuse_at_eligible(str(refusal))
+            else:
+                one.wait_for_others()
+
+    def _has_early(self, group: Group) -> bool:
+        """Whether numbers of a group were refused for being ELIGIBLE."""
+        numbers = self._progress.numbers.values()
+        return any(one.refused_at_eligible for one in numbers if one.group == group)
 
     async def _left_out(self, skipped: Sequence[SkippedNumber]) -> None:
         """Follow what somebody else has done about numbers that an order had to do without."""
         reasons = {one.phone_number: one.reason for one in skipped}
-        cases = [self._board.cases[number] for number in reasons]
+        numbers = [self._progress.numbers[name] for name in reasons]
+        eligible = {n.number for n in numbers if n.state == QualificationState.ELIGIBLE}
         try:
-            await self._judge_anew(cases)
+            await self._read_anew(numbers)
         except SinchHostingError as error:
             _log.warning("reading what was left out of an order failed: %s", error)
-        for case in cases:
-            if case.is_open and case.judgement.need in (NextStep.ORDER, NextStep.ADD):
-                case.ready_since = None
-                self._board.settle(case, Outcome.FAILED, reasons[case.number])
+        for one in numbers:
+            if one.stage not in (Stage.READY, Stage.ORDERING, Stage.NEW):
+                continue
+            if one.number not in eligible or one.stage is Stage.NEW:
+                self._progress.settle(one, Stage.FAILED, reasons[one.number])
+            elif len(eligible) < len(numbers) or one.stage is Stage.READY:
+                one.wait_for_others()  # others explain the refusal, or it was verified since
+            else:
+                one.refuse_at_eligible(reasons[one.number])
 
     def _is_too_late(self, error: Exception) -> bool:
-        return isinstance(error, RunStopped) and self._board.deadline.is_over
+        return isinstance(error, RunStopped) and self._progress.deadline.is_over
+
+
+def _may_be_for_eligibility(refusal: BaseException | None) -> bool:
+    """Whether a refusal may mean that numbers have to be VERIFIED; it may complain of nothing."""
+    if not isinstance(refusal, ApiError) or refusal.status_code not in (400, 404, 409, 422):
+        return False
+    fields = [str(violation.get("field") or "") for violation in refusal.field_violations]
+    return all(field.lower().startswith(("number", "phone")) for field in fields)

@@ -1,18 +1,28 @@
-"""Reading where many numbers are, in as few requests as it takes."""
+"""Reading where many numbers are, in as few requests as it takes, within the budget of polls."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Set
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    Mapping,
+    Set,
+)
+from contextlib import aclosing
 from typing import TYPE_CHECKING, TypeVar
 
-from .._bulk.chunks import SkippedNumber
-from .._bulk.many_numbers import one_by_one
-from .._bulk.run import SessionLike
+from attrs import frozen
+
+from .._aio import map_concurrently
+from .._polling.lists import list_or_single
 from .._polling.policy import passes
-from .._polling.schedule import Budget
-from ..errors import NotFound, SinchHostingError
+from .._session.throttle import TokenBucket
+from ..errors import AuthenticationFailed, NotFound, PermissionDenied, SinchHostingError
 from ..models import ImportedNumber, QualifiedNumber
 from ..states import QualificationState
 
@@ -21,147 +31,223 @@ if TYPE_CHECKING:
     from ..resources.qualified_numbers import QualifiedNumbers
 
 _log = logging.getLogger("sinch_hosting")
-_SINGLY = 20
 _PAGE_SIZE = 1000
 _LIFE = tuple(state for state in QualificationState if state != QualificationState.UNSPECIFIED)
 _N = TypeVar("_N", ImportedNumber, QualifiedNumber)
+_R = TypeVar("_R")
 Seen = Mapping[str, QualificationState | None]
 """Numbers, and where in qualification they were last seen; `None` where that is not known."""
 
 
-class NumberReader:
-    """Reads numbers: by lists where that takes fewer requests than asking for each.
+@frozen
+class SeenNumber:
+    """Where a number is: in qualification, imported, or neither."""
 
-    A look again keeps to the budget of polls; the first look at the beginning of a run does not.
-    """
+    phone_number: str
+    qualified: QualifiedNumber | None
+    imported: ImportedNumber | None
+
+
+class NumberReader:
+    """Reads numbers: by lists where that takes fewer requests than asking for each."""
 
     def __init__(
         self,
         qualified: QualifiedNumbers,
         imported: ImportedNumbers,
-        session: SessionLike,
-        budget: Budget,
+        budget: TokenBucket,
         concurrency: int,
     ) -> None:
         self._qualified = qualified
         self._imported = imported
-        self._session = session
         self._budget = budget
         self._concurrency = concurrency
         self._pages: dict[QualificationState, int] = {}
-        self._turns = asyncio.Lock()
 
-    async def imported(self, numbers: Iterable[str]) -> Mapping[str, ImportedNumber]:
+    async def read(
+        self, names: Iterable[str], service_plan_id: str, campaign_id: str | None
+    ) -> AsyncGenerator[SeenNumber, None]:
+        """Tell where each number is, as it is read; raises what cannot be read.
+
+        Many are looked for in the lists of where they are wanted and of qualification first.
+        What is in qualification is then taken to be imported nowhere else, and what no list of
+        qualification shows is asked for singly among the imported numbers alone.
+        """
+        missing: dict[str, QualificationState | None] = dict.fromkeys(names)
+        whole: set[QualificationState] = set()
+        if list_or_single(len(missing), sum(self._pages.get(state, 1) for state in _LIFE)):
+            for here in (await self._imported_list(missing, service_plan_id, campaign_id)).values():
+                del missing[here.phone_number]
+                yield SeenNumber(here.phone_number, None, here)
+            async with aclosing(self._lists(missing, whole)) as lists:
+                async for number in lists:
+                    yield SeenNumber(number.phone_number, number, None)
+        is_in_none = whole.issuperset(_LIFE)
+
+        async def look(name: str) -> SeenNumber:
+            qualified = None if is_in_none else await self._get(self._qualified.get, name)
+            return SeenNumber(name, qualified, await self._get(self._imported.get, name))
+
+        async with aclosing(self._each(missing, look)) as looks:
+            async for seen in looks:
+                yield seen
+
+    async def imported(self, names: Iterable[str]) -> Mapping[str, ImportedNumber]:
         """Those of the numbers that are imported; they may be on any plan, so each is asked for."""
-        return await self._singly(numbers, self._imported.get, again=False)
+        found, _ = await self._singly(names, self._imported.get)
+        return found
 
     async def imported_at(
-        self, numbers: Iterable[str], service_plan_id: str, campaign_id: str | None
+        self, names: Iterable[str], service_plan_id: str, campaign_id: str | None
     ) -> Mapping[str, ImportedNumber]:
         """Those of the numbers that are imported; most of them are expected at one place."""
-        missing = set(numbers)
-        found: dict[str, ImportedNumber] = {}
-        if campaign_id and len(missing) > _SINGLY:
-            pages = self._imported.list(
-                service_plan_id=service_plan_id, campaign_id=campaign_id, page_size=_PAGE_SIZE
-            )
-            found = {n.phone_number: n async for n in pages if n.phone_number in missing}
+        missing = set(names)
+        found = await self._imported_list(missing, service_plan_id, campaign_id)
         return {**found, **await self.imported(missing - found.keys())}
 
-    async def qualified(self, numbers: Iterable[str]) -> Mapping[str, QualifiedNumber]:
+    async def qualified(self, names: Iterable[str]) -> Mapping[str, QualifiedNumber]:
         """Those of the numbers that are in qualification."""
-        return await self._look(dict.fromkeys(numbers), again=False)
+        missing: dict[str, QualificationState | None] = dict.fromkeys(names)
+        found = {number.phone_number: number async for number in self._lists(missing)}
+        singly, _ = await self._singly(missing, self._qualified.get)
+        return found | singly
 
     async def qualified_again(self, seen: Seen) -> Mapping[str, QualifiedNumber | None]:
         """The numbers as they are now, `None` for those that are in qualification no more.
 
         Without those that cannot be read for a while. Raises what will not pass by itself.
         """
-        gone: set[str] = set()
+        missing, found = dict(seen), dict[str, QualifiedNumber]()
         try:
-            found = await self._look(seen, again=True, gone=gone)
-            return {**dict.fromkeys(gone), **found}
+            async for number in self._lists(missing):
+                found[number.phone_number] = number
+            singly, gone = await self._singly(missing, self._qualified.get, is_patient=True)
         except SinchHostingError as error:
             if not passes(error):
                 raise
             _log.warning("reading states failed, it goes on: %s", error)
-            return {}
+            return found
+        return {**dict.fromkeys(gone), **found, **singly}
 
-    async def _look(
-        self, seen: Seen, *, again: bool, gone: set[str] | None = None
-    ) -> Mapping[str, QualifiedNumber]:
-        """Lists in the order of life, so that a number that moves is seen; then singly."""
-        found: dict[str, QualifiedNumber] = {}
-        missing = dict(seen)
+    # ------------------------------------------------------------------- lists
+
+    async def _lists(
+        self,
+        missing: dict[str, QualificationState | None],
+        whole: set[QualificationState] | None = None,
+    ) -> AsyncGenerator[QualifiedNumber, None]:
+        """What lists show of the missing, which it is taken from; notes what was read `whole`.
+
+        In the order of life, so that a number that moves is seen.
+        """
         for state in _LIFE:
-            here = {number for number, last in missing.items() if last in (None, state)}
-            if len(here) <= max(_SINGLY, self._pages.get(state, 0)):
+            here = {name for name, last in missing.items() if last in (None, state)}
+            if not list_or_single(len(here), self._pages.get(state, 1)):
                 continue
-            shown, is_whole = await self._walk(state, here, missing.keys(), again=again)
-            found |= shown
-            missing = {
+            try:
+                shown, is_whole = await self._walk(state, here, missing.keys())
+            except (AuthenticationFailed, PermissionDenied):
+                raise
+            except SinchHostingError as error:
+                _log.warning("numbers in %s are asked for singly: %s", state.name, error)
+                continue
+            for number in shown.values():
+                del missing[number.phone_number]
+                yield number
+            if is_whole:
                 # What its list does not show any more may be in any later state.
-                number: None if is_whole and number in here else last
-                for number, last in missing.items()
-                if number not in found
-            }
-        return found | await self._singly(missing, self._qualified.get, again=again, gone=gone)
+                missing.update(dict.fromkeys(here & missing.keys()))
+                if whole is not None:
+                    whole.add(state)
 
     async def _walk(
-        self, state: QualificationState, expected: set[str], wanted: Set[str], *, again: bool
+        self, state: QualificationState, here: set[str], missing: Set[str]
     ) -> tuple[dict[str, QualifiedNumber], bool]:
-        """What a list shows of the wanted; it is left where asking for each is cheaper.
+        """What a list shows of the missing, and whether it was read to its end.
 
-        Answers whether it was walked to its end, too.
+        It is left where asking for each that is expected `here` is cheaper than what is left.
         """
         found: dict[str, QualifiedNumber] = {}
         pages = 0
-        await self._turn(again)
+        await self._budget.acquire()
         async for page in self._qualified.list(states=state, page_size=_PAGE_SIZE).pages():
             pages += 1
-            found |= {n.phone_number: n for n in page.items if n.phone_number in wanted}
+            found |= {n.phone_number: n for n in page.items if n.phone_number in missing}
             all_pages = -(-(page.total_size or 0) // max(1, len(page.items)))
             self._pages[state] = max(pages, all_pages)
-            left = len(expected - found.keys())
-            if page.next_page_token and self._pages[state] - pages >= left:
-                return found, False
             if page.next_page_token:
-                await self._turn(again)
+                if not list_or_single(len(here - found.keys()), self._pages[state] - pages):
+                    return found, False
+                await self._budget.acquire()
         return found, True
+
+    async def _imported_list(
+        self, missing: Collection[str], service_plan_id: str, campaign_id: str | None
+    ) -> dict[str, ImportedNumber]:
+        """Those of the numbers that the list of a place shows, where reading it is worth it."""
+        if not campaign_id or not list_or_single(len(missing), 1):
+            return {}  # lists without a campaign may be refused
+        found: dict[str, ImportedNumber] = {}
+        pages = self._imported.list(
+            service_plan_id=service_plan_id, campaign_id=campaign_id, page_size=_PAGE_SIZE
+        )
+        await self._budget.acquire()
+        async for page in pages.pages():
+            found |= {n.phone_number: n for n in page.items if n.phone_number in missing}
+            if page.next_page_token:
+                await self._budget.acquire()
+        return found
+
+    # ------------------------------------------------------------------ singly
 
     async def _singly(
         self,
-        numbers: Iterable[str],
+        names: Iterable[str],
         get: Callable[[str], Awaitable[_N]],
         *,
-        again: bool,
-        gone: set[str] | None = None,
-    ) -> dict[str, _N]:
-        async def look(number: str) -> _N | SkippedNumber:
-            await self._turn(again)
+        is_patient: bool = False,
+    ) -> tuple[dict[str, _N], set[str]]:
+        """The numbers that are there, and those that are not; asked for one by one.
+
+        With `is_patient`, those that cannot be read for a while are in neither.
+        """
+
+        async def look(name: str) -> tuple[str, _N | SinchHostingError | None]:
             try:
-                return await get(number)
-            except NotFound:
-                if gone is not None:
-                    gone.add(number)
-                return SkippedNumber(phone_number=number, reason="")
+                return name, await self._get(get, name)
+            except SinchHostingError as error:
+                if not (is_patient and passes(error)):
+                    raise
+                _log.warning("reading %s failed, it goes on: %s", name, error)
+                return name, error
 
-        listed = list(numbers)
-        if not listed:
-            return {}
-        looks = await one_by_one(listed, look, concurrency=self._concurrency)
-        for failed in looks.failed:
-            error = failed.error
-            if not (again and isinstance(error, SinchHostingError) and passes(error)):
-                raise error
-            _log.warning("reading %s failed, it goes on: %s", failed.phone_number, error)
-        return {number.phone_number: number for number in looks.succeeded}
+        looks = dict([seen async for seen in self._each(names, look)])
+        found = {
+            name: seen
+            for name, seen in looks.items()
+            if seen is not None and not isinstance(seen, SinchHostingError)
+        }
+        return found, {name for name, seen in looks.items() if seen is None}
 
-    async def _turn(self, again: bool) -> None:
-        """Wait until the budget of polls allows a further look."""
-        if not again:
-            return
-        async with self._turns:
-            while (seconds := self._budget.wait(self._session.clock())) > 0:
-                await self._session.sleep(seconds)
-            self._budget.spend(self._session.clock())
+    async def _each(
+        self, names: Iterable[str], look: Callable[[str], Awaitable[_R]]
+    ) -> AsyncGenerator[_R, None]:
+        listed = list(names)
+        if listed:
+            concurrency = min(self._concurrency, len(listed))
+            looks = map_concurrently(_aiter(listed), look, concurrency=concurrency)
+            async with aclosing(looks):
+                async for seen in looks:
+                    yield seen
+
+    async def _get(self, get: Callable[[str], Awaitable[_N]], name: str) -> _N | None:
+        await self._budget.acquire()
+        try:
+            return await get(name)
+        except NotFound:
+            return None
+
+
+async def _aiter(names: Iterable[str]) -> AsyncIterator[str]:
+    for name in names:
+        yield name

@@ -15,6 +15,7 @@ from attrs import asdict, frozen
 
 from ..models import Letter
 from ..models import _checks as check
+from ..models._guidance import WaitingOn
 
 _TOLL_FREE = ("800", "822", "833", "844", "855", "866", "877", "888")
 
@@ -47,6 +48,10 @@ class Step(StrEnum):
     """A person has to mail invoices; told once for a number."""
     CHALLENGED = "challenged"
     """A number was rung, and the code that was told was given back; or why that failed."""
+    WAITING = "waiting"
+    """Numbers wait: for whom, and what a person can do; told again each day."""
+    WARNING = "warning"
+    """What a person should know before letters are mailed."""
     READY = "ready"
     """A number may be text-enabled."""
     RELINKING = "relinking"
@@ -74,6 +79,8 @@ class OnboardingStep:
     text: str = ""
     """What it means, for people."""
     order_id: str | None = None
+    waiting_on: WaitingOn | None = None
+    """Whom the numbers wait for, with a `waiting` step."""
 
 
 class Outcome(StrEnum):
@@ -99,6 +106,12 @@ class OnboardingLine:
     """`local` or `toll-free`."""
     letter_to: str
     """Who signs for it; `""` where no letter is mailed."""
+    state: str = ""
+    """Where it stands in qualification, such as `ELIGIBLE` or `VERIFIED`; `""` where it is not."""
+    waiting_on: str = ""
+    """Whom it waits for, as `WaitingOn.who` says; `""` where it does not wait."""
+    what_to_do: str = ""
+    """What a person can do about a number that waits or failed."""
 
 
 @frozen(kw_only=True)

@@ -5,106 +5,97 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from .._session.operations import Failure
 from .._session.retry import failure_of
 from ..errors import SinchHostingError
 from ..models import ImportedNumber, QualifiedNumber
-from .judging import NextStep
-from .numbers import NumberProgress, VoiceCode
-from .progress import INVOICES_TO, Progress, Tasks
+from ..models._guidance import INVOICES_TO
+from .context import Context, VoiceCode
+from .numbers import NumberProgress, Stage
+from .progress import Progress, Tasks
 from .report import Step
-
-if TYPE_CHECKING:
-    from ..resources.qualified_numbers import QualifiedNumbers
 
 # The client does not repeat a call: of hundreds at once, a limit would refuse all but a few.
 _AT_ONCE = 4
 _NOT_RUNG = (Failure.TOO_MANY, Failure.NEVER_SENT)
-Judges = Callable[[NumberProgress, QualifiedNumber, ImportedNumber | None], None]
+TakeIn = Callable[[NumberProgress, QualifiedNumber, ImportedNumber | None], None]
 
 
 class VoiceChallenges:
-    """Proves numbers by voice challenge, where codes can be had; `judges` takes what came of it."""
+    """Proves numbers by voice challenge, where codes can be had.
 
-    def __init__(
-        self, board: Progress, tasks: Tasks, qualified: QualifiedNumbers, judges: Judges
-    ) -> None:
-        self._board = board
+    `take_in` is told what the service says of a number once its code was given back.
+    """
+
+    def __init__(self, context: Context, progress: Progress, tasks: Tasks, take_in: TakeIn) -> None:
+        self._voice_code = context.settings.voice_code
+        self._qualified = context.qualified
+        self._progress = progress
         self._tasks = tasks
-        self._qualified = qualified
-        self._judges = judges
+        self._take_in = take_in
         self._turns = asyncio.Semaphore(_AT_ONCE)
-        self._unproven: list[NumberProgress] = []
+        self._without_code: list[NumberProgress] = []
 
     def ring_all(self) -> None:
         """Ring the numbers that can be rung, once each; ask for the invoices of the unproven."""
-        voice_code = self._board.settings.voice_code
-        if voice_code is None:
+        if self._voice_code is None:
             return
-        for case in self._board.pending():
-            if case.judgement.need is NextStep.PROOF and not case.challenged:
-                case.challenged = True
-                self._tasks.spawn_aside(self._challenge(case, voice_code))
+        for number in self._progress.at(Stage.UNPROVEN):
+            if not number.challenged:
+                number.challenged = True
+                self._tasks.spawn_aside(self._challenge(number, self._voice_code))
         # Only now, after a look: where the answer was lost the code may have been right.
-        self._board.ask_for_invoices([case for case in self._unproven if _is_to_prove(case)])
-        self._unproven.clear()
+        unproven = [one for one in self._without_code if one.stage is Stage.UNPROVEN]
+        self._progress.ask_for_invoices(unproven)
+        self._without_code.clear()
 
-    async def _challenge(self, case: NumberProgress, voice_code: VoiceCode) -> None:
+    async def _challenge(self, number: NumberProgress, voice_code: VoiceCode) -> None:
         try:
-            if await self._rung(case):
-                await self._prove(case, await _told(voice_code, case.number))
+            if await self._rung(number):
+                told = voice_code(number.number)
+                await self._prove(number, await told if inspect.isawaitable(told) else told)
         except (Exception, asyncio.CancelledError) as error:
             # The caller's function may break as it likes, and be cancelled without this task.
             if isinstance(error, asyncio.CancelledError) and _is_cancelled():
                 raise
             why = ": ".join(filter(None, (type(error).__name__, str(error))))
-            self._came_to_nothing(case, f"the voice challenge failed: {why}")
+            self._came_to_nothing(number, f"the voice challenge failed: {why}")
 
-    async def _rung(self, case: NumberProgress) -> bool:
+    async def _rung(self, number: NumberProgress) -> bool:
         """Ring a number in its turn; whether that was done. If not, the next look may do it."""
         async with self._turns:
-            if not _is_to_prove(case):
+            if number.stage is not Stage.UNPROVEN:
                 return False
             try:
-                await self._qualified.send_voice_challenge(case.number)
+                await self._qualified.send_voice_challenge(number.number)
             except SinchHostingError as error:
                 if failure_of(error) not in _NOT_RUNG:
                     raise
-                case.challenged = False
-                case.challenge = f"could not be rung yet: {error}"
+                number.challenged = False
+                number.challenge = f"could not be rung yet: {error}"
                 return False
-        case.challenge = "was rung, and its code is awaited"
+        number.challenge = "was rung, and its code is awaited"
         return True
 
-    async def _prove(self, case: NumberProgress, code: str | None) -> None:
-        if not case.is_pending:
-            case.challenge = ""
+    async def _prove(self, number: NumberProgress, code: str | None) -> None:
+        if not number.is_in_qualification:
+            number.challenge = ""
             return  # proven meanwhile: another try would only burn an attempt
         if code is None:
             text = f"no code was told: e-mail its invoice to {INVOICES_TO}"
-            self._came_to_nothing(case, text)
+            self._came_to_nothing(number, text)
             return
-        number = await self._qualified.verify_voice_challenge(case.number, code)
-        case.challenge, case.tried = "", True
-        self._board.tell(Step.CHALLENGED, [case])
-        if case.is_pending:
-            self._judges(case, number, None)
+        seen = await self._qualified.verify_voice_challenge(number.number, code)
+        number.challenge, number.tried = "", True
+        self._progress.tell(Step.CHALLENGED, [number])
+        if number.is_in_qualification:
+            self._take_in(number, seen, None)
 
-    def _came_to_nothing(self, case: NumberProgress, text: str) -> None:
-        case.challenge, case.tried = text, True
-        self._board.tell(Step.CHALLENGED, [case], text)
-        self._unproven.append(case)
-
-
-async def _told(voice_code: VoiceCode, number: str) -> str | None:
-    told = voice_code(number)
-    return await told if inspect.isawaitable(told) else told
-
-
-def _is_to_prove(case: NumberProgress) -> bool:
-    return case.is_pending and case.judgement.need is NextStep.PROOF
+    def _came_to_nothing(self, number: NumberProgress, text: str) -> None:
+        number.challenge, number.tried = text, True
+        self._progress.tell(Step.CHALLENGED, [number], text)
+        self._without_code.append(number)
 
 
 def _is_cancelled() -> bool:

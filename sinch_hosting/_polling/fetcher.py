@@ -1,231 +1,344 @@
-"""What a round asks the service: lists where they are cheaper, single orders for the rest."""
+"""The requests of a round: lists where they take fewer, single looks for the rest.
+
+Each request waits for its turn, which the watcher gives; so no look is counted that was not
+made, and what queues here is served one by one, whatever it is for.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import Iterable
-from typing import Protocol
+from collections.abc import Coroutine, Iterable, Sequence
+from datetime import datetime
+from typing import Any, Protocol
 
-from attrs import define, evolve
+from attrs import define
 
 from .. import errors
-from .._session.responses import ListedOrders, page_of
 from .._session.retry import LONGEST_PAUSE
 from .._session.session import Session
-from ..models import Order
-from ..models.orders import OrderCalls, bind
 from ..models.pages import Page
-from ..states import OrderState
-from .lists import Group, Walk
-from .policy import PollPolicy, passes
-from .schedule import Budget, WatchedOrder
+from ..states import OpenEnum
+from .lists import PAGE_SIZE, Group, Sweep, Walk
+from .policy import PollPolicy, passes, says_no
+from .schedule import NEVER, Watched
+from .sources import Json, Source, fingerprint, time_on_wire
 
 _log = logging.getLogger("sinch_hosting")
-_AT_ONCE = 32
+AT_ONCE = 32
+STALLED, PATIENCE = 5.0, 20.0
+"""Seconds after which single looks no longer wait for a list, and after which it is given up."""
+_EXPLORERS = 8
+_SAMPLE_OF = 4
+_FOLLOW_UP = 2
+_BROKEN = -1
 
 
-class OrderListener(Protocol):
-    """Who hears what a look showed."""
+class Host(Protocol):
+    """Who gives turns, runs what is under way, and hears what came of it."""
 
-    def looked(self, member: WatchedOrder, previous: Order | None) -> None:
-        """An order was looked at; `previous` is how it was, where it has changed."""
+    async def turn(self, due: float) -> None:
+        """Wait until a request may leave for what is due since then."""
         ...
 
-    def ended(self, member: WatchedOrder, error: errors.SinchHostingError) -> None:
-        """An order cannot be looked at any more."""
+    def return_turn(self) -> None:
+        """Give a turn back that was not needed."""
+        ...
+
+    def spawn(self, job: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
+        """Run a job beside the others; `None` where everything has ended."""
+        ...
+
+    def find(self, source: Source[Any], thing_id: str) -> Watched[Any] | None:
+        """Return the watched thing of this id."""
+        ...
+
+    def looked(self, member: Watched[Any], previous: Any) -> None:
+        """Hear of a look; `previous` is how the thing was, where it has changed."""
+        ...
+
+    def refused(self, member: Watched[Any], error: errors.SinchHostingError) -> None:
+        """Hear of a "no" that is not believed yet."""
+        ...
+
+    def ended(self, member: Watched[Any], error: errors.SinchHostingError) -> None:
+        """Hear that a thing cannot be looked at any more."""
         ...
 
 
-@define(eq=False)
-class OrderFetcher:
-    """Asks for watched orders, and tells what came of it."""
+@define(eq=False, repr=False)
+class Fetcher:
+    """Asks for watched things, and tells what came of it."""
 
     _session: Session
     _policy: PollPolicy
-    budget: Budget
-    _orders: OrderCalls
-    _audience: OrderListener
-    not_before: float = float("-inf")
+    _host: Host
+    looks_a_round: int
+    """How many single looks a round makes before it goes to the lists again."""
+    not_before: float = NEVER
     """Until when the service has asked for silence."""
 
-    # ------------------------------------------------------------ one group
+    async def round(self, group: Group) -> None:
+        """Ask for what is due of a group: lists first, then whom they were to show and did not."""
+        if group.place is None:
+            await self._explore(group)
+            return
+        if group.has_lists(self._session.clock()):
+            await self._sweep(group, ())
+        await self._look_singly(group, self.looks_a_round, AT_ONCE)
 
-    async def ask(self, group: Group) -> None:
-        """Ask for all of a group that is due, lists first and in the order of life."""
-        now = self._session.clock()
-        wanted = {m.order_id: m for m in group.due_soon(now, for_list=True)}
-        missed: dict[str, OrderState] = {}
+    async def _explore(self, group: Group) -> None:
+        """Look at a few things of no known place; the others are likely to be where they are."""
+        before = list(group.members.values())
+        await self._look_singly(group, _EXPLORERS, AT_ONCE)
+        found = {m.group.place: m.group for m in before if m.group is not group}
+        for place in found.values():
+            guests = [m for m in group.members.values() if m.serial > place.guests_tried]
+            if guests and place.has_lists(self._session.clock()):
+                place.guests_tried = max(m.serial for m in guests)
+                await self._sweep(place, guests)
+
+    # ------------------------------------------------------------------- lists
+
+    async def _sweep(self, group: Group, guests: Iterable[Watched[Any]]) -> None:
+        """Read the lists that are worth it, in the order of life."""
+        sweep = Sweep.of(group, guests, self._session.clock())
         try:
-            if group.can_list(now):
-                await self._ask_lists(group, wanted, missed, now)
+            for state, sought in sweep.lists():
+                await self._walk(sweep, state, sought)
         except errors.SinchHostingError as error:
-            if passes(error):
-                self._put_off(wanted.values(), error)
+            if self._list_failed(sweep, error):
                 return
-            _log.info("orders are asked for singly, their list is refused: %s", error)
-            group.refuse(now, maybe_size=isinstance(error, errors.BadRequest))
         except Exception:
-            # One group's list that cannot even be asked for must not end the waits of others.
-            _log.exception("orders are asked for singly, their list cannot be read")
-            group.refuse(now, maybe_size=False)
-        alone = [
-            m for m in wanted.values() if m.order_id in missed or m.is_ripe(now, for_list=False)
-        ]
-        await self._ask_singly(alone)
-        for member in alone:
-            # It was asked for, and is where its list did not show it.
-            if missed.get(member.order_id) == member.order.state and member.due > now:
-                member.miss(now, self._policy)
+            # A list that cannot even be asked for must not end the waits of others.
+            _log.exception("%ss are asked for singly: their list cannot be read", group.source.noun)
+            group.refused(self._session.clock())
+        else:
+            if sweep.seen and group.worked():
+                self._sample(sweep)
+        for thing_id in sweep.missed - sweep.seen - sweep.guests:
+            sweep.asked[thing_id].is_alone = True
 
-    async def _ask_lists(
-        self,
-        group: Group,
-        wanted: dict[str, WatchedOrder],
-        missed: dict[str, OrderState],
-        now: float,
-    ) -> None:
-        """Walk the lists that pay: what they show leaves `wanted`, what they miss is `missed`."""
-        unplaced = {i for i, m in wanted.items() if m.order.state == OrderState.UNSPECIFIED}
-        for state in group.states(wanted.values()):
-            here = group.expected(state, wanted.values(), unplaced)
-            if not group.list_is_cheaper(state, here, now):
-                continue
-            mine = [m.order_id for m in here if m.order.state == state]
-            walk = await self._walk(group, state, {m.order_id for m in here}, wanted, now)
-            if walk.is_whole:
-                gone = [order_id for order_id in mine if order_id in wanted]
-                missed.update(dict.fromkeys(gone, state))
-                unplaced.update(gone)
+    def _list_failed(self, sweep: Sweep, error: errors.SinchHostingError) -> bool:
+        """Take in that a list failed; whether all is put off to try once more."""
+        group, now = sweep.group, self._session.clock()
+        # Lists are left from when they could be asked for again.
+        resumes = max(now, now + self._pause_for(error), self.not_before)
+        is_misfit = isinstance(error, errors.DecodeError) and error.is_json
+        if not passes(error):
+            group.refused(now)
+        elif not group.failed(resumes, tries=1 if is_misfit else 2):
+            left = [m for i, m in sweep.asked.items() if i not in sweep.seen | sweep.guests]
+            self._put_off(left, error)
+            return True
+        _log.info("%ss are asked for singly for a while: %s", group.source.noun, error)
+        return False
+
+    def _sample(self, sweep: Sweep) -> None:
+        """Choose one of many that lists have shown, to see whether they show what is so."""
+        if len(sweep.seen) >= _SAMPLE_OF:
+            shown = [m for i, m in sweep.asked.items() if i in sweep.seen and m.followers]
+            if shown:
+                min(shown, key=lambda member: member.audit_at).audited_at = NEVER
 
     async def _walk(
-        self,
-        group: Group,
-        state: OrderState,
-        sought: set[str],
-        wanted: dict[str, WatchedOrder],
-        now: float,
-    ) -> Walk:
-        walk = Walk(group, state, now)
+        self, sweep: Sweep, state: OpenEnum | None, sought: Sequence[Watched[Any]]
+    ) -> None:
+        walk = Walk(sweep, state, {member.id: member for member in sought})
         token: str | None = None
         tokens: set[str | None] = set()
         while True:
-            page = await self._page(group, state, token)
-            shown = [o for o in page.items if o.hosting_order_id in group.members]
-            walk.add(len(page.items), len(shown), page.total_size, is_last=not page.next_page_token)
-            for order in shown:
-                if self._take_listed(group.members[order.hosting_order_id], order):
-                    wanted.pop(order.hosting_order_id, None)
-                    sought.discard(order.hosting_order_id)
+            page = await self._page(sweep, state, token)
+            self._take_page(walk, page)
             tokens.add(token)
             token = page.next_page_token
-            if token in tokens or not walk.goes_on(len(sought)):
+            if token in tokens or not walk.goes_on():
                 break
         walk.learn()
-        return walk
+        sweep.walked(sought, is_whole=walk.is_whole)
 
-    async def _page(self, group: Group, state: OrderState, token: str | None) -> Page[Order]:
-        while (seconds := self.budget.wait(self._session.clock())) > 0:
-            await self._session.sleep(seconds)
-        self.budget.spend(self._session.clock())
-        answer = await self._session.request(
-            "ListHostingOrders",
-            ListedOrders,
-            query={
-                "states": state,
-                "type": group.key.type,
-                "servicePlanId": group.key.service_plan_id,
-                "campaignId": group.key.campaign_id,
-                "pageSize": group.page_size,
-                "pageToken": token,
-            },
-            is_poll=True,
-        )
-        return page_of(answer, answer.hosting_orders, state)
+    async def _page(self, sweep: Sweep, state: OpenEnum | None, token: str | None) -> Page[Json]:
+        """Read a page; where a list is refused with a size and an order, without them."""
+        group = sweep.group
+        try:
+            return await self._request_page(sweep, state, token)
+        except errors.ApiError as error:
+            if group.is_plain or error.status_code not in (400, 422):
+                raise
+            group.is_plain = True
+            return await self._request_page(sweep, state, token)
 
-    def _take_listed(self, member: WatchedOrder, order: Order) -> bool:
-        """Take in an order from a list; not where the list shows it in a state that it left."""
-        if order.state != member.order.state and member.is_stale(order, from_list=True):
+    async def _request_page(
+        self, sweep: Sweep, state: OpenEnum | None, token: str | None
+    ) -> Page[Json]:
+        group = sweep.group
+        options: dict[str, Any] = {"pageToken": token}
+        if not group.is_plain:
+            options |= {"pageSize": PAGE_SIZE, "orderBy": "updatedTime"}
+        await self._host.turn(sweep.due)
+        loop = asyncio.get_running_loop()
+        # A list that hangs holds up no single look, and is given up in the end.
+        stall = loop.call_later(STALLED, self._stalled, group)
+        limit = asyncio.timeout(PATIENCE)
+        try:
+            async with limit:
+                return await group.source.page(self._session, group.place or (), state, options)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            message = f"{group.source.list_operation}: no answer within {PATIENCE:g} s"
+            raise errors.TransportError(message, never_sent=False) from None
+        finally:
+            stall.cancel()
+
+    def _stalled(self, group: Group) -> None:
+        self._host.spawn(self._look_singly(group, self.looks_a_round, 1))
+
+    def _take_page(self, walk: Walk, page: Page[Json]) -> None:
+        """Take in all that a page shows of what is watched."""
+        sweep, source, now = walk.sweep, walk.sweep.group.source, self._session.clock()
+        find, key = self._host.find, source.id_on_wire
+        watched = found = 0
+        for raw in page.items:
+            thing_id = raw.get(key)
+            member = find(source, thing_id) if type(thing_id) is str else None
+            if member is None:
+                continue
+            watched += 1
+            if self._take_listed(member, raw, now) and member.id not in sweep.seen:
+                sweep.seen.add(member.id)
+                found += walk.sought.pop(member.id, None) is not None
+        is_last = page.next_page_token is None
+        times: list[datetime] = []
+        if not is_last:
+            times = [time for raw in page.items if (time := time_on_wire(raw)) is not None]
+        walk.add(len(page.items), watched, found, times, page.total_size, is_last=is_last)
+
+    def _take_listed(self, member: Watched[Any], raw: Json, now: float) -> bool:
+        """Take in a thing from a list; not where it is shown in a state that it left."""
+        listed_as = fingerprint(raw)
+        if listed_as == member.listed_as:
+            member.rest(now, self._policy)
+            self._host.looked(member, None)
+            return True
+        seen = member.source.read(raw)
+        if seen is None or (
+            member.source.state_of(seen) != member.state and member.is_stale(seen, from_list=True)
+        ):
             return False
-        self._take(member, order, from_list=True)
+        self._take(member, seen, listed_as)
         return True
 
-    # ---------------------------------------------------------- single orders
+    # ------------------------------------------------------------ single looks
 
-    async def _ask_singly(self, members: Iterable[WatchedOrder]) -> None:
-        """Ask for each, the longest due first, as far as the budget goes."""
-        queue = deque(sorted(members, key=lambda m: m.due))
+    async def _look_singly(self, group: Group, at_most: int, at_once: int) -> None:
+        """Look at each that is due, the longest due first."""
+        now = self._session.clock()
+        due = sorted(
+            (m for m in group.members.values() if m.is_due_alone(now)), key=lambda m: m.due
+        )
+        running: set[asyncio.Task[None]] = set()
+        has_turn = False
+        for member in due[:at_most]:
+            if not has_turn and member.is_due_alone(self._session.clock()):
+                await self._host.turn(member.due)
+                has_turn = True
+            # A list or a callback's look may have shown it meanwhile.
+            if not has_turn or not member.is_due_alone(self._session.clock()):
+                continue
+            look = self._host.spawn(self.look(member))
+            if look is None:
+                return
+            has_turn = False
+            running.add(look)
+            if len(running) >= at_once:
+                _, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+        if has_turn:
+            self._host.return_turn()
+        if running:
+            await asyncio.wait(running)
 
-        async def work() -> None:
-            while queue and self.may_ask(self._session.clock()):
-                member = queue.popleft()
-                if member.followers and not member.is_asked:
-                    await self.look(member)
-
-        async with asyncio.TaskGroup() as workers:
-            for _ in range(min(_AT_ONCE, len(queue))):
-                workers.create_task(work())
-
-    def may_ask(self, now: float) -> bool:
-        """Whether a request may leave now."""
-        return now >= self.not_before and self.budget.wait(now) <= 0
-
-    async def look(self, member: WatchedOrder) -> None:
-        """Ask for one order, and count it."""
-        self.budget.spend(self._session.clock())
-        order_id, member.is_asked = member.order_id, True
+    async def look(self, member: Watched[Any]) -> None:
+        """Ask for one."""
+        now = self._session.clock()
+        is_audit = member.audit_at <= now < member.due and bool(member.listed_as)
+        member.is_asked = True
         try:
-            order = await self._session.request(
-                "GetHostingOrder", Order, identifiers={"order_id": order_id}, is_poll=True
-            )
+            seen = await member.source.get(self._session, member.id)
         except errors.SinchHostingError as error:
-            if passes(error):
-                self._put_off([member], error)
-            else:
-                self._audience.ended(member, error)
+            member.is_asked = False
+            self._look_failed(member, error)
         except Exception as error:
-            _log.exception("order %r cannot be asked for", order_id)
-            broken = errors.SinchHostingError(f"order {order_id!r} cannot be asked for: {error!r}")
+            member.is_asked = False
+            what = f"{member.source.noun} {member.id!r} cannot be asked for"
+            _log.exception("%s", what)
+            broken = errors.SinchHostingError(f"{what}: {error!r}")
             broken.__cause__ = error
-            self._audience.ended(member, broken)
+            self._refused(member, broken, _BROKEN)
         else:
-            self._take_asked(member, order, order_id)
+            member.is_asked = False
+            if is_audit:
+                self._audited(member, is_right=member.source.state_of(seen) == member.state)
+            self._take(member, seen, 0)
         finally:
             member.is_asked = False
 
-    def _take_asked(self, member: WatchedOrder, order: Order, order_id: str) -> None:
-        if order.state == OrderState.UNSPECIFIED != member.order.state:
-            self._put_off([member], _tells_nothing())
+    def _audited(self, member: Watched[Any], *, is_right: bool) -> None:
+        group, now = member.group, self._session.clock()
+        if group.audited(now, is_right=is_right):
+            _log.warning(
+                "asked for singly for a while: lists show %ss as they were before",
+                member.source.noun,
+            )
+        elif not is_right:
+            # It moved in this very moment, or lists show what is past: two more will tell.
+            others = [m for m in group.members.values() if m.listed_as and m is not member]
+            for other in sorted(others, key=lambda m: m.audit_at)[:_FOLLOW_UP]:
+                other.audited_at = NEVER
+            group.bring_forward(now)
+
+    def _look_failed(self, member: Watched[Any], error: errors.SinchHostingError) -> None:
+        if says_no(error):
+            self._refused(member, error, getattr(error, "status_code", 0))
+        elif passes(error):
+            self._put_off([member], error)
+        else:
+            self._host.ended(member, error)
+
+    def _refused(self, member: Watched[Any], error: errors.SinchHostingError, status: int) -> None:
+        """Believe a "no" when the next look says the same; replicas may not know yet."""
+        is_too_fresh = status == 404 and self._session.clock() < member.fresh_until
+        if member.refused_with == status and not is_too_fresh:
+            self._host.ended(member, error)
             return
-        if order.hosting_order_id != order_id:
-            # It is known by the id that was asked for, however the service spells it.
-            order = evolve(order, hosting_order_id=order_id)
-        self._take(member, order, from_list=False)
+        member.refused_with = status
+        self._put_off([member], error)
+        self._host.refused(member, error)
 
     # --------------------------------------------------------------- outcomes
 
-    def _take(self, member: WatchedOrder, order: Order, *, from_list: bool) -> None:
-        previous = member.order
-        bind(order, self._orders)
-        is_news = member.take(order, self._session.clock(), self._policy, from_list=from_list)
-        self._audience.looked(member, previous if is_news else None)
+    def _take(self, member: Watched[Any], seen: Any, listed_as: int) -> None:
+        previous = member.item
+        is_news = member.take(seen, self._session.clock(), self._policy, listed_as=listed_as)
+        self._host.looked(member, previous if is_news else None)
 
-    def _put_off(self, members: Iterable[WatchedOrder], error: errors.SinchHostingError) -> None:
+    def _put_off(self, members: Iterable[Watched[Any]], error: errors.SinchHostingError) -> None:
         """Go on later after an error that passes."""
-        now, late = self._session.clock(), list(members)
-        floor = (error.retry_after or 0.0) if isinstance(error, errors.ApiError) else 0.0
-        floor = min(floor, LONGEST_PAUSE)
-        if isinstance(error, errors.RateLimited):
-            self.not_before = max(self.not_before, now + floor)
-        what = f"order {late[0].order_id}" if len(late) == 1 else f"{len(late)} orders"
+        late, floor = list(members), self._pause_for(error)
+        if not late:
+            return
+        noun = late[0].source.noun
+        what = f"{noun} {late[0].id}" if len(late) == 1 else f"{len(late)} {noun}s"
         _log.warning("waiting for %s goes on: %s", what, error)
+        now = self._session.clock()
         for member in late:
             member.fail(now, self._policy, floor)
-            self._audience.looked(member, None)
+            self._host.looked(member, None)
 
-
-def _tells_nothing() -> errors.DecodeError:
-    return errors.DecodeError(
-        "GetHostingOrder", path="state", reason="expected a state, got none", body=""
-    )
+    def _pause_for(self, error: errors.SinchHostingError) -> float:
+        """Return the seconds that the service has asked for; after a 429 nobody asks before."""
+        asked = error.retry_after if isinstance(error, errors.ApiError) else None
+        floor = min(asked or 0.0, LONGEST_PAUSE)
+        if isinstance(error, errors.RateLimited):
+            self.not_before = max(self.not_before, self._session.clock() + floor)
+        return floor

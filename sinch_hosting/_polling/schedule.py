@@ -1,50 +1,41 @@
-"""When a watched order is looked at: its due time, what it grows from, and what all may spend.
+"""When a watched thing is looked at: its due time, and what that grows from.
 
 Nothing here waits or asks; times are seconds on the session's clock.
 """
 
 from __future__ import annotations
 
+import random
 from collections.abc import Container
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from attrs import define, field
+from attrs import define
 
-from ..models import Order
-from ..states import OrderState, OrderType, has_reached
+from ..models import ImportedNumber, Order, QualifiedNumber
+from ..states import OpenEnum, has_reached
 from .policy import PollPolicy
+from .sources import Source
 
-_NEVER = float("-inf")
+T = TypeVar("T", Order, QualifiedNumber, ImportedNumber)
+NEVER = float("-inf")
 INSTANT = 1e-6
 """Seconds that are no time: sums of floats miss the instant that they mean."""
-SHORTEST_REST = 0.001
-"""Seconds that are worth a sleep: less is lost in a clock that counts from 1970."""
 QUIET = 0.5
-"""Seconds after a notice in which further ones for the same order become one request."""
-_RIPE_FOR_LIST = 0.25
-_RIPE_ALONE = 0.05
-
-_LIVES: dict[OrderType, tuple[OrderState, ...]] = {
-    OrderType.IMPORT: (OrderState.SUBMITTED, OrderState.IN_PROGRESS),
-    OrderType.TEXT_ENABLE: (
-        OrderState.DRAFT,
-        OrderState.SUBMITTED,
-        OrderState.WAITING_FOR_LOA_SIGNATURE,
-        OrderState.IN_PROGRESS,
-    ),
-}
+"""Seconds after a notice in which further ones for the same thing become one request."""
+FRESH = 60.0
+"""Seconds in which a 404 for what was not seen yet is not believed: replicas lag."""
+_EARLY_IN_LIST = 0.25
+_EARLY_ALONE = 0.05
+_FIRST_AUDIT, _AUDIT_EACH, _LONGEST_AUDIT = 240.0, 3.0, 4 * 3600.0
+"""Seconds until something is looked at singly though lists show it; so many for each beside it."""
+_HIDING_DOUBLES = 5
 
 
-def live_states(kind: OrderType) -> tuple[OrderState, ...]:
-    """The states that an order of a type passes before it ends, in the order of life."""
-    return _LIVES.get(kind, ())
-
-
-@define(eq=False)
+@define(eq=False, repr=False)
 class Debounce:
     """The notices for one thing: the first counts at once, those of the next moment together."""
 
-    _quiet_until: float = _NEVER
+    _quiet_until: float = NEVER
     _is_followed_up: bool = False
 
     def take(self, now: float) -> float:
@@ -65,21 +56,44 @@ class Debounce:
         return due
 
 
-@define(eq=False)
-class WatchedOrder:
-    """An order that is watched, and when it is to be looked at."""
+@define(eq=False, repr=False)
+class Watched(Generic[T]):
+    """A thing that is watched, and when it is to be looked at."""
 
-    order: Order
+    source: Source[T]
+    id: str
+    item: T
+    """How it was last seen, or what the caller knew of it."""
     due: float
+    serial: int
+    """How many were watched before it."""
+    group: Any = None
+    """The `Group` that it is in."""
+    is_seen: bool = False
+    """Whether the service has shown it."""
     interval: float = 0.0
-    """The last rest between two looks; 0 before the first and after a failure-free change."""
+    """The last rest between two looks; 0 before the first and after a change of state."""
     failures: int = 0
+    is_alone: bool = False
+    """Whether the lists that were to show it did not: it is asked for singly."""
     misses: int = 0
-    """How often in a row the list of its own state did not show it."""
-    hidden_until: float = _NEVER
+    """How often in a row that turned out to be the lists' fault."""
+    hidden_until: float = NEVER
     """Until when no list is expected to show it."""
     is_asked: bool = False
     """Whether a request for it alone is under way."""
+    refused_with: int = 0
+    """The status of the service's "no" to the last look for it; 0 for none."""
+    fresh_until: float = NEVER
+    """Until when a 404 is not believed."""
+    audited_at: float = float("inf")
+    """From when on the time counts until it is looked at singly although lists show it."""
+    audit_share: float = 1.0
+    """How much of that time it is given, at random: not all are looked at at once."""
+    audits: int = 0
+    """How many there were since it came to where it is."""
+    listed_as: int = 0
+    """The fingerprint of what a list showed last; 0 where it was read singly since."""
     followers: tuple[Any, ...] = ()
     """Who hears of it."""
     numbers: Container[str] | None = None
@@ -87,81 +101,103 @@ class WatchedOrder:
     notices: Debounce | None = None
 
     @property
-    def order_id(self) -> str:
-        """Its id."""
-        return self.order.hosting_order_id
+    def state(self) -> OpenEnum:
+        """Where it is in its life."""
+        state: OpenEnum = self.source.state_of(self.item)
+        return state
 
-    def is_ripe(self, now: float, *, for_list: bool) -> bool:
-        """Whether it is due, or soon enough to be asked together with others that are.
+    # --------------------------------------------------------------- when to look
 
-        A list serves it for nothing, so it may come early; alone it costs a request.
-        """
-        share = _RIPE_FOR_LIST if for_list else _RIPE_ALONE
-        return self.due <= now + share * self.interval + INSTANT
+    def is_due_in_list(self, now: float) -> bool:
+        """Whether a list that is read now may count as its look: it serves it for nothing."""
+        return self.due <= now + _EARLY_IN_LIST * self.interval + INSTANT
+
+    def is_due_alone(self, now: float) -> bool:
+        """Whether it is worth a request of its own now."""
+        if self.is_asked or not self.followers:
+            return False
+        if self.failures:
+            return self.due <= now + INSTANT
+        early = _EARLY_IN_LIST if self.is_alone else _EARLY_ALONE
+        return min(self.due - early * self.interval, self.audit_at) <= now + INSTANT
+
+    def next_look(self) -> float:
+        """When it has to be looked at next; `inf` while that is being done."""
+        return float("inf") if self.is_asked else self.due
+
+    def avoids_lists(self, now: float) -> bool:
+        """Whether no list is read for its sake."""
+        return self.is_alone or self.hidden_until > now
 
     # ------------------------------------------------------- what a look does
 
-    def take(self, seen: Order, now: float, policy: PollPolicy, *, from_list: bool) -> bool:
-        """Take in what a look showed; whether that is something new."""
-        if self.is_stale(seen, from_list):
-            self._rest(now, policy)
+    def take(self, seen: T, now: float, policy: PollPolicy, *, listed_as: int = 0) -> bool:
+        """Take in what a look showed, a list's with its fingerprint; whether it is news."""
+        was_listed = bool(listed_as)
+        is_stale = self.is_stale(seen, from_list=was_listed)
+        if is_stale and was_listed:
             return False
-        is_news = seen != self.order
+        self.listed_as = listed_as
+        if not was_listed:
+            self._was_read_alone(seen, now, policy)
+        is_first, self.is_seen = not self.is_seen and self.source.is_bare(self.item), True
+        is_news = not is_stale and (is_first or seen != self.item)
         if is_news:
-            self.know(seen)
-        self._rest(now, policy)
+            self.know(seen, now)
+        self.rest(now, policy)
         return is_news
 
-    def know(self, seen: Order) -> None:
-        """Hold this for how the order is; in another state its rhythm starts anew."""
-        if seen.state != self.order.state:
-            self.interval, self.misses, self.hidden_until = 0.0, 0, _NEVER
-        self.order = seen
+    def know(self, seen: T, now: float) -> None:
+        """Hold this for how the thing is; in another state its rhythm starts anew."""
+        if self.source.state_of(seen) != self.state:
+            self.interval, self.misses, self.hidden_until = 0.0, 0, NEVER
+            self.audits = 0
+            self.plan_audit(now)
+        self.item = seen
 
-    def is_older_than(self, snapshot: Order) -> bool:
-        """Whether somebody's snapshot certainly shows more than is known."""
-        known = self.order
-        if snapshot.state == OrderState.UNSPECIFIED or self.is_stale(snapshot, from_list=True):
-            return False
-        if known.state != snapshot.state:
-            return True
-        times = known.updated_time, snapshot.updated_time
-        return None not in times and times[0] != times[1]
+    def _was_read_alone(self, seen: T, now: float, policy: PollPolicy) -> None:
+        self.audits += 1
+        self.plan_audit(now)
+        if self.is_alone and self.source.state_of(seen) == self.state:
+            # It is where its list did not show it; from the second time on lists are left out
+            # for a while, a longer one each time.
+            self.misses += 1
+            if self.misses > 1:
+                doublings = min(self.misses - 1, _HIDING_DOUBLES)
+                self.hidden_until = now + policy.maximum * 2.0**doublings
 
-    def is_stale(self, seen: Order, from_list: bool) -> bool:
-        """Whether this is how the order was before what is known already: lists lag."""
-        known = self.order
-        if seen.state.is_terminal:
-            return False
-        if known.updated_time and seen.updated_time and known.updated_time != seen.updated_time:
-            # Clocks of replicas differ: later in life is later, whatever time it bears.
-            is_later = known.state != seen.state and has_reached(seen.state, known.state)
-            return seen.updated_time < known.updated_time and not is_later
-        return from_list and known.state != seen.state and has_reached(known.state, seen.state)
+    def plan_audit(self, now: float) -> None:
+        """Begin to count the time until a look though lists show it."""
+        self.audited_at = now
+        self.audit_share = random.uniform(0.5, 1.5)  # noqa: S311 - no secret
 
-    def _rest(self, now: float, policy: PollPolicy) -> None:
+    @property
+    def audit_at(self) -> float:
+        """When it is looked at singly though lists show it: they may show it as it was.
+
+        Ever later where it stays as it is, and later the more there are beside it.
+        """
+        beside = len(self.group.members) if self.group is not None else 1
+        gap = (_FIRST_AUDIT + _AUDIT_EACH * beside) * 4.0 ** min(self.audits, 10)
+        return self.audited_at + min(gap, _LONGEST_AUDIT) * self.audit_share
+
+    def rest(self, now: float, policy: PollPolicy) -> None:
+        """Put the next look off after one that succeeded."""
         if not self.interval:
             self.interval = policy.initial
-        elif self.is_ripe(now, for_list=True):
+        elif self.due <= now + _EARLY_IN_LIST * self.interval + INSTANT:
             self.interval = min(self.interval * policy.factor, policy.maximum)
-        self.failures = 0
+        self.failures = self.refused_with = 0
+        self.is_alone = False
         self.due = now + policy.interval(self.interval)
         if self.notices is not None:
             self.due = self.notices.limit(self.due, now)
 
-    def fail(self, now: float, policy: PollPolicy, floor: float) -> None:
+    def fail(self, now: float, policy: PollPolicy, floor: float = 0.0) -> None:
         """Put the next look off after one that failed; `floor` is what the service asked for."""
         grown = policy.initial * policy.factor ** min(self.failures, 100)
         self.failures += 1
         self.due = now + max(floor, policy.interval(min(grown, policy.maximum)))
-
-    def miss(self, now: float, policy: PollPolicy) -> None:
-        """Note that the list of the state that it is in did not show it.
-
-        From the second time on it is asked for singly for a while, a longer one each time.
-        """
-        self.misses += 1
-        self.hidden_until = now + policy.maximum * min(self.misses - 1, 16)
 
     def notice(self, now: float) -> bool:
         """Take in that something happened to it; whether to look at once rather than soon."""
@@ -172,48 +208,33 @@ class WatchedOrder:
             self.due = min(self.due, due)
         return due <= now
 
+    def move(self, seconds: float) -> None:
+        """Move all that is planned by so many seconds, as the clock was."""
+        self.due += seconds
+        self.hidden_until += seconds
+        self.audited_at += seconds
+        self.fresh_until += seconds
+        self.notices = None
 
-@define(eq=False)
-class Budget:
-    """What polling may spend: at most so many requests in any minute.
+    # ------------------------------------------------------------ what is newer
 
-    A fourth of them may leave in one burst, the rest come evenly.
-    """
+    def is_stale(self, seen: T, *, from_list: bool) -> bool:
+        """Whether this is how the thing was before what is known already: lists lag."""
+        known, state = self.state, self.source.state_of(seen)
+        if getattr(state, "is_terminal", False):
+            return False
+        times = self.source.updated_of(self.item), self.source.updated_of(seen)
+        if times[0] and times[1] and times[0] != times[1]:
+            # Clocks of replicas differ: later in life is later, whatever time it bears.
+            return times[1] < times[0] and not (known != state and has_reached(state, known))
+        return from_list and known != state and has_reached(known, state)
 
-    per_minute: float
-    _saved: float = field(init=False)
-    _at: float = field(default=_NEVER, init=False)
-
-    def __attrs_post_init__(self) -> None:
-        self._saved = self._burst
-
-    @property
-    def _burst(self) -> float:
-        return max(1.0, self.per_minute / 4)
-
-    @property
-    def _per_second(self) -> float:
-        # Burst and flow together must not exceed the budget of a minute.
-        return max(self.per_minute - self._burst, self.per_minute / 4) / 60
-
-    def _fill(self, now: float) -> None:
-        if now > self._at:
-            self._saved = min(self._burst, self._saved + (now - self._at) * self._per_second)
-        self._at = now
-
-    def wait(self, now: float) -> float:
-        """Seconds until the next request may leave; 0 is now."""
-        self._fill(now)
-        missing = 1 - self._saved
-        return max(SHORTEST_REST, missing / self._per_second) if missing > INSTANT else 0.0
-
-    def spend(self, now: float) -> None:
-        """Count a request; one that could not wait makes a debt, which is bounded."""
-        self._fill(now)
-        self._saved = max(self._saved - 1, -self._burst)
-
-
-def budget_of(policy: PollPolicy, requests_per_second: float | None) -> Budget:
-    """The budget that a policy gives, and at most half of what the client may send at all."""
-    at_most = float("inf") if requests_per_second is None else requests_per_second * 30
-    return Budget(min(policy.requests_per_minute, at_most))
+    def is_older_than(self, snapshot: T) -> bool:
+        """Whether somebody's snapshot certainly shows more than is known."""
+        source = self.source
+        if source.is_bare(snapshot) or self.is_stale(snapshot, from_list=True):
+            return False
+        if self.state != source.state_of(snapshot):
+            return True
+        times = source.updated_of(self.item), source.updated_of(snapshot)
+        return None not in times and times[0] != times[1]

@@ -1,25 +1,37 @@
-"""The waits for orders: one, many, and every change; all through the one watcher."""
+"""The waits: for one thing, for many, and every change; all through the one watcher."""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Mapping,
+    Sequence,
+)
+from contextlib import aclosing
 from copy import deepcopy
+from typing import Any, Generic, TypeVar
 
 from attrs import frozen
 
 from .. import errors
-from ..models import Order
-from ..models._checks import check_seconds, optional
+from ..models import ImportedNumber, Order, QualifiedNumber
+from ..models._checks import check_phone_number, check_seconds, optional
 from ..states import REJECTED, OrderState, has_reached
-from .followers import OrderChange, Subscription
+from .sources import Source
+from .subscription import Change, Subscription
 from .watcher import Watcher
 
 _log = logging.getLogger("sinch_hosting")
 _TOKENS_NOTED = 20
-OnUpdate = Callable[[Order], Awaitable[None] | None]
+T = TypeVar("T", Order, QualifiedNumber, ImportedNumber)
+OnUpdate = Callable[[T], Awaitable[None] | None]
 
 
 @frozen(kw_only=True)
@@ -39,136 +51,207 @@ class OrderUpdate:
         return self.order.state != self.previous.state
 
 
-def is_over(wanted: OrderState, order: Order) -> bool:
-    """Whether an order has reached `wanted`; raises `OrderRejected` where it cannot any more."""
-    if order.state == REJECTED and wanted != REJECTED:
-        raise errors.OrderRejected(order)
-    return has_reached(order.state, wanted)
+@frozen(kw_only=True)
+class Goal(Generic[T]):
+    """What is waited for."""
+
+    source: Source[T]
+    is_over: Callable[[T], bool]
+    """Whether a thing is there; raises where it cannot come there any more."""
+    wanted: str
+    """What it is, for people: `COMPLETED`."""
+
+
+def order_goal(source: Source[Order], wanted: OrderState) -> Goal[Order]:
+    """The goal of waits for orders: a state is reached or passed."""
+
+    def is_over(order: Order) -> bool:
+        if order.state == REJECTED and wanted != REJECTED:
+            raise errors.OrderRejected(order)
+        return has_reached(order.state, wanted)
+
+    return Goal(source=source, is_over=is_over, wanted=wanted.name)
 
 
 async def wait_until(
     watcher: Watcher,
-    order: Order,
-    wanted: OrderState,
+    goal: Goal[T],
+    thing: T,
     *,
     timeout: float | None,
-    on_update: OnUpdate | None,
-) -> Order:
-    """Wait for one order; see `Order.wait_until`."""
+    on_update: OnUpdate[T] | None = None,
+) -> T:
+    """Wait for one thing, from this snapshot on.
+
+    Raises what `goal.is_over` raises, `WaitTimeout`, what cannot be read any more, and what
+    `on_update` raises; each error of this package carries the last snapshot.
+    """
     optional(timeout, check_seconds, "timeout")
-    if is_over(wanted, order):
-        return order
+    if not goal.source.is_bare(thing) and goal.is_over(thing):
+        return thing
+    given, source = thing, goal.source
     try:
-        async with watcher.follow([order], timeout) as follower:
-            while heard := await follower.news():
-                for news in heard:
-                    order = await _take(news, order, on_update)
-                    if is_over(wanted, order):
-                        return order
-        raise _timed_out(order, wanted, timeout)
+        async with watcher.follow(source, [thing], timeout) as follower:
+            while heard := await follower.changes():
+                for change in heard:
+                    if change.error is not None:
+                        raise deepcopy(change.error) from change.error.__cause__
+                    is_news, thing = change.item != thing, change.item
+                    if is_news and on_update is not None:
+                        await _tell(follower, on_update, thing)
+                    if goal.is_over(thing):
+                        return thing
+            raise _timed_out(goal, thing, timeout)
     except asyncio.CancelledError as cancelled:
-        cancelled.add_note(f"Go on with hosting_orders.from_token({order.to_token()!r})")
-        _log.info("a wait was cancelled; order %s goes on", order.hosting_order_id)
+        _note_tokens(cancelled, [thing])
         raise
     except errors.SinchHostingError as error:
-        error.last = order
+        error.last = _last(source, thing, given)
         raise
 
 
-def _timed_out(order: Order, wanted: OrderState, timeout: float | None) -> errors.WaitTimeout:
-    what = f"order {order.hosting_order_id} in {wanted}"
-    return errors.WaitTimeout(what, timeout=timeout or 0.0, last=order)
+async def _tell(follower: Subscription[T], on_update: OnUpdate[T], thing: T) -> None:
+    """Tell a listener of a change; one that hangs does not outlast the wait."""
+    told = on_update(thing)
+    if inspect.isawaitable(told):
+        await follower.run_until_expired(told)
 
 
-async def _take(news: OrderChange, order: Order, on_update: OnUpdate | None) -> Order:
-    if news.error is not None:
-        raise deepcopy(news.error) from news.error.__cause__
-    if news.order != order and on_update is not None:
-        told = on_update(news.order)
-        if inspect.isawaitable(told):
-            await told
-    return news.order
+def _last(source: Source[T], thing: T, given: T) -> T | None:
+    """The last snapshot; `None` where a number was never read."""
+    is_bare = thing is given and not isinstance(thing, Order) and source.is_bare(thing)
+    return None if is_bare else thing
+
+
+def _timed_out(goal: Goal[T], thing: T, timeout: float | None) -> errors.WaitTimeout:
+    source = goal.source
+    name = source.id_of(thing)
+    here = "not seen" if source.is_bare(thing) else f"still {source.describe(thing)}"
+    what = f"order {name}" if isinstance(thing, Order) else name
+    return errors.WaitTimeout(
+        f"{what}: {here}", timeout=timeout or 0.0, last=thing, wanted=goal.wanted
+    )
 
 
 async def wait_all(
-    watcher: Watcher, orders: Sequence[Order], wanted: OrderState, *, timeout: float | None
-) -> list[Order | Exception]:
-    """Wait for many orders; what became of each, in the order given."""
-    latest = {order.hosting_order_id: order for order in orders}
+    watcher: Watcher, goal: Goal[T], things: Sequence[T], *, timeout: float | None
+) -> list[T | Exception]:
+    """Wait for many things; what became of each, in the order given."""
+    id_of = goal.source.id_of
+    latest: dict[str, T] = {}
+    for thing in things:
+        if id_of(thing) not in latest or goal.source.is_bare(latest[id_of(thing)]):
+            latest[id_of(thing)] = thing
     failed: dict[str, Exception] = {}
     try:
-        await _wait_for_each(watcher, latest, failed, wanted, timeout)
+        await _wait_for_each(watcher, goal, latest, failed, timeout)
     except asyncio.CancelledError as cancelled:
-        going_on = [o.to_token() for o in latest.values() if not o.state.is_terminal]
-        for token in going_on[:_TOKENS_NOTED]:
-            cancelled.add_note(f"Go on with hosting_orders.from_token({token!r})")
-        _log.info("a wait for %d orders was cancelled; they go on", len(going_on))
+        _note_tokens(cancelled, latest.values())
         raise
-    ids = [order.hosting_order_id for order in orders]
-    return [failed.get(order_id) or latest[order_id] for order_id in ids]
+    return [failed.get(id_of(thing)) or latest[id_of(thing)] for thing in things]
 
 
 async def _wait_for_each(
     watcher: Watcher,
-    latest: dict[str, Order],
+    goal: Goal[T],
+    latest: dict[str, T],
     failed: dict[str, Exception],
-    wanted: OrderState,
     timeout: float | None,
 ) -> None:
-    orders = list(latest.values())
-    async with watcher.follow(orders, timeout) as follower:
-        for order in orders:
-            _settle(order, wanted, failed, follower.leave)
+    given = dict(latest)
+    async with watcher.follow(goal.source, given.values(), timeout) as follower:
+        for thing_id, thing in given.items():
+            if not goal.source.is_bare(thing) and _is_settled(goal, thing_id, thing, failed):
+                follower.leave(thing_id)
         while follower.has_more and not follower.is_expired:
-            for news in await _news(follower, latest):
-                order_id = news.order.hosting_order_id
-                latest[order_id] = news.order
-                if news.error is not None:
-                    follower.leave(order_id)
-                    failed[order_id] = _with_last(deepcopy(news.error), news.order)
-                else:
-                    _settle(news.order, wanted, failed, follower.leave)
-        for order_id in follower.orders:
-            failed[order_id] = _timed_out(latest[order_id], wanted, timeout)
+            for change in await _changes(follower, latest):
+                thing_id = goal.source.id_of(change.item)
+                latest[thing_id] = change.item
+                if change.error is not None:
+                    failed[thing_id] = error = deepcopy(change.error)
+                    error.last = _last(goal.source, change.item, given[thing_id])
+                    follower.leave(thing_id)
+                elif _is_settled(goal, thing_id, change.item, failed):
+                    follower.leave(thing_id)
+        for thing_id in follower.members:
+            failed[thing_id] = late = _timed_out(goal, latest[thing_id], timeout)
+            late.last = _last(goal.source, latest[thing_id], given[thing_id])
 
 
-def _settle(
-    order: Order,
-    wanted: OrderState,
-    failed: dict[str, Exception],
-    leave: Callable[[str], None],
-) -> None:
+def _is_settled(goal: Goal[T], thing_id: str, thing: T, failed: dict[str, Exception]) -> bool:
     try:
-        if not is_over(wanted, order):
-            return
-    except errors.OrderRejected as error:
-        failed[order.hosting_order_id] = error
-    leave(order.hosting_order_id)
+        return goal.is_over(thing)
+    except errors.SinchHostingError as error:
+        failed[thing_id] = error
+        return True
 
 
-async def _news(follower: Subscription, latest: dict[str, Order]) -> list[OrderChange]:
+async def _changes(follower: Subscription[T], latest: dict[str, T]) -> list[Change[T]]:
     """What there is to hear; where the watching itself ends, that is the error of all that wait."""
     try:
-        return await follower.news()
+        return await follower.changes()
     except errors.SinchHostingError as error:
-        return [
-            OrderChange(latest[order_id], latest[order_id], error) for order_id in follower.orders
-        ]
+        return [Change(latest[i], latest[i], error) for i in follower.members]
 
 
-def _with_last(error: errors.SinchHostingError, order: Order) -> errors.SinchHostingError:
-    error.last = order
-    return error
+def many_numbers(values: object) -> list[str]:
+    """Check a list of E.164 numbers, which may hold one twice; `InvalidRequest` for others."""
+    if isinstance(values, (str, bytes, Mapping)) or not isinstance(values, Iterable):
+        rule = "must be many numbers; put a single one into a list"
+        raise errors.InvalidRequest(field="phone_numbers", value=values, rule=rule)
+    return [check_phone_number(value, f"phone_numbers[{n}]") for n, value in enumerate(values)]
 
 
-async def watch(watcher: Watcher, orders: Sequence[Order]) -> AsyncIterator[OrderUpdate]:
-    """Every change of many orders, as it happens; see `HostingOrders.watch`."""
-    async with watcher.follow(orders) as follower:
-        for order in orders:
-            if order.state.is_terminal:
-                follower.leave(order.hosting_order_id)
-        while follower.has_more:
-            for news in await follower.news():
-                if news.order.state.is_terminal:
-                    follower.leave(news.order.hosting_order_id)
-                yield OrderUpdate(order=news.order, previous=news.previous, error=news.error)
+def unless_failed(
+    results: Sequence[T | Exception], noun: str, *, return_exceptions: bool
+) -> Sequence[T | Exception]:
+    """Return the results, or raise an `ExceptionGroup` of the errors among them."""
+    failed = [result for result in results if isinstance(result, Exception)]
+    if failed and not return_exceptions:
+        raise ExceptionGroup(f"{len(failed)} of {len(results)} {noun}", failed)
+    return results
+
+
+def _note_tokens(cancelled: asyncio.CancelledError, things: Any) -> None:
+    """Note on a cancellation how to go on; what was waited for goes on at the service."""
+    orders = [t for t in things if isinstance(t, Order) and not t.state.is_terminal]
+    for order in orders[:_TOKENS_NOTED]:
+        cancelled.add_note(f"Go on with hosting_orders.from_token({order.to_token()!r})")
+    if orders:
+        what = (
+            f"order {orders[0].hosting_order_id}" if len(orders) == 1 else f"{len(orders)} orders"
+        )
+        _log.info("a wait for %s was cancelled; at the service nothing has ended", what)
+
+
+async def watch(
+    watcher: Watcher,
+    source: Source[T],
+    things: Sequence[T],
+    is_over: Callable[[T], bool],
+    *,
+    timeout: float | None = None,
+) -> AsyncGenerator[list[Change[T]], None]:
+    """Every change of many things, as it happens, until each is over or cannot be read."""
+    async with watcher.follow(source, things, timeout) as follower:
+        for thing in things:
+            if is_over(thing):
+                follower.leave(source.id_of(thing))
+        while follower.has_more and not follower.is_expired:
+            heard = await follower.changes()
+            for change in heard:
+                if is_over(change.item):
+                    follower.leave(source.id_of(change.item))
+            if heard:
+                yield heard
+
+
+async def watch_orders(
+    watcher: Watcher, source: Source[Order], orders: Sequence[Order]
+) -> AsyncIterator[OrderUpdate]:
+    """Every change of many orders, one by one; see `HostingOrders.watch`."""
+    changes = watch(watcher, source, orders, lambda order: order.state.is_terminal)
+    async with aclosing(changes):
+        async for heard in changes:
+            for change in heard:
+                yield OrderUpdate(order=change.item, previous=change.previous, error=change.error)

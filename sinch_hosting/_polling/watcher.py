@@ -1,7 +1,37 @@
 """The one watcher of a client: who waits for what, and the task that looks after all of it.
 
-The plan of a round is made in `_groups` and `_cadence`, its requests in `_rounds`. The task
-exists while something is watched; whoever leaves last ends it, and awaits its end.
+**The idea.** A wait does not ask; it follows things (orders, numbers), and the watcher asks for
+all of them, with one budget of requests. What is watched is grouped by *place*: what one list
+can show. Each thing has a time at which it is due, and a group is due when its first thing is.
+
+```
+ waits ──follow──▶ things ──by place──▶ groups ──due──▶ rounds ──turn──▶ requests
+   ▲                                                      ▲ (fetcher)        │
+   └────────────── news of a thing ◀── looked ────────────┼──────────────────┘
+                                         one token a turn ┘ (this task)
+```
+
+A *round* of a group reads the lists that are worth it, in the order of life (`lists`), and looks
+singly at whoever they were to show and did not, the longest due first. Then:
+
+* **Every round makes progress.** Who is due is shown by a list or asked for singly in the same
+  round. Lists are tried before, cost a bounded share of the round, and are left for a while
+  after they were refused, failed or hung twice, or showed what is past.
+* **Groups are served in turn.** Each request waits for a turn of its own, and a round waits for
+  one turn at a time. Every other turn is of whoever waits for one longest: so with N groups, a
+  group gets at least every 2Nth token. The turns between are of whoever is due longest: so a
+  large group's things do not wait for many small ones.
+* **What counts as looked at was looked at.** A due time moves only when an answer came.
+* **Lists are not believed for ever.** They lag, and may show a state that a thing has left. One
+  of many that a sweep has shown is looked at singly now and then, and each a few minutes after
+  it came to its state, then four times as late each time (`audit_at`). Three contradictions in
+  a row, and all are asked for singly for a while.
+* **One answer ends no wait.** What says nothing of the thing puts its look off, however often;
+  a "no" is believed when the next look says the same.
+
+Callbacks are looked at at once, beside the rounds, and are paid off from the budget afterwards.
+The task exists while something is watched; whoever leaves last ends it, and awaits its end. It
+runs in an empty context: its requests belong to nobody's trace.
 """
 
 from __future__ import annotations
@@ -9,54 +39,62 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections.abc import Coroutine, Iterable
+from contextvars import Context
 from itertools import count
+from typing import Any, TypeVar
 
-from attrs import define, evolve, field
+from attrs import define, field
 
 from .. import errors
 from .._aio import sleep_until, unwrap_group
-from .._session.orders_api import Place
 from .._session.session import Session
-from ..models import Order
+from ..models import ImportedNumber, Order, QualifiedNumber
 from ..models._checks import check_identifier, check_seconds
-from ..models.orders import OrderCalls, created_with
-from ..states import OrderState
-from .fetcher import OrderFetcher
-from .followers import OrderChange, Subscription
+from ..models.orders import created_with
+from .fetcher import Fetcher
 from .lists import Group
-from .policy import PollPolicy
-from .schedule import INSTANT, SHORTEST_REST, WatchedOrder, budget_of
+from .policy import PollPolicy, budget_of
+from .schedule import FRESH, INSTANT, Watched
+from .sources import Place, Source
+from .subscription import Change, Subscription
 
+T = TypeVar("T", Order, QualifiedNumber, ImportedNumber)
 _GRACE = 1.0
 """Seconds that the last look of a wait may take once the time of the wait has run out."""
+_SHORTEST_REST = 0.001
 _LONGEST_REST = 3600.0
 _DEADLINES_KEPT = 64
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class _Run:
-    """One life of the task: from the first order that is watched to the last."""
+    """One life of the task: from the first thing that is watched to the last."""
 
     wake: asyncio.Event = field(factory=asyncio.Event)
     jobs: asyncio.TaskGroup = field(factory=asyncio.TaskGroup)
-    running: set[asyncio.Task[None]] = field(factory=set)
+    turns: list[tuple[float, asyncio.Future[None]]] = field(factory=list)
+    """Who waits for a turn, as they came, and since when that is due."""
+    is_by_due: bool = False
+    """Whether the next turn is of who is due longest, or of who came first."""
+    busy: int = 0
+    """How many jobs wait for an answer rather than for a turn."""
     task: asyncio.Task[None] | None = None
     is_open: bool = False
 
 
 class Watcher:
-    """Looks after all orders that anybody waits for, in as few requests as it can."""
+    """Looks after all that anybody waits for, in as few requests as it can."""
 
-    def __init__(self, session: Session, policy: PollPolicy, orders: OrderCalls) -> None:
+    def __init__(self, session: Session, policy: PollPolicy) -> None:
         self._session = session
         self._policy = policy
-        self._orders = orders
-        self.budget = budget_of(policy, session.requests_per_second)
+        self.budget = budget_of(policy, session.requests_per_second, session.clock, session.sleep)
         """What all polling of the client may spend."""
-        self._asker = OrderFetcher(session, policy, self.budget, orders, self)
-        self._members: dict[str, WatchedOrder] = {}
-        self._groups: dict[Place, Group] = {}
-        self._deadlines: list[tuple[float, int, Subscription]] = []
+        a_minute = self.budget.per_second * 60
+        self._fetcher = Fetcher(session, policy, self, max(8, min(1000, int(a_minute))))
+        self._members: dict[tuple[str, str], Watched[Any]] = {}
+        self._groups: dict[tuple[str, Place | None], Group] = {}
+        self._deadlines: list[tuple[float, int, Subscription[Any]]] = []
         self._count = count()
         self._run: _Run | None = None
         self._ending: set[asyncio.Task[None]] = set()
@@ -64,146 +102,179 @@ class Watcher:
 
     # --------------------------------------------------------- who waits
 
-    def follow(self, orders: Iterable[Order], timeout: float | None = None) -> Subscription:
-        """Watch orders for somebody, who hears of every change from these snapshots on.
+    def follow(
+        self, source: Source[T], things: Iterable[T], timeout: float | None = None
+    ) -> Subscription[T]:
+        """Watch things for somebody, who hears of every change from these snapshots on.
 
-        Raises `InvalidRequest` for an order without an id, `UsageError` on a closed client.
+        Raises `InvalidRequest` for a thing without an id, `UsageError` on a closed client.
         """
-        wanted = list(orders)
-        for order in wanted:
-            check_identifier(order.hosting_order_id, "order_id")
+        wanted = list(things)
+        for thing in wanted:
+            check_identifier(source.id_of(thing), source.identifier)
         if timeout is not None:
             check_seconds(timeout, "timeout")
         self._session.bind()
         now = self._now()
         ends = None if timeout is None else now + timeout
-        follower = Subscription(self, {}, ends)
-        for order in wanted:
-            self._add(order, follower, now)
+        follower = Subscription[T](self)
+        for thing in wanted:
+            self._add(source, thing, follower, now)
         if ends is not None and wanted:
             self._forget_deadlines()
             heapq.heappush(self._deadlines, (ends, next(self._count), follower))
+        for member in follower.members.values():
+            if member.audited_at == float("inf"):
+                member.plan_audit(now)
         self._start()
         return follower
 
     def _forget_deadlines(self) -> None:
         """Drop the deadlines of waits that are over, once they are most of those kept."""
         if len(self._deadlines) > 2 * len(self._members) + _DEADLINES_KEPT:
-            self._deadlines = [entry for entry in self._deadlines if entry[2].orders]
+            self._deadlines = [entry for entry in self._deadlines if entry[2].members]
             heapq.heapify(self._deadlines)
 
-    def _add(self, order: Order, follower: Subscription, now: float) -> None:
-        order_id = order.hosting_order_id
-        if order_id in follower.orders:
+    def _add(self, source: Source[T], thing: T, follower: Subscription[T], now: float) -> None:
+        thing_id = source.id_of(thing)
+        if thing_id in follower.members:
             return
-        member = self._members.get(order_id)
-        if member is None:
-            member = self._members[order_id] = WatchedOrder(order, now)
-            self._join_group(member)
-        elif order.state == OrderState.UNSPECIFIED or member.is_stale(order, from_list=True):
-            follower.tell(OrderChange(member.order, order))
-        if member.interval > self._policy.initial or member.order != order:
+        member: Watched[T] = self._members.get((source.noun, thing_id)) or self._begin(
+            source, thing, now
+        )
+        if (member.is_seen or not source.is_bare(member.item)) and (
+            source.is_bare(thing) or member.is_stale(thing, from_list=True)
+        ):
+            follower.tell(Change(member.item, thing))
+        if member.interval > self._policy.initial or member.item != thing:
             self._hasten(member, now)
-        if member.is_older_than(order):
-            self._learn(member, order)
-        follower.orders[order_id] = member
+        if member.is_older_than(thing):
+            self._learn(member, thing, now)
+        follower.members[thing_id] = member
         member.followers = (*member.followers, follower)
-        member.numbers = member.numbers or created_with(order)
+        if member.numbers is None and isinstance(thing, Order):
+            member.numbers = created_with(thing)
 
-    def _learn(self, member: WatchedOrder, order: Order) -> None:
+    def _begin(self, source: Source[T], thing: T, now: float) -> Watched[T]:
+        member = Watched(source, source.id_of(thing), thing, now, next(self._count))
+        member.fresh_until = now + FRESH
+        self._members[source.noun, member.id] = member
+        self._join_group(member)
+        return member
+
+    def _learn(self, member: Watched[T], thing: T, now: float) -> None:
         """Take in a newer snapshot that somebody has, and tell those who follow already."""
-        previous = member.order
-        member.know(evolve(order, orders=self._orders))
-        self._regroup(member, Place.of(previous))
+        previous = member.item
+        member.know(member.source.copy(thing), now)
+        member.listed_as = 0
+        self._regroup(member)
         for follower in member.followers:
-            follower.tell(OrderChange(member.order, previous))
+            follower.tell(Change(member.item, previous))
 
-    def _hasten(self, member: WatchedOrder, due: float) -> None:
+    def _hasten(self, member: Watched[Any], due: float) -> None:
         member.due = min(member.due, due)
-        self._group_of(member).bring_forward(due)
+        member.group.bring_forward(due)
 
-    def _group_of(self, member: WatchedOrder) -> Group:
-        key = Place.of(member.order)
-        group = self._groups.get(key)
-        if group is None:
-            group = self._groups[key] = Group(key)
-        return group
-
-    def drop(self, member: WatchedOrder, follower: Subscription) -> None:
-        """End what `follow` began for one order of a follower."""
+    def drop(self, member: Watched[Any], follower: Subscription[Any]) -> None:
+        """End what `follow` began for one thing of a follower."""
         member.followers = tuple(f for f in member.followers if f is not follower)
         if not member.followers:
             self._forget(member)
 
-    def _forget(self, member: WatchedOrder) -> None:
-        if self._members.pop(member.order_id, None) is not None:
-            self._leave_group(member, Place.of(member.order))
+    def _forget(self, member: Watched[Any]) -> None:
+        if self._members.pop((member.source.noun, member.id), None) is not None:
+            self._leave_group(member)
 
-    def _leave_group(self, member: WatchedOrder, key: Place) -> None:
-        group = self._groups[key]
-        del group.members[member.order_id]
+    def _leave_group(self, member: Watched[Any]) -> None:
+        group: Group = member.group
+        del group.members[member.id]
         if not group.members:
-            del self._groups[key]
+            del self._groups[group.source.noun, group.place]
+
+    def _join_group(self, member: Watched[Any]) -> None:
+        source, place = member.source, member.source.place_of(member.item)
+        if place is not None and not source.states_at(place):
+            place = None  # no list can be asked for it
+        group = self._groups.get((source.noun, place))
+        if group is None:
+            group = self._groups[source.noun, place] = Group(source, place)
+        member.group = group
+        group.members[member.id] = member
+        group.bring_forward(member.due)
+
+    def _regroup(self, member: Watched[Any]) -> None:
+        if (member.source.noun, member.id) not in self._members:
+            return
+        place = member.source.place_of(member.item)
+        if place != member.group.place:
+            self._leave_group(member)
+            self._join_group(member)
 
     # ---------------------------------------------------------- callbacks
 
     def notify(self, resource_id: str) -> None:
-        """Look now at the order of this id, or at those that may have the number of this name."""
+        """Look now at what has this id, or at the orders that may have the number."""
         if self._run is None:
             return
         now = self._now()
-        named = self._members.get(resource_id)
-        if named is not None:
-            self._notice(named, now)
-        elif resource_id.startswith("+"):
-            self._notice_number(resource_id, now)
+        nouns = {noun for noun, _ in self._groups}
+        named = [
+            self._members[noun, resource_id]
+            for noun in nouns
+            if (noun, resource_id) in self._members
+        ]
+        if resource_id.startswith("+"):
+            named += self._orders_with(resource_id, now)
+        for member in named:
+            self._notice(member, now)
         self._run.wake.set()
 
-    def _notice_number(self, phone_number: str, now: float) -> None:
+    def _orders_with(self, phone_number: str, now: float) -> list[Watched[Any]]:
+        """Return the orders that have a number; where none does, wake those that may."""
         found = [m for m in self._members.values() if m.numbers and phone_number in m.numbers]
-        for member in found:
-            self._notice(member, now)
-        if not found:
-            for group in self._groups.values():
-                # Orders whose numbers are known do not have this one.
-                if any(m.numbers is None for m in group.members.values()):
-                    group.notice(now)
+        for group in self._groups.values() if not found else ():
+            # Orders whose numbers are known do not have this one.
+            if group.source.model is Order and any(
+                m.numbers is None for m in group.members.values()
+            ):
+                group.notice(now)
+        return found
 
-    def _notice(self, member: WatchedOrder, now: float) -> None:
+    def _notice(self, member: Watched[Any], now: float) -> None:
         if not member.notice(now):
-            self._group_of(member).bring_forward(member.due)
-        elif now < self._asker.not_before or not self._spawn(self._asker.look(member)):
+            member.group.bring_forward(member.due)
+        elif now >= self._fetcher.not_before and self.spawn(self._fetcher.look(member)):
+            self.budget.take()  # also where one is under way: its answer may be older
+        else:
             self._hasten(member, now)
 
     # ------------------------------------------------- what a look showed
 
-    def looked(self, member: WatchedOrder, previous: Order | None) -> None:
-        """Tell those who follow an order that it was looked at, and how it changed."""
-        if previous is not None:
-            self._regroup(member, Place.of(previous))
-            for follower in member.followers:
-                follower.tell(OrderChange(member.order, previous))
-        for follower in member.followers:
-            follower.looked(member.order_id)
+    def find(self, source: Source[Any], thing_id: str) -> Watched[Any] | None:
+        """Return the watched thing of this id."""
+        return self._members.get((source.noun, thing_id))
 
-    def ended(self, member: WatchedOrder, error: errors.SinchHostingError) -> None:
-        """Tell those who follow an order that it cannot be looked at any more."""
+    def looked(self, member: Watched[Any], previous: Any) -> None:
+        """Tell those who follow a thing that it was looked at, and how it changed."""
+        if previous is not None:
+            self._regroup(member)
+            for follower in member.followers:
+                follower.tell(Change(member.item, previous))
+        member.group.bring_forward(member.due)
+        for follower in member.followers:
+            follower.looked(member.id)
+
+    def refused(self, member: Watched[Any], error: errors.SinchHostingError) -> None:
+        """Hear of a "no" that is not believed yet."""
+
+    def ended(self, member: Watched[Any], error: errors.SinchHostingError) -> None:
+        """Tell those who follow a thing that it cannot be looked at any more."""
         self._forget(member)
         for follower in member.followers:
-            follower.orders.pop(member.order_id, None)
-            follower.tell(OrderChange(member.order, member.order, error))
-            follower.looked(member.order_id)
+            follower.members.pop(member.id, None)
+            follower.tell(Change(member.item, member.item, error))
+            follower.looked(member.id)
         member.followers = ()
-
-    def _regroup(self, member: WatchedOrder, before: Place) -> None:
-        if before != Place.of(member.order) and member.order_id in self._members:
-            self._leave_group(member, before)
-            self._join_group(member)
-
-    def _join_group(self, member: WatchedOrder) -> None:
-        group = self._group_of(member)
-        group.members[member.order_id] = member
-        group.bring_forward(member.due)
 
     # ------------------------------------------------------------ the task
 
@@ -212,7 +283,9 @@ class Watcher:
             return
         if self._run is None:
             run = self._run = _Run()
-            run.task = asyncio.create_task(self._watch(run), name="sinch_hosting watcher")
+            run.task = asyncio.get_running_loop().create_task(
+                self._watch(run), name="sinch_hosting watcher", context=Context()
+            )
         self._run.wake.set()
 
     async def end_if_idle(self) -> None:
@@ -242,7 +315,7 @@ class Watcher:
         await asyncio.wait({task})
 
     async def _watch(self, run: _Run) -> None:
-        """Round by round: what is due, and a rest until something is."""
+        """Give turns, start what is due, and rest until there is something to do."""
         try:
             async with run.jobs:
                 run.is_open = True
@@ -251,8 +324,9 @@ class Watcher:
                     run.wake.clear()
                     now = self._now()
                     self._expire(max(now, reached))
+                    self._give_turns(run, now)
                     self._start_rounds(now)
-                    seconds = max(SHORTEST_REST, self._next(now) - now)
+                    seconds = max(_SHORTEST_REST, self._next(run, now) - now)
                     reached = now + (seconds if await self._rest(run, seconds) else 0.0)
         except asyncio.CancelledError:
             if self._run is run:  # not by us: nobody must wait for a watcher that is gone
@@ -273,43 +347,79 @@ class Watcher:
                 broken.__cause__ = error
                 self.ended(member, broken)
 
-    def _spawn(self, job: Coroutine[None, None, None]) -> bool:
-        """Start a job under the task; `False` where that has not begun yet."""
+    def spawn(self, job: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
+        """Start a job under the task; `None` where that has not begun, or has ended."""
         run = self._run
         if run is None or not run.is_open:
             job.close()
-            return False
-        task = run.jobs.create_task(job)
-        run.running.add(task)
+            return None
+        task = run.jobs.create_task(job, context=Context())
+        run.busy += 1
 
-        def done(task: asyncio.Task[None]) -> None:
-            run.running.discard(task)
+        def done(_: asyncio.Task[None]) -> None:
+            run.busy -= 1
             run.wake.set()
 
         task.add_done_callback(done)
-        return True
+        return task
 
     def _start_rounds(self, now: float) -> None:
-        due = [g for g in self._groups.values() if not g.is_asking and g.due <= now + INSTANT]
-        # The longest due first: where the budget is short, each has its turn.
+        due = [g for g in self._groups.values() if not g.is_busy and g.due <= now + INSTANT]
+        # The longest due first: where the budget is short, they come to queue in this order.
         for group in sorted(due, key=lambda group: group.due):
-            if not self._asker.may_ask(now):
-                return
-            group.is_asking = True
-            self._spawn(self._round(group))
+            group.is_busy = True
+            self.spawn(self._round(group))
 
     async def _round(self, group: Group) -> None:
         try:
-            await self._asker.ask(group)
+            await self._fetcher.round(group)
         finally:
-            group.is_asking = False
+            group.is_busy = False
             group.refresh_due(self._session.clock())
 
-    def _next(self, now: float) -> float:
+    # --------------------------------------------------------------- turns
+
+    async def turn(self, due: float) -> None:
+        """Wait until a request may leave: there is a token, and no pause that was asked for."""
+        run = self._run
+        if run is None:
+            raise asyncio.CancelledError
+        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        run.turns.append((due, place))
+        run.busy -= 1
+        run.wake.set()
+        try:
+            await place
+        except asyncio.CancelledError:
+            if place.cancelled():
+                run.busy += 1  # it goes on, to its end, without a turn
+            raise
+
+    def return_turn(self) -> None:
+        """Give a turn back that was not needed."""
+        self.budget.give_back()
+
+    def _give_turns(self, run: _Run, now: float) -> None:
+        run.turns = [waiting for waiting in run.turns if not waiting[1].done()]
+        while run.turns and self._hold(now) <= 0:
+            run.is_by_due = not run.is_by_due
+            first = min(run.turns, key=lambda waiting: waiting[0])
+            waiting = first if run.is_by_due else run.turns[0]
+            run.turns.remove(waiting)
+            self.budget.take()
+            run.busy += 1
+            waiting[1].set_result(None)
+
+    def _hold(self, now: float) -> float:
+        """Seconds until a request may leave."""
+        return max(self._fetcher.not_before - now, self.budget.remaining())
+
+    def _next(self, run: _Run, now: float) -> float:
         """When there is something to do next."""
-        hold = max(self._asker.not_before, now + self._asker.budget.wait(now))
-        dues = [max(g.due, hold) for g in self._groups.values() if not g.is_asking]
-        while self._deadlines and not self._deadlines[0][2].orders:
+        dues = [g.due for g in self._groups.values() if not g.is_busy]
+        if run.turns:
+            dues.append(now + self._hold(now))
+        while self._deadlines and not self._deadlines[0][2].members:
             heapq.heappop(self._deadlines)
         if self._deadlines:
             dues.append(self._deadlines[0][0])
@@ -323,7 +433,7 @@ class Watcher:
         """
         if not self._members:
             await run.wake.wait()
-        elif run.running:
+        elif run.busy:
             try:
                 async with asyncio.timeout(min(seconds, _LONGEST_REST)):
                     await run.wake.wait()
@@ -339,17 +449,14 @@ class Watcher:
         """Give waits whose time is up a last look, and end those that had it."""
         while self._deadlines and self._deadlines[0][0] <= now + INSTANT:
             follower = heapq.heappop(self._deadlines)[2]
-            if follower.is_in_its_last_looks or now < self._asker.not_before:
+            if follower.is_in_its_last_looks or now < self._fetcher.not_before:
                 follower.expire()
                 continue
-            idle = [m for m in follower.orders.values() if not self._is_asked(m)]
-            follower.await_last_looks(m.order_id for m in idle)
+            idle = [m for m in follower.members.values() if not m.is_asked]
+            follower.await_last_looks(m.id for m in idle)
             for member in idle:
                 self._hasten(member, now)
             heapq.heappush(self._deadlines, (now + _GRACE, next(self._count), follower))
-
-    def _is_asked(self, member: WatchedOrder) -> bool:
-        return member.is_asked or self._group_of(member).is_asking
 
     def _now(self) -> float:
         """The time; where the clock was set back, all that is planned goes back with it."""
@@ -359,6 +466,6 @@ class Watcher:
             for group in self._groups.values():
                 group.move(-back)
             self._deadlines = [(ends - back, n, follower) for ends, n, follower in self._deadlines]
-            self._asker.not_before -= back
+            self._fetcher.not_before -= back
         self._latest = now
         return now

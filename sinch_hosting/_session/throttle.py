@@ -1,4 +1,4 @@
-"""Turns to send: so many requests at once, and polling gives way to every other call."""
+"""When a request may leave: so many at once, so many a second, and polls after other calls."""
 
 from __future__ import annotations
 
@@ -7,6 +7,13 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
+
+from .._aio import Clock, Sleep
+
+_INSTANT = 1e-6
+"""Seconds, and shares of a token, that are none: sums of floats miss what they mean."""
+_SHORTEST_SLEEP = 0.001
+"""Seconds that are worth a sleep: less is lost in a clock that counts from 1970."""
 
 
 class RequestSlots:
@@ -75,6 +82,60 @@ class SlotQueue:
                 self._slots.free -= 1
                 self._free -= 1
                 place.set_result(None)
+
+
+class TokenBucket:
+    """So many requests a second in the long run, and at most `burst` of them in one instant.
+
+    The bucket is full at first. A request takes a token, and tokens come back evenly. Whoever
+    may not wait takes one that is not there yet; that debt is at most a burst, and is paid off
+    before anybody else gets a token. Time is the given clock's: one that is set back costs no
+    token and gives none.
+
+    Args:
+        per_second: tokens that come back in a second; a fraction is one every few seconds.
+        burst: tokens that the bucket holds at most, 1 or more. With 1 the pace is strict.
+        clock: the time in seconds.
+        sleep: waits for so many seconds on that clock.
+    """
+
+    def __init__(self, per_second: float, burst: float, clock: Clock, sleep: Sleep) -> None:
+        self.per_second = per_second
+        self.burst = max(1.0, burst)
+        self._clock = clock
+        self._sleep = sleep
+        self._tokens = self.burst
+        self._filled_at = clock()
+        self._queue = asyncio.Lock()
+
+    def remaining(self) -> float:
+        """Return the seconds until there is a token; 0 is now."""
+        self._fill()
+        missing = 1 - self._tokens
+        return max(_SHORTEST_SLEEP, missing / self.per_second) if missing > _INSTANT else 0.0
+
+    def take(self) -> None:
+        """Take a token now, be there one or not."""
+        self._fill()
+        self._tokens = max(self._tokens - 1, -self.burst)
+
+    def give_back(self) -> None:
+        """Give a token back that was taken and not needed."""
+        self._tokens = min(self._tokens + 1, self.burst)
+
+    async def acquire(self) -> None:
+        """Wait for a token and take it, in the order of asking; cancelling takes none."""
+        async with self._queue:
+            while (seconds := self.remaining()) > 0:
+                await self._sleep(seconds)
+            self.take()
+
+    def _fill(self) -> None:
+        now = self._clock()
+        if now > self._filled_at:
+            come_back = (now - self._filled_at) * self.per_second
+            self._tokens = min(self.burst, self._tokens + come_back)
+        self._filled_at = now
 
 
 class AdaptiveLimit:

@@ -1,7 +1,7 @@
 """The command `sinch-hosting`; it needs the `[cli]` extra.
 
-What the command imports is loaded when it runs: importing this package loads nothing, so
-that a missing extra is a sentence and not a traceback.
+What a command needs is loaded when it runs: importing this package loads nothing, `--version`
+needs no extra, and a missing one is a sentence and not a traceback.
 """
 
 from __future__ import annotations
@@ -16,13 +16,16 @@ _EXTRA = ("cyclopts", "phonenumbers", "rich")
 def main() -> None:
     """Run the command on `sys.argv` and leave with its exit code.
 
-    0 means that all went well, 1 that something failed, 2 that the arguments, the files or
-    the installation need mending, 130 that Ctrl-C ended it.
+    0 is done, 1 some numbers failed, 2 wrong usage, 3 refused by the service, 4 not reached,
+    5 timed out, 6 an outcome is unknown, 130 interrupted.
     """
+    arguments = sys.argv[1:]
+    if arguments == ["--version"] and sys.stdout is not None:
+        sys.exit(_print_version())
     try:
         from .app import run  # noqa: PLC0415 - loads the extra, whose absence is told below
 
-        code = run(sys.argv[1:])
+        code = run(arguments)
     except ModuleNotFoundError as error:
         if error.name not in _EXTRA:
             raise
@@ -32,3 +35,16 @@ def main() -> None:
         )
         code = 2
     sys.exit(code)
+
+
+def _print_version() -> int:
+    from .._version import __version__  # noqa: PLC0415 - few ask
+
+    try:
+        sys.stdout.write(f"{__version__}\n")
+        sys.stdout.flush()
+    except OSError:
+        from .app import run  # noqa: PLC0415 - says in a sentence what is wrong with it
+
+        return run(["--version"])
+    return 0

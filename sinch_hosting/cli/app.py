@@ -1,78 +1,172 @@
-"""The commands, their help, and what a person reads when one of them fails."""
+"""The commands, and what becomes of a line that was typed: its exit code, its errors."""
 
 from __future__ import annotations
 
 import io
+import logging
 import os
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from contextvars import copy_context
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Parameter
 
 from .._version import __version__
 from ..errors import SinchHostingError
-from .bad_input import complain
-from .demo import demo
-from .sandbox import sandbox
+from .errors import AS_JSON, DEBUG, HINTED, ExitCode, complain, message_of, report_error
+from .invocation import ARGUMENTS, STANDARD_INPUT, WAIT_FOR_DONE, logging_to_stderr
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+__all__ = ["COMMANDS", "make_app", "run"]
 
-__all__ = ["app", "run"]
+_HELP = """Import, qualify and text-enable phone numbers with Sinch.
+
+Settings come from options, then the environment, then sinch-hosting.toml: `sinch-hosting
+doctor` shows which, and from where. Exit codes: 0 done, 1 some numbers failed, 2 wrong usage,
+3 refused by the service, 4 not reached, 5 timed out, 6 outcome unknown, 130 interrupted.
+"""
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "onboard": ("onboard:onboard", "Take numbers from wherever they are to text-enabled."),
+    "numbers": ("numbers:app", "Imported numbers: look, explain, audit, change."),
+    "qualify": ("qualify:app", "Numbers on their way to be proven yours."),
+    "orders": ("orders:app", "Orders that import or text-enable numbers."),
+    "jobs": ("jobs:app", "What earlier runs did, and what is open."),
+    "letter": ("letter:app", "Letters of authorization: a template, and a check."),
+    "callbacks": ("callbacks:app", "The secret of callbacks, and a receiver for them."),
+    "sandbox": ("sandbox:app", "A stand-in for the service, on this machine."),
+    "demo": ("demo:demo", "Take a file of phone numbers through it all, without an account."),
+    "doctor": ("doctor:doctor", "Check settings, credentials, clock and network."),
+    "api": ("api:api", "Read anything from the service with your credentials."),
+    "completion": ("completion:completion", "Print the completion script for a shell."),
+}
+"""Where each command lives, and the first line of its help."""
+
+_GLOBAL_FLAGS = ("--debug",)
+_GLOBAL_OPTIONS = ("--format", "--profile", "--project-id", "--key-id", "--secret-file")
+_STATES_TO_WAIT_FOR = "--wait"
 
 
-app = App(
-    name="sinch-hosting",
-    help="Import, qualify and text-enable phone numbers with Sinch.",
-    version=__version__,
-    result_action="return_value",
-    suppress_keyboard_interrupt=False,
-)
-# These modules are light: what a command needs is loaded when it runs.
-app.command(demo)
-app.command(sandbox)
+def make_app(chosen: str | None = None) -> App:
+    """Return the command with all its commands, of which none is loaded yet.
+
+    Args:
+        chosen: The command that is to run; it shows its whole help, the others their first line.
+    """
+    app = App(
+        name="sinch-hosting",
+        help=_HELP,
+        help_format="plaintext",
+        default_parameter=Parameter(negative="", show_default=False),
+        version=__version__,
+        result_action="return_value",
+        suppress_keyboard_interrupt=False,
+    )
+    for name, (path, first_line) in COMMANDS.items():
+        help_text = None if name == chosen else first_line
+        # A group has its own; a single command takes its help's format from here.
+        kwargs = {} if path.endswith(":app") else {"help_format": "markdown"}
+        app.command(f"{__package__}.{path}", name=name, help=help_text, **kwargs)
+    return app
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run the command with *arguments* and answer its exit code.
+    """Run the command with *arguments* and return its exit code; see `ExitCode`.
 
-    Errors are one line on stderr. Codes: 0 well, 1 failed, 2 bad arguments or files, 130 ended
-    by Ctrl-C.
+    Errors are one or two lines on standard error, or JSON with `--format json` and `jsonl`.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # Cells hold any character, and a terminal may know but a few.
             stream.reconfigure(errors="backslashreplace")
+    return copy_context().run(_run_line, tuple(arguments))
+
+
+def _run_line(typed: tuple[str, ...]) -> int:
+    """Run a line, and tell what goes wrong; what is set here ends with it."""
+    ARGUMENTS.set(typed)
+    AS_JSON.set(_format_in(typed) in ("json", "jsonl"))
+    DEBUG.set("--debug" in typed)
+    HINTED.set(set())
     try:
-        code = app(list(arguments), exit_on_error=False, print_error=False)
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        with logging_to_stderr(logging.DEBUG if DEBUG.get() else logging.WARNING):
+            return _run(normalised(typed))
     except CycloptsError as error:
-        return _complain(f"{str(error).rstrip('.')}; see --help", 2)
+        return report_error(ValueError(f"{str(error).rstrip('.')}; see --help"))
+    except BrokenPipeError:
+        _discard_stdout()
+        return ExitCode.PIPE_CLOSED
     except KeyboardInterrupt:
-        return _complain("stopped", 130)
-    except SinchHostingError as error:
-        return _complain(str(error), 2 if isinstance(error, ValueError) else 1)
-    except OSError as error:
-        what = "standard output cannot be written to: " if _stdout_fails() else ""
-        return _complain(f"{what}{error.strerror or error}", 1)
-    return code if isinstance(code, int) else 0
+        complain("stopped")
+        return ExitCode.INTERRUPTED
+    except Exception as error:
+        is_of_system = isinstance(error, OSError) and not isinstance(error, SinchHostingError)
+        if is_of_system and _stdout_fails():
+            complain(f"standard output cannot be written to: {message_of(error)}")
+            return ExitCode.NOT_ALL
+        return report_error(error)
 
 
-def _complain(message: str, code: int) -> int:
-    complain(message)
-    return code
+def _run(tokens: list[str]) -> int:
+    app = make_app(tokens[0] if tokens else None)
+    code = app(tokens, exit_on_error=False, print_error=False)
+    if sys.stdout is not None:
+        sys.stdout.flush()
+    return int(code) if isinstance(code, int) else ExitCode.DONE
+
+
+def _format_in(arguments: Sequence[str]) -> str | None:
+    """Return the format that a line asks for, however wrong the rest of it is."""
+    for place, argument in enumerate(arguments):
+        if argument == "--format" and place + 1 < len(arguments):
+            return arguments[place + 1]
+        if argument.startswith("--format="):
+            return argument.removeprefix("--format=")
+    return None
+
+
+def normalised(arguments: Sequence[str]) -> list[str]:
+    """Return the arguments as cyclopts takes them.
+
+    Options of every command may stand before it, `-` is standard input, and `--wait` may come
+    without a state.
+    """
+    rest, moved = list(arguments), list[str]()
+    while rest and rest[0].partition("=")[0] in (*_GLOBAL_FLAGS, *_GLOBAL_OPTIONS):
+        has_value = rest[0] in _GLOBAL_OPTIONS
+        moved += rest[: 1 + has_value]
+        del rest[: 1 + has_value]
+    end = rest.index("--") if "--" in rest else len(rest)
+    rest[end:end] = moved
+    return list(_with_waits(rest))
+
+
+def _with_waits(arguments: Sequence[str]) -> Iterator[str]:
+    from ..states import OrderState, QualificationState  # noqa: PLC0415 - few wait
+
+    for place, argument in enumerate(arguments):
+        if argument == "-":
+            yield STANDARD_INPUT
+        elif argument == _STATES_TO_WAIT_FOR:
+            following = arguments[place + 1] if place + 1 < len(arguments) else ""
+            known = {*OrderState.__members__, *QualificationState.__members__}
+            yield argument if following.upper() in known else f"{argument}={WAIT_FOR_DONE}"
+        else:
+            yield argument
 
 
 def _stdout_fails() -> bool:
-    """Whether one more line fails, too; if so what is left to print is thrown away."""
+    """Return whether one more line fails, too; if so what is left to print is thrown away."""
     try:
         sys.stdout.write("\n")
         sys.stdout.flush()
     except OSError:
-        # Else the interpreter tries once more as it ends, and complains in its own words.
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
+        _discard_stdout()
         return True
     return False
+
+
+def _discard_stdout() -> None:
+    # Else the interpreter tries once more as it ends, and complains in its own words.
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

@@ -1,29 +1,31 @@
-"""What `sinch-hosting demo` does: a real file, the main job, an embedded sandbox."""
+"""What `sinch-hosting demo` does: a real file, onboarded on an embedded sandbox."""
 
 from __future__ import annotations
 
-from functools import partial
+import sys
+from collections.abc import Iterable, Sequence
 from importlib.resources import as_file, files
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from attrs import evolve
+from attrs import define, evolve
 
-from .. import Address, AuthorisedPerson, DirectLoa, PollPolicy, SinchHosting
+from .. import Address, AuthorisedPerson, DirectLoa, NumberToOnboard, PollPolicy, SinchHosting
 from ..phone_files import read_phone_file
 from ..sandbox import Sandbox
-from .bad_input import BadInput, complain
-from .main_job import MainJob
-from .outcomes import Outcome, check_report, count, settle, write_report
-from .progress import printable, shown_on_stdout
+from .errors import BadInput, ExitCode, complain
+from .invocation import tell
+from .onboarding_run import follow
+from .outcomes import ROWS, Outcome, count, settle, write_rows
+from .output import Column, View, print_table, print_text, printable
+from .progress import shown_on_stderr
+from .reports import check_report
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
+    from .. import OnboardingReport, OnboardingStep
     from ..phone_files import PhoneSheet, Region
-    from .outcomes import Fate, RowOutcome
-    from .progress import Bars, Lines
+    from .outcomes import RowOutcome
 
 __all__ = ["mail_invoices", "run_demo"]
 
@@ -37,38 +39,42 @@ _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", "": 
 
 
 async def run_demo(
-    *, numbers: Path | None, report: Path | None, column: str | None, brief: bool
+    *, numbers: Path | None, report: Path | None, column: str | None, every_row: bool
 ) -> int:
     """Do what `demo` promises; its arguments are the command's.
 
-    Answers the exit code: 0 where every accepted number is done, else 1.
+    Returns the exit code: 0 where every accepted number is done.
 
     Raises:
         PhoneFileError: The file cannot be read as phone numbers.
-        BadInput: The report cannot be written, stdout is closed, or the file holds no usable
-            number.
+        BadInput: The report cannot be written, standard output is closed, or the file holds no
+            usable number.
     """
+    if sys.stdout is None:
+        raise BadInput("standard output is closed; leave it open, or send it to a file")
     if report is not None:
         check_report(report, numbers)
-    sheet = _read(numbers, column)
-    fates: dict[str, Fate] = {}
-    with shown_on_stdout() as show:
-        try:
-            _introduce(show, sheet)
-            await _run(show, sheet, fates)
-        except BaseException:  # Ctrl-C and a closed pipe, too: what was ordered stays ordered
-            if report is not None:
-                _report_half(report, sheet, fates)
-            raise
-    outcomes = settle(sheet.records, fates)
+    demo = _Demo(_read(numbers, column))
+    _introduce(demo.sheet)
+    try:
+        stopped = await demo.run()
+    except BaseException:  # a second Ctrl-C, too: what was ordered stays ordered
+        if report is not None:
+            _report_half(report, demo.outcomes(stopped=True))
+        raise
+    outcomes = demo.outcomes(stopped=stopped)
     if report is not None:
-        write_report(report, outcomes)
-    _conclude(show, outcomes, brief=brief)
+        write_rows(report, outcomes)
+    _conclude(outcomes, every_row=every_row)
     if report is not None:
-        show.note(f"what became of every row: {report}")
-    if not sheet.accepted:
-        raise BadInput(f"{sheet.name}: none of its {sheet.rows} rows holds a usable number")
-    return 1 if count(outcomes)[Outcome.FAILED] else 0
+        tell(f"what became of every row: {report}")
+    if not demo.sheet.accepted:
+        raise BadInput(
+            f"{demo.sheet.name}: none of its {demo.sheet.rows} rows holds a usable number"
+        )
+    if stopped:
+        return ExitCode.INTERRUPTED
+    return ExitCode.NOT_ALL if count(outcomes)[Outcome.FAILED] else ExitCode.DONE
 
 
 def _read(numbers: Path | None, column: str | None) -> PhoneSheet:
@@ -78,70 +84,86 @@ def _read(numbers: Path | None, column: str | None) -> PhoneSheet:
         return evolve(read_phone_file(sample, column=column), name="the bundled sample")
 
 
-def _introduce(show: Bars | Lines, sheet: PhoneSheet) -> None:
+def _introduce(sheet: PhoneSheet) -> None:
     cells = _DELIMITERS.get(sheet.delimiter, sheet.delimiter)
-    show.note(
+    tell(
         f"{sheet.name}: {sheet.encoding}, {cells}, numbers from "
         f"{printable(sheet.column_name(sheet.column))!r}"
     )
-    show.note(
+    tell(
         f"{sheet.rows} rows: {len(sheet.accepted)} numbers, {len(sheet.duplicates)} duplicates, "
         f"{len(sheet.rejected)} rejected, {len(sheet.blank)} blank"
     )
     for other in sheet.other_columns:
         name = printable(sheet.column_name(other))
-        show.note(f"{name!r} holds phone numbers, too; --column {name!r} would read those")
+        tell(f"{name!r} holds phone numbers, too; --column {name!r} would read those")
 
 
-def _report_half(report: Path, sheet: PhoneSheet, fates: Mapping[str, Fate]) -> None:
+def _report_half(report: Path, outcomes: Sequence[RowOutcome]) -> None:
     """Write what is known of every row when the run ends before its end."""
     try:
-        write_report(report, settle(sheet.records, fates, stopped=True))
+        write_rows(report, outcomes)
     except BadInput as error:
         complain(str(error))
     else:
         complain(f"stopped half way; what became of every row so far: {report}")
 
 
-async def _run(show: Bars | Lines, sheet: PhoneSheet, fates: dict[str, Fate]) -> None:
-    """Take the sheet's numbers through the main job, on a sandbox that ends with it.
+@define
+class _Demo:
+    """The sheet's numbers on their way through a sandbox that ends with it."""
 
-    How far each number has come stands in *fates* at any time.
-    """
-    if not sheet.accepted:
-        return
-    with TemporaryDirectory() as ledgers:
-        await _run_in_sandbox(show, sheet, fates, Path(ledgers))
+    sheet: PhoneSheet
+    report: OnboardingReport | None = None
 
+    def outcomes(self, *, stopped: bool) -> list[RowOutcome]:
+        """Return what has become of each row."""
+        return settle(self.sheet.records, self.report, stopped=stopped)
 
-async def _run_in_sandbox(
-    show: Bars | Lines, sheet: PhoneSheet, fates: dict[str, Fate], ledgers: Path
-) -> None:
-    rules = {"empty_campaign": 200}  # toll-free orders have none, and shall be listed
-    async with Sandbox(speed=_SPEED, seed=_SEED, rules=rules) as sandbox:
-        show.note(f"sandbox: {sandbox.base_url}, a day passes in a second")
-        async with SinchHosting(
-            sandbox.project_id,
-            sandbox.key_id,
-            sandbox.key_secret,
-            base_url=sandbox.base_url,
-            auth_url=sandbox.auth_url,
-            poll=PollPolicy(initial=_LOOK / 5, factor=1.2, maximum=_LOOK),
-        ) as sinch:
-            job = MainJob(
-                sinch=sinch,
-                show=show,
-                mail_invoices=partial(mail_invoices, sandbox),
-                letters=_letters(),
-                service_plan_id="demo-service-plan",
-                campaign_id="demo-campaign",
-                job="demo",
-                ledgers=ledgers,
-                settle=0,  # nobody else has a job in this sandbox
-                interval=_LOOK,
-                fates=fates,
-            )
-            await job.run(sheet.accepted)
+    async def run(self) -> bool:
+        """Onboard the numbers; returns whether Ctrl-C ended it."""
+        if not self.sheet.accepted:
+            return False
+        with TemporaryDirectory() as folder:
+            # Toll-free orders have no campaign, and shall be listed.
+            rules = {"empty_campaign": 200}
+            async with Sandbox(speed=_SPEED, seed=_SEED, rules=rules) as sandbox:
+                tell(f"sandbox: {sandbox.base_url}, a day passes in a second")
+                async with SinchHosting(
+                    sandbox.project_id,
+                    sandbox.key_id,
+                    sandbox.key_secret,
+                    base_url=sandbox.base_url,
+                    auth_url=sandbox.auth_url,
+                    poll=PollPolicy(initial=_LOOK / 5, factor=1.2, maximum=_LOOK),
+                ) as sinch:
+                    return await self._onboard(sinch, sandbox, Path(folder))
+
+    async def _onboard(self, sinch: SinchHosting, sandbox: Sandbox, folder: Path) -> bool:
+        letters = _letters()
+        region_of = {str(record.phone_number): record.region for record in self.sheet.accepted}
+        onboarding = sinch.onboard(
+            [
+                NumberToOnboard(phone_number=number, region_code=region)
+                for number, region in region_of.items()
+            ],
+            job="demo",
+            service_plan_id="demo-service-plan",
+            campaign_id="demo-campaign",
+            loa=lambda number: letters["CA" if region_of[number] == "CA" else "US"],
+            ledger=folder / "demo.jsonl",
+            settle=0,  # nobody else has a job in this sandbox
+        )
+
+        def do_as_asked(step: OnboardingStep) -> None:
+            if step.step == "invoices":
+                mail_invoices(sandbox, step.phone_numbers)
+
+        try:
+            _, stopped = await follow(onboarding, shown_on_stderr(), on_step=do_as_asked)
+        finally:
+            self.report = onboarding.report
+        return stopped
 
 
 def mail_invoices(sandbox: Sandbox, numbers: Iterable[str]) -> None:
@@ -152,7 +174,7 @@ def mail_invoices(sandbox: Sandbox, numbers: Iterable[str]) -> None:
 
 
 def _letters() -> dict[Region, DirectLoa]:
-    """A letter for each region; the sandbox signs it after a while."""
+    """Return a letter for each region; the sandbox signs it after a while."""
     person = AuthorisedPerson(first_name="Ada", last_name="Example", email="ada@example.com")
     addresses: dict[Region, Address] = {
         "US": Address(
@@ -180,19 +202,22 @@ def _letters() -> dict[Region, DirectLoa]:
     }
 
 
-def _conclude(show: Bars | Lines, outcomes: Sequence[RowOutcome], *, brief: bool) -> None:
-    """Print every row (or briefly, those that ask for attention), and the counts of all."""
-    settled = (Outcome.DONE, Outcome.DUPLICATE) if brief else ()
-    rows = [row for row in outcomes if row.outcome not in settled]
-    shown = rows[:_SHOWN_ROWS] if brief else rows
-    if shown:
-        show.table(("row", "number", "outcome", "reason", "order"), map(_line, shown))
+_TOTALS: View[tuple[str, int]] = View(
+    columns=(
+        Column("outcome", lambda total: total[0]),
+        Column("rows", lambda total: total[1]),
+    ),
+    key=lambda total: total[0],
+)
+
+
+def _conclude(outcomes: Sequence[RowOutcome], *, every_row: bool) -> None:
+    """Print the rows that ask for attention, or all, and the counts of all."""
+    settled = (Outcome.DONE, Outcome.DUPLICATE)
+    rows = [row for row in outcomes if every_row or row.outcome not in settled]
+    shown = rows if every_row else rows[:_SHOWN_ROWS]
+    print_table(ROWS, shown)
     if len(shown) < len(rows):
-        show.note(f"and {len(rows) - len(shown)} more; --report FILE.csv tells of every row")
-    counts = [(outcome.value, str(number)) for outcome, number in count(outcomes).items()]
-    show.table(("outcome", "rows"), [*counts, ("all", str(len(outcomes)))])
-
-
-def _line(row: RowOutcome) -> tuple[str, ...]:
-    number = row.phone_number or row.raw.strip()
-    return str(row.row), number, row.outcome.value, row.reason, row.order_id
+        print_text(f"and {len(rows) - len(shown)} more; --report FILE.csv tells of every row")
+    counts = [(outcome.value, number) for outcome, number in count(outcomes).items()]
+    print_table(_TOTALS, [*counts, ("all", len(outcomes))])

@@ -1,44 +1,62 @@
-"""What a person sees while a job runs: bars on a terminal, plain lines everywhere else."""
+"""What a person sees while a job runs: bars on a terminal, plain lines everywhere else.
+
+Both go to standard error: standard output is for data.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import sys
-from typing import TYPE_CHECKING, Protocol, Self
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from types import TracebackType
+from typing import Protocol, Self
 
-from rich.cells import cell_len, set_cell_size
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
-from rich.text import Text
+from .invocation import tell
 
-from .bad_input import BadInput
+__all__ = ["Bars", "Lines", "Show", "shown_on_stderr", "speaking", "waiting"]
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-    from types import TracebackType
-
-__all__ = ["Bars", "Lines", "Show", "printable", "shown_on_stdout"]
+EVERY = 10.0
+"""Seconds after which lines speak at the latest."""
 
 
 class Show(Protocol):
     """Where a job tells how far it is."""
 
     def stage(self, title: str, total: int) -> Callable[[int], None]:
-        """Begin a stage of *total* steps; answers what to call with how many are done."""
+        """Begin a stage of *total* steps; returns what to call with how many are done."""
         ...
 
     def note(self, text: str) -> None:
         """Tell one line."""
         ...
 
+    def tick(self) -> None:
+        """Tell that it goes on, where that was not to be seen for a while."""
+        ...
+
+    def __enter__(self) -> Self:
+        """Begin to show."""
+        ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Show no more."""
+        ...
+
 
 class Lines:
     """Plain lines: no colours, no movement, nothing cut at a terminal's width."""
 
-    def __init__(self) -> None:
-        self.console = Console(
-            force_terminal=False, no_color=True, highlight=False, markup=False, emoji=False
-        )
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._began = self._spoke_at = clock()
+        self._stages: dict[str, tuple[int, int]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -57,32 +75,43 @@ class Lines:
 
         def update(done: int) -> None:
             nonlocal told
+            self._stages[title] = (done, total)
             if done > told and (done == total or done - told >= total / 4):
                 told = done
                 self.note(f"{title}: {done} of {total}")
 
+        self._stages[title] = (0, total)
         self.note(f"{title}: 0 of {total}")
         return update
 
     def note(self, text: str) -> None:
         """Write one line, at once even into a pipe."""
-        self.console.print(text, soft_wrap=True)
-        self.console.file.flush()
+        self._spoke_at = self._clock()
+        tell(text)
 
-    def table(self, head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """Write a table as columns of text, as wide as they are."""
-        lines = [head, *([printable(cell) for cell in row] for row in rows)]
-        widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
-        for line in lines:
-            padded = (set_cell_size(cell, width) for cell, width in zip(line, widths, strict=True))
-            self.note("  ".join(padded).rstrip())
+    def tick(self) -> None:
+        """Write how far the stages are that are not over, where nothing was written lately."""
+        now = self._clock()
+        if now - self._spoke_at < EVERY:
+            return
+        under_way = [f"{t}: {done} of {total}" for t, (done, total) in self._stages.items()]
+        self.note(f"{', '.join(under_way) or 'it goes on'} after {now - self._began:.0f} s")
 
 
 class Bars:
     """Bars that fill, with notes above them; for terminals."""
 
     def __init__(self) -> None:
-        self.console = Console(highlight=False, markup=False, emoji=False)
+        from rich.console import Console  # noqa: PLC0415 - only terminals need it
+        from rich.progress import (  # noqa: PLC0415
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+        )
+
+        self.console = Console(stderr=True, highlight=False, markup=False, emoji=False)
         self._progress = Progress(
             TextColumn("{task.description:<16}"),
             BarColumn(),
@@ -116,26 +145,41 @@ class Bars:
         """Write one line above the bars."""
         self.console.print(text)
 
-    def table(self, head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """Draw a table in a frame, its cells wrapped to the terminal's width."""
-        table = Table(*head)
-        for row in rows:
-            table.add_row(*(Text(printable(cell)) for cell in row))
-        self.console.print(table)
+    def tick(self) -> None:
+        """Nothing: bars move by themselves."""
 
 
-def shown_on_stdout() -> Bars | Lines:
-    """Bars where stdout is a terminal that can move its cursor, lines otherwise.
+def shown_on_stderr() -> Show:
+    """Return bars where standard error is a terminal that can move its cursor, else lines."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        return Lines()
+    from rich.console import Console  # noqa: PLC0415 - as above
 
-    Raises:
-        BadInput: The command was started with stdout closed.
-    """
-    if sys.stdout is None:
-        raise BadInput("standard output is closed; leave it open, or send it to a file")
-    console = Console()
-    return Bars() if sys.stdout.isatty() and not console.is_dumb_terminal else Lines()
+    return Lines() if Console(stderr=True).is_dumb_terminal else Bars()
 
 
-def printable(text: str) -> str:
-    """Text that is safe to print: what would move a cursor or break a line is replaced."""
-    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
+@asynccontextmanager
+async def waiting(title: str, total: int) -> AsyncIterator[Callable[[int], None]]:
+    """Show that *total* things are waited for; gives what to call with how many are done."""
+    with shown_on_stderr() as show:
+        update = show.stage(title, total)
+        async with speaking(show):
+            yield update
+
+
+@asynccontextmanager
+async def speaking(show: Show) -> AsyncIterator[None]:
+    """Let *show* tell every few seconds that it goes on, however little happens."""
+
+    async def keep_speaking() -> None:
+        while True:
+            await asyncio.sleep(EVERY / 10)
+            show.tick()
+
+    task = asyncio.create_task(keep_speaking())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task

@@ -1,15 +1,35 @@
-"""The command ``sinch-hosting sandbox``: the simulated service on a port of this machine."""
+"""`sinch-hosting sandbox`: the simulated service on a port of this machine, and its state."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
+import os
 import shlex
 import signal
 import sys
+import urllib.error
+import urllib.request
+from typing import Any
+
+from cyclopts import App
+
+from .errors import BadInput, ExitCode, Failed
+from .options import OUTPUT, Output
+from .output import chosen_format, print_text
+
+__all__ = ["app"]
+
+app = App(
+    name="sandbox", help="A stand-in for the service, on this machine.", help_format="markdown"
+)
+_TIMEOUT = 10.0
 
 
-async def sandbox(
+@app.default
+@app.command
+async def serve(
     *,
     port: int = 8787,
     speed: float = 3600.0,
@@ -22,18 +42,16 @@ async def sandbox(
     It stays in the foreground: paste the export lines into another terminal. Or keep them in a
     file, with `sinch-hosting sandbox > sandbox.env &`, and read it with `. ./sandbox.env`.
 
-    Parameters
-    ----------
-    port
-        The port to listen on; 0 takes a free one.
-    speed
-        Virtual seconds in one real second; 0 leaves time to be stepped over HTTP.
-    seed
-        Makes ids, codes, delays and faults reproducible.
-    profile
-        standard, immediate, manual, people (nobody signs or mails by itself) or troubled.
-    host
-        The address to listen on. Anybody who reaches it may use it: leave it on loopback.
+    Example: `sinch-hosting sandbox serve --port 0 --speed 86400`
+
+    Args:
+        port: The port to listen on; 8787 by default, 0 takes a free one.
+        speed: Virtual seconds in one real second, 3600 by default; 0 leaves time to be stepped
+            over HTTP.
+        seed: Makes ids, codes, delays and faults reproducible.
+        profile: standard, immediate, manual, people (nobody signs or mails by itself) or
+            troubled.
+        host: The address to listen on. Anybody who reaches it may use it: leave it on loopback.
     """
     from sinch_hosting.sandbox import Sandbox  # noqa: PLC0415 - `--help` must not pay for it
 
@@ -41,8 +59,7 @@ async def sandbox(
         service = Sandbox(host=host, port=port, speed=speed, seed=seed, profile=profile)
         await service.start()
     except (OSError, OverflowError, ValueError) as error:
-        _say(f"The sandbox cannot start: {error}", error=True)
-        return 2
+        raise BadInput(f"The sandbox cannot start: {error}") from error
     try:
         for name, value in service.environ.items():
             _say(f"export {name}={shlex.quote(value)}")
@@ -51,6 +68,50 @@ async def sandbox(
     finally:
         await service.stop()
     return 0
+
+
+@app.command
+def state(*, url: str | None = None, output: Output = OUTPUT) -> int:
+    """Show what a running sandbox holds: counts, orders, numbers, mails, requests.
+
+    Example: `sinch-hosting sandbox state --format json`
+
+    Args:
+        url: The sandbox's address; by default what SINCH_HOSTING_BASE_URL says.
+    """
+    base = url or os.environ.get("SINCH_HOSTING_BASE_URL") or "http://127.0.0.1:8787"
+    told = _read(f"{base.rstrip('/')}/_sandbox/state")
+    if chosen_format(output) != "table":
+        print_text(json.dumps(told, indent=1 if output.format == "json" else None))
+        return ExitCode.DONE
+    print_text(f"time     {told['now']}, {told['speed']} times as fast")
+    print_text(f"profile  {told['profile']}, seed {told['seed']}")
+    for name, count in told["counts"].items():
+        print_text(f"{name:<24} {count}")
+    for order in told["orders"]:
+        print_text(
+            f"order {order['hostingOrderId']}  {order['state']}  {order['numbers']} numbers  "
+            f"next: {order['next'] or 'nothing'}"
+        )
+    return ExitCode.DONE
+
+
+def _read(address: str) -> dict[str, Any]:
+    if not address.startswith(("http://", "https://")):
+        raise BadInput(f"{address}: must be a whole http(s) address")
+    try:
+        with urllib.request.urlopen(address, timeout=_TIMEOUT) as answer:  # noqa: S310 - as checked
+            told: dict[str, Any] = json.load(answer)
+    except (urllib.error.URLError, OSError) as error:
+        why = getattr(error, "reason", error)
+        raise Failed(
+            f"no sandbox answers at {address}: {why}",
+            ExitCode.NOT_REACHED,
+            "start one: sinch-hosting sandbox serve",
+        ) from error
+    except ValueError as error:
+        raise Failed(f"{address}: what answers is no sandbox", ExitCode.REFUSED) from error
+    return told
 
 
 async def _until_stopped() -> None:
@@ -71,5 +132,6 @@ async def _until_stopped() -> None:
             loop.remove_signal_handler(number)
 
 
-def _say(line: str, *, error: bool = False) -> None:
-    print(line, file=sys.stderr if error else sys.stdout, flush=True)
+def _say(line: str) -> None:
+    print_text(line)
+    sys.stdout.flush()

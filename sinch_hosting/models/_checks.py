@@ -67,6 +67,21 @@ def check_identifier(value: object, field: str) -> str:
     return _sendable(value, field)
 
 
+def check_path(value: object, field: str = "path") -> str:
+    """A path with or without a query that stays at the service's own address."""
+    if not isinstance(value, str) or not value.strip("/") or value.startswith("//"):
+        raise InvalidRequest(field=field, value=value, rule="must be a path, such as hostingOrders")
+    path = value.partition("?")[0]
+    if re.search(r"[\x00-\x20\x7f\\#]", value) or ".." in path.split("/") or "://" in path:
+        raise InvalidRequest(
+            field=field,
+            value=value,
+            rule="must be a path below the service's address, percent-encoded: no spaces, no "
+            "fragment, no '..'",
+        )
+    return _sendable(value, field)
+
+
 def check_text(value: object, field: str) -> str:
     """Text with something to read in it."""
     if not isinstance(value, str) or not value.strip():

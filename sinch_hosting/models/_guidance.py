@@ -7,23 +7,24 @@ from typing import Protocol
 
 from attrs import frozen
 
-from ..states import FailureCode, OrderState
+from ..states import FailureCode, OrderState, ProvisioningState, QualificationState
 
 __all__ = ["Failure", "WaitingOn"]
 
 
 @frozen(kw_only=True)
 class WaitingOn:
-    """Whom an order waits for."""
+    """Whom an order or a number waits for."""
 
     who: str
-    """`signer`, `review` (the vendor's people), `carriers`, or `unknown`."""
+    """`signer`, `review` (the vendor's people), `carriers`, `you`, `order` (a number's hosting
+    order), `others` (numbers that go in the same order), or `unknown`."""
     name: str | None = None
     """The signer's name, where the order tells it."""
     email: str | None = None
     """Where the letter went."""
     since: datetime | None = None
-    """When the order changed last; the wire says no more, so the wait may have begun earlier."""
+    """When it changed last; the wire says no more, so the wait may have begun earlier."""
     what_to_do: str
     """What can be done about it."""
 
@@ -84,6 +85,94 @@ def _signer(person: Signer, since: datetime | None) -> WaitingOn:
             if person.email
             else _NO_LETTER
         ),
+    )
+
+
+# ------------------------------------------------------- numbers in qualification
+
+INVOICES_TO = "orders@sinch.com"
+PROOF = (
+    f"Prove that the number is yours: e-mail an invoice that lists it to {INVOICES_TO} (its review "
+    "takes 1 to 3 business days), or answer a voice challenge: send_voice_challenge(), then "
+    "verify_voice_challenge() with the code that was told."
+)
+REVIEW_OF_NUMBERS = (
+    f"E-mail an invoice that lists the number to {INVOICES_TO}, if nobody has: the vendor's "
+    "review takes 1 to 3 business days after that."
+)
+_BY_QUALIFICATION: dict[QualificationState, tuple[str, str]] = {
+    QualificationState.ELIGIBLE_CHECK_PENDING: ("review", REVIEW_OF_NUMBERS),
+    QualificationState.VERIFICATION_PENDING: ("you", PROOF),
+    QualificationState.VERIFIED: ("you", "Text-enable it: qualified_numbers.text_enable()."),
+    QualificationState.HOSTING_IN_PROGRESS: (
+        "order",
+        "Its hosting order is under way; order.waiting_on says whom that waits for.",
+    ),
+}
+_ELIGIBLE = (
+    "Text-enable it: no proof of ownership is asked for. Where the service refuses that, prove "
+    f"that the number is yours, by an invoice to {INVOICES_TO} or by a voice challenge."
+)
+_FAILED: dict[QualificationState, str] = {
+    QualificationState.NOT_ELIGIBLE: (
+        "It cannot be text-enabled as it is: check the number and its carrier, or ask your "
+        "account manager; then delete() and add() it anew."
+    ),
+    QualificationState.VERIFICATION_FAILED: (
+        "It is ELIGIBLE, but not VERIFIED. E-mail an invoice that lists it to "
+        f"{INVOICES_TO}, or try another voice challenge."
+    ),
+    QualificationState.VERIFICATION_BLOCKED: (
+        "It is ELIGIBLE, but not VERIFIED, and takes no more voice challenges. E-mail an invoice "
+        f"that lists it to {INVOICES_TO}, or ask your account manager."
+    ),
+    QualificationState.HOSTING_FAILED: (
+        "It is VERIFIED, and its order failed: report() of the order says where. Text-enable it "
+        "again once that is mended."
+    ),
+}
+
+
+def is_proof_pending(state: QualificationState, ownership: ProvisioningState) -> bool:
+    """Whether a number waits for a proof that it is the caller's, as far as the wire says so.
+
+    An ELIGIBLE number does unless nothing is said of its ownership, or it is proven.
+    """
+    if state == QualificationState.ELIGIBLE:
+        return ownership not in (ProvisioningState.UNSPECIFIED, ProvisioningState.DONE)
+    return state == QualificationState.VERIFICATION_PENDING
+
+
+def qualification_waits_on(
+    state: QualificationState, ownership: ProvisioningState, since: datetime | None
+) -> WaitingOn | None:
+    """Whom a number in qualification waits for; `None` where that has ended."""
+    if state.is_failure or state == QualificationState.HOSTING_DONE:
+        return None
+    if state == QualificationState.ELIGIBLE:
+        what = PROOF if is_proof_pending(state, ownership) else _ELIGIBLE
+        return WaitingOn(who="you", since=since, what_to_do=what)
+    who, what = _BY_QUALIFICATION.get(
+        state, ("unknown", "Read the number anew; this version does not know its state.")
+    )
+    return WaitingOn(who=who, since=since, what_to_do=what)
+
+
+def advice_on_failed(state: QualificationState) -> str:
+    """What a person can do about a number whose qualification or hosting failed."""
+    return _FAILED.get(state, "")
+
+
+# ---------------------------------------------------------------- imported numbers
+
+
+def provisioning_waits_on(since: datetime | None) -> WaitingOn:
+    """Whom a number waits for that is being put on its service plan and campaign."""
+    return WaitingOn(
+        who="carriers",
+        since=since,
+        what_to_do="Nothing but wait: the SMS platform takes minutes, a campaign and the carriers "
+        "take hours to days.",
     )
 
 

@@ -14,6 +14,7 @@ from ..states import (
     ServiceType,
 )
 from ._base import Answered
+from ._guidance import WaitingOn, provisioning_waits_on, qualification_waits_on
 
 
 @frozen(kw_only=True)
@@ -122,6 +123,19 @@ class ImportedNumber(Answered):
         is_pending = self.pending_service_plan_id or self.pending_campaign_id
         return bool(sms.service_plan_id or sms.campaign_id or is_pending)
 
+    @property
+    def waiting_on(self) -> WaitingOn | None:
+        """Whom the number waits for; `None` where nothing of it is under way."""
+        steps = (self.sms_provisioning, self.campaign_provisioning)
+        moving = [
+            step.update_time
+            for step in steps
+            if step.state in (ProvisioningState.WAITING, ProvisioningState.IN_PROGRESS)
+        ]
+        if self.pending_service_plan_id or self.pending_campaign_id:
+            moving.append(self.sms_configuration.scheduled_provisioning.last_updated_time)
+        return provisioning_waits_on(moving[0]) if moving else None
+
 
 @frozen(kw_only=True)
 class OsrEligibility(Answered):
@@ -170,6 +184,13 @@ class QualifiedNumber(Answered):
             or self.ownership_verification.error
             or self.hosted_number.error
             or None
+        )
+
+    @property
+    def waiting_on(self) -> WaitingOn | None:
+        """Whom the number waits for, and what can be done; `None` where its way has ended."""
+        return qualification_waits_on(
+            self.global_process_state, self.ownership_verification.status, self.updated_time
         )
 
 

@@ -8,6 +8,7 @@ from typing import Literal, Unpack, overload
 
 from .._bulk.chunks import Numbers
 from .._bulk.keywords import ImportMany, TextEnableMany, TollFreeMany
+from .._bulk.letters import Confirm
 from .._bulk.order_template import LedgerPath, OnUnknown
 from .._bulk.plan import BulkPlan
 from .._bulk.results import BulkResult, OnProgress, UnknownChunk
@@ -147,6 +148,7 @@ class BulkOrders(OrderStreams):
         grace: float | None = None,
         on_unknown: OnUnknown | None = None,
         retry_rejected: bool = False,
+        confirm: Confirm | None = None,
         plan: bool = False,
     ) -> BulkResult | BulkPlan:
         """Text-enable any number of local numbers, 500 an order (`TextEnableHostingOrderNumbers`).
@@ -173,6 +175,9 @@ class BulkOrders(OrderStreams):
             on_unknown: `hold` or `resend` what cannot be found then; by default `hold` where a
                 letter is mailed, or there is no campaign.
             retry_rejected: open REJECTED orders anew, with another letter if one is given.
+            confirm: an async or plain function that is shown `LettersToSend`, who gets how many
+                letters, before anything is sent; unless it returns `True`, `NotConfirmed` is
+                raised. Confirm the signer's e-mail address: a letter cannot be taken back.
             plan: return a `BulkPlan` of what would be done, and create nothing.
 
         Returns a `BulkResult`: one chunk's failure neither hides nor stops another's success.
@@ -204,6 +209,7 @@ class BulkOrders(OrderStreams):
             grace=grace,
             on_unknown=on_unknown,
             retry_rejected=retry_rejected,
+            confirm=confirm,
         )
 
     @overload
@@ -243,6 +249,7 @@ class BulkOrders(OrderStreams):
         grace: float | None = None,
         on_unknown: OnUnknown | None = None,
         retry_rejected: bool = False,
+        confirm: Confirm | None = None,
         plan: bool = False,
     ) -> BulkResult | BulkPlan:
         """Text-enable toll-free numbers, 500 an order (`TextEnableTollFreeHostingOrderNumbers`).
@@ -267,6 +274,9 @@ class BulkOrders(OrderStreams):
             on_unknown: `hold` or `resend` what cannot be found then; by default `hold` where a
                 letter is mailed, or there is no campaign.
             retry_rejected: open REJECTED orders anew, with another letter if one is given.
+            confirm: an async or plain function that is shown `LettersToSend`, who gets how many
+                letters, before anything is sent; unless it returns `True`, `NotConfirmed` is
+                raised. Confirm the signer's e-mail address: a letter cannot be taken back.
             plan: return a `BulkPlan` of what would be done, and create nothing.
 
         Returns a `BulkResult`: one chunk's failure neither hides nor stops another's success.
@@ -296,6 +306,7 @@ class BulkOrders(OrderStreams):
             grace=grace,
             on_unknown=on_unknown,
             retry_rejected=retry_rejected,
+            confirm=confirm,
         )
 
     async def reconcile(

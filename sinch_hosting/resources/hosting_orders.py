@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Literal, overload
 
+from .._bulk.letters import Confirm
 from .._bulk.order_runs import OrderRuns
 from .._bulk.order_template import LedgerPath, OnUnknown
 from .._polling import waits
-from .._polling.waits import OrderUpdate
+from .._polling.sources import orders_of
+from .._polling.waits import OrderUpdate, order_goal
 from .._polling.watcher import Watcher
 from .._session.orders_api import OrdersApi, Place
+from ..errors import InvalidRequest
 from ..models import DirectLoa, Letter, Order, OrderNumber, OrderReport, ResellerLoa
 from ..models import _checks as check
 from ..models.orders import read_resume_token
@@ -28,6 +31,7 @@ class HostingOrders(BulkOrders):
         super().__init__(runs)
         self._api = api
         self._watcher = watcher
+        self._source = orders_of(api)
 
     # ---------------------------------------------------------- creating
 
@@ -108,6 +112,7 @@ class HostingOrders(BulkOrders):
         grace: float | None = None,
         on_unknown: OnUnknown | None = None,
         retry_rejected: bool = False,
+        confirm: Confirm | None = None,
     ) -> Order:
         """Text-enable 1 to 500 local numbers in one order (`TextEnableHostingOrderNumbers`).
 
@@ -117,8 +122,10 @@ class HostingOrders(BulkOrders):
             service_plan_id: the service plan to link them to.
             loa: the letter of authorization; a `DirectLoa` or `ResellerLoa` is mailed to its
                 authorised person, who has to sign it. One order, one letter.
-            campaign_id: the 10DLC campaign to link them to; none by default.
-            nnid: the routing id; the account's own by default.
+            campaign_id: the 10DLC campaign to link them to; none by default. The vendor says
+                that no letter is generated without one: the order may then wait for ever.
+            nnid: a routing id of your own; it has to be provisioned before, by the account
+                manager. By default the account's or Sinch's own.
             scheduled_osr_update_time: when the routing is switched, with a time zone; as soon as
                 possible by default.
             display_name: free text.
@@ -129,6 +136,9 @@ class HostingOrders(BulkOrders):
             grace: as for `text_enable_many`.
             on_unknown: as for `text_enable_many`.
             retry_rejected: as for `text_enable_many`.
+            confirm: an async or plain function that is shown `LettersToSend`, who gets how many
+                letters, before anything is sent; unless it returns `True`, `NotConfirmed` is
+                raised. Confirm the signer's e-mail address: a letter cannot be taken back.
 
         Answers the order. Raises `InvalidRequest` before anything is sent, `BadRequest`,
         `Conflict`, `OutcomeUnknown` where the answer was lost, and what every call raises.
@@ -154,6 +164,7 @@ class HostingOrders(BulkOrders):
             grace=grace,
             on_unknown=on_unknown,
             retry_rejected=retry_rejected,
+            confirm=confirm,
         )
 
     async def text_enable_toll_free(
@@ -172,6 +183,7 @@ class HostingOrders(BulkOrders):
         grace: float | None = None,
         on_unknown: OnUnknown | None = None,
         retry_rejected: bool = False,
+        confirm: Confirm | None = None,
     ) -> Order:
         """Text-enable 1 to 500 toll-free numbers (`TextEnableTollFreeHostingOrderNumbers`).
 
@@ -190,6 +202,7 @@ class HostingOrders(BulkOrders):
             grace: as for `text_enable_many`.
             on_unknown: as for `text_enable_many`.
             retry_rejected: as for `text_enable_many`.
+            confirm: as for `text_enable`.
 
         Answers the order. Raises what `text_enable` raises. Mails a letter: never repeat it
         blindly.
@@ -212,6 +225,7 @@ class HostingOrders(BulkOrders):
             grace=grace,
             on_unknown=on_unknown,
             retry_rejected=retry_rejected,
+            confirm=confirm,
         )
 
     # ----------------------------------------------------------- reading
@@ -327,7 +341,7 @@ class HostingOrders(BulkOrders):
     @overload
     async def wait_all(
         self,
-        orders: Iterable[Order],
+        orders: Iterable[Order | str],
         state: OrderState | str,
         *,
         timeout: float | None = None,
@@ -337,7 +351,7 @@ class HostingOrders(BulkOrders):
     @overload
     async def wait_all(
         self,
-        orders: Iterable[Order],
+        orders: Iterable[Order | str],
         state: OrderState | str,
         *,
         timeout: float | None = None,
@@ -346,7 +360,7 @@ class HostingOrders(BulkOrders):
 
     async def wait_all(
         self,
-        orders: Iterable[Order],
+        orders: Iterable[Order | str],
         state: OrderState | str,
         *,
         timeout: float | None = None,
@@ -355,35 +369,54 @@ class HostingOrders(BulkOrders):
         """Wait until all orders have reached `state`, or have passed it.
 
         Args:
-            orders: the orders.
+            orders: orders, ids and tokens, in any mixture.
             state: as for `order.wait_until`.
             timeout: seconds that each may take; by default without end.
-            return_exceptions: answer the errors in place instead of raising them.
+            return_exceptions: return the errors in place instead of raising them.
 
-        Answers the orders as they were then, in the order given. Waits for all, then raises an
-        `ExceptionGroup` of what `order.wait_until` raises, each with its order in `.last`. Safe
-        to repeat.
+        Returns the orders as they were then, in the order given. Waits for all, then raises an
+        `ExceptionGroup` of what `order.wait_until` raises, each with its order in `.last`.
+        Raises `InvalidRequest` for a single order or text, and for what is no order. Safe to
+        repeat (`ListHostingOrders`, and `GetHostingOrder` where that takes fewer requests).
         """
-        wanted = parse_state(OrderState, state, "state")
-        results = await waits.wait_all(self._watcher, [*orders], wanted, timeout=timeout)
-        failed = [result for result in results if isinstance(result, Exception)]
-        if failed and not return_exceptions:
-            raise ExceptionGroup(f"{len(failed)} of {len(results)} orders", failed)
-        return results
+        goal = order_goal(self._source, parse_state(OrderState, state, "state"))
+        results = await waits.wait_all(
+            self._watcher, goal, self._as_orders(orders), timeout=timeout
+        )
+        return waits.unless_failed(results, "orders", return_exceptions=return_exceptions)
 
-    def watch(self, orders: Iterable[Order]) -> AsyncIterator[OrderUpdate]:
+    def watch(self, orders: Iterable[Order | str]) -> AsyncIterator[OrderUpdate]:
         """Follow orders: `async for update in hosting_orders.watch(orders)`.
 
         Args:
-            orders: the orders; changes are counted from these snapshots on.
+            orders: orders, ids and tokens, in any mixture; changes are counted from these
+                snapshots on.
 
         Gives an `OrderUpdate` for every change of every order as it happens, and ends when all
         are COMPLETED or REJECTED. An order that cannot be read any more, since it was deleted
         for instance, gives an update with its `error`, and the others go on. Raises
-        `InvalidRequest` for an order without an id and `UsageError` on a closed client. Safe to
+        `InvalidRequest` for an order without an id, for a single order or text, and for what is
+        no order, and `UsageError` on a closed client. Safe to
         repeat (`ListHostingOrders`); where single orders take fewer requests, they are read so.
         """
-        return waits.watch(self._watcher, [*orders])
+        return waits.watch_orders(self._watcher, self._source, self._as_orders(orders))
+
+    def _as_orders(self, orders: Iterable[Order | str]) -> builtins.list[Order]:
+        """Many orders, from orders, ids and tokens."""
+        if isinstance(orders, (str, bytes, Mapping, Order)) or not isinstance(orders, Iterable):
+            rule = "must be many orders, ids or tokens; put a single one into a list"
+            raise InvalidRequest(field="orders", value=orders, rule=rule)
+        return [self._as_order(given, f"orders[{n}]") for n, given in enumerate(orders)]
+
+    def _as_order(self, given: object, field: str) -> Order:
+        if isinstance(given, Order):
+            return given
+        if not isinstance(given, str):
+            rule = "must be an order, its id or its token"
+            raise InvalidRequest(field=field, value=given, rule=rule)
+        if given.lstrip().startswith("{"):
+            return self.from_token(given)
+        return self._api.bind(Order(hosting_order_id=check.check_identifier(given, field)))
 
     def from_token(self, text: str) -> Order:
         """The order that `order.to_token()` was made of, to go on waiting for it.

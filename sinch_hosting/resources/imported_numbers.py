@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import builtins
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Iterable, Sequence
 from itertools import count
-from typing import Literal
+from typing import Literal, overload
 
 from .._bulk.chunks import Numbers
 from .._bulk.many_numbers import NumbersResult, concurrency_of, deleted, one_by_one
-from .._polling.policy import PollPolicy, Wait
-from .._polling.wakeups import WakeUps
+from .._polling import waits
+from .._polling.sources import IMPORTED_NUMBERS
+from .._polling.waits import Goal
+from .._polling.watcher import Watcher
 from .._session.codec import encode
 from .._session.requests import UNSET, ImportNumber, SmsLink, SmsPatch, Unset, UpdateImportedNumber
 from .._session.responses import ListedImportedNumbers, page_of
@@ -27,7 +30,7 @@ from ..errors import (
     RelinkFailed,
     SinchHostingError,
 )
-from ..models import ImportedNumber, Provisioning
+from ..models import ImportedNumber, Provisioning, SmsConfiguration
 from ..models import _checks as check
 from ..models.pages import Page, Pages
 from ..states import OpenEnum, ProvisioningState, ProvisioningType
@@ -38,13 +41,10 @@ _log = logging.getLogger("sinch_hosting")
 class ImportedNumbers:
     """Import single numbers, look at them, rename, link, unlink and delete them."""
 
-    def __init__(
-        self, session: Session, retry: RetryPolicy, poll: PollPolicy, wakeups: WakeUps
-    ) -> None:
+    def __init__(self, session: Session, retry: RetryPolicy, watcher: Watcher) -> None:
         self._session = session
         self._retry = retry
-        self._poll = poll
-        self._wakeups = wakeups
+        self._watcher = watcher
 
     async def import_number(
         self,
@@ -283,7 +283,7 @@ class ImportedNumbers:
         self, phone_number: str, link: SmsLink, timeout: float | None
     ) -> ImportedNumber:
         try:
-            await self._wait(phone_number, _is_free, "to be free", timeout)
+            await waits.wait_until(self._watcher, _FREE, _bare(phone_number), timeout=timeout)
             return await self.update(
                 phone_number,
                 service_plan_id=link.service_plan_id,
@@ -356,33 +356,66 @@ class ImportedNumbers:
             phone_number: in E.164.
             timeout: seconds to wait at most; by default without end.
 
-        Answers the number. Raises `NumberFailed` where a provisioning failed, `WaitTimeout`,
-        and what `get` raises but for passing failures. Safe to repeat (`GetImportedNumber`).
+        Returns the number. Raises `NumberFailed` where a provisioning failed, `WaitTimeout`,
+        and what `get` raises but for passing failures. Many waits share lists. Safe to repeat
+        (`GetImportedNumber`, `ListImportedNumbers`).
         """
-        return await self._wait(phone_number, _is_provisioned, "to be provisioned", timeout)
-
-    async def _wait(
-        self,
-        phone_number: str,
-        is_over: Callable[[ImportedNumber], bool],
-        what: str,
-        timeout: float | None,
-    ) -> ImportedNumber:
         check.check_phone_number(phone_number)
+        number = _bare(phone_number)
+        return await waits.wait_until(self._watcher, _PROVISIONED, number, timeout=timeout)
 
-        def fetch() -> Awaitable[ImportedNumber]:
-            return self.get(phone_number)
+    @overload
+    async def wait_all_provisioned(
+        self,
+        phone_numbers: Iterable[str],
+        *,
+        service_plan_id: str | None = None,
+        campaign_id: str | None = None,
+        timeout: float | None = None,
+        return_exceptions: Literal[False] = False,
+    ) -> builtins.list[ImportedNumber]: ...
 
-        with self._wakeups.listen(phone_number) as wakeup:
-            return await Wait(
-                fetch=fetch,
-                is_over=is_over,
-                what=f"{phone_number} {what}",
-                policy=self._poll,
-                clock=self._session.clock,
-                sleep=wakeup.sleep,
-                timeout=timeout,
-            ).run()
+    @overload
+    async def wait_all_provisioned(
+        self,
+        phone_numbers: Iterable[str],
+        *,
+        service_plan_id: str | None = None,
+        campaign_id: str | None = None,
+        timeout: float | None = None,
+        return_exceptions: bool,
+    ) -> builtins.list[ImportedNumber | Exception]: ...
+
+    async def wait_all_provisioned(
+        self,
+        phone_numbers: Iterable[str],
+        *,
+        service_plan_id: str | None = None,
+        campaign_id: str | None = None,
+        timeout: float | None = None,
+        return_exceptions: bool = False,
+    ) -> Sequence[ImportedNumber | Exception]:
+        """Wait until all numbers are on their service plan and campaign.
+
+        Args:
+            phone_numbers: in E.164.
+            service_plan_id: where most of them are likely to be, which saves requests; by
+                default that is learnt from the first that are read.
+            campaign_id: the same.
+            timeout: seconds that each may take; by default without end.
+            return_exceptions: return the errors in place instead of raising them.
+
+        Returns the numbers as they were then, in the order given. Waits for all, then raises an
+        `ExceptionGroup` of what `wait_until_provisioned` raises, each with its number in
+        `.last`. Raises `InvalidRequest` for a single number, and for what is none. Safe to
+        repeat (`ListImportedNumbers`, and `GetImportedNumber` where that takes fewer requests).
+        """
+        numbers = [
+            _bare(number, service_plan_id, campaign_id)
+            for number in waits.many_numbers(phone_numbers)
+        ]
+        results = await waits.wait_all(self._watcher, _PROVISIONED, numbers, timeout=timeout)
+        return waits.unless_failed(results, "numbers", return_exceptions=return_exceptions)
 
 
 def _identify(phone_number: str) -> dict[str, str]:
@@ -460,3 +493,14 @@ def _is_free(number: ImportedNumber) -> bool:
 def _failed(step_name: str, step: Provisioning) -> str:
     why = " ".join(filter(None, (step.error_code, step.error_message)))
     return f"provisioning to {step_name} is FAILED" + (f": {why}" if why else "")
+
+
+def _bare(
+    phone_number: str, service_plan_id: str | None = None, campaign_id: str | None = None
+) -> ImportedNumber:
+    place = SmsConfiguration(service_plan_id=service_plan_id, campaign_id=campaign_id)
+    return ImportedNumber(phone_number=phone_number, sms_configuration=place)
+
+
+_PROVISIONED = Goal(source=IMPORTED_NUMBERS, is_over=_is_provisioned, wanted="provisioned")
+_FREE = Goal(source=IMPORTED_NUMBERS, is_over=_is_free, wanted="to be free")

@@ -42,6 +42,18 @@ class OrderStreams:
     def __init__(self, runs: OrderRuns) -> None:
         self._runs = runs
 
+    def stop_runs(self, reason: str = "it was stopped") -> None:
+        """Let the bulk runs that are under way send nothing more, as before a shutdown.
+
+        Creates that have left are waited for as ever, so no order is lost; chunks whose turn
+        comes later fail with `RunStopped`. An onboarding has a `stop` of its own. Safe to repeat;
+        runs that begin later are not concerned.
+
+        Args:
+            reason: what `RunStopped` says.
+        """
+        self._runs.stop(reason)
+
     def import_stream(
         self,
         numbers: Numbers,

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import builtins
 import logging
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Iterable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, overload
 
 from .._bulk.chunks import Numbers
+from .._bulk.letters import Confirm
 from .._bulk.many_numbers import NumbersResult, added, concurrency_of, deleted
 from .._bulk.order_runs import OrderRuns
 from .._bulk.order_template import LedgerPath, OnUnknown
-from .._polling.policy import PollPolicy, Wait
-from .._polling.wakeups import WakeUps
+from .._polling import waits
+from .._polling.sources import QUALIFIED_NUMBERS
+from .._polling.waits import Goal
+from .._polling.watcher import Watcher
 from .._session.codec import encode
 from .._session.orders_api import OrdersApi
 from .._session.requests import AddNumbers, VerifyVoiceChallenge
@@ -22,6 +26,7 @@ from .._session.session import Session
 from ..errors import InvalidRequest, NumberFailed, OutcomeUnknown, SinchHostingError
 from ..models import DirectLoa, Letter, Order, QualifiedNumber, ResellerLoa
 from ..models import _checks as check
+from ..models._guidance import advice_on_failed
 from ..models.pages import Page, Pages
 from ..states import OpenEnum, QualificationState, has_reached, parse_state, parse_states
 
@@ -34,19 +39,11 @@ _log = logging.getLogger("sinch_hosting")
 class QualifiedNumbers:
     """Have numbers reviewed, prove that they are yours, and text-enable them."""
 
-    def __init__(
-        self,
-        session: Session,
-        poll: PollPolicy,
-        api: OrdersApi,
-        runs: OrderRuns,
-        wakeups: WakeUps,
-    ) -> None:
+    def __init__(self, session: Session, api: OrdersApi, runs: OrderRuns, watcher: Watcher) -> None:
         self._session = session
-        self._poll = poll
         self._api = api
         self._runs = runs
-        self._wakeups = wakeups
+        self._watcher = watcher
 
     async def add(self, phone_numbers: Iterable[str]) -> tuple[QualifiedNumber, ...]:
         """Start the review of numbers (`AddQualifiedNumbers`).
@@ -205,6 +202,7 @@ class QualifiedNumbers:
         grace: float | None = None,
         on_unknown: OnUnknown | None = None,
         retry_rejected: bool = False,
+        confirm: Confirm | None = None,
     ) -> Order:
         """Text-enable 1 to 500 qualified local numbers (`TextEnableQualifiedNumbers`).
 
@@ -234,6 +232,7 @@ class QualifiedNumbers:
             grace=grace,
             on_unknown=on_unknown,
             retry_rejected=retry_rejected,
+            confirm=confirm,
         )
 
     async def text_enable_toll_free(
@@ -252,6 +251,7 @@ class QualifiedNumbers:
         grace: float | None = None,
         on_unknown: OnUnknown | None = None,
         retry_rejected: bool = False,
+        confirm: Confirm | None = None,
     ) -> Order:
         """Text-enable 1 to 500 toll-free numbers (`TextEnableTollFreeQualifiedNumbers`).
 
@@ -278,6 +278,7 @@ class QualifiedNumbers:
             grace=grace,
             on_unknown=on_unknown,
             retry_rejected=retry_rejected,
+            confirm=confirm,
         )
 
     async def send_voice_challenge(self, phone_number: str) -> QualifiedNumber:
@@ -319,32 +320,75 @@ class QualifiedNumbers:
             states: one state or several.
             timeout: seconds to wait at most; by default without end, since a review takes days.
 
-        Answers the number as it was then. Raises `NumberFailed` on NOT_ELIGIBLE,
+        Returns the number as it was then. Raises `NumberFailed` on NOT_ELIGIBLE,
         VERIFICATION_FAILED, VERIFICATION_BLOCKED and HOSTING_FAILED where none of the states
         was reached or passed, `WaitTimeout`, and what `get` raises but for passing failures.
-        Safe to repeat (`GetQualifiedNumber`).
+        Many waits share lists. Safe to repeat (`GetQualifiedNumber`, `ListQualifiedNumbers`).
         """
-        check.check_phone_number(phone_number)
-        if not states:
-            raise InvalidRequest(field="states", value=states, rule="at least one state")
-        wanted = [parse_state(QualificationState, state, "states") for state in states]
+        goal = _goal(states)
+        (number,) = _bare([phone_number])
+        return await waits.wait_until(self._watcher, goal, number, timeout=timeout)
 
-        def fetch() -> Awaitable[QualifiedNumber]:
-            return self.get(phone_number)
+    @overload
+    async def wait_all(
+        self,
+        phone_numbers: Iterable[str],
+        *states: QualificationState | str,
+        timeout: float | None = None,
+        return_exceptions: Literal[False] = False,
+    ) -> builtins.list[QualifiedNumber]: ...
 
-        def is_over(number: QualifiedNumber) -> bool:
-            return _is_over(number, wanted)
+    @overload
+    async def wait_all(
+        self,
+        phone_numbers: Iterable[str],
+        *states: QualificationState | str,
+        timeout: float | None = None,
+        return_exceptions: bool,
+    ) -> builtins.list[QualifiedNumber | Exception]: ...
 
-        with self._wakeups.listen(phone_number) as wakeup:
-            return await Wait(
-                fetch=fetch,
-                is_over=is_over,
-                what=f"{phone_number} in {' or '.join(state.name for state in wanted)}",
-                policy=self._poll,
-                clock=self._session.clock,
-                sleep=wakeup.sleep,
-                timeout=timeout,
-            ).run()
+    async def wait_all(
+        self,
+        phone_numbers: Iterable[str],
+        *states: QualificationState | str,
+        timeout: float | None = None,
+        return_exceptions: bool = False,
+    ) -> Sequence[QualifiedNumber | Exception]:
+        """Wait until all numbers have reached one of the states, or have passed it.
+
+        Args:
+            phone_numbers: in E.164.
+            states: one state or several.
+            timeout: seconds that each may take; by default without end.
+            return_exceptions: return the errors in place instead of raising them.
+
+        Returns the numbers as they were then, in the order given. Waits for all, then raises an
+        `ExceptionGroup` of what `wait_until` raises, each with its number in `.last`. Raises
+        `InvalidRequest` for a single number, and for what is none. Safe to repeat
+        (`ListQualifiedNumbers`, and `GetQualifiedNumber` where that takes fewer requests).
+        """
+        goal = _goal(states)
+        results = await waits.wait_all(
+            self._watcher, goal, _bare(waits.many_numbers(phone_numbers)), timeout=timeout
+        )
+        return waits.unless_failed(results, "numbers", return_exceptions=return_exceptions)
+
+
+def _goal(states: Sequence[QualificationState | str]) -> Goal[QualifiedNumber]:
+    if not states:
+        raise InvalidRequest(field="states", value=states, rule="at least one state")
+    wanted = [parse_state(QualificationState, state, "states") for state in states]
+    return Goal(
+        source=QUALIFIED_NUMBERS,
+        is_over=lambda number: _is_over(number, wanted),
+        wanted=" or ".join(state.name for state in wanted),
+    )
+
+
+def _bare(phone_numbers: Iterable[str]) -> builtins.list[QualifiedNumber]:
+    return [
+        QualifiedNumber(phone_number=check.check_phone_number(number)) for number in phone_numbers
+    ]
 
 
 def _identify(phone_number: str) -> dict[str, str]:
@@ -361,7 +405,7 @@ def _is_over(number: QualifiedNumber, wanted: Iterable[QualificationState]) -> b
             return True
     if here.is_failure:
         why = f": {number.error}" if number.error else ""
-        raise NumberFailed(number, f"is {here.name}{why}")
+        raise NumberFailed(number, f"is {here.name}{why}", advice_on_failed(here))
     return False
 
 

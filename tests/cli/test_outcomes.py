@@ -11,20 +11,31 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sinch_hosting.cli.bad_input import BadInput
-from sinch_hosting.cli.outcomes import (
-    COLUMNS,
-    Fate,
-    Outcome,
-    RowOutcome,
-    check_report,
-    count,
-    settle,
-    write_report,
-)
+from sinch_hosting import OnboardingLine, OnboardingReport
+from sinch_hosting.cli.errors import BadInput
+from sinch_hosting.cli.outcomes import COLUMNS, Outcome, RowOutcome, count, settle, write_rows
+from sinch_hosting.cli.reports import check_report
 from sinch_hosting.phone_files import read_phone_bytes
 
 ROWS = b"Phone\n202-555-0100\n202-555-0101\n(202) 555-0100\nn/a\n\n202-555-0102\n"
+
+
+def report(**lines: tuple[str, str, str]) -> OnboardingReport:
+    """What an onboarding reports of numbers: how each ended, why, and its order."""
+    return OnboardingReport(
+        lines=tuple(
+            OnboardingLine(
+                phone_number=f"+1{number.removeprefix('n')}",
+                outcome=outcome,
+                reason=reason,
+                order_id=order_id,
+                region_code="US",
+                kind="local",
+                letter_to="",
+            )
+            for number, (outcome, reason, order_id) in lines.items()
+        )
+    )
 
 
 def outcome(raw: str, reason: str = "") -> RowOutcome:
@@ -41,14 +52,11 @@ def read_report(path: Path) -> list[list[str]]:
 
 
 def test_every_row_ends_in_one_outcome_and_the_counts_add_up() -> None:
-    """Done and failed come from the fates; duplicates and rejections from the file."""
+    """Done and failed come from the onboarding; duplicates and rejections from the file."""
     sheet = read_phone_bytes(ROWS)
-    fates = {
-        "+12025550100": Fate(reason="", order_id="o1"),
-        "+12025550101": Fate(reason="refused", order_id="o1"),
-    }
+    reported = report(n2025550100=("done", "", "o1"), n2025550101=("failed", "refused", "o1"))
 
-    ended = settle(sheet.records, fates)
+    ended = settle(sheet.records, reported)
 
     assert [(row.row, row.outcome.value, row.reason, row.order_id) for row in ended] == [
         (2, "done", "", "o1"),
@@ -63,22 +71,21 @@ def test_every_row_ends_in_one_outcome_and_the_counts_add_up() -> None:
 
 
 def test_what_is_not_settled_when_the_work_stops_says_so() -> None:
-    """Half way, what is done is done, and the rest failed with its order where it has one."""
+    """Half way, what is done is done, and the rest is stopped, with its order where it has one."""
     sheet = read_phone_bytes(ROWS)
-    fates = {
-        "+12025550100": Fate(reason="", order_id="o1"),
-        "+12025550101": Fate(order_id="o2"),
-    }
+    reported = report(
+        n2025550100=("done", "", "o1"), n2025550101=("waiting", "its order is SUBMITTED", "o2")
+    )
 
-    ended = settle(sheet.records, fates, stopped=True)
+    ended = settle(sheet.records, reported, stopped=True)
 
     assert [(row.outcome.value, row.reason, row.order_id) for row in ended] == [
         ("done", "", "o1"),
-        ("failed", "stopped before it was done", "o2"),
+        ("stopped", "its order is SUBMITTED", "o2"),
         ("duplicate", "the same number as row 2", ""),
         ("rejected", "not a phone number", ""),
         ("rejected", "no number in this row", ""),
-        ("failed", "stopped before it was done", ""),
+        ("stopped", "never reached", ""),
     ]
 
 
@@ -87,7 +94,7 @@ def test_the_report_has_exactly_the_agreed_columns(tmp_path: Path) -> None:
     sheet = read_phone_bytes(ROWS)
     path = tmp_path / "report.csv"
 
-    write_report(path, settle(sheet.records, {"+12025550100": Fate(reason="", order_id="o1")}))
+    write_rows(path, settle(sheet.records, report(n2025550100=("done", "", "o1"))))
 
     head, first, *rest = read_report(path)
     assert head == ["row", "raw", "phone_number", "outcome", "reason", "order_id"]
@@ -102,7 +109,7 @@ def test_the_report_has_exactly_the_agreed_columns(tmp_path: Path) -> None:
 )
 def test_a_cell_that_would_run_as_a_formula_is_made_text(raw: str, tmp_path: Path) -> None:
     """An apostrophe keeps a spreadsheet from running what somebody typed into a cell."""
-    write_report(tmp_path / "report.csv", [outcome(raw, reason=raw)])
+    write_rows(tmp_path / "report.csv", [outcome(raw, reason=raw)])
 
     assert read_report(tmp_path / "report.csv")[1][1] == "'" + raw
     assert read_report(tmp_path / "report.csv")[1][4] == "'" + raw
@@ -113,7 +120,7 @@ def test_a_cell_that_would_run_as_a_formula_is_made_text(raw: str, tmp_path: Pat
 )
 def test_a_number_stays_as_it_is_in_the_file(raw: str, tmp_path: Path) -> None:
     """Digits and their punctuation run nothing, and everything else is kept to the letter."""
-    write_report(tmp_path / "report.csv", [outcome(raw)])
+    write_rows(tmp_path / "report.csv", [outcome(raw)])
 
     assert read_report(tmp_path / "report.csv")[1][1] == raw
 
@@ -125,7 +132,7 @@ def test_no_cell_of_the_report_begins_a_formula_with_letters(
     """Whatever is in the file, it is recognisable in the report and runs nothing."""
     path = tmp_path_factory.mktemp("report") / "report.csv"
 
-    write_report(path, [outcome(raw)])
+    write_rows(path, [outcome(raw)])
 
     cell = read_report(path)[1][1]
     assert cell in {raw, "'" + raw}
@@ -195,4 +202,4 @@ def test_a_report_that_can_be_written_is_not_refused(tmp_path: Path) -> None:
 def test_a_disk_that_fails_late_is_a_clear_error(tmp_path: Path) -> None:
     """What could not be foreseen is told in the same words."""
     with pytest.raises(BadInput, match=r"report cannot be written: Is a directory"):
-        write_report(tmp_path, [outcome("n/a")])
+        write_rows(tmp_path, [outcome("n/a")])

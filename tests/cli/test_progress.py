@@ -8,11 +8,12 @@ import sys
 
 import pytest
 
-from sinch_hosting.cli.progress import Bars, Lines, printable, shown_on_stdout
+from sinch_hosting.cli.output import printable
+from sinch_hosting.cli.progress import Bars, Lines, shown_on_stderr
 
 
 class Terminal(io.StringIO):
-    """A stdout that says it is a terminal."""
+    """A stream that says it is a terminal."""
 
     def isatty(self) -> bool:
         """It is one."""
@@ -20,9 +21,9 @@ class Terminal(io.StringIO):
 
 
 def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
-    """Make stdout a terminal of 60 columns, whatever the tests run in."""
+    """Make standard error a terminal of 60 columns, whatever the tests run in."""
     stdout = Terminal()
-    monkeypatch.setattr(sys, "stdout", stdout)
+    monkeypatch.setattr(sys, "stderr", stdout)
     for name in ("NO_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "FORCE_COLOR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm-256color")
@@ -37,7 +38,7 @@ def test_lines_come_at_quarters_and_at_the_end(capsys: pytest.CaptureFixture[str
         for done in (0, 1, 24, 25, 26, 49, 60, 60, 99, 100, 100):
             update(done)
 
-    assert capsys.readouterr().out.splitlines() == [
+    assert capsys.readouterr().err.splitlines() == [
         "qualification: 0 of 100",
         "qualification: 25 of 100",
         "qualification: 60 of 100",
@@ -57,20 +58,31 @@ def test_lines_are_neither_coloured_nor_cut(
 
     show.note(text)
 
-    assert capsys.readouterr().out == text + "\n"
+    assert capsys.readouterr().err == text + "\n"
 
 
-def test_a_table_of_lines_has_aligned_columns(capsys: pytest.CaptureFixture[str]) -> None:
-    """Columns are as wide as their widest cell, wide characters counted as two."""
-    Lines().table(("row", "number"), [("2", "四一五"), ("1003", "+1\n2")])
+def test_lines_speak_every_ten_seconds_however_little_happens(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Who reads a log sees that it goes on, and how far it is."""
+    now = 0.0
+    show = Lines(clock=lambda: now)
+    update = show.stage("verified", 20)
+    update(3)
+    for now in (9.0, 10.0, 12.0, 19.5, 20.0):  # noqa: B007 - the clock reads it
+        show.tick()
 
-    assert capsys.readouterr().out.splitlines() == ["row   number", "2     四一五", "1003  +1�2"]
+    assert capsys.readouterr().err.splitlines() == [
+        "verified: 0 of 20",
+        "verified: 3 of 20 after 10 s",
+        "verified: 3 of 20 after 20 s",
+    ]
 
 
 def test_a_terminal_gets_bars_that_move(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bars redraw themselves, with their counts, and notes stand above them."""
     stdout = terminal(monkeypatch)
-    with shown_on_stdout() as show:
+    with shown_on_stderr() as show:
         assert isinstance(show, Bars)
         update = show.stage("qualification", 10)
         update(4)
@@ -83,31 +95,22 @@ def test_a_terminal_gets_bars_that_move(monkeypatch: pytest.MonkeyPatch) -> None
     assert "order 1: SUBMITTED" in printed
 
 
-def test_a_terminal_gets_framed_tables(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Cells are shown as they are: what looks like markup in one is not obeyed."""
-    stdout = terminal(monkeypatch)
-    Bars().table(("row", "number"), [("2", "[red]x[/red]\x1b[2J")])
-
-    printed = stdout.getvalue()
-    assert "│ 2   │ [red]x[/red]�[2J │" in printed
-
-
 @pytest.mark.parametrize("term", ["dumb", "unknown"])
 def test_a_terminal_that_cannot_move_gets_lines(term: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Editors' shells that show escapes as text get plain lines."""
     terminal(monkeypatch)
     monkeypatch.setenv("TERM", term)
 
-    assert isinstance(shown_on_stdout(), Lines)
+    assert isinstance(shown_on_stderr(), Lines)
 
 
 def test_what_is_no_terminal_gets_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     """A pipe or a file gets lines, even where colours are forced."""
     terminal(monkeypatch)
-    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
     monkeypatch.setenv("FORCE_COLOR", "1")
 
-    assert isinstance(shown_on_stdout(), Lines)
+    assert isinstance(shown_on_stderr(), Lines)
 
 
 def test_control_characters_are_not_printed() -> None:

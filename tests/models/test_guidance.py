@@ -11,10 +11,16 @@ from sinch_hosting import (
     CallbackEvent,
     EventStatus,
     FailureCode,
+    ImportedNumber,
     Order,
     OrderState,
+    ProvisioningState,
+    QualificationState,
+    QualifiedNumber,
     TextEnableInfo,
 )
+from sinch_hosting.models import OwnershipVerification, Provisioning
+from sinch_hosting.models._guidance import advice_on_failed
 
 CHANGED = datetime(2026, 1, 5, 14, tzinfo=UTC)
 LETTER = TextEnableInfo(
@@ -101,3 +107,63 @@ def test_what_succeeded_has_no_failure() -> None:
     """Nor has an event that says nothing."""
     assert CallbackEvent(status=EventStatus.SUCCEEDED).failure is None
     assert CallbackEvent().failure is None
+
+
+@pytest.mark.parametrize(
+    ("state", "ownership", "who", "said"),
+    [
+        ("ELIGIBLE_CHECK_PENDING", "WAITING", "review", "orders@sinch.com"),
+        ("ELIGIBLE", "STATE_UNSPECIFIED", "you", "Text-enable it"),
+        ("ELIGIBLE", "DONE", "you", "Text-enable it"),
+        ("ELIGIBLE", "WAITING", "you", "voice challenge"),
+        ("ELIGIBLE", "IN_PROGRESS", "you", "voice challenge"),
+        ("ELIGIBLE", "NEW_STATE", "you", "voice challenge"),
+        ("VERIFICATION_PENDING", "WAITING", "you", "voice challenge"),
+        ("VERIFIED", "DONE", "you", "text_enable()"),
+        ("HOSTING_IN_PROGRESS", "DONE", "order", "order.waiting_on"),
+        ("A_NEW_ONE", "DONE", "unknown", "does not know"),
+    ],
+)
+def test_a_number_in_qualification_says_whom_it_waits_for(
+    state: str, ownership: str, who: str, said: str
+) -> None:
+    """By its state, and by whether a proof of ownership is asked for."""
+    number = QualifiedNumber(
+        global_process_state=QualificationState(f"GLOBAL_PROCESS_STATE_{state}"),
+        ownership_verification=OwnershipVerification(status=ProvisioningState(ownership)),
+        updated_time=CHANGED,
+    )
+    assert number.waiting_on is not None
+    assert (number.waiting_on.who, number.waiting_on.since) == (who, CHANGED)
+    assert said in number.waiting_on.what_to_do
+
+
+@pytest.mark.parametrize(
+    "state",
+    [s for s in QualificationState if s.is_failure or s == QualificationState.HOSTING_DONE],
+)
+def test_a_number_whose_way_has_ended_waits_for_nobody(state: QualificationState) -> None:
+    """Those that failed have advice instead."""
+    assert QualifiedNumber(global_process_state=state).waiting_on is None
+    assert bool(advice_on_failed(state)) == state.is_failure
+
+
+@pytest.mark.parametrize(
+    ("sms", "campaign", "waits"),
+    [
+        ("DONE", "DONE", False),
+        ("DONE", "WAITING", True),
+        ("IN_PROGRESS", "STATE_UNSPECIFIED", True),
+        ("FAILED", "DONE", False),
+        ("STATE_UNSPECIFIED", "STATE_UNSPECIFIED", False),
+    ],
+)
+def test_an_imported_number_says_whom_it_waits_for(sms: str, campaign: str, waits: bool) -> None:
+    """For the platform and the carriers, as long as anything is under way."""
+    number = ImportedNumber(
+        sms_provisioning=Provisioning(state=ProvisioningState(sms)),
+        campaign_provisioning=Provisioning(state=ProvisioningState(campaign)),
+    )
+    assert (number.waiting_on is not None) == waits
+    if number.waiting_on is not None:
+        assert number.waiting_on.who == "carriers"

@@ -34,7 +34,6 @@ from sinch_hosting import (
 from sinch_hosting._bulk.ledger_file import LedgerFile
 from sinch_hosting._onboarding.reader import NumberReader
 from sinch_hosting._onboarding.report import Step
-from sinch_hosting._polling.schedule import budget_of
 from sinch_hosting.sandbox import STANDARD
 
 from ..bulk.rig import CAMPAIGN, PLAN, Rig, keep_records, letter, numbers, rigged
@@ -766,7 +765,7 @@ async def test_two_letters_that_cannot_be_told_apart(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Groups whose keys are the same would share orders: refused before anything is sent."""
-    monkeypatch.setattr("sinch_hosting._onboarding.group.numbers_digest", lambda _: "aaaa")
+    monkeypatch.setattr("sinch_hosting._onboarding.context.numbers_digest", lambda _: "aaaa")
     with pytest.raises(InvalidRequest) as caught:
         onboarding(rig, numbers(2), region_code="US", loa=lambda n: letter(f"{n[1:]}@example.com"))
     assert caught.value.field == "loa"
@@ -1006,8 +1005,7 @@ async def test_a_list_that_is_too_long_is_not_walked(rig: Rig) -> None:
     looks = NumberReader(
         PagesOf(client.qualified_numbers, 50),  # type: ignore[arg-type]
         client.imported_numbers,
-        client._session,
-        budget_of(PollPolicy(), None),
+        client._watcher.budget,
         5,
     )
     seen = dict.fromkeys(listed, QualificationState.ELIGIBLE_CHECK_PENDING)
@@ -1158,7 +1156,7 @@ async def test_somebody_elses_order_may_end_elsewhere(rig: Rig, relink: bool) ->
 
 async def test_what_will_not_pass_ends_it(rig: Rig) -> None:
     """A look that is refused for good is raised, whether single or a list."""
-    for count, operation in ((2, "GetQualifiedNumber"), (30, "ListQualifiedNumbers")):
+    for count, operation in ((1, "GetQualifiedNumber"), (30, "ListQualifiedNumbers")):
         rig.sandbox.reset()
         rig.sandbox.faults.add("error_before", operation=operation, status=403, skip=15)
         with pytest.raises(PermissionDenied):
@@ -1181,8 +1179,7 @@ async def test_long_lists_are_walked_page_by_page(rig: Rig) -> None:
     client = rig.client()
     await client.qualified_numbers.add(listed)
     pages = PagesOf(client.qualified_numbers, 25)
-    session = client._session
-    looks = NumberReader(pages, client.imported_numbers, session, budget_of(PollPolicy(), None), 5)  # type: ignore[arg-type]
+    looks = NumberReader(pages, client.imported_numbers, client._watcher.budget, 5)  # type: ignore[arg-type]
     seen = dict.fromkeys(listed, QualificationState.ELIGIBLE_CHECK_PENDING)
     assert (await looks.qualified_again(seen)).keys() == set(listed)
     assert reads(rig, "ListQualifiedNumbers") == 3

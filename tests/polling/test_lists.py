@@ -1,177 +1,184 @@
-"""The plan of a round: lists or single requests, from what was learnt."""
+"""Lists or single looks: the rule as a table, and what a sweep and a walk make of it."""
 
 from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from sinch_hosting import Order, OrderState, OrderType
-from sinch_hosting._polling.lists import Group, Place, Walk
-from sinch_hosting._polling.schedule import WatchedOrder
+from sinch_hosting._polling.lists import Group, Memory, Sweep, Walk, list_or_single
+from sinch_hosting._polling.schedule import Watched
+from sinch_hosting._polling.sources import orders_of
+from sinch_hosting.states import COMPLETED, REJECTED
 
+SOURCE = orders_of(None)  # type: ignore[arg-type]
 SUBMITTED, IN_PROGRESS = OrderState.SUBMITTED, OrderState.IN_PROGRESS
-KEY = Place(OrderType.IMPORT, "plan", "C1")
-
-
-def _group(count: int, state: OrderState = SUBMITTED, key: Place = KEY) -> Group:
-    group = Group(key)
-    for n in range(count):
-        order = Order(
-            hosting_order_id=f"o{n}",
-            state=state,
-            type=key.type,
-            service_plan_id="plan",
-            campaign_id=key.campaign_id,
-        )
-        group.members[order.hosting_order_id] = WatchedOrder(order, 0.0)
-    return group
-
-
-def _members(group: Group) -> list[WatchedOrder]:
-    return list(group.members.values())
+UNKNOWN = OrderState.UNSPECIFIED
+NOW = 1000.0
 
 
 @pytest.mark.parametrize(
-    ("count", "others", "is_cheaper"),
+    ("sought", "pages", "is_list"),
     [
-        (1, 0, False),
-        (2, 0, True),
-        (2, 999, True),
-        (2, 1999, False),
-        (3, 1500, True),
-        (100, 200_000, False),
+        (0, 1, False),
+        (1, 1, False),  # a single look is certain
+        (2, 1, True),
+        (2, 2, False),
+        (40, 2, True),
+        (40, 40, False),
+        (40, 41, False),
+        (1000, 1, True),
+        (1000, 50, True),
+        (1000, 1_000_000, False),
     ],
 )
-def test_the_cheaper_of_list_and_single_requests_is_taken(
-    count: int, others: int, is_cheaper: bool
+def test_the_rule(sought: int, pages: int, is_list: bool) -> None:
+    """What takes fewer requests; the budget does not enter, both take a token each."""
+    assert list_or_single(sought, pages) is is_list
+
+
+def group(states: dict[OrderState, int], kind: OrderType = OrderType.IMPORT) -> Group:
+    """A group with so many orders in each state, all of them due."""
+    made = Group(SOURCE, (kind, "plan", "C1"))
+    for state, count in states.items():
+        for _ in range(count):
+            number = len(made.members)
+            order = Order(hosting_order_id=f"o{number}", state=state, type=kind)
+            made.members[f"o{number}"] = Watched(SOURCE, f"o{number}", order, NOW, number, made)
+    return made
+
+
+def walk_all(group: Group, shown: dict[OrderState, set[str]]) -> list[str]:
+    """The lists that a sweep reads, where each shows these orders."""
+    sweep, read = Sweep.of(group, (), NOW), list[str]()
+    for state, sought in sweep.lists():
+        assert state is not None
+        read.append(state)
+        sweep.seen |= shown.get(state, set())
+        sweep.walked(sought, is_whole=True)
+    return read
+
+
+@pytest.mark.parametrize(
+    ("states", "shown", "read"),
+    [
+        ({IN_PROGRESS: 1}, {}, []),
+        ({IN_PROGRESS: 2}, {IN_PROGRESS: {"o0", "o1"}}, ["IN_PROGRESS"]),
+        # Two that left are asked for singly: they may be in two lists.
+        ({IN_PROGRESS: 2}, {}, ["IN_PROGRESS"]),
+        ({IN_PROGRESS: 3}, {}, ["IN_PROGRESS", "COMPLETED", "REJECTED"]),
+        ({IN_PROGRESS: 3}, {COMPLETED: {"o0", "o1", "o2"}}, ["IN_PROGRESS", "COMPLETED"]),
+        ({IN_PROGRESS: 9}, {COMPLETED: {f"o{n}" for n in range(8)}}, ["IN_PROGRESS", "COMPLETED"]),
+        # Of unknown state, they may be in four.
+        ({UNKNOWN: 4}, {}, []),
+        ({UNKNOWN: 5}, {}, ["SUBMITTED", "IN_PROGRESS", "COMPLETED", "REJECTED"]),
+        ({SUBMITTED: 2, IN_PROGRESS: 2}, {}, ["SUBMITTED", "IN_PROGRESS"]),
+    ],
+)
+def test_a_sweep_reads_what_is_worth_it_in_the_order_of_life(
+    states: Any, shown: Any, read: list[str]
 ) -> None:
-    """One page against so many single requests, given what else the list holds."""
-    group = _group(count)
-    group.learn_others(SUBMITTED, others, 0.0)
-
-    assert group.list_is_cheaper(SUBMITTED, _members(group), 1.0) is is_cheaper
+    """And nothing beyond the last that is sought."""
+    assert walk_all(group(states), shown) == read
 
 
-def test_what_was_learnt_is_forgotten_after_an_hour() -> None:
-    """A list that was long may be short by now."""
-    group = _group(10)
-    group.learn_others(SUBMITTED, 1_000_000, 0.0)
-
-    assert not group.list_is_cheaper(SUBMITTED, _members(group), 3599.0)
-    assert group.list_is_cheaper(SUBMITTED, _members(group), 3600.0)
-
-
-def test_orders_that_no_list_shows_do_not_speak_for_a_list() -> None:
-    """They are asked for singly, whatever a list would cost."""
-    group = _group(5)
-    for member in _members(group):
-        member.hidden_until = 100.0
-
-    assert not group.list_is_cheaper(SUBMITTED, _members(group), 50.0)
-    assert group.list_is_cheaper(SUBMITTED, _members(group), 100.0)
+def test_a_list_that_is_long_is_left_out_for_an_hour() -> None:
+    """Then its first page is tried again."""
+    known = group({IN_PROGRESS: 40})
+    known.per_page = 20
+    known.learn(COMPLETED, Memory(strangers=2000, at=NOW))
+    assert walk_all(known, {}) == ["IN_PROGRESS", "REJECTED"]
+    known.learn(COMPLETED, Memory(strangers=2000, at=NOW - 3601))
+    assert walk_all(known, {})[:2] == ["IN_PROGRESS", "COMPLETED"]
 
 
-def test_states_are_those_known_or_to_come_and_never_terminal() -> None:
-    """In the order of life, one that this version does not know at the end."""
-    group = _group(2)
-    strange = _members(group)[0]
-    strange.order = Order(hosting_order_id="o0", state=OrderState("ON_HOLD"))
-    done = WatchedOrder(Order(hosting_order_id="o9", state=OrderState.COMPLETED), 0.0)
-
-    assert group.states([*_members(group), done]) == (SUBMITTED, IN_PROGRESS, "ON_HOLD")
+def test_who_no_list_shows_is_not_sought_in_lists() -> None:
+    """Neither who was missed, nor who was found hidden."""
+    known = group({IN_PROGRESS: 3})
+    known.members["o0"].is_alone = True
+    known.members["o1"].hidden_until = NOW + 5
+    assert walk_all(known, {}) == []
 
 
-def test_an_order_is_looked_for_where_it_was_and_where_it_may_have_gone() -> None:
-    """Gone from its own list it may be in a later one, never in an earlier one."""
-    group = _group(1, IN_PROGRESS)
-    (member,) = _members(group)
+# -------------------------------------------------------------------- a walk
 
-    assert group.expected(IN_PROGRESS, [member], ()) == [member]
-    assert group.expected(SUBMITTED, [member], {"o0"}) == []
-    member.order = Order(hosting_order_id="o0", state=SUBMITTED)
-    assert group.expected(IN_PROGRESS, [member], ()) == []
-    assert group.expected(IN_PROGRESS, [member], {"o0"}) == [member]
-    member.order = Order(hosting_order_id="o0")
-    assert group.expected(SUBMITTED, [member], {"o0"}) == [member]
+
+def walk(count: int, per_page: int = 20) -> Walk:
+    """A walk for so many completed orders."""
+    made = group({IN_PROGRESS: count})
+    made.per_page = per_page
+    sweep = Sweep.of(made, (), NOW)
+    return Walk(sweep, COMPLETED, dict(sweep.asked))
+
+
+def add(walk: Walk, found: int, *, total: int | None = None, times: Any = ()) -> bool:
+    """Add a page of twenty; whether the walk goes on."""
+    for _ in range(found):
+        walk.sought.popitem()
+    walk.add(20, found, found, times, total, is_last=False)
+    return walk.goes_on()
+
+
+def test_a_walk_ends_with_the_last_that_it_sought() -> None:
+    """However many pages there are yet."""
+    assert not add(walk(20), 20)
 
 
 @pytest.mark.parametrize(
-    ("key", "can"),
-    [
-        (KEY, True),
-        (Place(OrderType.TEXT_ENABLE, "plan", ""), True),
-        (Place(OrderType.TEXT_ENABLE, "", "C1"), False),
-        (Place(OrderType.UNSPECIFIED, "plan", "C1"), False),
-    ],
+    ("total", "goes_on"), [(40, True), (200, True), (420, False), (9999, False)]
 )
-def test_what_the_list_needs_has_to_be_known(key: Place, can: bool) -> None:
-    """A list asks for a type and a service plan; an empty campaign is worth a try."""
-    assert Group(key).can_list(0.0) is can
+def test_a_total_tells_at_once_whether_the_rest_pays(total: int, goes_on: bool) -> None:
+    """Twenty are sought; twenty pages more are not worth it."""
+    assert add(walk(20), 0, total=total) is goes_on
 
 
-def test_a_refused_list_is_first_tried_without_a_size_and_then_left_for_an_hour() -> None:
-    """A service may not like a page of 1,000; other refusals are final for now."""
-    group = _group(2)
-    group.refuse(0.0, maybe_size=True)
-    assert (group.page_size, group.can_list(0.0)) == (None, True)
-    group.refuse(0.0, maybe_size=True)
-    assert not group.can_list(3599.0)
-    assert group.can_list(3600.0)
-
-    other = _group(2)
-    other.refuse(0.0, maybe_size=False)
-    assert not other.can_list(0.0)
+def test_an_eighth_may_be_wasted_on_pages_that_show_nothing() -> None:
+    """Beside the first page of each list."""
+    long = walk(80)
+    pages = 1
+    while add(long, 0):
+        pages += 1
+    assert pages == 1 + 80 // 8 + 1
+    assert not add(walk(80), 0, total=3) or pages < 20  # a total that lies is no licence
 
 
-def _walk(group: Group, pages: list[tuple[int, int]], total: int | None, unfound: int) -> Walk:
-    """Read (items, mine) pages for as long as it pays."""
-    walk = Walk(group, SUBMITTED, 0.0)
-    for at, (items, mine) in enumerate(pages):
-        walk.add(items, mine, total, is_last=at == len(pages) - 1)
-        unfound -= mine
-        if not walk.goes_on(unfound):
-            break
-    walk.learn()
-    return walk
+def test_a_list_that_runs_from_the_newest_is_left_at_what_is_too_old() -> None:
+    """Nothing that is sought changed before it was seen last."""
+    today = datetime(2026, 1, 5, tzinfo=UTC)
+    made = walk(80)
+    for member in made.sought.values():
+        member.item = Order(hosting_order_id=member.id, updated_time=today, state=IN_PROGRESS)
+    newer = [today + timedelta(hours=n) for n in range(20, 0, -1)]
+    assert add(made, 1, times=newer, total=100_000)
+    assert not add(made, 0, times=[today - timedelta(hours=n) for n in range(20)], total=100_000)
+    assert made.is_whole
 
 
-def test_a_walk_ends_with_the_last_order_that_it_looked_for() -> None:
-    """What comes behind it is nobody's concern."""
-    walk = _walk(_group(3), [(100, 3), (100, 0), (100, 0)], None, unfound=3)
-
-    assert walk.items == 100
-
-
-def test_a_walk_through_strangers_is_given_up_before_it_costs_more_than_twice() -> None:
-    """A list of unknown length is read as long as asking singly would have cost."""
-    group = _group(8)
-    walk = _walk(group, [(10, 0)] * 1000, None, unfound=8)
-
-    assert walk.items <= 80
-    assert not group.list_is_cheaper(SUBMITTED, _members(group), 1.0)
+def test_the_service_says_how_large_a_page_is() -> None:
+    """By those that others follow."""
+    short = walk(80, per_page=1000)
+    add(short, 1)
+    assert short.sweep.group.per_page == 20
 
 
-def test_a_total_tells_at_once_that_a_walk_does_not_pay() -> None:
-    """Where the service says how long the list is, one page is enough to know."""
-    group = _group(8)
-    walk = _walk(group, [(10, 0)] * 1000, 10_000, unfound=8)
-
-    assert walk.items == 10
-    assert group.length(SUBMITTED, 0.0) == 10_000
-
-
-def test_pages_are_as_large_as_those_that_others_followed() -> None:
-    """The last page says nothing of the service's cap."""
-    group = _group(45)
-    _walk(group, [(20, 20), (20, 20), (5, 5)], None, unfound=45)
-
-    assert group.pages(45) == 3
-    assert group.pages(0) == 1
-
-
-def test_an_empty_page_that_goes_on_is_a_page_all_the_same() -> None:
-    """A service that gives nothing but tokens makes its lists expensive."""
-    group = _group(4)
-    walk = _walk(group, [(0, 0)] * 50, None, unfound=4)
-
-    assert walk.items == 0
-    assert not group.list_is_cheaper(SUBMITTED, _members(group), 1.0)
+def test_trust_is_lost_after_a_few_tries_and_for_longer_each_time() -> None:
+    """A refusal counts at once, a failure the second time, a contradiction the third."""
+    known = group({})
+    assert not known.failed(NOW)
+    assert known.has_lists(NOW)
+    assert known.failed(NOW)
+    assert not known.has_lists(NOW + 59)
+    assert known.has_lists(NOW + 60)
+    known.failed(NOW)
+    assert not known.has_lists(NOW + 119)
+    known.worked()
+    known.refused(NOW)
+    assert not known.has_lists(NOW + 599)
+    assert known.has_lists(NOW + 600)
+    assert not known.audited(NOW, is_right=False)
+    assert not known.audited(NOW, is_right=True)
+    lies = [known.audited(NOW, is_right=False) for _ in range(3)]
+    assert lies == [False, False, True]
+    assert REJECTED.is_terminal

@@ -129,8 +129,9 @@ class AllOperations(Operations):
     def _check_qualified(self, numbers: list[str]) -> None:
         for number in numbers:
             state = find(self.store.qualified, number).state(self.now)
-            if state not in ("ELIGIBLE", "VERIFIED"):
-                raise Refusal(400, f"{number} is {state}", "numbers")
+            if state not in self.rules.ready_states:
+                which = f"{number} is {state}" if self.rules.names_unready else "Not verified"
+                raise Refusal(400, which, "numbers" if self.rules.names_unready else "")
 
     # ---------------------------------------------------- numbers in qualification
 
@@ -146,7 +147,7 @@ class AllOperations(Operations):
                     number=number, region="US", created=now, line=Timeline(points)
                 )
         found = [self.store.qualified[number] for number in numbers]
-        return {"qualifiedNumbers": [self.store.qualified_json(one, now) for one in found]}
+        return {"qualifiedNumbers": [self._qualified_json(one, now) for one in found]}
 
     def list_qualified(self, call: Call) -> Json:
         """ListQualifiedNumbers."""
@@ -172,19 +173,19 @@ class AllOperations(Operations):
             return in_order(found, rules, query, lambda n: n.created, lambda n: n.line.since(time))
 
         def render(number: Qualified, time: float) -> Json:
-            answer = self.store.qualified_json(number, time)
+            answer = self._qualified_json(number, time)
             return {**answer, "globalProcessState": PREFIX + state(number, time)}
 
         def stranger() -> Json:
             number, line = self.store.new_numbers(1)[0], Timeline([(self.now, wanted)])
             made = Qualified(number=number, region="US", created=self.now, line=line)
-            return self.store.qualified_json(made, self.now)
+            return self._qualified_json(made, self.now)
 
         return self.pager.page("qualifiedNumbers", rules, query, select, render, stranger)
 
     def get_qualified(self, call: Call) -> Json:
         """GetQualifiedNumber."""
-        return self.store.qualified_json(self._qualified(call), self.now)
+        return self._qualified_json(self._qualified(call), self.now)
 
     def delete_qualified(self, call: Call) -> None:
         """DeleteQualifiedNumber."""
@@ -197,7 +198,7 @@ class AllOperations(Operations):
             raise Refusal(400, "Too many wrong codes")
         number.code = self.rules.voice_code
         number.line.change("VERIFICATION_PENDING", self.now)
-        return self.store.qualified_json(number, self.now)
+        return self._qualified_json(number, self.now)
 
     def verify_challenge(self, call: Call) -> Json:
         """VerifyVoiceChallenge; the third wrong code blocks the number."""
@@ -210,7 +211,10 @@ class AllOperations(Operations):
             number.wrong_codes += 1
             blocked = number.wrong_codes >= 3
             number.line.change(f"VERIFICATION_{'BLOCKED' if blocked else 'FAILED'}", self.now)
-        return self.store.qualified_json(number, self.now)
+        return self._qualified_json(number, self.now)
+
+    def _qualified_json(self, number: Qualified, time: float) -> Json:
+        return self.store.qualified_json(number, time, self.rules.ownership)
 
     def _qualified(self, call: Call) -> Qualified:
         return find(self.store.qualified, call.path["phoneNumber"])

@@ -120,9 +120,14 @@ class OrderMaking:
             found.steps.setdefault((number, step), Timeline([])).change(state, time)
 
     def add_imported(
-        self, numbers: Iterable[str], *, plan: str = "plan", campaign: str = "campaign"
+        self,
+        numbers: Iterable[str],
+        *,
+        plan: str = "plan",
+        campaign: str = "campaign",
+        linked_after: float = 0.0,
     ) -> None:
-        """Have imported numbers whose plan and campaign are in force."""
+        """Have imported numbers whose plan and campaign are in force, or will be after seconds."""
         now = self.store.clock()
         for number in numbers:
             self.store.imported[number] = Imported(
@@ -133,7 +138,7 @@ class OrderMaking:
                 campaign=campaign,
                 callback_url="",
                 created=now,
-                linked_at=now,
+                linked_at=now + linked_after,
             )
 
     def set_qualified(

@@ -59,7 +59,12 @@ class Rules:
     text_enable_conflicts: bool = False
     """409 for a text-enable of what is in a text-enable that was not rejected."""
     require_qualified: bool = True
-    """`qualifiedNumbers:textEnable…` wants ELIGIBLE or VERIFIED numbers."""
+    """`qualifiedNumbers:textEnable…` wants numbers in one of `ready_states`."""
+    ready_states: set[str] = field(factory=lambda: {"ELIGIBLE", "VERIFIED"})
+    names_unready: bool = True
+    """Whether the refusal of a number that is not ready says which one it is."""
+    ownership: dict[str, str] = field(factory=dict)
+    """The status of `ownershipVerification` by state, where it is another than usual."""
     id_only: set[str] = field(factory=lambda: {"TextEnableQualifiedNumbers"})
     """Creates (by operation id) that answer `hostingOrderId` alone."""
     stored_name: Callable[[str], str] = str

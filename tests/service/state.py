@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -230,11 +230,12 @@ class Store:
             },
         }
 
-    def qualified_json(self, number: Qualified, time: float) -> Json:
-        """A number in qualification."""
+    def qualified_json(self, number: Qualified, time: float, ownership: Mapping[str, str]) -> Json:
+        """A number in qualification; `ownership` by state, where it is another than usual."""
         state = number.state(time)
         failed = state in ("VERIFICATION_FAILED", "VERIFICATION_BLOCKED")
         verified = "FAILED" if failed else "DONE" if state == "VERIFIED" else "WAITING"
+        verified = ownership.get(state, verified)
         pending = state == "ELIGIBLE_CHECK_PENDING"
         eligible = "WAITING" if pending else "FAILED" if state == "NOT_ELIGIBLE" else "DONE"
         answer: Json = {

@@ -1,0 +1,146 @@
+"""What one wait hears: the changes of the things that it follows, and its end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Iterable
+from copy import deepcopy
+from types import TracebackType
+from typing import Any, Generic, Protocol, TypeVar
+
+from attrs import define, field, frozen
+
+from .. import errors
+from ..models import ImportedNumber, Order, QualifiedNumber
+from .schedule import Watched
+
+T = TypeVar("T", Order, QualifiedNumber, ImportedNumber)
+
+
+@frozen
+class Change(Generic[T]):
+    """What a wait hears of one thing."""
+
+    item: T
+    """How it is; how it was last, where there is an error."""
+    previous: T
+    error: errors.SinchHostingError | None = None
+    """Why it cannot be looked at any more."""
+
+
+class Publisher(Protocol):
+    """Who tells the changes: the watcher."""
+
+    def drop(self, member: Watched[Any], follower: Subscription[Any]) -> None:
+        """Tell a follower no more of a thing."""
+        ...
+
+    async def end_if_idle(self) -> None:
+        """Stop where nobody follows anything any more."""
+        ...
+
+
+@define(eq=False, repr=False)
+class Subscription(Generic[T]):
+    """One wait, for one thing or for many; use it as `async with`."""
+
+    _publisher: Publisher
+    members: dict[str, Watched[T]] = field(factory=dict)
+    """What it follows, by id."""
+    is_expired: bool = False
+    _changes: list[Change[T]] = field(factory=list)
+    _last_looks: set[str] | None = None
+    _ended_by: errors.SinchHostingError | None = None
+    _waiting: asyncio.Future[None] | None = None
+    _listening: asyncio.Timeout | None = None
+
+    async def __aenter__(self) -> Subscription[T]:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for thing_id in list(self.members):
+            self.leave(thing_id)
+        await self._publisher.end_if_idle()
+
+    def leave(self, thing_id: str) -> None:
+        """Hear no more of a thing."""
+        member = self.members.pop(thing_id, None)
+        if member is not None:
+            self._publisher.drop(member, self)
+
+    @property
+    def has_more(self) -> bool:
+        """Whether there is something to hear yet, or may be."""
+        return bool(self.members or self._changes)
+
+    async def changes(self) -> list[Change[T]]:
+        """What there is to hear, as soon as there is something; nothing once time is up."""
+        while not self._changes and not self.is_expired:
+            if self._ended_by is not None:
+                # A copy each: one error for a thousand waiters would collect all tracebacks.
+                raise deepcopy(self._ended_by)
+            self._waiting = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiting
+            finally:
+                self._waiting = None
+        heard, self._changes = self._changes, []
+        return heard
+
+    async def run_until_expired(self, told: Awaitable[object]) -> None:
+        """Await what a listener returned, at most until the time of the wait is up."""
+        limit = self._listening = asyncio.timeout(0 if self.is_expired else None)
+        try:
+            async with limit:
+                await told
+        except TimeoutError:
+            if not limit.expired():
+                raise
+        finally:
+            self._listening = None
+
+    # ------------------------------------------------------- for the watcher
+
+    def tell(self, change: Change[T]) -> None:
+        """Let it hear something."""
+        self._changes.append(change)
+        self._wake()
+
+    def expire(self) -> None:
+        """Its time has run out."""
+        self.is_expired = True
+        if self._listening is not None:
+            self._listening.reschedule(asyncio.get_running_loop().time())
+        self._wake()
+
+    def end(self, error: errors.SinchHostingError) -> None:
+        """The watching has ended under it."""
+        self._ended_by = error
+        self._wake()
+
+    def await_last_looks(self, thing_ids: Iterable[str]) -> None:
+        """Expire when all of these were looked at once more."""
+        self._last_looks = set(thing_ids)
+        if not self._last_looks:
+            self.expire()
+
+    def looked(self, thing_id: str) -> None:
+        """One of its things was looked at."""
+        if self._last_looks is not None:
+            self._last_looks.discard(thing_id)
+            if not self._last_looks:
+                self.expire()
+
+    @property
+    def is_in_its_last_looks(self) -> bool:
+        """Whether its time ran out before."""
+        return self._last_looks is not None
+
+    def _wake(self) -> None:
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)

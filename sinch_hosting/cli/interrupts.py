@@ -1,0 +1,55 @@
+"""Ctrl-C: once to end in order, twice to stop at once."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+from .invocation import tell
+
+__all__ = ["Interrupt", "orderly_ctrl_c"]
+
+
+class Interrupt:
+    """Whether Ctrl-C was pressed."""
+
+    def __init__(self) -> None:
+        self.came = False
+
+
+@contextmanager
+def orderly_ctrl_c(stop: Callable[[], None], said: str) -> Iterator[Interrupt]:
+    """Call *stop* at the first Ctrl-C, and cancel the task that runs here at the second.
+
+    Args:
+        stop: Lets the work end by itself, soon.
+        said: What a person is told then.
+    """
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    interrupt = Interrupt()
+    before = signal.getsignal(signal.SIGINT)
+
+    def pressed() -> None:
+        if interrupt.came and task is not None:
+            task.cancel()
+            return
+        interrupt.came = True
+        tell(f"{said}; Ctrl-C again stops at once")
+        stop()
+
+    # Windows, and loops outside the main thread, have no handlers: there the first one cancels.
+    with suppress(NotImplementedError, RuntimeError, ValueError):
+        loop.add_signal_handler(signal.SIGINT, pressed)
+    try:
+        yield interrupt
+    except asyncio.CancelledError:
+        if interrupt.came:
+            raise KeyboardInterrupt from None
+        raise
+    finally:
+        with suppress(NotImplementedError, RuntimeError, ValueError):
+            loop.remove_signal_handler(signal.SIGINT)
+            if before is not None:
+                signal.signal(signal.SIGINT, before)  # asyncio's own goes on with its work

@@ -1,0 +1,145 @@
+"""Where jobs are kept on this machine: a ledger and a note for each, by project.
+
+The note says what the ledger does not: which numbers were given, and the line that was typed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from attrs import asdict, frozen
+
+from ..errors import InvalidRequest
+from .errors import BadInput
+from .invocation import ARGUMENTS
+from .settings import state_folder
+
+__all__ = ["JobFile", "default_job", "find_job", "find_jobs", "keep_job", "ledger_path"]
+
+_LONGEST = 25
+_VERSION = 1
+
+
+@frozen(kw_only=True)
+class JobFile:
+    """A job of this machine."""
+
+    job: str
+    project_id: str
+    ledger: str
+    numbers: tuple[str, ...] = ()
+    service_plan_id: str = ""
+    campaign_id: str = ""
+    arguments: tuple[str, ...] = ()
+    """The line that was typed last, without the command's name."""
+    updated: str = ""
+
+
+def default_job(path: str) -> str:
+    """Return the job's name for a file: that of the file, as far as it can be one.
+
+    Raises:
+        BadInput: Nothing of the name can be used, as for standard input.
+    """
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(path).stem).strip("-._")[:_LONGEST]
+    if not name or path.startswith("<"):
+        raise BadInput("give the job a name: --job NAME; the same name goes on where it was")
+    return name
+
+
+def ledger_path(project_id: str, job: str, given: Path | None) -> Path:
+    """Return where the ledger of a job is, its folder made.
+
+    Raises:
+        BadInput: The folder cannot be made.
+    """
+    path = given.absolute() if given is not None else _folder(project_id) / f"{job}.jsonl"
+    try:
+        if given is None:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise BadInput(
+            f"{path.parent}: cannot be made: {error.strerror}; give --ledger FILE, or set "
+            "XDG_STATE_HOME"
+        ) from error
+    return path
+
+
+def _folder(project_id: str) -> Path:
+    if not re.fullmatch(r"[\w.~-]+", project_id) or not project_id.strip("."):
+        raise InvalidRequest(field="project_id", value=project_id, rule="cannot name a folder")
+    return state_folder() / project_id
+
+
+def keep_job(job: JobFile) -> None:
+    """Write the note of a job; where that is not possible, only `jobs` knows less."""
+    path = _folder(job.project_id) / f"{job.job}.json"
+    note = {
+        "version": _VERSION,
+        **asdict(job),
+        "arguments": ARGUMENTS.get(),
+        "updated": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        unfinished = path.with_suffix(".json.new")
+        unfinished.write_text(json.dumps(note), encoding="utf-8")
+        unfinished.chmod(0o600)
+        os.replace(unfinished, path)
+
+
+def find_jobs(project_id: str) -> Sequence[JobFile]:
+    """Return the jobs of a project on this machine, by name."""
+    return sorted(_read_all(_folder(project_id), project_id), key=lambda job: job.job)
+
+
+def find_job(project_id: str, name: str) -> JobFile:
+    """Return a job of a project on this machine.
+
+    Raises:
+        BadInput: There is none of that name.
+    """
+    jobs = {job.job: job for job in find_jobs(project_id)}
+    if name not in jobs:
+        known = ", ".join(jobs) or "none"
+        raise BadInput(
+            f"no job {name!r} of project {project_id} in {_folder(project_id)}; there are: "
+            f"{known}. For a ledger elsewhere give --ledger FILE"
+        )
+    return jobs[name]
+
+
+def _read_all(folder: Path, project_id: str) -> Iterator[JobFile]:
+    with_note = set()
+    for path in folder.glob("*.json"):
+        job = _read(path)
+        if job is not None:
+            with_note.add(job.job)
+            yield job
+    for path in folder.glob("*.jsonl"):
+        if path.stem not in with_note:
+            yield JobFile(job=path.stem, project_id=project_id, ledger=str(path))
+
+
+def _read(path: Path) -> JobFile | None:
+    try:
+        note: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return JobFile(
+            job=str(note["job"]),
+            project_id=str(note["project_id"]),
+            ledger=str(note["ledger"]),
+            numbers=tuple(map(str, note.get("numbers", ()))),
+            service_plan_id=str(note.get("service_plan_id", "")),
+            campaign_id=str(note.get("campaign_id", "")),
+            arguments=tuple(map(str, note.get("arguments", ()))),
+            updated=str(note.get("updated", "")),
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None  # of a later version, or damaged: the ledger beside it still counts

@@ -1,0 +1,199 @@
+"""`sinch-hosting letter`: letters of authorization in TOML files, written, read and checked."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn, TypeVar
+
+from cyclopts import App
+
+from ..errors import InvalidRequest
+from .errors import BadInput, ExitCode
+from .invocation import tell
+from .output import print_text
+
+if TYPE_CHECKING:
+    from .. import Address, AuthorisedPerson, Letter
+
+__all__ = ["app", "read_letter"]
+
+T = TypeVar("T")
+
+app = App(
+    name="letter",
+    help="Letters of authorization: a template, and a check.",
+    help_format="markdown",
+)
+
+_KINDS = ("direct", "reseller", "blanket")
+_PERSON = ("first_name", "last_name", "email")
+_ADDRESS = ("building_number", "street", "city", "state", "postal_code", "country")
+_TABLES: Mapping[str, tuple[str, ...]] = {"authorised_person": _PERSON, "address": _ADDRESS}
+_TEXTS: Mapping[str, tuple[str, ...]] = {
+    "direct": ("current_voice_carrier",),
+    "reseller": ("business_name", "current_voice_carrier"),
+    "blanket": (),
+}
+
+
+@app.command
+def template() -> int:
+    """Print a letter to be filled in.
+
+    Example: `sinch-hosting letter template > acme.toml`
+    """
+    text = files("sinch_hosting.cli").joinpath("letter-template.toml").read_text("utf-8")
+    print_text(text.rstrip())
+    return ExitCode.DONE
+
+
+@app.command
+def check(file: Path, /, *, online: bool = False) -> int:
+    """Check a letter, without sending anything.
+
+    Errors name the line and the key.
+
+    Example: `sinch-hosting letter check acme.toml --online`
+
+    Args:
+        file: A letter, as `letter template` prints one.
+        online: Also look up whether the signer's mail domain takes mail (its MX record).
+    """
+    letter = read_letter(file)
+    signer = getattr(letter, "authorised_person", None)
+    if signer is None:
+        tell(f"{file}: well; a blanket letter, nobody signs")
+        return ExitCode.DONE
+    if online:
+        _check_mail(signer.email, file)
+    tell(f"{file}: well; {signer.first_name} {signer.last_name} <{signer.email}> signs")
+    return ExitCode.DONE
+
+
+def _check_mail(address: str, file: Path) -> None:
+    """Look up whether an address's domain takes mail; raises `BadInput` where it does not."""
+    try:
+        from email_validator import (  # noqa: PLC0415 - only asked for with --online
+            EmailNotValidError,
+            EmailUndeliverableError,
+            validate_email,
+        )
+    except ModuleNotFoundError:
+        raise BadInput(
+            "--online needs email-validator, which is not installed: pip install email-validator"
+        ) from None
+    try:
+        validate_email(address, check_deliverability=True)
+    except (EmailUndeliverableError, EmailNotValidError) as error:
+        raise BadInput(f"{file}: authorised_person.email: {error}") from None
+
+
+def read_letter(path: Path) -> Letter:
+    """Return the letter that a TOML file describes.
+
+    Raises:
+        BadInput: It cannot be read, or is not a whole letter; it names the line and the key.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise BadInput(
+            f"{path}: there is no such file; `sinch-hosting letter template > {path}` writes one"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise BadInput(f"{path}: cannot be read: {why}") from error
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BadInput(f"{path}: is no TOML: {error}") from error
+    return _LetterFile(path, text, table).letter()
+
+
+class _LetterFile:
+    """A letter's file that was parsed; it says in which line what is wrong."""
+
+    def __init__(self, path: Path, text: str, table: Mapping[str, object]) -> None:
+        self._path = path
+        self._text = text
+        self._table = table
+
+    def letter(self) -> Letter:
+        """Return the letter; raises `BadInput`."""
+        from .. import (  # noqa: PLC0415 - models are loaded only where they are needed
+            Address,
+            AuthorisedPerson,
+            BlanketLoa,
+            DirectLoa,
+            ResellerLoa,
+        )
+
+        kind = self._text_of("kind", "", self._table)
+        if kind not in _KINDS:
+            self._refuse(f"must be one of {', '.join(_KINDS)}, not {kind!r}", "kind")
+        self._check_names(kind)
+        texts = {name: self._text_of(name, "", self._table) for name in _TEXTS[kind]}
+        if kind == "blanket":
+            return BlanketLoa()
+        person: AuthorisedPerson = self._part("authorised_person", AuthorisedPerson)
+        address: Address = self._part("address", Address)
+        try:
+            if kind == "direct":
+                return DirectLoa(authorised_person=person, address=address, **texts)
+            return ResellerLoa(authorised_person=person, address=address, **texts)
+        except InvalidRequest as error:
+            self._refuse(error.rule, error.field)
+
+    def _check_names(self, kind: str) -> None:
+        """Refuse what is misspelt: it would be missing elsewhere."""
+        parts = () if kind == "blanket" else tuple(_TABLES)
+        for name in self._table:
+            if name not in ("kind", *_TEXTS[kind], *parts):
+                known = ", ".join((*_TEXTS[kind], *parts)) or "nothing more"
+                self._refuse(f"a {kind} letter has no such key; it has {known}", name)
+
+    def _part(self, table: str, makes: Callable[..., T]) -> T:
+        given = self._table.get(table)
+        if not isinstance(given, dict):
+            self._refuse(f"add the table [{table}] with {', '.join(_TABLES[table])}", table)
+        for name in given:
+            if name not in _TABLES[table]:
+                self._refuse(f"no such key; there are {', '.join(_TABLES[table])}", name, table)
+        texts = {name: self._text_of(name, table, given) for name in _TABLES[table]}
+        try:
+            return makes(**texts)
+        except InvalidRequest as error:
+            self._refuse(error.rule, error.field, table)
+
+    def _text_of(self, name: str, table: str, given: Mapping[str, object]) -> str:
+        value = given.get(name)
+        if value is None:
+            self._refuse("is missing", name, table)
+        if not isinstance(value, str):
+            self._refuse(f'must be a text: {name} = "{value}"', name, table)
+        if not value.strip():
+            self._refuse("is empty; fill it in", name, table)
+        return value
+
+    def _refuse(self, why: str, name: str, table: str = "") -> NoReturn:
+        key = f"{table}.{name}" if table else name
+        raise BadInput(f"{self._path}: line {self._line(name, table)}: {key}: {why}")
+
+    def _line(self, name: str, table: str) -> int:
+        """Return the line of a key, or else of its table, or else the last one."""
+        here, table_line = "", 0
+        lines = self._text.splitlines()
+        for number, line in enumerate(lines, 1):
+            head = re.match(r"\s*\[\s*([\w-]+)\s*\]", line)
+            if head is not None:
+                here = head[1]
+                table_line = number if here in (table, name) else table_line
+            key = re.match(r"\s*[\"']?([\w-]+)[\"']?\s*=", line)
+            if key is not None and here == table and key[1] == name:
+                return number
+        belongs_on_top = not table and name not in _TABLES
+        return table_line or (1 if belongs_on_top else max(1, len(lines)))

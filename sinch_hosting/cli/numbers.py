@@ -1,0 +1,323 @@
+"""`sinch-hosting numbers`: imported numbers; what they say, and what changes them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+from cyclopts import App
+
+from .audit import audit
+from .durations import seconds_of
+from .errors import BadInput, ExitCode, complain
+from .explain import explain
+from .invocation import resume_line, tell, without_warnings
+from .many import Each, exit_code
+from .number_input import is_toll_free, read_numbers, read_records
+from .numbers_check import check
+from .options import ACCOUNT, PLACE, SOURCE, Account, NumberSource, Output, Place
+from .output import print_many, print_one
+from .prompts import confirm
+from .settings import open_client, read_settings
+from .views import IMPORTED
+
+if TYPE_CHECKING:
+    from .. import ImportedNumber, NumbersResult
+    from ..phone_files import PhoneRecord
+
+__all__ = ["app"]
+
+T = TypeVar("T")
+_PAGE = 1000
+
+app = App(
+    name="numbers", help="Imported numbers: look, explain, audit, change.", help_format="markdown"
+)
+app.command(check)
+app.command(explain)
+app.command(audit)
+
+
+@app.command(name="list")
+async def list_(
+    *,
+    pattern: str | None = None,
+    where: Literal["START", "CONTAIN", "END"] | None = None,
+    region: Literal["US", "CA"] | None = None,
+    place: Place = PLACE,
+    account: Account = ACCOUNT,
+) -> int:
+    """List the imported numbers of a service plan and campaign.
+
+    Example: `sinch-hosting numbers list --plan PLAN --campaign CAMPAIGN --format lines`
+
+    Args:
+        pattern: Only numbers with these digits, such as +1732.
+        where: Where the digits have to stand.
+        region: Only numbers of this region.
+    """
+    settings = read_settings(account)
+    async with open_client(settings) as sinch:
+        listed = sinch.imported_numbers.list(
+            service_plan_id=settings.plan(place),
+            campaign_id=settings.campaign(place),
+            region_code=region,
+            pattern=pattern,
+            search_pattern=where,
+            page_size=_PAGE,
+        )
+        await print_many(listed, IMPORTED, account)
+    return ExitCode.DONE
+
+
+async def _for_each(
+    numbers: list[str],
+    call: Callable[[str], Awaitable[ImportedNumber]],
+    output: Output,
+    *,
+    changes: bool = False,
+) -> int:
+    """Call for each number, print what it answered, and return the exit code."""
+    each = Each(numbers, call)
+    async with aclosing(each.changes() if changes else each.results()) as found:
+        if len(numbers) == 1:
+            async for number in found:
+                print_one(number, IMPORTED, output)
+        else:
+            await print_many(found, IMPORTED, output)
+    return each.report()
+
+
+@app.command
+async def get(
+    numbers: list[str], /, *, source: NumberSource = SOURCE, account: Account = ACCOUNT
+) -> int:
+    """Show imported numbers.
+
+    Example: `sinch-hosting numbers get +12025550134`
+
+    Args:
+        numbers: Numbers, files of numbers, or `-` for standard input.
+    """
+    known = read_numbers(numbers, source)
+    async with open_client(read_settings(account)) as sinch:
+        return await _for_each(known, sinch.imported_numbers.get, account)
+
+
+@app.command(name="import")
+async def import_(
+    numbers: list[str],
+    /,
+    *,
+    name: str | None = None,
+    callback_url: str | None = None,
+    wait: str | None = None,
+    timeout: str | None = None,
+    place: Place = PLACE,
+    source: NumberSource = SOURCE,
+    account: Account = ACCOUNT,
+) -> int:
+    """Import single numbers and link them; `orders import` takes many at once.
+
+    No letter is mailed. A number that is imported already is refused; run again, the line
+    imports only what is missing.
+
+    Example: `sinch-hosting numbers import +12025550134 --plan PLAN --campaign CAMPAIGN --wait`
+
+    Args:
+        numbers: Numbers, files of numbers, or `-` for standard input.
+        name: A display name.
+        callback_url: Where events about the numbers are posted.
+        wait: Wait until they are provisioned.
+        timeout: How long to wait, such as 90s or 2h; by default without end.
+    """
+    limit = None if timeout is None else seconds_of(timeout, "--timeout")
+    settings = read_settings(account)
+    records = {str(record.phone_number): record for record in read_records(numbers, source)}
+    plan, campaign = settings.plan(place), settings.campaign(place) or None
+
+    async def create(number: str) -> ImportedNumber:
+        imported = await sinch.imported_numbers.import_number(
+            number,
+            region_code=_region(records[number]),
+            service_plan_id=plan,
+            campaign_id=None if is_toll_free(records[number]) else campaign,
+            display_name=name,
+            callback_url=callback_url,
+        )
+        if wait is None:
+            return imported
+        return await sinch.imported_numbers.wait_until_provisioned(number, timeout=limit)
+
+    settings.check_identity()
+    async with open_client(settings) as sinch:
+        code = await _for_each(list(records), create, account, changes=True)
+    if wait is None and code is not ExitCode.UNKNOWN:
+        tell(f"wait for them with: {resume_line('numbers', 'wait', *numbers)}")
+    return code
+
+
+def _region(record: PhoneRecord) -> str:
+    return str(record.region)
+
+
+@app.command
+async def update(
+    numbers: list[str],
+    /,
+    *,
+    name: str | None = None,
+    callback_url: str | None = None,
+    unlink: bool = False,
+    yes: bool = False,
+    source: NumberSource = SOURCE,
+    account: Account = ACCOUNT,
+) -> int:
+    """Change the display name or the callback URL of numbers, or unlink them.
+
+    Only what is given is changed; `''` empties it. To move numbers to another plan or campaign
+    use `numbers relink`.
+
+    Example: `sinch-hosting numbers update +12025550134 --name "Front desk"`
+
+    Args:
+        numbers: Numbers, files of numbers, or `-` for standard input.
+        name: The display name.
+        callback_url: Where events about the numbers are posted.
+        unlink: Take them off their service plan and campaign; they are without service then.
+        yes: Do not ask before numbers are unlinked.
+    """
+    from .._session.requests import UNSET  # noqa: PLC0415 - loaded with the client only
+
+    if name is None and callback_url is None and not unlink:
+        raise BadInput("nothing to change: give --name, --callback-url or --unlink")
+    settings = read_settings(account)
+    known = read_numbers(numbers, source)
+    settings.check_identity()
+    if unlink:
+        _confirm_loss(known, "are unlinked: they lose their service", yes=yes)
+    link = "" if unlink else UNSET
+
+    async def change(number: str) -> ImportedNumber:
+        return await sinch.imported_numbers.update(
+            number,
+            display_name=UNSET if name is None else name,
+            callback_url=UNSET if callback_url is None else callback_url,
+            service_plan_id=link,
+            campaign_id=link,
+        )
+
+    async with open_client(settings) as sinch:
+        return await _for_each(known, change, account, changes=True)
+
+
+def _confirm_loss(numbers: list[str], what: str, *, yes: bool) -> None:
+    tell(f"{len(numbers)} numbers {what}: {', '.join(numbers[:5])}{' ...' * (len(numbers) > 5)}")
+    confirm("Go on?", yes=yes, otherwise="give --yes to go on")
+
+
+@app.command
+async def relink(
+    numbers: list[str],
+    /,
+    *,
+    timeout: str = "10m",
+    yes: bool = False,
+    place: Place = PLACE,
+    source: NumberSource = SOURCE,
+    account: Account = ACCOUNT,
+) -> int:
+    """Move numbers to another service plan or campaign.
+
+    Each is unlinked, waited for until it is free, and linked anew: in between it is without
+    service. Ten at most are so at once. Run again, the line goes on with those that are left.
+
+    Example: `sinch-hosting numbers relink fleet.csv --plan PLAN --campaign CAMPAIGN`
+
+    Args:
+        numbers: Numbers, files of numbers, or `-` for standard input.
+        timeout: How long a number may take to become free; 10m by default.
+        yes: Do not ask.
+    """
+    limit = seconds_of(timeout, "--timeout")
+    settings = read_settings(account)
+    plan, campaign = settings.plan(place), settings.campaign(place)
+    known = read_numbers(numbers, source)
+    settings.check_identity()
+    tell(f"{settings.whose}: to service plan {plan}, campaign {campaign or 'none'}")
+    _confirm_loss(known, "are relinked: each is without service meanwhile", yes=yes)
+    async with open_client(settings) as sinch:
+        with without_warnings():  # what it warns of was asked about
+            result = await sinch.imported_numbers.relink_many(
+                known, service_plan_id=plan, campaign_id=campaign, timeout=limit
+            )
+        await print_many(result.succeeded, IMPORTED, account)
+    return result_code(result)
+
+
+@app.command
+async def delete(
+    numbers: list[str],
+    /,
+    *,
+    yes: bool = False,
+    source: NumberSource = SOURCE,
+    account: Account = ACCOUNT,
+) -> int:
+    """Take numbers out of Sinch: they text no more.
+
+    Example: `sinch-hosting numbers delete +12025550134`
+
+    Args:
+        numbers: Numbers, files of numbers, or `-` for standard input.
+        yes: Do not ask.
+    """
+    settings = read_settings(account)
+    known = read_numbers(numbers, source)
+    settings.check_identity()
+    tell(settings.whose)
+    _confirm_loss(known, "are deleted: they lose their service", yes=yes)
+    async with open_client(settings) as sinch:
+        result = await sinch.imported_numbers.delete_many(known)
+    for number in result.succeeded:
+        tell(f"deleted {number}")
+    return result_code(result)
+
+
+def result_code(result: NumbersResult[T]) -> int:
+    """Tell which numbers were skipped and which failed, and return the exit code."""
+    for skipped in result.skipped:
+        complain(f"{skipped.phone_number}: {skipped.reason}")
+    failed = [(number.phone_number, number.error) for number in result.failed]
+    return exit_code(failed, succeeded=len(result.succeeded) + len(result.skipped))
+
+
+@app.command
+async def wait(
+    numbers: list[str],
+    /,
+    *,
+    timeout: str | None = None,
+    source: NumberSource = SOURCE,
+    account: Account = ACCOUNT,
+) -> int:
+    """Wait until numbers are on their service plan, and on their campaign where they have one.
+
+    Example: `sinch-hosting numbers wait +12025550134 --timeout 2h`
+
+    Args:
+        numbers: Numbers, files of numbers, or `-` for standard input.
+        timeout: How long each may take, such as 90s or 2h; by default without end.
+    """
+    limit = None if timeout is None else seconds_of(timeout, "--timeout")
+    known = read_numbers(numbers, source)
+
+    async def done(number: str) -> ImportedNumber:
+        return await sinch.imported_numbers.wait_until_provisioned(number, timeout=limit)
+
+    async with open_client(read_settings(account)) as sinch:
+        each = Each(known, done, at_once=len(known))
+        async with aclosing(each.waited_for("provisioned")) as found:
+            await print_many(found, IMPORTED, account)
+    return each.report()

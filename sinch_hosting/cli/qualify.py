@@ -1,0 +1,263 @@
+"""`sinch-hosting qualify`: numbers on their way to be proven yours."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Literal
+
+from cyclopts import App
+
+from ..states import QualificationState
+from .durations import seconds_of
+from .errors import BadInput, ExitCode
+from .invocation import WAIT_FOR_DONE, resume_line, tell
+from .invoices import invoices
+from .many import Each
+from .number_input import read_numbers
+from .numbers import result_code
+from .options import ACCOUNT, SOURCE, Account, NumberSource
+from .output import print_many, print_one
+from .prompts import ask, can_ask, confirm
+from .settings import open_client, read_settings
+from .views import QUALIFIED
+
+if TYPE_CHECKING:
+    from .. import QualifiedNumber
+
+__all__ = ["app"]
+
+app = App(name="qualify", help="Numbers on their way to be proven yours.", help_format="markdown")
+app.command(invoices)
+_STATES = tuple(state for state in QualificationState if state.name != "UNSPECIFIED")
+_PAGE = 1000
+
+
+def qualification_state(text: str) -> QualificationState:
+    """Return the state that a text names, in any case; `WAIT_FOR_DONE` is VERIFIED.
+
+    Raises:
+        BadInput: There is no such state.
+    """
+    if text == WAIT_FOR_DONE:
+        return QualificationState.VERIFIED
+    name = text.strip().upper().replace("-", "_").removeprefix("GLOBAL_PROCESS_STATE_")
+    if name not in QualificationState.__members__:
+        known = ", ".join(state.name for state in _STATES)
+        raise BadInput(f"no qualification state is called {text!r}; there are {known}")
+    return QualificationState[name]
+
+
+@app.command
+async def add(
+    numbers: list[str],
+    /,
+    *,
+    wait: str | None = None,
+    timeout: str | None = None,
+    source: NumberSource = SOURCE,
+    account: Account = ACCOUNT,
+) -> int:
+    """Start the review of numbers.
+
+    Afterwards somebody must e-mail invoices that list them (`qualify invoices`), or prove them
+    by a voice call (`qualify challenge`). Numbers that are there already are left as they are.
+
+    Example: `sinch-hosting qualify add fleet.csv`
+
+    Args:
+        numbers: Numbers, files of numbers, or `-` for standard input.
+        wait: Wait until they are in this state; VERIFIED where none is named.
+        timeout: How long to wait, such as 12h or 3d; by default without end.
+    """
+    wanted = None if wait is None else qualification_state(wait)
+    limit = None if timeout is None else seconds_of(timeout, "--timeout")
+    settings = read_settings(account)
+    known = read_numbers(numbers, source)
+    settings.check_identity()
+    async with open_client(settings) as sinch:
+        result = await sinch.qualified_numbers.add_many(known)
+        code = result_code(result)
+        tell(f"the mail to send: {resume_line('qualify', 'invoices', *numbers)}")
+        if wanted is None or code:
+            await print_many(result.succeeded, QUALIFIED, account)
+            tell(f"wait for them with: {resume_line('qualify', 'wait', *numbers)}")
+            return code
+
+        async def verified(number: str) -> QualifiedNumber:
+            return await sinch.qualified_numbers.wait_until(number, wanted, timeout=limit)
+
+        return await _for_each(known, verified, account, waits_for=wanted.name)
+
+
+async def _for_each(
+    numbers: list[str],
+    call: Callable[[str], Awaitable[QualifiedNumber]],
+    account: Account,
+    waits_for: str = "",
+) -> int:
+    each = Each(numbers, call, at_once=len(numbers) if waits_for else 10)
+    results = each.waited_for(waits_for) if waits_for else each.results()
+    async with aclosing(results) as found:
+        if len(numbers) == 1:
+            async for number in found:
+                print_one(number, QUALIFIED, account)
+        else:
+            await print_many(found, QUALIFIED, account)
+    return each.report()
+
+
+@app.command(name="list")
+async def list_(
+    *,
+    state: list[str] | None = None,
+    region: Literal["US", "CA"] | None = None,
+    account: Account = ACCOUNT,
+) -> int:
+    """List the numbers in qualification.
+
+    Example: `sinch-hosting qualify list --state VERIFICATION_PENDING --format lines`
+
+    Args:
+        state: Only numbers in this state; may be given several times.
+        region: Only numbers of this region.
+    """
+    states = tuple(map(qualification_state, state or ())) or _STATES
+    async with open_client(read_settings(account)) as sinch:
+        listed = sinch.qualified_numbers.list(states=states, region_code=region, page_size=_PAGE)
+        await print_many(listed, QUALIFIED, account)
+    return ExitCode.DONE
+
+
+@app.command
+async def get(
+    numbers: list[str], /, *, source: NumberSource = SOURCE, account: Account = ACCOUNT
+) -> int:
+    """Show numbers in qualification.
+
+    Example: `sinch-hosting qualify get +12025550134`
+
+    Args:
+        numbers: Numbers, files of numbers, or `-` for standard input.
+    """
+    known = read_numbers(numbers, source)
+    async with open_client(read_settings(account)) as sinch:
+        return await _for_each(known, sinch.qualified_numbers.get, account)
+
+
+@app.command
+async def challenge(
+    number: str, /, *, no_code: bool = False, yes: bool = False, account: Account = ACCOUNT
+) -> int:
+    """Ring a number; a voice tells a code that proves it is yours.
+
+    On a terminal the code is asked for right away, and checked. A call is never repeated by
+    itself.
+
+    Example: `sinch-hosting qualify challenge +12025550134`
+
+    Args:
+        number: The number to ring.
+        no_code: Do not ask for the code.
+        yes: Do not ask before it rings.
+    """
+    known = read_numbers([number], SOURCE)[0]
+    settings = read_settings(account)
+    settings.check_identity()
+    confirm(f"Ring {known}?", yes=yes or not can_ask(), otherwise="")
+    async with open_client(settings) as sinch:
+        answer = await sinch.qualified_numbers.send_voice_challenge(known)
+        if not no_code and can_ask():
+            told = ask("Code that the voice told: ")
+            answer = await sinch.qualified_numbers.verify_voice_challenge(known, told)
+            print_one(answer, QUALIFIED, account)
+            return _proven(answer)
+    print_one(answer, QUALIFIED, account)
+    tell(f"give the code back with: {resume_line('qualify', 'verify', known, 'CODE')}")
+    return ExitCode.DONE
+
+
+@app.command
+async def verify(number: str, code: str, /, *, account: Account = ACCOUNT) -> int:
+    """Give back the code that the voice told.
+
+    Each try counts: after three wrong ones a number may be blocked. The exit code is 1 where
+    the code was wrong.
+
+    Example: `sinch-hosting qualify verify +12025550134 1234`
+
+    Args:
+        number: The number that was rung.
+        code: The code.
+    """
+    known = read_numbers([number], SOURCE)[0]
+    settings = read_settings(account)
+    settings.check_identity()
+    async with open_client(settings) as sinch:
+        answer = await sinch.qualified_numbers.verify_voice_challenge(known, code)
+    print_one(answer, QUALIFIED, account)
+    return _proven(answer)
+
+
+def _proven(number: QualifiedNumber) -> int:
+    return ExitCode.NOT_ALL if number.global_process_state.is_failure else ExitCode.DONE
+
+
+@app.command
+async def delete(
+    numbers: list[str],
+    /,
+    *,
+    yes: bool = False,
+    source: NumberSource = SOURCE,
+    account: Account = ACCOUNT,
+) -> int:
+    """Take numbers out of qualification.
+
+    Example: `sinch-hosting qualify delete +12025550134`
+
+    Args:
+        numbers: Numbers, files of numbers, or `-` for standard input.
+        yes: Do not ask.
+    """
+    settings = read_settings(account)
+    known = read_numbers(numbers, source)
+    settings.check_identity()
+    tell(f"{settings.whose}: {len(known)} numbers leave qualification")
+    confirm("Go on?", yes=yes, otherwise="give --yes to go on")
+    async with open_client(settings) as sinch:
+        result = await sinch.qualified_numbers.delete_many(known)
+    for number in result.succeeded:
+        tell(f"deleted {number}")
+    return result_code(result)
+
+
+@app.command
+async def wait(
+    numbers: list[str],
+    /,
+    *,
+    state: list[str] | None = None,
+    timeout: str | None = None,
+    source: NumberSource = SOURCE,
+    account: Account = ACCOUNT,
+) -> int:
+    """Wait until numbers are verified, or in another state.
+
+    Example: `sinch-hosting qualify wait fleet.csv --timeout 3d`
+
+    Args:
+        numbers: Numbers, files of numbers, or `-` for standard input.
+        state: VERIFIED by default; may be given several times, and any of them will do.
+        timeout: How long each may take, such as 12h or 3d; by default without end.
+    """
+    wanted = tuple(map(qualification_state, state or [WAIT_FOR_DONE]))
+    limit = None if timeout is None else seconds_of(timeout, "--timeout")
+    known = read_numbers(numbers, source)
+
+    async def reached(number: str) -> QualifiedNumber:
+        return await sinch.qualified_numbers.wait_until(number, *wanted, timeout=limit)
+
+    async with open_client(read_settings(account)) as sinch:
+        titles = " or ".join(state.name for state in wanted)
+        return await _for_each(known, reached, account, waits_for=titles)

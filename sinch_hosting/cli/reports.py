@@ -1,0 +1,97 @@
+"""Files that tell what became of every number: checked before the work, written at its end."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .errors import BadInput, complain
+from .invocation import tell
+
+if TYPE_CHECKING:
+    from .. import OnboardingReport
+
+__all__ = ["check_report", "write_text", "writing_report"]
+
+
+@contextmanager
+def writing_report(path: Path | None, report: Callable[[], OnboardingReport]) -> Iterator[None]:
+    """Write the report at the end, however the work ends: what was ordered stays ordered.
+
+    Raises:
+        BadInput: It cannot be written; where the work failed, that is told first.
+    """
+    try:
+        yield
+    except BaseException:
+        if path is not None:
+            try:
+                _write(path, report())
+            except BadInput as error:
+                complain(str(error))
+        raise
+    if path is not None:
+        _write(path, report())
+
+
+def _write(path: Path, report: OnboardingReport) -> None:
+    is_json = path.suffix.lower() == ".json"
+    write_text(path, report.to_json() if is_json else report.to_csv())
+    tell(f"what became of every number: {path}")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole.
+
+    Raises:
+        BadInput: It cannot be written.
+    """
+    try:
+        path.write_text(text, encoding="utf-8", newline="")
+    except OSError as error:
+        raise BadInput(f"{path}: the report cannot be written: {error.strerror}") from error
+
+
+def check_report(path: Path, numbers: Path | None) -> None:
+    """Refuse a report that could not be written at the end, before any work is done.
+
+    Args:
+        path: Where the report is to go.
+        numbers: The file that is read, which the report must not overwrite.
+
+    Raises:
+        BadInput: The file cannot be opened and written to, its folder is missing, the path is
+            a folder, or it is the file of numbers itself.
+    """
+    if path.is_dir():
+        raise BadInput(f"{path}: is a directory; name a file in it for the report")
+    if not path.parent.is_dir():
+        raise BadInput(f"{path}: there is no folder {path.parent}; make it, or name another")
+    if numbers is not None and path.exists() and numbers.exists() and path.samefile(numbers):
+        raise BadInput(f"{path}: the report would overwrite the numbers; name another file")
+    try:
+        _try_writing(path)
+    except OSError as error:
+        why = error.strerror or error
+        raise BadInput(
+            f"{path}: the report cannot be written: {why}; name another file for it"
+        ) from error
+
+
+def _try_writing(path: Path) -> None:
+    """Open for writing and, where nothing is lost by it, write; an older report stays whole."""
+    exists = path.exists()
+    mode = path.stat().st_mode if exists else 0
+    if stat.S_ISFIFO(mode):
+        return  # its reader takes the first closing for the end
+    target = path if exists else path.resolve()  # never to take a link for a file of ours
+    try:
+        with target.open("ab") as file:
+            if not exists or stat.S_ISCHR(mode):
+                file.write(b"\n")
+    finally:
+        if not exists:
+            target.unlink(missing_ok=True)

@@ -1,0 +1,148 @@
+"""How orders and numbers are shown: the columns of tables and CSV files."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from ..states import ProvisioningState
+from .durations import since
+from .output import Column, View
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .. import (
+        CarrierState,
+        ImportedNumber,
+        Order,
+        OrderNumber,
+        QualifiedNumber,
+    )
+
+__all__ = [
+    "IMPORTED",
+    "ORDER",
+    "ORDER_NUMBER",
+    "QUALIFIED",
+    "carriers",
+    "error_codes",
+    "trouble",
+]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _waits_for(order: Order) -> str:
+    waiting = order.waiting_on
+    if waiting is None:
+        return ""
+    return waiting.email or waiting.who
+
+
+ORDER: View[Order] = View(
+    columns=(
+        Column("order", lambda order: order.hosting_order_id, is_id=True),
+        Column("state", lambda order: order.state.name),
+        Column("type", lambda order: order.type.name),
+        Column("waits for", _waits_for),
+        Column("since", lambda order: order.updated_time),
+        Column("for", lambda order: since(order.updated_time, _now())),
+        Column("plan", lambda order: order.service_plan_id),
+        Column("campaign", lambda order: order.campaign_id),
+        Column("name", lambda order: order.display_name),
+    ),
+    key=lambda order: order.hosting_order_id,
+)
+
+
+def carriers(number: OrderNumber | ImportedNumber) -> Iterator[tuple[str, CarrierState]]:
+    """Give the four carriers' states of a number, with their names."""
+    from ..models import ImportedNumber  # noqa: PLC0415 - loaded by now
+
+    at = number.mno_configuration if isinstance(number, ImportedNumber) else number
+    yield "AT&T SMS", at.sms_att
+    yield "T-Mobile SMS", at.sms_tmo
+    yield "AT&T MMS", at.mms_att
+    yield "T-Mobile MMS", at.mms_tmo
+
+
+def error_codes(number: OrderNumber | ImportedNumber) -> set[str]:
+    """Return the codes with which carriers refused a number."""
+    return {at.error_code for _, at in carriers(number) if at.error_code}
+
+
+def _steps(number: OrderNumber | ImportedNumber) -> Iterator[tuple[str, ProvisioningState, str]]:
+    """Give the steps of a number before the carriers: name, state and error."""
+    osr, platform = (
+        getattr(number, "osr_update", None),
+        getattr(number, "platform_provisioning", None),
+    )
+    if osr is not None:
+        yield "routing (OSR)", osr.state, ""
+    step = platform or getattr(number, "sms_provisioning", None)
+    if step is not None:
+        yield "SMS platform", step.state, _said(step)
+    campaign = number.campaign_provisioning
+    yield "campaign", campaign.state, _said(campaign)
+
+
+def _said(step: object) -> str:
+    parts = (getattr(step, "error_code", None), getattr(step, "error_message", None))
+    return " ".join(str(part) for part in parts if part)
+
+
+def trouble(number: OrderNumber | ImportedNumber) -> str:
+    """Return what has failed for a number, each with the reason that was given; `""` if none."""
+    steps = list(_steps(number))
+    steps += [(name, at.state, _said(at)) for name, at in carriers(number)]
+    return "; ".join(
+        f"{name} failed" + (f": {said}" if said else "")
+        for name, state, said in steps
+        if state == ProvisioningState.FAILED
+    )
+
+
+def _carriers_said(number: OrderNumber | ImportedNumber) -> str:
+    states = {at.state.name for _, at in carriers(number)}
+    return states.pop() if len(states) == 1 else ", ".join(sorted(states))
+
+
+ORDER_NUMBER: View[OrderNumber] = View(
+    columns=(
+        Column("number", lambda number: number.phone_number, is_id=True),
+        Column("routing", lambda number: number.osr_update.state.name),
+        Column("platform", lambda number: number.platform_provisioning.state.name),
+        Column("campaign", lambda number: number.campaign_provisioning.state.name),
+        Column("carriers", _carriers_said),
+        Column("failed", trouble),
+    ),
+    key=lambda number: number.phone_number,
+)
+
+IMPORTED: View[ImportedNumber] = View(
+    columns=(
+        Column("number", lambda number: number.phone_number, is_id=True),
+        Column("plan", lambda number: number.sms_configuration.service_plan_id, is_id=True),
+        Column("campaign", lambda number: number.sms_configuration.campaign_id, is_id=True),
+        Column("platform", lambda number: number.sms_provisioning.state.name),
+        Column("on campaign", lambda number: number.campaign_provisioning.state.name),
+        Column("failed", trouble),
+        Column("name", lambda number: number.display_name),
+    ),
+    key=lambda number: number.phone_number,
+)
+
+QUALIFIED: View[QualifiedNumber] = View(
+    columns=(
+        Column("number", lambda number: number.phone_number, is_id=True),
+        Column("state", lambda number: number.global_process_state.name),
+        Column("region", lambda number: number.region_code),
+        Column("since", lambda number: number.updated_time),
+        Column("for", lambda number: since(number.updated_time, _now())),
+        Column("error", lambda number: number.error),
+    ),
+    key=lambda number: number.phone_number,
+)

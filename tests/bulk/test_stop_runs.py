@@ -1,0 +1,49 @@
+"""Bulk runs that are asked to send nothing more: what has left is waited for."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from sinch_hosting import FailedChunk, Order, RunStopped
+
+from .rig import CAMPAIGN, PLAN, Rig, numbers, rigged
+
+
+@pytest.fixture
+async def rig() -> AsyncIterator[Rig]:
+    """A sandbox in which everything takes the time that it takes."""
+    async with rigged(profile="standard") as made:
+        yield made
+
+
+async def test_chunks_whose_turn_comes_later_are_not_sent(rig: Rig) -> None:
+    """Each chunk tells what became of it; run again, the job sends only the rest."""
+    client, listed = rig.client(), numbers(40)
+
+    async def run(*, stop: bool) -> list[Order | FailedChunk]:
+        results = []
+        stream = client.hosting_orders.import_stream(
+            listed, region_code="US", service_plan_id=PLAN, campaign_id=CAMPAIGN, job="acme"
+        )
+        async for outcome in stream:
+            assert isinstance(outcome.result, (Order, FailedChunk))
+            results.append(outcome.result)
+            if stop:
+                client.hosting_orders.stop_runs("the machine goes down")
+        return results
+
+    first = await run(stop=True)
+    sent = [result for result in first if isinstance(result, Order)]
+    unsent = [result for result in first if isinstance(result, FailedChunk)]
+    assert len(first) == 8
+    assert len(sent) == len(rig.sandbox.orders_created()) >= 1
+    assert unsent
+    assert all(isinstance(chunk.error, RunStopped) for chunk in unsent)
+    assert "the machine goes down" in str(unsent[0].error)
+
+    second = await run(stop=False)
+
+    assert all(isinstance(result, Order) for result in second)
+    assert rig.held() == dict.fromkeys(listed, 1)

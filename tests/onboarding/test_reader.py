@@ -1,0 +1,99 @@
+"""Where many numbers are: by lists where that is cheaper, within the budget, told as it is read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import aclosing
+
+import pytest
+
+from sinch_hosting import OnboardingStep
+from sinch_hosting._onboarding.report import Step
+
+from ..bulk.rig import numbers
+from ..service import Service, error, slow
+from .test_worlds import Begin, api_service, begin, make_api_client, service
+
+__all__ = ["api_service", "begin", "make_api_client", "service"]
+
+READS = ("GetQualifiedNumber", "GetImportedNumber", "ListQualifiedNumbers", "ListImportedNumbers")
+
+
+def requests(service: Service) -> Counter[str]:
+    """The reads of numbers so far."""
+    return Counter({name: service.counts[name] for name in READS if service.counts[name]})
+
+
+async def read(service: Service, begin: Begin, count: int) -> tuple[list[OnboardingStep], int]:
+    """Begin an onboarding, and end it once each number was read; reads left to do at the first."""
+    seen: list[OnboardingStep] = []
+    first = 0
+    async with aclosing(begin(numbers(count))) as running:
+        async for step in running:
+            if step.step is Step.SEEN:
+                first = first or sum(requests(service).values())
+                seen.append(step)
+            if len(seen) == count:
+                break
+    return seen, sum(requests(service).values()) - first
+
+
+@pytest.mark.parametrize("cap", [20, 100, 1000])
+async def test_a_thousand_numbers_in_qualification_cost_pages(
+    service: Service, begin: Begin, cap: int
+) -> None:
+    """Before: 2,022 requests. The steps come while it reads."""
+    for rules in service.lists.values():
+        rules.page_cap = cap
+    listed = numbers(1000)
+    service.set_qualified(listed[:600], "ELIGIBLE_CHECK_PENDING")
+    service.set_qualified(listed[600:], "VERIFICATION_PENDING")
+    seen, _ = await read(service, begin, 1000)
+    assert {number for step in seen for number in step.phone_numbers} == set(listed)
+    made = requests(service)
+    assert made["GetQualifiedNumber"] == made["GetImportedNumber"] == 0
+    assert sum(made.values()) <= 5 + 1000 // cap
+
+
+async def test_numbers_that_are_nowhere_are_asked_for_once(service: Service, begin: Begin) -> None:
+    """New ones may be imported on any plan: that is asked for singly, and told as it is read."""
+    seen, left = await read(service, begin, 300)
+    assert {step.text for step in seen} == {"is not in qualification"}
+    made = requests(service)
+    assert made["GetImportedNumber"] == 300
+    assert made["GetQualifiedNumber"] == 0
+    assert made["ListQualifiedNumbers"] == 10
+    assert left > 250
+
+
+async def test_numbers_that_are_imported_where_they_are_wanted_cost_a_page(
+    service: Service, begin: Begin
+) -> None:
+    """They are done, and nothing else is asked."""
+    listed = numbers(300)
+    service.add_imported(listed, plan="plan-1", campaign="CAMP1")
+    report = await begin(listed).run()
+    assert report.is_done
+    assert requests(service) == {"ListImportedNumbers": 3}
+
+
+@pytest.mark.parametrize("fault", [error(404), error(422), error(405), slow(1.0, 504)])
+async def test_lists_that_do_not_work_are_done_without(
+    service: Service, begin: Begin, fault: object
+) -> None:
+    """Each number is asked for singly, and the onboarding goes on."""
+    listed = numbers(30)
+    service.fault("ListQualifiedNumbers", fault, times=None)
+    service.set_qualified(listed, "VERIFIED")
+    report = await begin(listed).run()
+    assert report.is_done, report.to_csv()
+    assert len(service.letters) == 1
+
+
+async def test_reading_keeps_to_the_budget(service: Service, begin: Begin) -> None:
+    """600 requests a minute, the lists of the job's orders aside."""
+    started = service.clock()
+    await read(service, begin, 1000)
+    reads = sum(requests(service).values())
+    assert reads > 1000
+    assert reads <= 150 + (service.clock() - started) * 10

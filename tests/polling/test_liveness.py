@@ -1,0 +1,231 @@
+"""Waits end, whatever the number of orders, the budget, the pages and the faults of lists.
+
+The service is the independent one, on a virtual clock. The bounds are in virtual seconds and in
+requests: what the budget allows for the pages of the lists plus the single looks that are needed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from math import ceil
+from typing import Any
+
+import pytest
+from attrs import frozen
+
+from sinch_hosting import COMPLETED, Order, OrderState, OrderType, PollPolicy, SinchHosting
+from sinch_hosting._polling.policy import budget_of
+from tests.service import Service, error, reply, slow
+
+LISTS, GETS = "ListHostingOrders", "GetHostingOrder"
+STATES = 4
+"""The lists that an import order may be in."""
+
+
+@frozen
+class Cost:
+    """What a wait took."""
+
+    seconds: float
+    lists: int
+    gets: int
+
+    @property
+    def requests(self) -> int:
+        """All of them."""
+        return self.lists + self.gets
+
+
+def seconds_for(requests: float, a_minute: float, per_second: float | None = None) -> float:
+    """The least time that a budget allows for so many requests."""
+    bucket = budget_of(PollPolicy(requests_per_minute=a_minute), per_second, lambda: 0.0, None)  # type: ignore[arg-type]
+    return max(0.0, (requests - bucket.burst) / bucket.per_second)
+
+
+async def wait_for(
+    clock: Any,
+    orders: int,
+    *,
+    budget: float = 600,
+    how: str = "tokens",
+    done_after: float = -1.0,
+    every: float = 0.0,
+    prepare: Any = None,
+    timeout: float | None = None,
+    **rules: Any,
+) -> tuple[Cost, list[Order]]:
+    """Wait for so many orders in one group; `how` says what the caller has of them."""
+    async with Service(clock=clock, sleep=clock.sleep, **rules) as service:
+        made = service.add_orders(orders, state="IN_PROGRESS")
+        service.set_state(made, "COMPLETED", at=clock() + done_after, every=every)
+        if prepare is not None:
+            prepare(service, made)
+        poll = PollPolicy(requests_per_minute=budget)
+        async with SinchHosting(**service.client_arguments, poll=poll) as sinch:
+            given: list[Any] = [order.id for order in made]
+            if how != "ids":
+                given = [
+                    Order(
+                        hosting_order_id=order.id,
+                        type=OrderType(order.type),
+                        service_plan_id=order.plan,
+                        campaign_id=order.campaign,
+                        **({"state": OrderState(how)} if how != "tokens" else {}),
+                    )
+                    for order in made
+                ]
+            began = clock()
+            async with asyncio.timeout(60):
+                done = await sinch.hosting_orders.wait_all(given, COMPLETED, timeout=timeout)
+            seconds = clock() - began
+        assert {order.state for order in done} == {COMPLETED}
+        assert [order.hosting_order_id for order in done] == [order.id for order in made]
+        return Cost(seconds, service.counts[LISTS], service.counts[GETS]), done
+
+
+# --------------------------------------------------------------- lists that work
+
+
+@pytest.mark.parametrize("page", [20, 100, 1000])
+@pytest.mark.parametrize("budget", [60, 600, 6000])
+@pytest.mark.parametrize("orders", [1, 2, 7, 40, 150, 151, 300, 1000, 3000])
+async def test_orders_that_completed_while_nobody_looked_cost_pages(
+    clock: Any, orders: int, budget: float, page: int
+) -> None:
+    """From tokens: the live lists once, then the pages of what has completed."""
+    cost, _ = await wait_for(clock, orders, budget=budget, page_cap=page)
+
+    least = min(orders, STATES - 1 + ceil(orders / page))
+    assert cost.requests <= 1.5 * least
+    assert cost.seconds <= 1.5 * seconds_for(least, budget) + 5
+
+
+@pytest.mark.parametrize("total", [True, False])
+@pytest.mark.parametrize("descending", [True, False])
+@pytest.mark.parametrize("how", ["ids", "SUBMITTED", "IN_PROGRESS"])
+@pytest.mark.parametrize("orders", [5, 40, 1000])
+async def test_whatever_is_known_of_the_orders(
+    clock: Any, orders: int, how: str, descending: bool, total: bool
+) -> None:
+    """Bare ids cost eight single looks more, to learn where the others are."""
+    cost, _ = await wait_for(
+        clock, orders, how=how, page_cap=100, descending=descending, total_size=total
+    )
+
+    assert cost.requests <= 1.5 * min(orders, 8 + STATES + ceil(orders / 100))
+    assert cost.seconds <= 15
+
+
+@pytest.mark.parametrize("budget", [1, 5, 60, 6000])
+@pytest.mark.parametrize("per_page", [20, 1000])
+async def test_all_at_once_and_in_a_trickle(clock: Any, budget: float, per_page: int) -> None:
+    """The last one is seen within two rounds of its completion, as far as the budget goes."""
+    for every in (0.0, 2.0):
+        cost, _ = await wait_for(
+            clock, 40, budget=budget, done_after=300, every=every, page_cap=per_page
+        )
+        last = 300 + 39 * every
+        round_takes = seconds_for(15, budget) + 15 * 60 / budget
+        assert cost.seconds - last <= 2 * (60 + round_takes)
+
+
+# ------------------------------------------------------------ lists that do not
+
+
+def _fault(kind: Any) -> Any:
+    def prepare(service: Service, made: list[Any]) -> None:
+        rules = service.lists[LISTS]
+        match kind:
+            case int():
+                service.fault(LISTS, error(kind), times=None)
+            case "slow":
+                service.fault(LISTS, slow(1.0, 504), times=None)
+            case "null" | "[]" | "text" | "{}":
+                body = '"text"' if kind == "text" else kind
+                service.fault(LISTS, reply(200, body), times=None)
+            case "error object":
+                service.fault(LISTS, reply(200, {"error": {"code": 500}}), times=None)
+            case "lag":
+                rules.lag = 1e9
+            case "never":
+                rules.hidden.update(order.id for order in made)
+            case "one never":
+                rules.hidden.add(made[0].id)
+            case "old":
+                rules.shown_as.update({order.id: "SUBMITTED" for order in made})
+            case "few old":
+                rules.shown_as.update({order.id: "SUBMITTED" for order in made[:3]})
+            case "empty" | "strangers":
+                rules.endless = kind
+                rules.total_size = False
+            case "strangers with a total":
+                rules.endless = "strangers"
+            case "holes":
+                rules.empty_every = 2
+            case "shifting":
+                rules.paging = "shifting"
+
+    return prepare
+
+
+BROKEN = [
+    *(400, 401, 403, 404, 405, 408, 422, 425, 499, 500, 501, 503, 504, 520, 301),
+    *("slow", "null", "[]", "text", "{}", "error object", "lag", "never", "one never", "old"),
+    *("few old", "empty", "strangers", "strangers with a total", "holes", "shifting"),
+]
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+@pytest.mark.parametrize("orders", [3, 60, 500])
+async def test_lists_that_do_not_work_cost_a_bounded_share(
+    clock: Any, orders: int, kind: Any
+) -> None:
+    """After a few tries the group is asked singly: half as much again, and a few requests."""
+    cost, _ = await wait_for(clock, orders, prepare=_fault(kind), page_cap=20)
+
+    assert cost.requests <= 1.5 * orders + 30
+    late = 900 if kind in ("few old",) else 60
+    assert cost.seconds <= seconds_for(1.5 * orders + 30, 600) + late
+
+
+@pytest.mark.parametrize("kind", [403, "slow", "never", "empty", "old"])
+@pytest.mark.parametrize("budget", [1, 10, 60])
+async def test_a_small_budget_is_not_eaten_by_lists(clock: Any, budget: float, kind: Any) -> None:
+    """No token goes to what cannot help while single looks wait."""
+    cost, _ = await wait_for(clock, 40, budget=budget, prepare=_fault(kind), page_cap=20)
+
+    assert cost.seconds <= seconds_for(1.5 * 40 + 30, budget) + 60
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_any_world(clock: Any, seed: int) -> None:
+    """Orders, budget, pages, completion and faults drawn at random."""
+    chance = random.Random(seed)
+    orders = chance.choice([1, 2, 9, 33, 170, 420])
+    budget = chance.choice([3, 47, 600, 6000])
+    every = chance.choice([0.0, 0.1, 7.0])
+    begins = chance.choice([-1.0, 40.0, 3000.0])
+    kind = chance.choice(BROKEN)
+    rules = {
+        "page_cap": chance.choice([1, 7, 20, 1000]),
+        "total_size": chance.random() < 0.5,
+        "descending": chance.random() < 0.5,
+        "lag": chance.choice([0.0, 20.0]),
+    }
+    how = chance.choice(["tokens", "ids", "SUBMITTED", "IN_PROGRESS"])
+    cost, _ = await wait_for(
+        clock,
+        orders,
+        budget=budget,
+        how=how,
+        done_after=begins,
+        every=every,
+        prepare=_fault(kind),
+        **rules,
+    )
+
+    last = max(0.0, begins + (orders - 1) * every)
+    # While it waits it spends as it may; what counts is how long after the last one it ends.
+    round_takes = seconds_for(2 * orders + 60, budget)
+    assert cost.seconds - last <= 2 * round_takes + 2 * last + 1800
