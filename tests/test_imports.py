@@ -31,7 +31,6 @@ LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 ONLY_IN = {
     "backoff": {"_session"},
     "aiohttp": {"_session", "callbacks", "cli"},  # aiohttp.web where callbacks are received
-    "aiolimiter": {"_session"},
     "cattrs": {"_session"},
     "phonenumbers": {"phone_files"},
     "python_calamine": {"phone_files"},
