@@ -16,7 +16,7 @@ PACKAGE = "sinch_hosting"
 
 # From the bottom up. A room may import its own floor and the floors below it.
 LAYERS: list[set[str]] = [
-    {"_version", "errors", "states", "_aio"},
+    {"_version", "errors", "states", "_aio", "_reports"},
     {"models", "phone_files"},
     {"_session"},
     {"_polling", "_bulk", "callbacks"},
