@@ -1,4 +1,4 @@
-"""Files that tell what became of what: CSV that no spreadsheet runs, written whole or not."""
+"""How what became of many is told: in few words, or in files that no spreadsheet runs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import io
 import os
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from secrets import token_hex
 
@@ -24,6 +24,12 @@ def harmless(cell: str) -> str:
     if _FORMULA.match(cell) is None or _NUMBER.fullmatch(cell) is not None:
         return cell
     return "'" + cell
+
+
+def few_of(texts: Sequence[str]) -> str:
+    """Return three of many texts and how many more there are, for a log or an error."""
+    few = ", ".join(texts[:3])
+    return few if len(texts) <= 3 else f"{few} and {len(texts) - 3} more"
 
 
 def as_csv(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> str:

@@ -30,6 +30,7 @@ from typing import Protocol
 from attrs import define, evolve
 
 from .._aio import Clock, Sleep, map_concurrently
+from .._reports import few_of
 from .._session.orders_api import OrdersApi
 from .._session.throttle import AdaptiveLimit
 from ..errors import (
@@ -235,7 +236,7 @@ class Run:
     ) -> ChunkOutcome:
         """The outcome for an order that was there already; a REJECTED one is a failure."""
         if duplicates:
-            _log.error("tag %s is on further orders, too: %s", attempt.tag, duplicates)
+            _log.error("tag %s is on further orders, too: %s", attempt.tag, few_of(duplicates))
         # An order that the ledger knows by its id proves nothing of tags.
         self._tags.is_known = self._tags.is_known or tag_of(order) is not None
         if order.state != OrderState.REJECTED:
