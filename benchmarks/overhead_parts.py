@@ -21,7 +21,6 @@ _OURS = "this package"
 _GROUPS = {
     _PACKAGE: _OURS,
     "<string>": _OURS,  # the generated structure hooks
-    "aiolimiter": "aiolimiter",
     "aiohttp": "aiohttp, yarl, multidict",
     "yarl": "aiohttp, yarl, multidict",
     "multidict": "aiohttp, yarl, multidict",

@@ -16,7 +16,7 @@ PACKAGE = "sinch_hosting"
 
 # From the bottom up. A room may import its own floor and the floors below it.
 LAYERS: list[set[str]] = [
-    {"_version", "errors", "states", "_aio"},
+    {"_version", "errors", "states", "_aio", "_reports"},
     {"models", "phone_files"},
     {"_session"},
     {"_polling", "_bulk", "callbacks"},
@@ -31,7 +31,6 @@ LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 ONLY_IN = {
     "backoff": {"_session"},
     "aiohttp": {"_session", "callbacks", "cli"},  # aiohttp.web where callbacks are received
-    "aiolimiter": {"_session"},
     "cattrs": {"_session"},
     "phonenumbers": {"phone_files"},
     "python_calamine": {"phone_files"},

@@ -11,6 +11,7 @@ from weakref import WeakSet
 
 from attrs import evolve
 
+from .._reports import few_of
 from .._session.orders_api import OrderRequest, OrdersApi
 from .._session.requests import TEXT_ENABLE_LIMIT, ImportNumbers, TextEnable, TextEnableTollFree
 from ..errors import ApiError, Conflict, InvalidRequest, NotFound
@@ -280,7 +281,7 @@ def _order_of(outcome: ChunkOutcome, template: OrderTemplate) -> Order:
     if isinstance(outcome.result, (FailedChunk, UnknownChunk)):
         raise outcome.result.error
     raise Conflict(
-        "; ".join(f"{skipped.phone_number} {skipped.reason}" for skipped in outcome.skipped),
+        few_of([f"{skipped.phone_number} {skipped.reason}" for skipped in outcome.skipped]),
         operation=template.operation,
         status_code=409,
     )

@@ -30,6 +30,7 @@ from typing import Protocol
 from attrs import define, evolve
 
 from .._aio import Clock, Sleep, map_concurrently
+from .._reports import few_of
 from .._session.orders_api import OrdersApi
 from .._session.throttle import AdaptiveLimit
 from ..errors import (
@@ -235,7 +236,7 @@ class Run:
     ) -> ChunkOutcome:
         """Return the outcome for an order that existed; a REJECTED one is a failure."""
         if duplicates:
-            _log.error("tag %s is on further orders, too: %s", attempt.tag, duplicates)
+            _log.error("tag %s is on further orders, too: %s", attempt.tag, few_of(duplicates))
         # An order that was found by its id in the ledger does not prove that tags are kept.
         self._tags.is_known = self._tags.is_known or tag_of(order) is not None
         if order.state != OrderState.REJECTED:

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Sequence
 
 from .._polling.policy import passes
+from .._reports import few_of
 from ..errors import NotFound, OrderRejected, SinchHostingError, WaitTimeout
 from ..models import ImportedNumber, Order
 from ..states import COMPLETED
@@ -43,11 +44,18 @@ class Completion:
     def take_over(self, history: History) -> None:
         """Follow the orders of earlier runs, and say of which numbers that is all there is."""
         again, known = self._settings.retry_rejected, history.known
+        twice = [one for one in self._progress.numbers.values() if one.number in known.twice]
+        if twice:
+            further = sorted({known.twice[one.number] for one in twice})
+            _log.error(
+                "%d numbers are in a further order, too: %s; orders: %s",
+                len(twice),
+                few_of([one.number for one in twice]),
+                few_of(further),
+            )
         by_order: dict[str, tuple[Order, list[NumberProgress]]] = {}
         for one in self._progress.numbers.values():
             number, held = one.number, history.held(one.number)
-            if number in known.twice:
-                _log.error("%s is in a further order, %s", number, known.twice[number])
             if number in known.ordered:
                 if not (again and history.failed(number)):
                     order = known.ordered[number]

@@ -11,6 +11,7 @@ from typing import Any
 from attrs import define
 
 from .._aio import Clock
+from .._reports import few_of
 from ..models._guidance import INVOICES_TO, WaitingOn
 from .numbers import NumberProgress, Stage
 from .report import OnboardingReport, OnboardingStep, Step
@@ -111,7 +112,7 @@ class Progress:
                 _log.warning(
                     "numbers wait as they did a day ago, for %s: %s",
                     numbers[0].waiting_on and numbers[0].waiting_on.who,
-                    shown(numbers),
+                    few_of([one.number for one in numbers]),
                 )
             for one in numbers:
                 one.told_waiting, one.told_at = text, now
@@ -127,19 +128,13 @@ class Progress:
                 f"E-mail invoices that list these {len(numbers)} numbers to {INVOICES_TO}: without "
                 "them their review does not end (1 to 3 business days after)"
             )
-            _log.warning("%s: %s", text, shown(numbers))
+            _log.warning("%s: %s", text, few_of([one.number for one in numbers]))
             self.tell(Step.INVOICES, numbers, text)
 
     def settle(self, number: NumberProgress, stage: Stage, reason: str = "") -> None:
         """Note how a number ends in this run."""
         number.stage, number.reason = stage, reason
         self.tell(_SETTLED[stage], [number], reason, number.order_id)
-
-
-def shown(numbers: Sequence[NumberProgress]) -> str:
-    """A few of many numbers, for the log."""
-    few = ", ".join(one.number for one in numbers[:3])
-    return few if len(numbers) <= 3 else f"{few} and {len(numbers) - 3} more"
 
 
 class Tasks:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import os
 from collections import Counter
@@ -13,6 +11,7 @@ from pathlib import Path
 
 from attrs import asdict, frozen
 
+from .._reports import as_csv, write_whole
 from ..models import Letter
 from ..models import _checks as check
 from ..models._guidance import WaitingOn
@@ -131,19 +130,21 @@ class OnboardingReport:
         return all(line.outcome is Outcome.DONE for line in self.lines)
 
     def to_csv(self) -> str:
-        """The report as CSV with a header."""
+        """The report as CSV with a header; what a spreadsheet would run gets an apostrophe."""
         names = list(OnboardingLine.__annotations__)
-        text = io.StringIO()
-        table = csv.DictWriter(text, names, lineterminator="\n")
-        table.writeheader()
-        table.writerows(asdict(line) for line in self.lines)
-        return text.getvalue()
+        return as_csv(names, (asdict(line).values() for line in self.lines))
 
     def to_json(self) -> str:
         """The report as a JSON array of objects."""
         return json.dumps([asdict(line) for line in self.lines], indent=1)
 
     def write(self, path: str | os.PathLike[str]) -> None:
-        """Write the report to a file: JSON where its name ends so, else CSV."""
+        """Write the report to a file: JSON where its name ends so, else CSV.
+
+        An older file is replaced by the whole report, or stays as it was.
+
+        Raises:
+            OSError: It cannot be written.
+        """
         text = self.to_json() if Path(path).suffix.lower() == ".json" else self.to_csv()
-        Path(path).write_text(text, encoding="utf-8")
+        write_whole(Path(path), text)

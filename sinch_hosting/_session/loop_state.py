@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 
 import aiohttp
-from aiolimiter import AsyncLimiter
 
+from .._aio import Clock, Sleep
 from .._version import __version__
 from .auth import Authorization
 from .settings import HttpSettings, polls_at_once
-from .throttle import RequestSlots
+from .throttle import RequestSlots, TokenBucket
 
 _USER_AGENT = f"sinch-hosting/{__version__} aiohttp/{aiohttp.__version__}"
 _DEFERRED = "X-Sinch-Hosting-Authorization"
@@ -20,13 +20,13 @@ _PLAIN = {"User-Agent": _USER_AGENT, "Accept": "application/json"}
 class LoopState:
     """What belongs to one event loop: the aiohttp session, the queue, the token."""
 
-    def __init__(self, http: HttpSettings, auth: Authorization) -> None:
+    def __init__(self, http: HttpSettings, auth: Authorization, clock: Clock, sleep: Sleep) -> None:
         self.loop = asyncio.get_running_loop()
         self.auth = auth
         rate = http.requests_per_second
         self.slots = RequestSlots(http.max_concurrency, polls_at_once(http.max_concurrency, rate))
         # A bucket of one: a larger one lets almost twice the rate pass in the first second.
-        self.pace = AsyncLimiter(1, 1 / rate) if rate else None
+        self.pace = TokenBucket(rate, 1, clock, sleep) if rate else None
         self.owns_http = http.session is None
         self.http = http.session or _open(http)
         # An own session has them as its defaults, which is cheaper.

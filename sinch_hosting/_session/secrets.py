@@ -14,8 +14,11 @@ _TELLING = 8
 class Secret(str):
     """Text that shows in no `repr`, nor formatted, nor in parts; aiohttp sends it as it is.
 
-    Whatever a method makes of it (a slice, a line, a joined text, bytes) is secret, too. C code
-    that copies characters, as `"".join` of another text does, is beyond reach.
+    Whatever a method makes of it (a slice, a line, a joined text, bytes) is secret, too.
+
+    Not everything can be hidden: `"%s" % secret` and `"".join([secret])` show it, since the
+    other text copies the characters and asks no method of this class. It is a `str` all the
+    same: callers pass one as `key_secret`, and aiohttp takes nothing else as a header.
     """
 
     __slots__ = ()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
@@ -12,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from .output import Column, View, harmless
+from .._reports import as_csv
+from .output import Column, View
 from .reports import write_text
 
 if TYPE_CHECKING:
@@ -123,19 +122,15 @@ def write_rows(path: Path, outcomes: Iterable[RowOutcome]) -> None:
     Raises:
         BadInput: The file cannot be written.
     """
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(COLUMNS)
-    writer.writerows(_cells(outcome) for outcome in outcomes)
-    write_text(path, text.getvalue())
+    write_text(path, as_csv(COLUMNS, map(_cells, outcomes)))
 
 
 def _cells(outcome: RowOutcome) -> tuple[object, ...]:
     return (
         outcome.row,
-        harmless(outcome.raw),
+        outcome.raw,
         outcome.phone_number,
         outcome.outcome.value,
-        harmless(outcome.reason),
+        outcome.reason,
         outcome.order_id,
     )

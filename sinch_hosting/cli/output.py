@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 import shutil
 import sys
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping, Sequence
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 import attrs
 from attrs import frozen
 
+from .._reports import harmless
 from .durations import local_time
 from .errors import BadInput
 from .invocation import tell
@@ -28,7 +28,6 @@ __all__ = [
     "View",
     "as_json",
     "chosen_format",
-    "harmless",
     "print_many",
     "print_one",
     "print_table",
@@ -271,18 +270,3 @@ def _print_upright(view: View[T], items: Sequence[T]) -> None:
 def printable(text: str) -> str:
     """Return text that is safe to print: what moves a cursor or breaks a line is replaced."""
     return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
-
-
-# With their full-width kin, which some spreadsheets read alike.
-_FORMULA = re.compile(r"\s*[=@+\-\uff1d\uff20\uff0b\uff0d]|[\t\r\n]")
-_NUMBER = re.compile(r"\s*[+-]?[\s\d().,/-]*")
-
-
-def harmless(cell: str) -> str:
-    """Return a cell that no spreadsheet runs as a formula; digits run nothing and stay as is.
-
-    Others get an apostrophe in front, as one would type it there.
-    """
-    if _FORMULA.match(cell) is None or _NUMBER.fullmatch(cell) is not None:
-        return cell
-    return "'" + cell

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .._reports import write_whole
 from .errors import BadInput, complain
 from .invocation import tell
 
@@ -44,13 +45,13 @@ def _write(path: Path, report: OnboardingReport) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file whole.
+    """Write a file whole; an older one stays as it was until then.
 
     Raises:
         BadInput: It cannot be written.
     """
     try:
-        path.write_text(text, encoding="utf-8", newline="")
+        write_whole(path, text)
     except OSError as error:
         raise BadInput(f"{path}: the report cannot be written: {error.strerror}") from error
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,6 +16,7 @@ from sinch_hosting import (
     BlanketLoa,
     BulkResult,
     ChunkOutcome,
+    Conflict,
     DirectLoa,
     FailedChunk,
     InvalidRequest,
@@ -22,6 +24,8 @@ from sinch_hosting import (
     OutcomeUnknown,
     UnknownChunk,
 )
+from sinch_hosting._bulk.chunks import SkippedNumber
+from sinch_hosting._bulk.order_runs import _order_of
 from sinch_hosting._bulk.results import collected
 
 IMPORT = ("POST", "/hostingOrders:importNumbers")
@@ -337,3 +341,21 @@ def test_a_result_without_problems_raises_nothing():
     unknown = UnknownChunk(numbers=("n",), error=OutcomeUnknown("ImportNumbers", cause))
     with pytest.raises(ExceptionGroup, match="1 of 1 chunks"):
         BulkResult(unknown=(unknown,)).raise_for_failures()
+
+
+@pytest.mark.parametrize(
+    ("many", "said"),
+    [
+        (1, "n0 here"),
+        (3, "n0 here, n1 here, n2 here"),
+        (500, "n0 here, n1 here, n2 here and 497 more"),
+    ],
+)
+def test_a_create_of_which_nothing_is_left_names_a_few_numbers(many, said):
+    """Three and a count, since its error may be logged."""
+    skipped = tuple(SkippedNumber(phone_number=f"n{n}", reason="here") for n in range(many))
+    outcome = ChunkOutcome(index=0, numbers=(), result=None, skipped=skipped)
+    template = SimpleNamespace(operation="ImportNumbers")
+    with pytest.raises(Conflict) as caught:
+        _order_of(outcome, template)
+    assert str(caught.value) == f"ImportNumbers: 409 {said}"

@@ -203,3 +203,75 @@ def test_a_disk_that_fails_late_is_a_clear_error(tmp_path: Path) -> None:
     """What could not be foreseen is told in the same words."""
     with pytest.raises(BadInput, match=r"report cannot be written: Is a directory"):
         write_rows(tmp_path, [outcome("n/a")])
+
+
+# ------------------------------------------------------------ written whole
+
+
+def onboarded(reason: str) -> OnboardingReport:
+    """A report of one number that failed."""
+    return report(n2025550100=("failed", reason, "o1"))
+
+
+@pytest.mark.parametrize("text", ["=1+1", "@SUM(A1)", "+cmd|' /C calc'!A0", "-2+3+cmd", "\t=1"])
+def test_a_report_of_an_onboarding_runs_nothing_either(text: str, tmp_path: Path) -> None:
+    """In every column, and in the text as in the file; numbers stay as they are."""
+    ended = onboarded(text)
+    ended.write(tmp_path / "report.csv")
+
+    line = dict(zip(*read_report(tmp_path / "report.csv"), strict=True))
+    assert line["reason"] == "'" + text
+    assert line["phone_number"] == "+12025550100"
+    assert (tmp_path / "report.csv").read_bytes().decode() == ended.to_csv()
+
+
+WRITERS = [
+    lambda path, text: onboarded(text).write(path),
+    lambda path, text: write_rows(path, [outcome("n/a", reason=text)]),
+]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of this kind are POSIX")
+@pytest.mark.parametrize("write", WRITERS, ids=["library", "command"])
+def test_a_report_that_cannot_be_finished_leaves_the_older_one(write, tmp_path: Path) -> None:
+    """A disk that fills up half way costs nothing that was there, and leaves no rest."""
+    import resource
+
+    path = tmp_path / "report.csv"
+    path.write_text("older")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))
+    try:
+        with pytest.raises((OSError, BadInput)):
+            write(path, "x" * 1_000_000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    assert path.read_text() == "older"
+    assert os.listdir(tmp_path) == ["report.csv"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="permissions of this kind are POSIX")
+@pytest.mark.parametrize("write", WRITERS, ids=["library", "command"])
+def test_a_report_takes_the_place_of_an_older_one(write, tmp_path: Path) -> None:
+    """With its permissions, and through a link; nothing else is left in the folder."""
+    path, link = tmp_path / "report.csv", tmp_path / "link.csv"
+    path.write_text("older" * 1000)
+    path.chmod(0o640)
+    link.symlink_to(path)
+
+    write(link, "refused")
+
+    assert link.is_symlink()
+    assert "refused" in path.read_text()
+    assert "older" not in path.read_text()
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert sorted(os.listdir(tmp_path)) == ["link.csv", "report.csv"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is Linux's")
+def test_a_device_is_written_to_and_stays_one() -> None:
+    """As /dev/stdout would be."""
+    with pytest.raises(OSError, match="No space left"):
+        onboarded("refused").write("/dev/full")
+    assert Path("/dev/full").is_char_device()

@@ -1042,11 +1042,12 @@ async def test_looks_keep_to_the_budget_of_polls(rig: Rig) -> None:
 # ------------------------------------------------------------- what goes wrong
 
 
-async def test_a_number_in_two_live_orders_is_told(
-    rig: Rig, ledger: Path, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(("many", "more"), [(2, ""), (5, " and 2 more")])
+async def test_numbers_in_two_live_orders_are_told(
+    rig: Rig, ledger: Path, caplog: pytest.LogCaptureFixture, many: int, more: str
 ) -> None:
-    """A person has to look at that; the newer order is followed."""
-    listed, others = numbers(2), numbers(2, 900)
+    """A person has to look at that, and reads one short line; the newer order is followed."""
+    listed, others = numbers(many), numbers(many, 900)
     await onboarding(rig, listed, ledger=ledger).run()
     (order,) = rig.sandbox.orders_created()
     await rig.client().hosting_orders.text_enable(
@@ -1061,7 +1062,11 @@ async def test_a_number_in_two_live_orders_is_told(
     second.numbers = order.numbers
     caplog.clear()
     report = await onboarding(rig, listed, ledger=ledger).run()
-    assert caplog.text.count("is in a further order") == 2
+    (line,) = [line for line in caplog.messages if "in a further order" in line]
+    assert line == (
+        f"{many} numbers are in a further order, too: {', '.join(listed[:3])}{more}; "
+        f"orders: {order.hosting_order_id}"
+    )
     assert {line.order_id for line in report.lines} == {second.hosting_order_id}
 
 

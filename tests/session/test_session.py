@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import hashlib
 import ssl
+import time
 import traceback
 import warnings
 
@@ -46,9 +47,10 @@ def create(client):
 
 
 class Traced:
-    """What aiohttp's tracing says of the requests of a client."""
+    """What aiohttp's tracing says of the requests of a client, on its clock."""
 
-    def __init__(self):
+    def __init__(self, clock):
+        self.clock = clock
         self.started: list[float] = []
         self.headers: list[object] = []
         self.sent_headers: list[object] = []
@@ -59,7 +61,7 @@ class Traced:
         self.config.on_request_end.append(self._end)
 
     async def _start(self, _session, _context, params):
-        self.started.append(asyncio.get_running_loop().time())
+        self.started.append(self.clock())
         self.headers.append(params.headers)
 
     async def _sent(self, _session, _context, params):
@@ -70,9 +72,9 @@ class Traced:
 
 
 @pytest.fixture
-def traced():
+def traced(clock):
     """A trace of the requests of a client."""
-    return Traced()
+    return Traced(clock)
 
 
 # ------------------------------------------------------------------ the request
@@ -262,7 +264,9 @@ async def test_a_borrowed_session_with_credentials_of_its_own_is_refused(service
     assert service.requests[-1].token == "token-1"
 
 
-@pytest.mark.parametrize("setting", [{"trust_env": True}, {"trace_configs": [Traced().config]}])
+@pytest.mark.parametrize(
+    "setting", [{"trust_env": True}, {"trace_configs": [Traced(time.monotonic).config]}]
+)
 async def test_a_borrowed_session_brings_its_own_settings(make_client, borrowed, setting):
     """What belongs to a session cannot be given beside one."""
     with pytest.raises(ConfigurationError, match="belong to an aiohttp session"):
@@ -456,34 +460,75 @@ def assert_paced(started, since, interval=0.004):
     """The n-th request started no earlier than n intervals after a moment."""
     assert len(started) > 1
     for count, moment in enumerate(sorted(started)):
-        assert moment - since > count * interval - 0.0005
+        assert moment - since > count * interval - 0.0001
 
 
-async def test_the_pace_is_strict(service, make_client, traced):
-    """No two requests start closer than the pace allows, not even the first ones."""
+@pytest.mark.parametrize("rate", [0.01, 0.5, 20, 250])
+async def test_the_pace_is_strict(service, clock, make_client, traced, rate):
+    """No two requests start closer than the pace allows, not even the first, and none later.
+
+    Time is the client's clock: a request every hundred seconds takes no real ones.
+    """
     service.on(*GET_ORDER, ORDER)
-    client = make_client(requests_per_second=250, trace_configs=[traced.config], auth="basic")
-    since = asyncio.get_running_loop().time()
+    client = make_client(requests_per_second=rate, trace_configs=[traced.config], auth="basic")
+    since = clock.now
     await asyncio.gather(*(client.hosting_orders.get("1") for _ in range(10)))
-    assert_paced(traced.started, since)
+    assert_paced(traced.started, since, 1 / rate)
+    assert clock.now - since == pytest.approx(9 / rate, rel=0.001)
+
+
+async def test_requests_leave_one_by_one_as_their_time_comes(service, clock, make_client, traced):
+    """Each step of the clock lets one more leave, in the order of asking."""
+    clock.by_hand = True
+    for name in "abcd":
+        service.on("GET", f"/hostingOrders/{name}", ORDER)
+    client = make_client(requests_per_second=2, trace_configs=[traced.config], auth="basic")
+    calls = [asyncio.create_task(client.hosting_orders.get(name)) for name in "abcd"]
+    for left in range(4):
+        await service.wait_for(lambda left=left: calls[left].done())
+        assert [call.done() for call in calls] == [place <= left for place in range(4)]
+        await clock.advance(0.4)
+        assert len(traced.started) == left + 1
+        await clock.advance(0.1)
+    assert [seen.path.rpartition("/")[2] for seen in service.requests] == list("abcd")
+
+
+async def test_who_is_cancelled_while_it_waits_for_the_pace_costs_nothing(
+    service, clock, make_client
+):
+    """It ends at once, and the next leaves in its place."""
+    clock.by_hand = True
+    service.on(*GET_ORDER, ORDER)
+    client = make_client(requests_per_second=0.1, auth="basic")
+    first, second, third = (asyncio.create_task(client.hosting_orders.get("1")) for _ in range(3))
+    await first
+    second.cancel()
+    await asyncio.wait({second})
+    assert second.cancelled()
+    await clock.advance(10)
+    await asyncio.wait_for(third, 30)
+    assert len(service.requests) == 2
 
 
 async def test_the_pace_holds_after_a_pause(service, clock, make_client, traced):
     """Those who waited for a 429 to pass do not leave as a crowd."""
-    clock.by_hand = True
     service.on(*GET_ORDER, (429, {}, {"Retry-After": "30"}), ORDER)
     client = make_client(requests_per_second=250, trace_configs=[traced.config], auth="basic")
+    clock.by_hand = True
     calls = [asyncio.create_task(client.hosting_orders.get("1")) for _ in range(10)]
-    # Whoever has not left by then waits for the pause to end, and nobody for the pace.
-    await service.wait_for(lambda: clock.sleepers + sum(call.done() for call in calls) == 10)
+    await service.wait_for(lambda: 30 in [round(seconds) for seconds in clock.slept])
     traced.started.clear()
-    since = asyncio.get_running_loop().time()
-    await clock.advance(60)
+    # The second takes its token, and finds the pause; the rest stand behind it.
+    await clock.advance(29)
+    assert traced.started == []
+    clock.by_hand = False
+    since = clock.now
+    await clock.advance(2)
     await asyncio.gather(*calls)
     assert_paced(traced.started, since)
 
 
-async def test_the_pace_holds_while_the_token_is_slow(service, make_client, traced):
+async def test_the_pace_holds_while_the_token_is_slow(service, clock, make_client, traced):
     """Those who waited for the first token do not leave as a crowd."""
     hold = service.hold({"access_token": "late"})
     service.on_token(hold)
@@ -491,18 +536,18 @@ async def test_the_pace_holds_while_the_token_is_slow(service, make_client, trac
     client = make_client(requests_per_second=250, trace_configs=[traced.config])
     calls = [asyncio.create_task(client.hosting_orders.get("1")) for _ in range(10)]
     await hold.arrived.wait()
-    await asyncio.sleep(0.06)
-    since = asyncio.get_running_loop().time()
+    await clock.advance(60)
+    since = clock.now
     hold.release()
     await asyncio.gather(*calls)
     assert_paced(traced.started[1:], since)
 
 
-async def test_a_second_send_after_expired_keeps_the_pace(service, make_client, traced):
+async def test_a_second_send_after_expired_keeps_the_pace(service, clock, make_client, traced):
     """The repetition with a fresh token is a request like any other."""
     service.on(*GET_ORDER, (401, {}, {"WWW-Authenticate": "expired"}), ORDER)
     client = make_client(requests_per_second=100, trace_configs=[traced.config])
-    since = asyncio.get_running_loop().time()
+    since = clock.now
     await client.hosting_orders.get("1")
     _, first, _, second = traced.started
     assert_paced([first, second], since, 0.01)
