@@ -99,12 +99,20 @@ async def _answer(latency: float, name: str, answer_type: Any, **request: Any) -
     if name == "ListHostingOrders":
         return answer_type()
     await asyncio.sleep(latency)
+    if name == "GetHostingOrder":  # a job reads its first order, to see its tag
+        order_id = request["identifiers"]["order_id"]
+        return answer_type(hosting_order_id=order_id, display_name=_NAMES[order_id])
     body = request["body"]
+    order_id = body["numbers"][0]
+    _NAMES[order_id] = body.get("displayName")
     return answer_type(
-        hosting_order_id=body["numbers"][0],
+        hosting_order_id=order_id,
         display_name=body.get("displayName"),
         service_plan_id=body["servicePlanId"],
     )
+
+
+_NAMES: dict[str, str | None] = {}
 
 
 # ------------------------------------------------------------ memory, in a child

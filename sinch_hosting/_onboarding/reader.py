@@ -1,4 +1,7 @@
-"""Reading where many numbers are, in as few requests as it takes, within the budget of polls."""
+"""Reading where many numbers are, in as few requests as it takes.
+
+A first reading is not bound to the budget of polls: it is made once. What is read again is.
+"""
 
 from __future__ import annotations
 
@@ -119,9 +122,9 @@ class NumberReader:
         """
         missing, found = dict(seen), dict[str, QualifiedNumber]()
         try:
-            async for number in self._lists(missing):
+            async for number in self._lists(missing, is_poll=True):
                 found[number.phone_number] = number
-            singly, gone = await self._singly(missing, self._qualified.get, is_patient=True)
+            singly, gone = await self._singly(missing, self._qualified.get, is_poll=True)
         except SinchHostingError as error:
             if not passes(error):
                 raise
@@ -135,6 +138,8 @@ class NumberReader:
         self,
         missing: dict[str, QualificationState | None],
         whole: set[QualificationState] | None = None,
+        *,
+        is_poll: bool = False,
     ) -> AsyncGenerator[QualifiedNumber, None]:
         """What lists show of the missing, which it is taken from; notes what was read `whole`.
 
@@ -145,7 +150,7 @@ class NumberReader:
             if not list_or_single(len(here), self._pages.get(state, 1)):
                 continue
             try:
-                shown, is_whole = await self._walk(state, here, missing.keys())
+                shown, is_whole = await self._walk(state, here, missing.keys(), is_poll=is_poll)
             except (AuthenticationFailed, PermissionDenied):
                 raise
             except SinchHostingError as error:
@@ -161,7 +166,7 @@ class NumberReader:
                     whole.add(state)
 
     async def _walk(
-        self, state: QualificationState, here: set[str], missing: Set[str]
+        self, state: QualificationState, here: set[str], missing: Set[str], *, is_poll: bool
     ) -> tuple[dict[str, QualifiedNumber], bool]:
         """What a list shows of the missing, and whether it was read to its end.
 
@@ -169,7 +174,7 @@ class NumberReader:
         """
         found: dict[str, QualifiedNumber] = {}
         pages = 0
-        await self._budget.acquire()
+        await self._in_budget(is_poll=is_poll)
         async for page in self._qualified.list(states=state, page_size=_PAGE_SIZE).pages():
             pages += 1
             found |= {n.phone_number: n for n in page.items if n.phone_number in missing}
@@ -178,7 +183,7 @@ class NumberReader:
             if page.next_page_token:
                 if not list_or_single(len(here - found.keys()), self._pages[state] - pages):
                     return found, False
-                await self._budget.acquire()
+                await self._in_budget(is_poll=is_poll)
         return found, True
 
     async def _imported_list(
@@ -191,11 +196,8 @@ class NumberReader:
         pages = self._imported.list(
             service_plan_id=service_plan_id, campaign_id=campaign_id, page_size=_PAGE_SIZE
         )
-        await self._budget.acquire()
         async for page in pages.pages():
             found |= {n.phone_number: n for n in page.items if n.phone_number in missing}
-            if page.next_page_token:
-                await self._budget.acquire()
         return found
 
     # ------------------------------------------------------------------ singly
@@ -205,18 +207,18 @@ class NumberReader:
         names: Iterable[str],
         get: Callable[[str], Awaitable[_N]],
         *,
-        is_patient: bool = False,
+        is_poll: bool = False,
     ) -> tuple[dict[str, _N], set[str]]:
         """The numbers that are there, and those that are not; asked for one by one.
 
-        With `is_patient`, those that cannot be read for a while are in neither.
+        A poll keeps to the budget; what cannot be read for a while is in neither.
         """
 
         async def look(name: str) -> tuple[str, _N | SinchHostingError | None]:
             try:
-                return name, await self._get(get, name)
+                return name, await self._get(get, name, is_poll=is_poll)
             except SinchHostingError as error:
-                if not (is_patient and passes(error)):
+                if not (is_poll and passes(error)):
                     raise
                 _log.warning("reading %s failed, it goes on: %s", name, error)
                 return name, error
@@ -240,12 +242,18 @@ class NumberReader:
                 async for seen in looks:
                     yield seen
 
-    async def _get(self, get: Callable[[str], Awaitable[_N]], name: str) -> _N | None:
-        await self._budget.acquire()
+    async def _get(
+        self, get: Callable[[str], Awaitable[_N]], name: str, *, is_poll: bool = False
+    ) -> _N | None:
+        await self._in_budget(is_poll=is_poll)
         try:
             return await get(name)
         except NotFound:
             return None
+
+    async def _in_budget(self, *, is_poll: bool) -> None:
+        if is_poll:
+            await self._budget.acquire()
 
 
 async def _aiter(names: Iterable[str]) -> AsyncIterator[str]:
