@@ -3,36 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import re
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, Unpack
 
 from ._bulk.order_runs import OrderRuns
 from ._polling.policy import PollPolicy
 from ._polling.sources import orders_of
 from ._polling.waits import OnUpdate, order_goal, wait_until
 from ._polling.watcher import Watcher
+from ._session.credentials import check_credentials, from_environment
 from ._session.orders_api import OrdersApi
 from ._session.retry import RetryPolicy
 from ._session.secrets import Secret
 from ._session.session import Session
 from ._session.settings import (
-    Credentials,
     HttpSettings,
-    check_address,
+    check_callables,
     check_encrypted,
     check_finite,
+    check_policy,
+    check_proxy,
     check_traces,
     timeout_settings,
 )
 from .errors import ConfigurationError, InvalidRequest
 from .models import Order
-from .models._checks import check_identifier, check_path, check_whole
+from .models._checks import check_path, check_whole
 from .resources.callback_configuration import Callbacks
 from .resources.hosting_orders import HostingOrders
 from .resources.imported_numbers import ImportedNumbers
@@ -53,18 +52,32 @@ if TYPE_CHECKING:
 
 BASE_URL = "https://imported.numbers.api.sinch.com"
 AUTH_URL = "https://auth.sinch.com/oauth2/token"
-_REQUIRED = {
-    "project_id": "SINCH_PROJECT_ID",
-    "key_id": "SINCH_KEY_ID",
-    "key_secret": "SINCH_KEY_SECRET",
-}
-_UNUSABLE_IN_A_KEY = {
-    re.compile("[\\ud800-\\udfff]"): "holds what is no text; was it read with another encoding?",
-    re.compile(r"\s\Z"): "ends with a blank; is there a newline at its end?",
-    re.compile(r"\A\s"): "begins with a blank",
-    re.compile(r"[\x00-\x1f\x7f-\x9f]"): "holds control characters; is there a newline in it?",
-}
-_OPTIONAL = {"base_url": "SINCH_HOSTING_BASE_URL", "auth_url": "SINCH_HOSTING_AUTH_URL"}
+
+
+class ClientOptions(TypedDict, total=False):
+    """The arguments of `SinchHosting`, for what passes some of them on."""
+
+    project_id: str
+    key_id: str
+    key_secret: str
+    auth: Literal["oauth", "basic"]
+    base_url: str
+    auth_url: str
+    session: aiohttp.ClientSession | None
+    timeout: aiohttp.ClientTimeout | float | None
+    retry: RetryPolicy | None
+    poll: PollPolicy | None
+    max_concurrency: int
+    requests_per_second: float | None
+    max_response_bytes: int
+    import_limit: int
+    trace_configs: Iterable[aiohttp.TraceConfig]
+    trust_env: bool
+    proxy: str | None
+    ssl: ssl_module.SSLContext | aiohttp.Fingerprint | bool
+    allow_http: bool
+    clock: Callable[[], float]
+    sleep: Callable[[float], Awaitable[None]]
 
 
 class SinchHosting:
@@ -161,9 +174,10 @@ class SinchHosting:
             key_secret = Secret(key_secret)  # from here on no dump of variables shows it
         retry = RetryPolicy() if retry is None else retry
         poll = PollPolicy() if poll is None else poll
-        _check_policies(retry, poll)
-        _check_callables(clock=clock, sleep=sleep)
-        _check_proxy(proxy)
+        check_policy(retry, RetryPolicy, "retry")
+        check_policy(poll, PollPolicy, "poll")
+        check_callables(clock=clock, sleep=sleep)
+        check_proxy(proxy)
         try:
             http = HttpSettings(
                 session=session,
@@ -186,7 +200,7 @@ class SinchHosting:
                 "trace_configs and trust_env belong to an aiohttp session: set them on the "
                 "session that you pass, or pass none"
             )
-        credentials = _credentials(project_id, key_id, key_secret, auth, base_url, auth_url)
+        credentials = check_credentials(project_id, key_id, key_secret, auth, base_url, auth_url)
         if not allow_http:
             check_encrypted(base_url, "base_url")
             check_encrypted(auth_url, "auth_url")
@@ -206,7 +220,7 @@ class SinchHosting:
         self._shown = f"<SinchHosting project_id={project_id!r} key_id={key_id!r} {base_url}>"
 
     @classmethod
-    def from_env(cls, **overrides: Any) -> Self:
+    def from_env(cls, **overrides: Unpack[ClientOptions]) -> Self:
         """Make a client with the credentials of the environment.
 
         Reads `SINCH_PROJECT_ID`, `SINCH_KEY_ID` and `SINCH_KEY_SECRET`, and where they are set
@@ -218,20 +232,8 @@ class SinchHosting:
         Raises:
             ConfigurationError: variables are missing (it names them), or make no sense.
         """
-        settings: dict[str, Any] = {
-            name: os.environ.get(variable, "")
-            for name, variable in {**_REQUIRED, **_OPTIONAL}.items()
-            if name not in overrides
-        }
-        if "key_secret" in settings:
-            settings["key_secret"] = Secret(settings["key_secret"])
-        missing = [_REQUIRED[name] for name in _REQUIRED if settings.get(name) == ""]
-        if missing:
-            raise ConfigurationError(
-                f"{' and '.join(missing)} not set: export them, or pass "
-                f"{', '.join(name for name in _REQUIRED if settings.get(name) == '')}"
-            )
-        return cls(**{name: value for name, value in settings.items() if value}, **overrides)
+        found: dict[str, Any] = from_environment(overrides)
+        return cls(**found, **overrides)
 
     def onboard(
         self,
@@ -434,83 +436,3 @@ class SinchHosting:
             await self._watcher.aclose()
         finally:
             await self._session.aclose()
-
-
-def _check_policies(retry: object, poll: object) -> None:
-    """Raise `ConfigurationError` for what is no policy, before the first call fails on it."""
-    if not isinstance(retry, RetryPolicy):
-        raise ConfigurationError(f"retry = {retry!r}: must be a RetryPolicy")
-    if not isinstance(poll, PollPolicy):
-        raise ConfigurationError(f"poll = {poll!r}: must be a PollPolicy")
-
-
-def _check_callables(**given: object) -> None:
-    """Raise `ConfigurationError` for what cannot be called."""
-    for name, value in given.items():
-        if not callable(value):
-            raise ConfigurationError(f"{name} = {value!r}: must be a function")
-
-
-def _check_proxy(proxy: str | None) -> None:
-    """Raise `ConfigurationError` for no address; it shows nothing, since it may hold a password."""
-    if proxy is None:
-        return
-    try:
-        parts = urlsplit(proxy)
-        is_address = parts.scheme in ("http", "https") and bool(parts.hostname and parts.port != 0)
-    except (ValueError, TypeError, AttributeError):
-        is_address = False
-    if not is_address:
-        raise ConfigurationError("proxy: must be a whole http(s) address")
-
-
-def _check_key(value: str, name: str) -> None:
-    """Raise `ConfigurationError` for no part of a key; it shows nothing of the value."""
-    for unusable, said in _UNUSABLE_IN_A_KEY.items():
-        if unusable.search(value):
-            raise ConfigurationError(f"{name} ({_REQUIRED[name]}): {said}") from None
-    if name == "key_id" and ":" in value:  # HTTP Basic would take the rest for the secret
-        raise ConfigurationError(
-            f"{name} ({_REQUIRED[name]}): holds a colon; is the secret behind it?"
-        ) from None
-
-
-def _credentials(
-    project_id: str, key_id: str, key_secret: str, auth: str, base_url: str, auth_url: str
-) -> Credentials:
-    """Check the credentials; `ConfigurationError` says what to set."""
-    given = {"project_id": project_id, "key_id": key_id, "key_secret": key_secret}
-    missing = [name for name, value in given.items() if not isinstance(value, str) or not value]
-    if missing:
-        variables = ", ".join(_REQUIRED[name] for name in missing)
-        raise ConfigurationError(
-            f"no {', '.join(missing)}: pass them, or set {variables} and use from_env()"
-        )
-    _check_key(key_id, "key_id")
-    _check_key(key_secret, "key_secret")
-    if auth not in ("oauth", "basic"):
-        raise ConfigurationError(f"auth = {auth!r}: must be 'oauth' or 'basic'")
-    try:
-        check_identifier(project_id, "project_id")
-    except InvalidRequest as error:
-        raise ConfigurationError(str(error)) from None
-    for name, url in {"base_url": base_url, "auth_url": auth_url}.items():
-        try:
-            parts = urlsplit(check_address(url, name))
-        except InvalidRequest:
-            shown = "" if "@" in str(url) else f" = {url!r}"  # it may hold a password
-            raise ConfigurationError(f"{name}{shown}: must be a whole http(s) address") from None
-        if parts.username is not None or parts.password is not None:
-            raise ConfigurationError(f"{name}: must hold no credentials; pass key_id, key_secret")
-        if not parts.hostname or (name == "base_url" and ("?" in url or "#" in url)):
-            raise ConfigurationError(
-                f"{name} = {url!r}: must be a whole http(s) address, without a query"
-            )
-    return Credentials(
-        project_id=project_id,
-        key_id=key_id,
-        key_secret=Secret(key_secret),
-        auth=auth,
-        base_url=base_url.rstrip("/"),
-        auth_url=auth_url,
-    )

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import sinch_hosting
+from sinch_hosting.client import ClientOptions, SinchHosting
 
 GOLDEN = Path(__file__).parent / "golden" / "signatures-0.1.json"
 MODULES = ("callbacks", "errors", "models", "phone_files", "sandbox", "states", "resources")
@@ -144,3 +145,11 @@ def test_every_public_callable_is_in_the_golden_file() -> None:
     """The file holds the whole face of version 0.1."""
     assert len(BEFORE) > 200
     assert set(CREATES) <= set(BEFORE)
+
+
+def test_from_env_takes_what_the_constructor_takes() -> None:
+    """Each of its arguments with its type, and no other, so that a checker finds a misspelt one."""
+    parameters = inspect.signature(SinchHosting).parameters.values()
+    hints = {name: hint.__forward_arg__ for name, hint in ClientOptions.__annotations__.items()}
+    assert hints == {parameter.name: parameter.annotation for parameter in parameters}
+    assert list(hints) == list(inspect.signature(SinchHosting).parameters)

@@ -44,7 +44,9 @@ MUTATIONS = [
      "create(recorder, request)"),
     ("_session/orders_api.py", "async def create(", "create_qualified(request, witness)",
      "create_qualified(witness, request)"),
-    ("_onboarding/begin.py", "runs.text_enable_template(", "loa=group.loa,", "loa=group.key,"),
+    ("client.py", "def from_env(", "return cls(**found, **overrides)",
+     "return cls.from_env(project=1)"),
+    ("_onboarding/context.py", "runs.text_enable_template(", "loa=group.loa,", "loa=group.key,"),
 ]  # fmt: skip
 
 

@@ -86,6 +86,8 @@ async def clients(session: aiohttp.ClientSession) -> None:
     SinchHosting("project", "key", "secret", timeout=5.0)
     SinchHosting("project", "key", "secret", auth="token")  # type: ignore[arg-type]
     SinchHosting("project", "key")  # type: ignore[call-arg]
+    SinchHosting.from_env(import_limits=10)  # type: ignore[call-arg]
+    SinchHosting.from_env(auth="token")  # type: ignore[arg-type]
     async with SinchHosting.from_env(import_limit=10) as sinch:
         assert_type(sinch, SinchHosting)
     await sinch.aclose()

@@ -40,10 +40,9 @@ import asyncio
 import heapq
 from collections.abc import Coroutine, Iterable
 from contextvars import Context
+from functools import partial
 from itertools import count
 from typing import Any, TypeVar
-
-from attrs import define, field
 
 from .. import errors
 from .._aio import sleep_until, unwrap_group
@@ -57,6 +56,7 @@ from .policy import PollPolicy, budget_of
 from .schedule import FRESH, INSTANT, Watched
 from .sources import Place, Source
 from .subscription import Change, Subscription
+from .turns import Run
 
 T = TypeVar("T", Order, QualifiedNumber, ImportedNumber)
 _GRACE = 1.0
@@ -64,22 +64,6 @@ _GRACE = 1.0
 _SHORTEST_REST = 0.001
 _LONGEST_REST = 3600.0
 _DEADLINES_KEPT = 64
-
-
-@define(eq=False, repr=False)
-class _Run:
-    """One life of the task: from the first thing that is watched to the last."""
-
-    wake: asyncio.Event = field(factory=asyncio.Event)
-    jobs: asyncio.TaskGroup = field(factory=asyncio.TaskGroup)
-    turns: list[tuple[float, asyncio.Future[None]]] = field(factory=list)
-    """Who waits for a turn, as they came, and since when that is due."""
-    is_by_due: bool = False
-    """Whether the next turn is of who is due longest, or of who came first."""
-    busy: int = 0
-    """How many jobs wait for an answer rather than for a turn."""
-    task: asyncio.Task[None] | None = None
-    is_open: bool = False
 
 
 class Watcher:
@@ -96,7 +80,7 @@ class Watcher:
         self._groups: dict[tuple[str, Place | None], Group] = {}
         self._deadlines: list[tuple[float, int, Subscription[Any]]] = []
         self._count = count()
-        self._run: _Run | None = None
+        self._run: Run | None = None
         self._ending: set[asyncio.Task[None]] = set()
         self._latest = float("-inf")
 
@@ -282,7 +266,7 @@ class Watcher:
         if not self._members:
             return
         if self._run is None:
-            run = self._run = _Run()
+            run = self._run = Run()
             run.task = asyncio.get_running_loop().create_task(
                 self._watch(run), name="sinch_hosting watcher", context=Context()
             )
@@ -314,7 +298,7 @@ class Watcher:
         task.cancel()
         await asyncio.wait({task})
 
-    async def _watch(self, run: _Run) -> None:
+    async def _watch(self, run: Run) -> None:
         """Give turns, start what is due, and rest until there is something to do."""
         try:
             async with run.jobs:
@@ -324,7 +308,7 @@ class Watcher:
                     run.wake.clear()
                     now = self._now()
                     self._expire(max(now, reached))
-                    self._give_turns(run, now)
+                    run.give_turns(partial(self._take, now))
                     self._start_rounds(now)
                     seconds = max(_SHORTEST_REST, self._next(run, now) - now)
                     reached = now + (seconds if await self._rest(run, seconds) else 0.0)
@@ -337,7 +321,7 @@ class Watcher:
         finally:
             run.is_open = False
 
-    def _fail(self, run: _Run, error: Exception) -> None:
+    def _fail(self, run: Run, error: Exception) -> None:
         """Tell all who wait that the watcher is gone."""
         error = unwrap_group(error)
         if self._run is run:
@@ -353,15 +337,7 @@ class Watcher:
         if run is None or not run.is_open:
             job.close()
             return None
-        task = run.jobs.create_task(job, context=Context())
-        run.busy += 1
-
-        def done(_: asyncio.Task[None]) -> None:
-            run.busy -= 1
-            run.wake.set()
-
-        task.add_done_callback(done)
-        return task
+        return run.spawn(job)
 
     def _start_rounds(self, now: float) -> None:
         due = [g for g in self._groups.values() if not g.is_busy and g.due <= now + INSTANT]
@@ -381,40 +357,26 @@ class Watcher:
 
     async def turn(self, due: float) -> None:
         """Wait until a request may leave: there is a token, and no pause that was asked for."""
-        run = self._run
-        if run is None:
+        if self._run is None:
             raise asyncio.CancelledError
-        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        run.turns.append((due, place))
-        run.busy -= 1
-        run.wake.set()
-        try:
-            await place
-        except asyncio.CancelledError:
-            if place.cancelled():
-                run.busy += 1  # it goes on, to its end, without a turn
-            raise
+        await self._run.turn(due)
 
     def return_turn(self) -> None:
         """Give a turn back that was not needed."""
         self.budget.give_back()
 
-    def _give_turns(self, run: _Run, now: float) -> None:
-        run.turns = [waiting for waiting in run.turns if not waiting[1].done()]
-        while run.turns and self._hold(now) <= 0:
-            run.is_by_due = not run.is_by_due
-            first = min(run.turns, key=lambda waiting: waiting[0])
-            waiting = first if run.is_by_due else run.turns[0]
-            run.turns.remove(waiting)
-            self.budget.take()
-            run.busy += 1
-            waiting[1].set_result(None)
+    def _take(self, now: float) -> bool:
+        """Take a token where a request may leave; whether there was one."""
+        if self._hold(now) > 0:
+            return False
+        self.budget.take()
+        return True
 
     def _hold(self, now: float) -> float:
         """Seconds until a request may leave."""
         return max(self._fetcher.not_before - now, self.budget.remaining())
 
-    def _next(self, run: _Run, now: float) -> float:
+    def _next(self, run: Run, now: float) -> float:
         """When there is something to do next."""
         dues = [g.due for g in self._groups.values() if not g.is_busy]
         if run.turns:
@@ -425,7 +387,7 @@ class Watcher:
             dues.append(self._deadlines[0][0])
         return min(dues, default=now + _LONGEST_REST)
 
-    async def _rest(self, run: _Run, seconds: float) -> bool:
+    async def _rest(self, run: Run, seconds: float) -> bool:
         """Rest for so long at most; whether the loop's clock says that it was that long.
 
         While requests are under way, time is the loop's: on a clock that is stepped, no deadline

@@ -9,6 +9,8 @@ from urllib.parse import quote
 
 from attrs import Factory, field, frozen
 
+from ..models._checks import check_phone_number
+
 
 class Failure(Enum):
     """The ways a try can fail that a further try might mend."""
@@ -107,3 +109,8 @@ OPERATIONS = _table(
     ("VerifyVoiceChallenge", "POST", _CANDIDATE + ":verifyVoiceChallenge", Retryability.NEVER),
     ("SendVoiceChallenge", "POST", _CANDIDATE + ":sendVoiceChallenge", Retryability.NEVER),
 )
+
+
+def by_number(phone_number: str) -> dict[str, str]:
+    """The identifiers in the path of an operation on one number."""
+    return {"phone_number": check_phone_number(phone_number)}

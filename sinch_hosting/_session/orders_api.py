@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import builtins
 import logging
 from array import array
 from bisect import bisect_left
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Literal, Protocol
 from zlib import crc32
 
 from attrs import frozen
 
-from ..errors import DecodeError, OutcomeUnknown, SinchHostingError
+from ..errors import DecodeError, InvalidRequest, OutcomeUnknown, SinchHostingError
 from ..models import Order, OrderNumber, OrderReport
 from ..models import _checks as check
-from ..models.orders import bind, remember_numbers
+from ..models.orders import bind, read_resume_token, remember_numbers
 from ..models.pages import Page, Pages
 from ..states import OpenEnum, OrderState, OrderType, ProvisioningState, parse_state, parse_states
 from .codec import encode
@@ -133,6 +134,31 @@ class OrdersApi:
     def bind(self, order: Order, order_id: str = "") -> Order:
         """Let an order read itself and wait through this; give it its id where it has none."""
         return bind(order, self, order_id)
+
+    # ------------------------------------------------- what a caller holds
+
+    def from_token(self, text: str) -> Order:
+        """The order of a resume token; raises `InvalidRequest` for others."""
+        ids = read_resume_token(text, self.session.project_id)
+        kind = OrderType(ids.pop("type", OrderType.UNSPECIFIED))
+        return self.bind(Order(type=kind, **ids))  # type: ignore[arg-type]
+
+    def orders_from(self, orders: Iterable[Order | str]) -> builtins.list[Order]:
+        """Many orders, from orders, ids and tokens."""
+        if isinstance(orders, (str, bytes, Mapping, Order)) or not isinstance(orders, Iterable):
+            rule = "must be many orders, ids or tokens; put a single one into a list"
+            raise InvalidRequest(field="orders", value=orders, rule=rule)
+        return [self._order_from(given, f"orders[{n}]") for n, given in enumerate(orders)]
+
+    def _order_from(self, given: object, field: str) -> Order:
+        if isinstance(given, Order):
+            return given
+        if not isinstance(given, str):
+            rule = "must be an order, its id or its token"
+            raise InvalidRequest(field=field, value=given, rule=rule)
+        if given.lstrip().startswith("{"):
+            return self.from_token(given)
+        return self.bind(Order(hosting_order_id=check.check_identifier(given, field)))
 
     # ----------------------------------------------------------- reading
 

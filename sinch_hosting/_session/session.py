@@ -20,13 +20,14 @@ from .._aio import Clock, Sleep
 from ..models import CallbackConfiguration
 from . import codec
 from .auth import Authorization, Basic, Token, TokenCache, basic_header
+from .credentials import Credentials
 from .exchange import Call, Exchange
 from .loop_state import LoopState
 from .operations import OPERATIONS, Operation, Retryability
 from .responses import AccessToken
 from .retry import CreateObserver, RateLimitPause, RetryPolicy, with_retries
 from .secrets import Secret, SecretBytes, mask
-from .settings import Credentials, HttpSettings
+from .settings import HttpSettings
 from .transport_errors import NoToken, expired_token, says_expired
 
 T = TypeVar("T")

@@ -1,4 +1,4 @@
-"""What a client is told about HTTP and about its account, checked."""
+"""What a client is told about HTTP, checked."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from ipaddress import ip_address
 from ssl import SSLContext
 from types import NoneType
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 from attrs import Attribute, field, frozen
@@ -15,7 +16,6 @@ from yarl import URL
 
 from .. import errors
 from ..models._checks import check_positive, check_url
-from .secrets import Secret
 
 _TOTAL, _CONNECT, _READ = 60.0, 10.0, 30.0
 # Connecting ends well before the whole does (aiohttp rounds up to seconds): only then is it
@@ -31,6 +31,32 @@ def _an(*kinds: type, said: str) -> Callable[[object, Attribute[Any], object], N
             raise errors.InvalidRequest(field=attribute.name, value=value, rule=f"must be {said}")
 
     return check
+
+
+def check_policy(value: object, kind: type, name: str) -> None:
+    """Raise `ConfigurationError` for what is no policy, before the first call fails on it."""
+    if not isinstance(value, kind):
+        raise errors.ConfigurationError(f"{name} = {value!r}: must be a {kind.__name__}")
+
+
+def check_callables(**given: object) -> None:
+    """Raise `ConfigurationError` for what cannot be called."""
+    for name, value in given.items():
+        if not callable(value):
+            raise errors.ConfigurationError(f"{name} = {value!r}: must be a function")
+
+
+def check_proxy(proxy: str | None) -> None:
+    """Raise `ConfigurationError` for no address; it shows nothing, since it may hold a password."""
+    if proxy is None:
+        return
+    try:
+        parts = urlsplit(proxy)
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname and parts.port != 0)
+    except (ValueError, TypeError, AttributeError):
+        is_address = False
+    if not is_address:
+        raise errors.ConfigurationError("proxy: must be a whole http(s) address")
 
 
 def check_traces(values: object) -> tuple[aiohttp.TraceConfig, ...]:
@@ -87,18 +113,6 @@ class HttpSettings:
     max_concurrency: int
     requests_per_second: float | None
     max_response_bytes: int
-
-
-@frozen(kw_only=True)
-class Credentials:
-    """Whose account it is; the secret shows in no `repr`."""
-
-    project_id: str
-    key_id: str
-    key_secret: Secret
-    auth: str
-    base_url: str
-    auth_url: str
 
 
 def check_finite(value: object, name: str) -> float:

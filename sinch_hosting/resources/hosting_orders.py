@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime
 from typing import Literal, overload
 
@@ -15,10 +15,8 @@ from .._polling.sources import orders_of
 from .._polling.waits import OrderUpdate, order_goal
 from .._polling.watcher import Watcher
 from .._session.orders_api import OrdersApi, Place
-from ..errors import InvalidRequest
 from ..models import DirectLoa, Letter, Order, OrderNumber, OrderReport, ResellerLoa
 from ..models import _checks as check
-from ..models.orders import read_resume_token
 from ..models.pages import Pages
 from ..states import OrderState, OrderType, ProvisioningState, parse_state
 from .bulk_orders import BulkOrders
@@ -78,11 +76,7 @@ class HostingOrders(BulkOrders):
             The order.
 
         Raises:
-            InvalidRequest: an argument breaks a rule; nothing was sent.
-            BadRequest: the service refuses the order.
-            Conflict: a number is imported or hosted already.
-            OutcomeUnknown: the answer was lost; there may be an order.
-            SinchHostingError: what every call raises; see `SinchHosting`.
+            SinchHostingError: what `text_enable` raises.
         """
         template = self._runs.import_template(
             None,
@@ -212,32 +206,13 @@ class HostingOrders(BulkOrders):
     ) -> Order:
         """Text-enable 1 to 500 toll-free numbers (`TextEnableTollFreeHostingOrderNumbers`).
 
-        It mails a letter. Never repeat it blindly without `job`.
+        It mails a letter. Never repeat it blindly without `job`. Arguments, result and errors
+        are those of `text_enable`, but for these:
 
-        Args:
-            numbers: different numbers in E.164, of one region.
-            region_code: `US` or `CA`.
-            service_plan_id: the service plan to link them to.
-            loa: the letter of authorization, mailed to its authorised person.
-            scheduled_zipwhip_provisioning_time: when they are switched, with a time zone; a
-                letter that is signed later moves it to the next day at the same time.
-            display_name: free text.
-            callback_url: where events about the numbers are posted.
-            migrate_to_sinch_tmo: as for `text_enable`; the vendor names it nowhere for toll-free
-                numbers.
-            job: the care that bulk runs take, for this one order; see `order_streams`.
-            ledger: the path of the job's ledger.
-            settle: as for `text_enable_many`.
-            grace: as for `text_enable_many`.
-            on_unknown: as for `text_enable_many`.
-            retry_rejected: as for `text_enable_many`.
-            confirm: as for `text_enable`.
-
-        Returns:
-            The order.
-
-        Raises:
-            SinchHostingError: what `text_enable` raises.
+        * `loa` is a `DirectLoa` or a `ResellerLoa`; it is mailed to its authorised person.
+        * `scheduled_zipwhip_provisioning_time` is when the numbers are switched, with a time
+          zone; a letter that is signed later moves it to the next day at the same time.
+        * The vendor names `migrate_to_sinch_tmo` nowhere for toll-free numbers.
         """
         template = self._runs.toll_free_template(
             None,
@@ -430,7 +405,7 @@ class HostingOrders(BulkOrders):
         """
         goal = order_goal(self._source, parse_state(OrderState, state, "state"))
         results = await waits.wait_all(
-            self._watcher, goal, self._as_orders(orders), timeout=timeout
+            self._watcher, goal, self._api.orders_from(orders), timeout=timeout
         )
         return waits.unless_failed(results, "orders", return_exceptions=return_exceptions)
 
@@ -448,24 +423,7 @@ class HostingOrders(BulkOrders):
         no order, and `UsageError` on a closed client. Safe to
         repeat (`ListHostingOrders`); where single orders take fewer requests, they are read so.
         """
-        return waits.watch_orders(self._watcher, self._source, self._as_orders(orders))
-
-    def _as_orders(self, orders: Iterable[Order | str]) -> builtins.list[Order]:
-        """Many orders, from orders, ids and tokens."""
-        if isinstance(orders, (str, bytes, Mapping, Order)) or not isinstance(orders, Iterable):
-            rule = "must be many orders, ids or tokens; put a single one into a list"
-            raise InvalidRequest(field="orders", value=orders, rule=rule)
-        return [self._as_order(given, f"orders[{n}]") for n, given in enumerate(orders)]
-
-    def _as_order(self, given: object, field: str) -> Order:
-        if isinstance(given, Order):
-            return given
-        if not isinstance(given, str):
-            rule = "must be an order, its id or its token"
-            raise InvalidRequest(field=field, value=given, rule=rule)
-        if given.lstrip().startswith("{"):
-            return self.from_token(given)
-        return self._api.bind(Order(hosting_order_id=check.check_identifier(given, field)))
+        return waits.watch_orders(self._watcher, self._source, self._api.orders_from(orders))
 
     def from_token(self, text: str) -> Order:
         """Make the order of a token from `order.to_token()`, to go on waiting for it.
@@ -483,6 +441,4 @@ class HostingOrders(BulkOrders):
             InvalidRequest: the text is no token, has a version that this release cannot read, or
                 belongs to another project.
         """
-        ids = read_resume_token(text, self._api.session.project_id)
-        kind = OrderType(ids.pop("type", OrderType.UNSPECIFIED))
-        return self._api.bind(Order(type=kind, **ids))  # type: ignore[arg-type]
+        return self._api.from_token(text)

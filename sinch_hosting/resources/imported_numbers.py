@@ -12,10 +12,9 @@ from typing import Literal, overload
 from .._bulk.chunks import Numbers
 from .._bulk.many_numbers import NumbersResult, concurrency_of, deleted, one_by_one
 from .._polling import waits
-from .._polling.sources import IMPORTED_NUMBERS
-from .._polling.waits import Goal
 from .._polling.watcher import Watcher
 from .._session.codec import encode
+from .._session.operations import by_number
 from .._session.requests import UNSET, ImportNumber, SmsLink, SmsPatch, Unset, UpdateImportedNumber
 from .._session.responses import ListedImportedNumbers, page_of
 from .._session.retry import RetryPolicy, exponential
@@ -29,18 +28,12 @@ from ..errors import (
     RelinkFailed,
     SinchHostingError,
 )
-from ..models import ImportedNumber, SmsConfiguration
+from ..models import ImportedNumber
 from ..models import _checks as check
 from ..models.pages import Page, Pages
 from ..states import OpenEnum
-from .number_links import (
-    imported_otherwise,
-    is_as_patched,
-    is_free,
-    is_linked_as,
-    is_provisioned,
-    is_settled,
-)
+from .number_goals import FREE, PROVISIONED, SETTLED, unread_import
+from .number_links import imported_otherwise, is_as_patched, is_linked_as, is_settled
 
 _log = logging.getLogger("sinch_hosting")
 
@@ -152,7 +145,7 @@ class ImportedNumbers:
             SinchHostingError: what every call raises; see `SinchHosting`.
         """
         return await self._session.request(
-            "GetImportedNumber", ImportedNumber, identifiers=_identify(phone_number)
+            "GetImportedNumber", ImportedNumber, identifiers=by_number(phone_number)
         )
 
     def list(
@@ -243,7 +236,7 @@ class ImportedNumbers:
             return await self._session.request(
                 "UpdateImportedNumber",
                 ImportedNumber,
-                identifiers=_identify(phone_number),
+                identifiers=by_number(phone_number),
                 body=encode(patch),
             )
         except ApiError as refused:
@@ -265,7 +258,7 @@ class ImportedNumbers:
             SinchHostingError: what every call raises; see `SinchHosting`.
         """
         await self._session.request(
-            "DeleteImportedNumber", type(None), identifiers=_identify(phone_number)
+            "DeleteImportedNumber", type(None), identifiers=by_number(phone_number)
         )
 
     async def relink(
@@ -299,7 +292,7 @@ class ImportedNumbers:
             check.check_seconds(timeout, "timeout")
         number = await self.get(phone_number)
         if not is_settled(number) and not is_linked_as(number, link):
-            number = await waits.wait_until(self._watcher, _SETTLED, number, timeout=timeout)
+            number = await waits.wait_until(self._watcher, SETTLED, number, timeout=timeout)
         if is_linked_as(number, link):
             return number
         try:
@@ -322,7 +315,9 @@ class ImportedNumbers:
         self, phone_number: str, link: SmsLink, timeout: float | None
     ) -> ImportedNumber:
         try:
-            await waits.wait_until(self._watcher, _FREE, _bare(phone_number), timeout=timeout)
+            await waits.wait_until(
+                self._watcher, FREE, unread_import(phone_number), timeout=timeout
+            )
             return await self.update(
                 phone_number,
                 service_plan_id=link.service_plan_id,
@@ -346,18 +341,13 @@ class ImportedNumbers:
         once, so a call that is ended early leaves few numbers without service. Call it again to
         relink the rest. Safe to repeat.
 
-        Args:
-            phone_numbers: from any iterable or async iterable.
-            service_plan_id: as for `relink`.
-            campaign_id: as for `relink`.
-            timeout: as for `relink`, for each number.
-            max_concurrency: numbers at once, and so without service at once.
+        The numbers come from any iterable or async iterable, and `max_concurrency` of them are
+        without service at once. The other arguments are as for `relink`, `timeout` for each
+        number.
 
-        Returns:
-            The result of each number. `RelinkFailed` in `failed` marks those without service.
-
-        Raises:
-            InvalidRequest: an argument breaks a rule, or there are no numbers; nothing was sent.
+        Returns the result of each number; `RelinkFailed` in `failed` marks those without service.
+        Raises `InvalidRequest` where an argument breaks a rule, or there are no numbers; nothing
+        was sent.
         """
         SmsLink(service_plan_id=service_plan_id, campaign_id=campaign_id)
         _log.warning("relinking: each number is without service until it is linked again")
@@ -375,15 +365,7 @@ class ImportedNumbers:
     ) -> NumbersResult[str]:
         """Remove any number of numbers from Sinch (`DeleteImportedNumber`). Safe to repeat.
 
-        Args:
-            phone_numbers: from any iterable or async iterable.
-            max_concurrency: requests at once, by default the client's.
-
-        Returns:
-            The result of each number; those that are not there are in `skipped`.
-
-        Raises:
-            InvalidRequest: an argument breaks a rule, or there are no numbers; nothing was sent.
+        Arguments, result and errors are those of `qualified_numbers.delete_many`.
         """
         return await deleted(
             phone_numbers,
@@ -408,8 +390,8 @@ class ImportedNumbers:
         (`GetImportedNumber`).
         """
         check.check_phone_number(phone_number)
-        number = _bare(phone_number)
-        return await waits.wait_until(self._watcher, _PROVISIONED, number, timeout=timeout)
+        number = unread_import(phone_number)
+        return await waits.wait_until(self._watcher, PROVISIONED, number, timeout=timeout)
 
     @overload
     async def wait_all_provisioned(
@@ -458,24 +440,8 @@ class ImportedNumbers:
         (`ListImportedNumbers`); where single numbers take fewer requests, they are read so.
         """
         numbers = [
-            _bare(number, service_plan_id, campaign_id)
+            unread_import(number, service_plan_id, campaign_id)
             for number in waits.many_numbers(phone_numbers)
         ]
-        results = await waits.wait_all(self._watcher, _PROVISIONED, numbers, timeout=timeout)
+        results = await waits.wait_all(self._watcher, PROVISIONED, numbers, timeout=timeout)
         return waits.unless_failed(results, "numbers", return_exceptions=return_exceptions)
-
-
-def _identify(phone_number: str) -> dict[str, str]:
-    return {"phone_number": check.check_phone_number(phone_number)}
-
-
-def _bare(
-    phone_number: str, service_plan_id: str | None = None, campaign_id: str | None = None
-) -> ImportedNumber:
-    place = SmsConfiguration(service_plan_id=service_plan_id, campaign_id=campaign_id)
-    return ImportedNumber(phone_number=phone_number, sms_configuration=place)
-
-
-_PROVISIONED = Goal(source=IMPORTED_NUMBERS, is_over=is_provisioned, wanted="provisioned")
-_FREE = Goal(source=IMPORTED_NUMBERS, is_over=is_free, wanted="to be free")
-_SETTLED = Goal(source=IMPORTED_NUMBERS, is_over=is_settled, wanted="to have no change pending")

@@ -15,20 +15,19 @@ from .._bulk.many_numbers import NumbersResult, added, concurrency_of, deleted
 from .._bulk.order_runs import OrderRuns
 from .._bulk.order_template import LedgerPath, OnUnknown
 from .._polling import waits
-from .._polling.sources import QUALIFIED_NUMBERS
-from .._polling.waits import Goal
 from .._polling.watcher import Watcher
 from .._session.codec import encode
+from .._session.operations import by_number
 from .._session.orders_api import OrdersApi
 from .._session.requests import AddNumbers, VerifyVoiceChallenge
 from .._session.responses import AddedNumbers, ListedQualifiedNumbers, page_of
 from .._session.session import Session
-from ..errors import InvalidRequest, NumberFailed, OutcomeUnknown, SinchHostingError
+from ..errors import OutcomeUnknown, SinchHostingError
 from ..models import DirectLoa, Letter, Order, QualifiedNumber, ResellerLoa
 from ..models import _checks as check
-from ..models._guidance import advice_on_failed
 from ..models.pages import Page, Pages
-from ..states import OpenEnum, QualificationState, has_reached, parse_state, parse_states
+from ..states import OpenEnum, QualificationState, parse_states
+from .number_goals import qualification_goal, unread_qualified
 
 _log = logging.getLogger("sinch_hosting")
 
@@ -144,7 +143,7 @@ class QualifiedNumbers:
             SinchHostingError: what every call raises; see `SinchHosting`.
         """
         return await self._session.request(
-            "GetQualifiedNumber", QualifiedNumber, identifiers=_identify(phone_number)
+            "GetQualifiedNumber", QualifiedNumber, identifiers=by_number(phone_number)
         )
 
     def list(
@@ -205,7 +204,7 @@ class QualifiedNumbers:
             SinchHostingError: what every call raises; see `SinchHosting`.
         """
         await self._session.request(
-            "DeleteQualifiedNumber", type(None), identifiers=_identify(phone_number)
+            "DeleteQualifiedNumber", type(None), identifiers=by_number(phone_number)
         )
 
     async def text_enable(
@@ -323,7 +322,7 @@ class QualifiedNumbers:
             SinchHostingError: what every call raises; see `SinchHosting`.
         """
         return await self._session.request(
-            "SendVoiceChallenge", QualifiedNumber, identifiers=_identify(phone_number)
+            "SendVoiceChallenge", QualifiedNumber, identifiers=by_number(phone_number)
         )
 
     async def verify_voice_challenge(self, phone_number: str, code: str) -> QualifiedNumber:
@@ -343,7 +342,7 @@ class QualifiedNumbers:
         return await self._session.request(
             "VerifyVoiceChallenge",
             QualifiedNumber,
-            identifiers=_identify(phone_number),
+            identifiers=by_number(phone_number),
             body=encode(VerifyVoiceChallenge(code=code)),
         )
 
@@ -365,8 +364,8 @@ class QualifiedNumbers:
         was reached or passed, `WaitTimeout`, and what `get` raises but for passing failures.
         Many waits share lists. Safe to repeat (`GetQualifiedNumber`).
         """
-        goal = _goal(states)
-        (number,) = _bare([phone_number])
+        goal = qualification_goal(states)
+        (number,) = unread_qualified([phone_number])
         return await waits.wait_until(self._watcher, goal, number, timeout=timeout)
 
     @overload
@@ -407,46 +406,14 @@ class QualifiedNumbers:
         `InvalidRequest` for a single number, and for what is none. Safe to repeat
         (`ListQualifiedNumbers`); numbers are read one by one where that takes fewer requests.
         """
-        goal = _goal(states)
+        goal = qualification_goal(states)
         results = await waits.wait_all(
-            self._watcher, goal, _bare(waits.many_numbers(phone_numbers)), timeout=timeout
+            self._watcher,
+            goal,
+            unread_qualified(waits.many_numbers(phone_numbers)),
+            timeout=timeout,
         )
         return waits.unless_failed(results, "numbers", return_exceptions=return_exceptions)
-
-
-def _goal(states: Sequence[QualificationState | str]) -> Goal[QualifiedNumber]:
-    if not states:
-        raise InvalidRequest(field="states", value=states, rule="at least one state")
-    wanted = [parse_state(QualificationState, state, "states") for state in states]
-    return Goal(
-        source=QUALIFIED_NUMBERS,
-        is_over=lambda number: _is_over(number, wanted),
-        wanted=" or ".join(state.name for state in wanted),
-    )
-
-
-def _bare(phone_numbers: Iterable[str]) -> builtins.list[QualifiedNumber]:
-    return [
-        QualifiedNumber(phone_number=check.check_phone_number(number)) for number in phone_numbers
-    ]
-
-
-def _identify(phone_number: str) -> dict[str, str]:
-    return {"phone_number": check.check_phone_number(phone_number)}
-
-
-def _is_over(number: QualifiedNumber, wanted: Iterable[QualificationState]) -> bool:
-    here = number.global_process_state
-    for state in wanted:
-        if here == state:
-            return True
-        # NOT_ELIGIBLE stands where ELIGIBLE does, and does not count as having passed it.
-        if has_reached(here, state) and not (here.is_failure and has_reached(state, here)):
-            return True
-    if here.is_failure:
-        why = f": {number.error}" if number.error else ""
-        raise NumberFailed(number, f"is {here.name}{why}", advice_on_failed(here))
-    return False
 
 
 async def _gathered(looks: Iterable[Awaitable[QualifiedNumber]]) -> Iterable[QualifiedNumber]:

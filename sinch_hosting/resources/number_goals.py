@@ -1,0 +1,59 @@
+"""What the waits for numbers wait for, and the numbers as they are before the first look."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from .._polling.sources import IMPORTED_NUMBERS, QUALIFIED_NUMBERS
+from .._polling.waits import Goal
+from ..errors import InvalidRequest, NumberFailed
+from ..models import ImportedNumber, QualifiedNumber, SmsConfiguration
+from ..models import _checks as check
+from ..models._guidance import advice_on_failed
+from ..states import QualificationState, has_reached, parse_state
+from .number_links import is_free, is_provisioned, is_settled
+
+PROVISIONED = Goal(source=IMPORTED_NUMBERS, is_over=is_provisioned, wanted="provisioned")
+FREE = Goal(source=IMPORTED_NUMBERS, is_over=is_free, wanted="to be free")
+SETTLED = Goal(source=IMPORTED_NUMBERS, is_over=is_settled, wanted="to have no change pending")
+
+
+def unread_import(
+    phone_number: str, service_plan_id: str | None = None, campaign_id: str | None = None
+) -> ImportedNumber:
+    """An imported number of which nothing is known yet but where it is likely to be."""
+    place = SmsConfiguration(service_plan_id=service_plan_id, campaign_id=campaign_id)
+    return ImportedNumber(phone_number=phone_number, sms_configuration=place)
+
+
+def unread_qualified(phone_numbers: Iterable[str]) -> list[QualifiedNumber]:
+    """Numbers in qualification of which nothing else is known yet."""
+    return [
+        QualifiedNumber(phone_number=check.check_phone_number(number)) for number in phone_numbers
+    ]
+
+
+def qualification_goal(states: Sequence[QualificationState | str]) -> Goal[QualifiedNumber]:
+    """What `qualified_numbers.wait_until` waits for: one of these states, or a later one."""
+    if not states:
+        raise InvalidRequest(field="states", value=states, rule="at least one state")
+    wanted = [parse_state(QualificationState, state, "states") for state in states]
+    return Goal(
+        source=QUALIFIED_NUMBERS,
+        is_over=lambda number: _is_over(number, wanted),
+        wanted=" or ".join(state.name for state in wanted),
+    )
+
+
+def _is_over(number: QualifiedNumber, wanted: Iterable[QualificationState]) -> bool:
+    here = number.global_process_state
+    for state in wanted:
+        if here == state:
+            return True
+        # NOT_ELIGIBLE stands where ELIGIBLE does, and does not count as having passed it.
+        if has_reached(here, state) and not (here.is_failure and has_reached(state, here)):
+            return True
+    if here.is_failure:
+        why = f": {number.error}" if number.error else ""
+        raise NumberFailed(number, f"is {here.name}{why}", advice_on_failed(here))
+    return False
