@@ -1065,7 +1065,7 @@ async def test_watch_tells_the_last_news_to_a_slow_reader(service: Any, client: 
 async def test_no_retry_after_silences_the_watcher_for_years(service: Any, client: Any) -> None:
     """A pause is an hour at most, in the watcher as in every call."""
     service.on("GET", "/hostingOrders", {})
-    refused = (429, {}, {"Retry-After": "99999999999"})
+    refused = (429, {}, {"Retry-After": "80000"})
     service.on("GET", "/hostingOrders/o0", refused, _order("o0", "COMPLETED"))
     clock = client._watcher._session.clock
     began = clock()
