@@ -92,11 +92,16 @@ class Fetcher:
         before = list(group.members.values())
         await self._look_singly(group, _EXPLORERS, AT_ONCE)
         found = {m.group.place: m.group for m in before if m.group is not group}
+        if group.rests_from_lists():
+            return
         for place in found.values():
             guests = [m for m in group.members.values() if m.serial > place.guests_tried]
             if guests and place.has_lists(self._session.clock()):
                 place.guests_tried = max(m.serial for m in guests)
                 await self._sweep(place, guests)
+                shown = sum(m.group is not group for m in guests)
+                if not group.found_in_lists(shown, of=place):
+                    return
 
     # ------------------------------------------------------------------- lists
 
@@ -261,7 +266,9 @@ class Fetcher:
     async def look(self, member: Watched[Any]) -> None:
         """Ask for one."""
         now = self._session.clock()
-        is_audit = member.audit_at <= now < member.due and bool(member.listed_as)
+        # Whom a list did not show is no audit of it: it left the list, which is right.
+        is_listed = bool(member.listed_as) and not member.is_alone
+        is_audit = is_listed and member.audit_at <= now < member.due
         member.is_asked = True
         try:
             seen = await member.source.get(self._session, member.id)

@@ -87,6 +87,8 @@ class Group:
     _contradictions: int = 0
     _lies: int = 0
     _sweeps: int = 0
+    _in_vain: int = 0
+    _rounds_without: int = 0
     _notices: Debounce = field(factory=Debounce)
 
     # ------------------------------------------------------------------ when
@@ -158,6 +160,22 @@ class Group:
         self._leave_lists(now, _REFUSED, self._lies)
         self._lies += 1
         return True
+
+    def found_in_lists(self, shown: int, *, of: Group) -> bool:
+        """Note how many of no known place another place's lists showed; whether that paid.
+
+        Where it did not, they are in many places: single looks go on for a round, then for
+        three, for seven and so on, before lists are tried again.
+        """
+        pays = list_or_single(shown, len(of.source.states_at(of.place or ())))
+        self._in_vain = 0 if pays else self._in_vain + 1
+        self._rounds_without = 2 ** min(self._in_vain, 10) - 1
+        return pays
+
+    def rests_from_lists(self) -> bool:
+        """Whether those of no known place are sought in no list this round; counts it."""
+        self._rounds_without -= 1
+        return self._rounds_without >= 0
 
     def _leave_lists(self, now: float, seconds: float, doublings: int) -> None:
         self._lists_from = now + min(seconds * 2.0 ** min(doublings, 10), _LEFT_AT_MOST)

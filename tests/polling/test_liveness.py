@@ -15,8 +15,9 @@ import pytest
 from attrs import frozen
 
 from sinch_hosting import COMPLETED, Order, OrderState, OrderType, PollPolicy, SinchHosting
+from sinch_hosting._polling import fetcher
 from sinch_hosting._polling.policy import budget_of
-from tests.service import Service, error, reply, slow
+from tests.service import Service, error, hang, reply, slow
 
 LISTS, GETS = "ListHostingOrders", "GetHostingOrder"
 STATES = 4
@@ -38,9 +39,10 @@ class Cost:
 
 
 def seconds_for(requests: float, a_minute: float, per_second: float | None = None) -> float:
-    """The least time that a budget allows for so many requests."""
+    """The least time that a budget, and a pace, allow for so many requests."""
     bucket = budget_of(PollPolicy(requests_per_minute=a_minute), per_second, lambda: 0.0, None)  # type: ignore[arg-type]
-    return max(0.0, (requests - bucket.burst) / bucket.per_second)
+    paced = (requests - 1) / per_second if per_second else 0.0
+    return max(0.0, paced, (requests - bucket.burst) / bucket.per_second)
 
 
 async def wait_for(
@@ -48,6 +50,8 @@ async def wait_for(
     orders: int,
     *,
     budget: float = 600,
+    per_second: float | None = None,
+    groups: int = 1,
     how: str = "tokens",
     done_after: float = -1.0,
     every: float = 0.0,
@@ -55,14 +59,20 @@ async def wait_for(
     timeout: float | None = None,
     **rules: Any,
 ) -> tuple[Cost, list[Order]]:
-    """Wait for so many orders in one group; `how` says what the caller has of them."""
+    """Wait for so many orders in each group; `how` says what the caller has of them."""
     async with Service(clock=clock, sleep=clock.sleep, **rules) as service:
-        made = service.add_orders(orders, state="IN_PROGRESS")
+        made = [
+            order
+            for group in range(groups)
+            for order in service.add_orders(orders, state="IN_PROGRESS", campaign=f"c{group}")
+        ]
         service.set_state(made, "COMPLETED", at=clock() + done_after, every=every)
         if prepare is not None:
             prepare(service, made)
         poll = PollPolicy(requests_per_minute=budget)
-        async with SinchHosting(**service.client_arguments, poll=poll) as sinch:
+        async with SinchHosting(
+            **service.client_arguments, poll=poll, requests_per_second=per_second
+        ) as sinch:
             given: list[Any] = [order.id for order in made]
             if how != "ids":
                 given = [
@@ -128,6 +138,32 @@ async def test_all_at_once_and_in_a_trickle(clock: Any, budget: float, per_page:
         last = 300 + 39 * every
         round_takes = seconds_for(15, budget) + 15 * 60 / budget
         assert cost.seconds - last <= 2 * (60 + round_takes)
+
+
+@pytest.mark.parametrize("page", [20, 1000])
+@pytest.mark.parametrize("per_second", [0.5, 2, 20])
+@pytest.mark.parametrize("orders", [40, 150, 600])
+async def test_a_pace_of_the_client_delays_and_loses_nobody(
+    clock: Any, orders: int, per_second: float, page: int
+) -> None:
+    """Waits take half of the pace at most; that is all that it costs them."""
+    cost, _ = await wait_for(clock, orders, per_second=per_second, page_cap=page)
+
+    least = STATES - 1 + ceil(orders / page)
+    assert cost.requests <= 1.5 * least
+    assert cost.seconds <= 1.5 * seconds_for(least, 600, per_second) + 5
+
+
+@pytest.mark.parametrize("per_second", [0.5, 2, 20])
+@pytest.mark.parametrize("orders", [40, 150, 250])
+async def test_a_pace_of_the_client_with_single_looks_alone(
+    clock: Any, orders: int, per_second: float
+) -> None:
+    """Where lists are refused, each order costs a look, at the same pace."""
+    cost, _ = await wait_for(clock, orders, per_second=per_second, prepare=_fault(403))
+
+    assert cost.requests <= 1.5 * orders
+    assert cost.seconds <= 1.5 * seconds_for(orders, 600, per_second) + 5
 
 
 # ------------------------------------------------------------ lists that do not
@@ -229,3 +265,121 @@ async def test_any_world(clock: Any, seed: int) -> None:
     # While it waits it spends as it may; what counts is how long after the last one it ends.
     round_takes = seconds_for(2 * orders + 60, budget)
     assert cost.seconds - last <= 2 * round_takes + 2 * last + 1800
+
+
+# ---------------------------------------------------------- lists that hang
+
+
+def _hanging(service: Service, made: list[Any]) -> None:
+    service.fault(LISTS, hang(), times=None)
+
+
+@pytest.mark.parametrize("orders", [5, 150, 600])
+async def test_a_list_that_hangs_holds_up_no_single_look(
+    clock: Any, monkeypatch: pytest.MonkeyPatch, orders: int
+) -> None:
+    """All are seen while the first list still hangs: nothing waits until it is given up."""
+    monkeypatch.setattr(fetcher, "STALLED", 0.02)
+    monkeypatch.setattr(fetcher, "PATIENCE", 1e6)
+    cost, _ = await wait_for(clock, orders, how="IN_PROGRESS", budget=6000, prepare=_hanging)
+
+    assert (cost.lists, cost.gets) == (1, orders)
+    assert cost.seconds <= 5
+
+
+@pytest.mark.parametrize("budget", [60, 600])
+@pytest.mark.parametrize("orders", [5, 150, 250])
+async def test_lists_that_hang_again_and_again_are_given_up(
+    clock: Any, monkeypatch: pytest.MonkeyPatch, orders: int, budget: float
+) -> None:
+    """They cost no more than lists that fail."""
+    monkeypatch.setattr(fetcher, "STALLED", 0.02)
+    monkeypatch.setattr(fetcher, "PATIENCE", 0.06)
+    cost, _ = await wait_for(clock, orders, how="IN_PROGRESS", budget=budget, prepare=_hanging)
+
+    assert cost.gets <= 1.5 * orders
+    assert 1 <= cost.lists <= 8
+    assert cost.seconds <= 1.5 * seconds_for(orders, budget) + 60
+
+
+# --------------------------------------------------------------- odd worlds
+
+
+@pytest.mark.parametrize("how", ["tokens", "ids", "IN_PROGRESS"])
+async def test_many_small_groups_share_a_small_budget(clock: Any, how: str) -> None:
+    """Three orders of a group are asked for singly, and no group waits for ever."""
+    cost, _ = await wait_for(clock, 3, groups=20, budget=6, how=how)
+
+    assert cost.requests <= 1.5 * 60
+    assert cost.seconds <= 1.5 * seconds_for(60, 6) + 60
+
+
+@pytest.mark.parametrize("page", [20, 1000])
+async def test_a_list_that_shows_only_half_of_the_orders(clock: Any, page: int) -> None:
+    """The half that is shown costs pages, the other half a look each."""
+
+    def hide(service: Service, made: list[Any]) -> None:
+        service.lists[LISTS].hidden.update(order.id for order in made[::2])
+
+    cost, _ = await wait_for(clock, 600, prepare=hide, page_cap=page)
+
+    least = STATES + ceil(300 / page) + 300
+    assert cost.requests <= 1.5 * least
+    assert cost.seconds <= 1.5 * seconds_for(least, 600) + 60
+
+
+@pytest.mark.parametrize("total", [True, False])
+@pytest.mark.parametrize("orders", [1, 3, 20])
+async def test_orders_that_go_back_in_state(clock: Any, orders: int, total: bool) -> None:
+    """Back from IN_PROGRESS to SUBMITTED and to DRAFT, then COMPLETED at once.
+
+    They are not in the lists that were to show them, which is right, and no reason to leave lists.
+    """
+    random.seed(0)
+
+    def go_back(service: Service, made: list[Any]) -> None:
+        began = clock()
+        for seconds, state in ((0, "IN_PROGRESS"), (100, "SUBMITTED"), (300, "DRAFT")):
+            service.set_state(made, state, at=began + seconds)
+        service.set_state(made, "COMPLETED", at=began + 900)
+
+    cost, _ = await wait_for(clock, orders, prepare=go_back, total_size=total)
+
+    assert 900 <= cost.seconds <= 900 + 2 * 60 + 5
+    assert cost.gets <= 60 + 5 * orders
+
+
+@pytest.mark.parametrize("pause", [1, 30])
+@pytest.mark.parametrize("orders", [5, 40, 250])
+async def test_lists_that_are_limited_for_ever(clock: Any, orders: int, pause: int) -> None:
+    """A pause is the whole client's; after two sweeps no list asks for another one."""
+
+    def limit(service: Service, made: list[Any]) -> None:
+        service.fault(LISTS, error(429, Retry_After=str(pause)), times=None)
+
+    cost, _ = await wait_for(clock, orders, how="IN_PROGRESS", prepare=limit)
+
+    assert cost.gets <= 1.5 * orders
+    assert 1 <= cost.lists <= 5
+    assert cost.seconds <= 1.5 * seconds_for(orders, 600) + (cost.lists + 1) * (pause + 2) + 60
+
+
+@pytest.mark.parametrize("timeout", [None, 1800.0])
+@pytest.mark.parametrize("orders", [1, 40, 140])
+async def test_a_clock_that_jumps_an_hour_ahead(
+    clock: Any, orders: int, timeout: float | None
+) -> None:
+    """What is due is looked at once, also where the jump is beyond the time of the wait."""
+    leaps = clock() + 100
+
+    def leap() -> None:
+        if clock() >= leaps:
+            clock.before_waking = None
+            clock.now += 3600
+
+    clock.before_waking = leap
+    cost, _ = await wait_for(clock, orders, done_after=300, timeout=timeout)
+
+    assert clock.before_waking is None
+    assert 3700 <= cost.seconds <= 3700 + 60 + 5
+    assert cost.requests <= 15 * min(orders, STATES + ceil(orders / 100)) + orders
