@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -94,10 +95,13 @@ def test_the_mail_domain_is_looked_up_only_online(
     """Without `--online` nothing is asked; with it a domain that takes no mail is refused."""
     email_validator = pytest.importorskip("email_validator")
     asked = []
+    real = email_validator.validate_email
 
-    def look_up(address: str, *, check_deliverability: bool) -> None:
+    def look_up(address: str, *, check_deliverability: bool, **settings: Any) -> object:
         asked.append((address, check_deliverability))
-        raise email_validator.EmailUndeliverableError("The domain does not accept email.")
+        if check_deliverability:
+            raise email_validator.EmailUndeliverableError("The domain does not accept email.")
+        return real(address, check_deliverability=False, **settings)
 
     monkeypatch.setattr(email_validator, "validate_email", look_up)
     path = written(tmp_path, LETTER)
