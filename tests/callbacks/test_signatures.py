@@ -172,7 +172,7 @@ def test_an_unsigned_body_is_not_parsed(signature: str | None, said: str) -> Non
 
 @pytest.mark.parametrize(
     ("body", "path"),
-    [(b"", ""), (b"[]", ""), (b"<html>", ""), (b'{"timestamp": 5}', "timestamp")],
+    [(b"", ""), (b"[]", ""), (b"<html>", "")],
 )
 def test_a_signed_body_that_is_no_event(body: bytes, path: str) -> None:
     """Then the service is at fault, not the signature."""

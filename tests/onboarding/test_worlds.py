@@ -184,7 +184,7 @@ async def test_one_refused_at_eligible_holds_up_no_other(
     early, late = numbers(5), numbers(3, 10)
     service.set_qualified(early, "ELIGIBLE")
     service.set_qualified(late, "VERIFIED")
-    running = begin([*early, *late], chunk_size=chunk_size)
+    running = begin([*early, *late], chunk_size=chunk_size, timeout=3 * DAY)
     await seen(running)
     lines = running.report.lines
     assert [line.outcome for line in lines] == ["waiting"] * 5 + ["done"] * 3, lines

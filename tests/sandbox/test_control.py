@@ -12,7 +12,8 @@ from types import SimpleNamespace
 import aiohttp
 import pytest
 
-from sinch_hosting.cli.sandbox import sandbox as command
+from sinch_hosting.cli.app import run
+from sinch_hosting.cli.sandbox import serve as command
 from sinch_hosting.sandbox import Sandbox
 from sinch_hosting.sandbox.checks import is_loopback
 
@@ -303,8 +304,8 @@ async def test_the_environment_points_at_it(sandbox):
 
 COMMAND = """
 import asyncio, sys
-from sinch_hosting.cli.sandbox import sandbox
-sys.exit(asyncio.run(sandbox(port=0, host=sys.argv[1])))
+from sinch_hosting.cli.sandbox import serve
+sys.exit(asyncio.run(serve(port=0, host=sys.argv[1])))
 """
 
 
@@ -353,9 +354,10 @@ async def test_the_command_says_when_it_is_reachable_from_elsewhere(capsys, capl
 @pytest.mark.parametrize(
     "wrong", [{"profile": "nothing"}, {"port": 70_000}, {"host": "192.0.2.1"}, {"speed": -1.0}]
 )
-async def test_the_command_says_why_it_cannot_start(capsys, wrong):
+def test_the_command_says_why_it_cannot_start(capsys, wrong):
     """Wrong settings are one line and exit code 2."""
-    assert await command(**{"port": 0, **wrong}) == 2
+    options = [f"--{name}={value}" for name, value in {"port": 0, **wrong}.items()]
+    assert run(["sandbox", "serve", *options]) == 2
     assert "cannot start" in capsys.readouterr().err
 
 
