@@ -263,11 +263,14 @@ def _plausibility(judged: list[bytes], codec: str) -> float:
 
 
 def _fit(before: str, sign: str, after: str) -> int:
-    """How well a sign stands between its neighbours: from 2 for a letter in a word, down to -2."""
+    """How well a sign stands between its neighbours: from 2 for a letter in a word, down to -2;
+    a sign that no number holds decides alone."""
     between_letters = before.isalpha() and after.isalpha()
     by_digit = before in "0123456789)" or after in "0123456789("
     if sign == "\xa0":
         return 1 if by_digit else -2 if between_letters and after.islower() else 0
+    if before.isdecimal() and after.isdecimal() and sign not in _DASHES:
+        return -20  # nobody writes such a sign within a number, whatever the words look like
     if sign in _ODD:
         return -1
     if sign.isalpha():

@@ -674,6 +674,12 @@ def tables(draw: st.DrawFn) -> tuple[list[list[str]], list[str]]:
     return rows, expected
 
 
+def test_a_hard_space_within_a_number_outweighs_odd_letters() -> None:
+    """Two odd names do not make an old Macintosh's daggers of the spaces in a number."""
+    raw = "A\xe9Cb,202\xa0555\xa00100,A\xe9Cb\n".encode("cp1252")
+    assert [record.raw for record in read_phone_bytes(raw).records] == ["202\xa0555\xa00100"]
+
+
 @given(
     table=tables(),
     encoding=st.sampled_from(ENCODINGS),
