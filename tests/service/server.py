@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -70,7 +71,8 @@ class Service(OrderMaking, Callbacks):
         )
         self._faults: list[Rule] = []
         self._runner: web.ServerRunner | None = None
-        self.base_url, self._port = "", 0
+        self.base_url = ""
+        self._port_holder: socket.socket | None = None
 
     # ------------------------------------------------------------------------ life
 
@@ -79,22 +81,28 @@ class Service(OrderMaking, Callbacks):
             web.Server(self._serve, access_log=None), shutdown_timeout=0.01
         )
         await self._runner.setup()
+        # Bound and never listening: nobody else gets the port while the service is down.
+        self._port_holder = socket.socket()
+        self._port_holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._port_holder.bind(("127.0.0.1", 0))
         await self.up()
         return self
 
     async def __aexit__(self, *failure: object) -> None:
         assert self._runner is not None
+        assert self._port_holder is not None
         await self._runner.cleanup()
+        self._port_holder.close()
         if self.bugs and failure[1] is None:
             raise ExceptionGroup("the service itself failed", self.bugs)
 
     async def up(self) -> None:
         """Listen, on the same port as before; for after `down`."""
         assert self._runner is not None
-        site = web.TCPSite(self._runner, "127.0.0.1", self._port, reuse_address=True)
-        await site.start()
-        self._port = self._runner.addresses[0][1]
-        self.base_url = f"http://127.0.0.1:{self._port}"
+        assert self._port_holder is not None
+        host, port = self._port_holder.getsockname()
+        await web.TCPSite(self._runner, host, port, reuse_address=True).start()
+        self.base_url = f"http://{host}:{port}"
 
     async def down(self) -> None:
         """Refuse connections, and end all there are."""
