@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
 LARGEST_BODY = 1 << 20
 """Bytes in a request's body; more is answered 413."""
+HEALTH = "/healthz"
+"""The path that says that the sandbox serves; such requests are in no log."""
 BODY_TIMEOUT = 10.0
 """Seconds of real time in which a body must arrive."""
 
@@ -49,6 +52,7 @@ _BENDING = frozenset(
 _AFTER = frozenset(["error_after", "drop_after", "truncate", "not_json", "drop_idle"])
 
 _log = logging.getLogger("sinch_hosting.sandbox")
+_requests_log = logging.getLogger("sinch_hosting.sandbox.requests")
 
 
 class Dropped(Exception):
@@ -65,6 +69,8 @@ class Service:
         faults: the faults in force.
         requests: the log, oldest first.
         serves: whether a ``Host`` is this service.
+
+    ``logs`` says whether each request is logged, ``count`` how many there were.
     """
 
     world: World
@@ -73,7 +79,8 @@ class Service:
     faults: Faults
     requests: deque[RequestRecord]
     serves: Callable[[str], bool]
-    _count: int = field(init=False, default=0)
+    logs: bool = field(init=False, default=False)
+    count: int = field(init=False, default=0)
     _dead: WeakKeyDictionary[asyncio.BaseTransport, bool] = field(
         init=False, factory=WeakKeyDictionary
     )
@@ -82,6 +89,16 @@ class Service:
         """Answer one request; whatever goes wrong is answered in the contract's shape."""
         self.world.clock.run_due()
         record = self._record(request)
+        began = time.monotonic()
+        try:
+            return await self._answered(request, record)
+        finally:
+            if self.logs:
+                _log_request(record, time.monotonic() - began)
+
+    async def _answered(
+        self, request: web.BaseRequest, record: RequestRecord
+    ) -> web.StreamResponse:
         try:
             if self._dead and request.transport in self._dead:
                 record.fault = "drop_idle"
@@ -96,10 +113,10 @@ class Service:
             return web.Response()
 
     def _record(self, request: web.BaseRequest) -> RequestRecord:
-        self._count += 1
+        self.count += 1
         url = request.rel_url
         record = RequestRecord(
-            self._count, self.world.now, request.method, url.raw_path, url.raw_query_string
+            self.count, self.world.now, request.method, url.raw_path, url.raw_query_string
         )
         self.requests.append(record)
         return record
@@ -389,6 +406,23 @@ def _checked(body: Any, shape: Shape) -> Json:
     if isinstance(body, Refusal):
         raise body
     return checks.check_shape(body, shape)
+
+
+def _log_request(record: RequestRecord, seconds: float) -> None:
+    """Write one line without the query of a token request, bodies and credentials."""
+    path = record.path
+    if record.query and record.operation != "token":
+        path = f"{path}?{record.query}"
+    _requests_log.info(
+        "%s %s %s %s, %s%s, %.1f ms",
+        record.method,
+        path.encode("ascii", "backslashreplace").decode(),
+        record.status or "no answer",
+        record.operation or "no operation",
+        record.outcome,
+        f", fault {record.fault}" if record.fault else "",
+        seconds * 1000,
+    )
 
 
 def _note(record: RequestRecord, fault: Fault) -> None:

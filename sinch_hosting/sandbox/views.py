@@ -41,9 +41,10 @@ class View(Protocol):
 
     # ruff: noqa: D102
     project_id: str
-    seed: int
     faults: Faults
 
+    @property
+    def seed(self) -> int: ...
     @property
     def now(self) -> datetime: ...
     @property
