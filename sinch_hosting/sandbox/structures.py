@@ -6,9 +6,12 @@ import json
 from functools import cache
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from attrs import NOTHING, Factory, fields, has
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 T = TypeVar("T")
 
@@ -51,19 +54,30 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def unstructure(value: Any) -> Any:
     """Return *value* as JSON; fields that have their default are left out."""
-    kind: Any = type(value)
-    if has(kind):
+    write = _writer(type(value))
+    return value if write is None else write(value)
+
+
+@cache
+def _writer(kind: Any) -> Callable[[Any], Any] | None:
+    """What writes values of one class; `None` where they are JSON as they are."""
+    if issubclass(kind, dict):
+        return lambda value: {name: unstructure(item) for name, item in value.items()}
+    if issubclass(kind, (list, tuple)):
+        return lambda value: [unstructure(item) for item in value]
+    if not has(kind):
+        return None
+    defaults = _defaults(kind)
+
+    def write(value: Any) -> Any:
         found = {}
-        for name, default in _defaults(kind):
+        for name, default in defaults:
             item = getattr(value, name)
-            if item != default:
+            if item is not default and item != default:
                 found[name] = unstructure(item)
         return found
-    if isinstance(value, dict):
-        return {name: unstructure(item) for name, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [unstructure(item) for item in value]
-    return value
+
+    return write
 
 
 @cache
