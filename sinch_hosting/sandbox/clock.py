@@ -110,6 +110,14 @@ class Clock:
         if pending is not None:
             pending.live = False
 
+    def change_speed(self, speed: float) -> None:
+        """Let time pass *speed* times as fast from now on; 0 lets it stand still."""
+        now = self.now
+        self.start, self._offset, self._origin = now, 0.0, self._monotonic()
+        self.speed = speed
+        self._disarm()
+        self._wake()
+
     def start_at(self, moment: float) -> None:
         """Let it be *moment* now; nothing may be planned yet."""
         self.start, self._offset, self._origin = moment, 0.0, self._monotonic()

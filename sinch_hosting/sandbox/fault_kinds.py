@@ -48,6 +48,33 @@ KINDS: dict[str, dict[str, Any]] = {
 }
 """Every kind of fault with its settings and their defaults; the module says what each does."""
 
+MEANINGS = {
+    "latency": "waits so many real seconds before it acts",
+    "drop_before": "cuts the connection before it acts",
+    "error_before": "answers the status instead of acting",
+    "rate_limited": "answers 429 and asks to wait",
+    "rate_limit": "allows so many requests a second, and answers the others 429",
+    "expire_token": "treats the token as expired",
+    "short_token": "lets a new token end after so many real seconds",
+    "error_after": "acts, and answers the status: the answer is lost",
+    "drop_after": "acts, and cuts the connection: the answer is lost",
+    "truncate": "acts, and sends only a part of the answer",
+    "not_json": "acts, and sends something that is no JSON",
+    "drop_idle": "answers, and closes the connection before the next request on it",
+    "empty_page": "returns an empty page of a list that goes on",
+    "repeat_token": "returns the page's own token as the next one",
+    "unknown_values": "returns states and fields that no client knows",
+    "forget_display_name": "leaves displayName out of the answer, or changes it",
+    "lag": "shows lists as they were so many virtual seconds ago",
+    "order_moves": "moves orders on right after a list of them was read",
+    "callback_duplicate": "sends an event several times",
+    "callback_reorder": "sends an event after the next one",
+    "callback_delay": "sends an event so many virtual seconds later",
+    "callback_bad_signature": "signs one attempt with a wrong key",
+    "callback_lost": "never sends the event",
+}
+"""What each kind does to a request or an event, in a few words."""
+
 EVENT_TYPES = (
     "PROVISIONING_TO_SMS_PLATFORM",
     "DEPROVISIONING_TO_SMS_PLATFORM",

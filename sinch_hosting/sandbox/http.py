@@ -128,6 +128,7 @@ class Service:
                 request.method, request.rel_url.raw_path, self.world.project_id
             )
             record.operation = operation.operation_id
+            record.order = path.get("hostingOrderId", "")
             # Read first: the request log shows what was sent, whatever the answer is.
             body = await self._body(request, operation, record)
             self._check_host(request)
@@ -162,7 +163,8 @@ class Service:
     ) -> web.Response:
         record.status, record.outcome = refusal.code, refusal.fault or "refused"
         nested = operation is not None and operation.nested and refusal.code != 401
-        response = json_response(refusal.body(nested=nested), refusal.code, refusal.headers)
+        record.error = refusal.body(nested=nested)
+        response = json_response(record.error, refusal.code, refusal.headers)
         if refusal.code in {408, 413}:
             response.force_close()
         return response
@@ -183,8 +185,8 @@ class Service:
             return await self._after(request, answer, record)
         except Refusal as refusal:
             record.status, record.outcome = refusal.code, refusal.fault or "refused"
-            body = {"error": refusal.status, "error_description": refusal.message}
-            return json_response(body, refusal.code, refusal.headers)
+            record.error = {"error": refusal.status, "error_description": refusal.message}
+            return json_response(record.error, refusal.code, refusal.headers)
 
     async def _body(
         self, request: web.BaseRequest, operation: Operation, record: RequestRecord
@@ -217,6 +219,7 @@ class Service:
         else:
             answer = perform(call)
         record.acted = operation.writes
+        record.order = record.order or answer.get("hostingOrderId", "")
         return self._bent(operation, call, answer, record) if len(self.faults) else answer
 
     async def _before(self, request: web.BaseRequest, record: RequestRecord) -> None:

@@ -255,6 +255,8 @@ class RequestRecord:
     the fault that struck.
     ``acted`` is true where the sandbox's state may have changed by it. ``status`` is 0 where no
     answer was given. ``body`` is the decoded JSON, or ``None``; secrets in it are blanked.
+    ``order`` is the id of the order that it created or named, ``error`` the body of an answer
+    that refuses.
     """
 
     number: int
@@ -268,6 +270,8 @@ class RequestRecord:
     outcome: str = ""
     acted: bool = False
     fault: str = ""
+    order: str = ""
+    error: dict[str, Any] | None = None
 
 
 @define(eq=False)

@@ -316,6 +316,14 @@ class Sandbox(People, Observations):
         """Virtual seconds in one real second; 0 where time is stepped by hand."""
         return self._world.clock.speed
 
+    def change_speed(self, speed: float) -> None:
+        """Let *speed* virtual seconds pass in a real one from now on; 0 stands still.
+
+        Raises `ValueError` for a speed that is negative, or above ten million.
+        """
+        check_amount("speed", speed, FASTEST)
+        self._world.clock.change_speed(float(speed))
+
     @property
     def now(self) -> datetime:
         """The virtual time."""

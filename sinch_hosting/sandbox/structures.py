@@ -54,7 +54,8 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def unstructure(value: Any) -> Any:
     """Return *value* as JSON; fields that have their default are left out."""
-    write = _writer(type(value))
+    kind: Any = type(value)
+    write = _writer(kind)
     return value if write is None else write(value)
 
 
