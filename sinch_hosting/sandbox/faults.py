@@ -199,8 +199,9 @@ class Faults:
             count: how often it strikes at most.
             skip: how many matching requests it spares first.
             probability: the chance, 0 to 1, that it strikes a matching request.
-            begins_in, lasts: virtual seconds (or a `timedelta`) until it begins, and for how long.
-            settings: what the kind takes.
+            begins_in: virtual seconds (or a `timedelta`) until it begins.
+            lasts: for how many virtual seconds (or a `timedelta`); for ever by default.
+            **settings: what the kind takes.
 
         Raises `ValueError` for unknown kinds, operations and settings, and for what cannot strike.
         """

@@ -54,8 +54,9 @@ class Sandbox(People, Observations):
     """The simulated service on a port of this machine; use it as ``async with``.
 
     Args:
-        host, port: where it listens; port 0 takes a free one. Other hosts than loopback ones
-            are possible, and warned about: anybody who reaches it may use it.
+        host: the address that it listens on. Other addresses than loopback ones are possible,
+            and warned about: anybody who reaches it may use it.
+        port: the port; 0 takes a free one.
         speed: virtual seconds in one real second, at most ten million; 0 stands still but for
             `advance`.
         seed: makes ids, codes, delays and faults reproducible, and time start at a fixed
@@ -68,7 +69,9 @@ class Sandbox(People, Observations):
         start: the virtual time at which it starts.
         token_lifetime: seconds of real time that a token lasts.
         import_limit: the numbers allowed in one import order.
-        project_id, key_id, key_secret: what it accepts; the defaults are fine.
+        project_id: the one project that it has.
+        key_id: the id of the one key that it accepts.
+        key_secret: the secret of that key.
         hmac_secret: the key that signs callbacks; without one they come unsigned.
         callback_hosts: hosts that callbacks may go to besides loopback ones; ``"*"`` for all.
         request_log: how many requests `requests`, and events `callbacks`, remember.
