@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
+import sinch_hosting
 from sinch_hosting.sandbox import Sandbox, seeding
 
 N1, N2, N3 = "+12025550134", "+12025550135", "+12025550136"
@@ -41,6 +43,21 @@ async def test_the_documented_example(tmp_path, open_api):
             200,
         ]
         assert sandbox.callbacks == []
+
+
+async def test_the_example_of_the_guide(tmp_path):
+    """The JSON on the page about the sandbox is a seed file."""
+    page = Path(sinch_hosting.__file__).parent / "guides" / "sandbox.md"
+    text = page.read_text(encoding="utf-8")
+    path = tmp_path / "seed.json"
+    path.write_text(re.findall(r"^```json\n(.*?)^```", text, re.S | re.M)[0])
+    async with Sandbox(speed=0, seed_file=path) as sandbox:
+        assert (
+            sandbox.qualified_number("+12025550137").eligibility_error == "the carrier is unknown"
+        )
+        assert sandbox.imported_number(N2).platform.state == "DONE"
+        assert sandbox.orders_created()[0].state == "IN_PROGRESS"
+        assert len(sandbox.faults) == 1
 
 
 @pytest.mark.parametrize(
