@@ -40,7 +40,7 @@ def client_of(sandbox: Sandbox, **settings: Any) -> SinchHosting:
 
 
 def test_orders_jobs_and_waits(tmp_path: Path) -> None:
-    """Many orders of a job at once, through faults; waits end, by time-out and cancellation, too."""
+    """A job through faults; waits end, by time-out and cancellation, too."""
 
     async def main() -> None:
         async with Sandbox(speed=0, seed=1) as sandbox, client_of(sandbox) as sinch:
