@@ -56,7 +56,7 @@ class Keeper:
     _saving: asyncio.Task[None] | None = field(init=False, default=None)
 
     def load(self) -> None:
-        """Take the state file, and read it or the seed file; reads once for all starts.
+        """Lock the state file, and read it or the seed file. Later starts do not read again.
 
         Raises `OSError` where a file cannot be read, and `ValueError` that names file and place
         where it is wrong, or where another sandbox has the state file.
@@ -116,13 +116,13 @@ class Keeper:
         self.callbacks.records.clear()
 
     def begin(self) -> None:
-        """Save, and go on saving what changes by itself; needs a running event loop."""
+        """Save, and go on saving what changes by itself. Needs a running event loop."""
         if self._state is not None:
             self.save()
             self._saving = asyncio.get_running_loop().create_task(self._keep_saving())
 
     async def end(self) -> None:
-        """Save no more by itself."""
+        """Stop saving by itself."""
         saving, self._saving = self._saving, None
         if saving is not None:
             saving.cancel()
@@ -130,7 +130,7 @@ class Keeper:
                 await saving
 
     def release(self) -> None:
-        """Let others have the state file."""
+        """Unlock the state file."""
         state, self._state = self._state, None
         if state is not None:
             state.close()
@@ -163,7 +163,7 @@ class Keeper:
             self.save()
 
     async def _keep_saving(self) -> None:
-        """Save what changed by itself; requests see to their own changes."""
+        """Save what changed without a request. Requests save their own changes."""
         while True:
             await asyncio.sleep(SAVE_EVERY)
             try:

@@ -320,7 +320,7 @@ class Sandbox(People, Observations):
         return self._world.clock.speed
 
     def change_speed(self, speed: float) -> None:
-        """Let *speed* virtual seconds pass in a real one from now on; 0 stands still.
+        """Let *speed* virtual seconds pass in a real one from now on. With 0 time stands still.
 
         Raises `ValueError` for a speed that is negative, or above ten million.
         """
@@ -361,7 +361,7 @@ class Sandbox(People, Observations):
         return happened
 
     def step(self) -> str | None:
-        """Jump to the next transition and let it happen; its name, ``None`` where none is left.
+        """Jump to the next transition and do it. Returns its name, ``None`` where none is left.
 
         What callbacks wait for counts, too: ``callback_retry`` and ``callback_delay``. Raises
         `ValueError` where the next transition is beyond the end of virtual time.
@@ -383,9 +383,9 @@ class Sandbox(People, Observations):
         return self._world.rules
 
     def change_rules(self, **changes: Any) -> Rules:
-        """Change single rules, as in ``change_rules(unqualified=400)``; returns all of them.
+        """Change single rules, as in ``change_rules(unqualified=400)``. Returns all rules.
 
-        Raises `ValueError` for a rule that there is not, and for a value that makes no sense.
+        Raises `ValueError` for a rule that does not exist, and for a value that it cannot have.
         """
         self._world.rules = self._world.rules.changed(**changes)
         self._apply_rules()
@@ -396,7 +396,7 @@ class Sandbox(People, Observations):
         self._credentials.basic_limit = None if rate is None else TokenBucket(rate, max(rate, 1.0))
 
     def _serves(self, host: str) -> bool:
-        """Whether a request with that ``Host`` is meant for it."""
+        """Return whether a request with that ``Host`` is meant for this sandbox."""
         name, allowed = host.removesuffix(f":{self._port}"), self._world.rules.hosts
         if not allowed and not self.on_loopback:
             return True
@@ -415,7 +415,7 @@ class Sandbox(People, Observations):
         self.faults.clear()
 
     def expire_tokens(self) -> None:
-        """Every token given out so far is expired from now on."""
+        """Let every token that was given out so far expire now."""
         self._credentials.expire_all()
 
     @property
@@ -424,16 +424,16 @@ class Sandbox(People, Observations):
         return list(self._requests)
 
     def calls(self, operation: str) -> list[RequestRecord]:
-        """The requests for one operation, by the contract's name or ``token``.
+        """Return the requests for one operation, by the contract's name or ``token``.
 
-        Raises `ValueError` for an operation that there is not.
+        Raises `ValueError` for an operation that does not exist.
         """
         if operation not in {*OPERATION_IDS, "token"}:
             raise ValueError(f"no operation is called {operation!r}")
         return [record for record in self._requests if record.operation == operation]
 
     def counts(self) -> dict[str, int]:
-        """How many there are of everything."""
+        """Return how many orders, numbers, letters, mails, callbacks and requests there are."""
         return {
             "orders": len(self._world.orders),
             "qualifiedNumbers": len(self._world.qualified),
