@@ -35,7 +35,9 @@ def check_project(project_id: str) -> None:
 def span(delta: timedelta | None, units: dict[str, float]) -> float:
     """Return how many seconds to advance; raise `ValueError` for arguments that do not fit."""
     if (delta is None) == (not units):
-        raise ValueError("say how far: advance(days=2), or advance(timedelta(days=2))")
+        raise ValueError(
+            "advance needs a span of time: advance(days=2), or advance(timedelta(days=2))"
+        )
     if delta is not None and not isinstance(delta, timedelta):
         raise ValueError(f"advance takes a timedelta, or units as in days=2, not {delta!r}")
     for unit, amount in units.items():
@@ -44,7 +46,7 @@ def span(delta: timedelta | None, units: dict[str, float]) -> float:
     try:
         return (timedelta(**units) if delta is None else delta).total_seconds()
     except TypeError as error:
-        raise ValueError(f"advance knows no {' or '.join(units)}: use days, hours ...") from error
+        raise ValueError(f"advance takes no {' or '.join(units)}: use days, hours ...") from error
     except OverflowError as error:
         raise ValueError("that is beyond the end of virtual time") from error
 

@@ -241,7 +241,7 @@ def check_numbers(numbers: list[str], field: str, most: int, region: str = "") -
         if not _PHONE.match(number):
             problem = f"{shown(number)!r} is not a US or Canadian number in E.164"
         elif number in seen:
-            problem = f"{number} stands there twice"
+            problem = f"{number} is repeated"
         elif region and not is_toll_free(number) and region_of(number) != region:
             problem = f"{number} is not a number of region {region}"
         seen.add(number)

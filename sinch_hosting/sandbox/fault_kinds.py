@@ -129,7 +129,7 @@ def reached(kind: str, operation: str | Iterable[str]) -> frozenset[str]:
     if not kind.startswith("callback_"):
         groups = {**GROUPS, "*": reach & GROUPS["*"] or reach}
     if not isinstance(operation, (str, list, tuple, set, frozenset)):
-        raise ValueError(f"{operation!r} makes no sense as operation")
+        raise ValueError(f"operation must be a name or a list of names, not {operation!r}")
     found: set[str] = set()
     for name in [operation] if isinstance(operation, str) else operation:
         there = groups.get(name, {name}) & reach if isinstance(name, str) else None
@@ -151,7 +151,7 @@ def check_setting(name: str, value: Any, default: Any) -> None:
     else:
         good = is_amount(value) and value >= _LEAST.get(name, 0.0)
     if not good:
-        raise ValueError(f"{value!r} makes no sense as {name}")
+        raise ValueError(f"{name} cannot be {value!r}")
 
 
 def _is_text(value: Any) -> bool:

@@ -173,7 +173,7 @@ class Service:
         record.operation = "token"
         try:
             if request.method != "POST":
-                raise Refusal(405, "POST is what works here", headers={"Allow": "POST"})
+                raise Refusal(405, "only POST is allowed here", headers={"Allow": "POST"})
             self._check_host(request)
             await self._before(request, record)
             raw = await read_body(request)
@@ -335,7 +335,7 @@ async def read_body(request: web.BaseRequest) -> bytes:
     """Return the request's body.
 
     Raises `Refusal` for one that is too long, broken or too slow, `Dropped` where the client
-    hung up before it was complete.
+    closed the connection before it was complete.
     """
     if (request.content_length or 0) > LARGEST_BODY:
         raise Refusal(413, f"a body may have at most {LARGEST_BODY} bytes")

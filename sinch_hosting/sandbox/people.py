@@ -206,7 +206,9 @@ class People:
         if found.state != "WAITING_FOR_LOA_SIGNATURE":
             raise ValueError(f"order {found.hosting_order_id} is {found.state}: no letter waits")
         if found.warning:
-            raise ValueError(f"order {found.hosting_order_id} waits in vain: {found.warning}")
+            raise ValueError(
+                f"order {found.hosting_order_id} waits for a letter that never comes: {found.warning}"
+            )
         return found
 
     def _qualified(self, numbers: NumberLike | Iterable[NumberLike]) -> list[QualifiedNumber]:

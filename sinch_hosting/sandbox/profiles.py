@@ -62,7 +62,6 @@ def timing(spec: TimingSpec) -> Timing:
 
     It is ``"immediate"``, ``"manual"``, seconds, a `timedelta`, or ``(low, high)`` in seconds.
 
-
     Raises `ValueError` for anything else, for negative times, and for more than a century.
     """
     if isinstance(spec, Timing):

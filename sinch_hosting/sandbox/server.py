@@ -75,10 +75,8 @@ class Sandbox(People, Observations):
         hmac_secret: the key that signs callbacks; without one they come unsigned.
         callback_hosts: hosts that callbacks may go to besides loopback ones; ``"*"`` for all.
         request_log: how many requests `requests`, and events `callbacks`, remember.
-        state_file: keeps the state, and goes on from it at the next start: orders, numbers,
-            letters, mails, plans, rules, faults, callbacks that are not delivered yet, tokens
-            (as digests), the newest requests, and the virtual time, which stands still in
-            between. What a request changed is in the file before it is answered.
+        state_file: keeps the state, so that the next start goes on from it. The virtual time
+            stands still in between. What a request changed is in the file before its answer.
         seed_file: what it holds at the start, as `sinch_hosting.sandbox.seeding` explains; not
             read where *state_file* exists already.
         log_requests: write a line for each request to the log ``sinch_hosting.sandbox.requests``,
