@@ -206,9 +206,7 @@ class People:
         if found.state != "WAITING_FOR_LOA_SIGNATURE":
             raise ValueError(f"order {found.hosting_order_id} is {found.state}: no letter waits")
         if found.warning:
-            raise ValueError(
-                f"order {found.hosting_order_id} waits for a letter that never comes: {found.warning}"
-            )
+            raise ValueError(f"order {found.hosting_order_id}: {found.warning}")
         return found
 
     def _qualified(self, numbers: NumberLike | Iterable[NumberLike]) -> list[QualifiedNumber]:
