@@ -249,8 +249,8 @@ class Sandbox(People, Observations):
             response = await self._control.handle(request)
         else:
             response = await self._service.handle(request)
-        if request.method != "GET" or len(self.faults):
-            self._world.changed = True
+            self._world.changed |= len(self.faults) > 0  # they count
+        self._world.changed |= request.method != "GET"
         self._keeper.save_changes()
         return response
 

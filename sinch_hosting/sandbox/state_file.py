@@ -193,7 +193,9 @@ class StateFile:
         """Write the state; raises `OSError`, and then the file is as it was."""
         text = json.dumps(unstructure(kept), separators=(",", ":"))
         written = self.path.with_name(f".{self.path.name}.tmp")
-        descriptor = os.open(written, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        # Whatever stands there, such as a link to another file, is not written through.
+        written.unlink(missing_ok=True)
+        descriptor = os.open(written, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
             file.write(text)
             file.flush()

@@ -257,6 +257,34 @@ async def test_a_file_that_is_not_written_whole_is_never_seen(tmp_path, open_api
         assert len(json.loads(path.read_text())["orders"]) == 2
 
 
+async def test_looking_writes_nothing(tmp_path, open_api, monkeypatch):
+    """Neither the page nor a read of the API makes it write the file."""
+    written, write = [], StateFile.save
+    monkeypatch.setattr(StateFile, "save", lambda *args: written.append(write(*args)))
+    async with Sandbox(speed=0, state_file=tmp_path / "state.json") as sandbox:
+        api = await open_api(sandbox)
+        order = await api.import_numbers(N1)
+        sandbox.faults.add("latency", operation="writes")
+        before = len(written)
+        await api.control("GET", "state")
+        await api.control("GET", "requests")
+        assert len(written) == before
+        sandbox.faults.clear()
+        await api("GET", f"/hostingOrders/{order}")
+        assert len(written) == before
+
+
+async def test_a_link_beside_the_file_is_not_followed(tmp_path, open_api):
+    """The name of the second file may belong to somebody else."""
+    path, other = tmp_path / "state.json", tmp_path / "other"
+    other.write_text("precious")
+    (tmp_path / ".state.json.tmp").symlink_to(other)
+    async with Sandbox(speed=0, state_file=path):
+        pass
+    assert other.read_text() == "precious"
+    assert path.exists()
+
+
 async def test_what_time_brings_is_saved_without_a_request(tmp_path, open_api, monkeypatch):
     """Transitions by the clock are in the file soon after."""
     path, written, write = tmp_path / "state.json", asyncio.Event(), StateFile.save
