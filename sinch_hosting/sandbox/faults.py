@@ -85,7 +85,7 @@ class Fault:
     hits: int = 0
     on: bool = True
     bucket: TokenBucket | None = field(default=None, repr=False)
-    _seen: int = 0
+    seen: int = 0
 
     def strikes(self, operation: str, now: float) -> bool:
         """Count this request, and return whether the fault strikes it."""
@@ -93,8 +93,8 @@ class Fault:
             return False
         if self.count is not None and self.hits >= self.count:
             return False
-        self._seen += 1
-        if self._seen <= self.skip:
+        self.seen += 1
+        if self.seen <= self.skip:
             return False
         if self.probability < 1 and self.random.random() >= self.probability:
             return False
@@ -132,7 +132,7 @@ class Fault:
             self.settings,
             None if self.ends == float("inf") else self.ends,
             self.hits,
-            self._seen,
+            self.seen,
             self.on,
         )
 

@@ -210,8 +210,8 @@ class Sandbox(People, Observations):
         await self._callbacks.close()
         if runner is None:
             return
-        await runner.cleanup()
         try:
+            await runner.cleanup()
             self.save()
         finally:
             self._keeper.release()
