@@ -110,7 +110,8 @@ class Session:
             raise errors.UsageError(
                 "the client belongs to another event loop; make one SinchHosting for each loop"
             )
-        self._bound = LoopState(self._http, self._make_auth(), self.clock, self.sleep)
+        timeout = self._exchange.limits.rest
+        self._bound = LoopState(self._http, timeout, self._make_auth(), self.clock, self.sleep)
         return self._bound
 
     async def aclose(self) -> None:
@@ -156,11 +157,11 @@ class Session:
             operation,
             response_type,
             _with_query(address, query) if query else address,
-            None if body is None else _encoded(body),
-            _HEADERS[operation.loses_answers, body is not None],
-            None if body is None else body.get("hmacSecret"),
-            is_poll,
-            observer,
+            data=None if body is None else _encoded(body),
+            headers=_HEADERS[operation.loses_answers, body is not None],
+            secret=None if body is None else body.get("hmacSecret"),
+            is_poll=is_poll,
+            observer=observer,
         )
         return self._exchange.run(self.bind(), call)
 
@@ -169,7 +170,7 @@ class Session:
         below = path if path.startswith("/") else f"{self._project_path}/{path}"
         address = URL(f"{self._credentials.base_url}{below}")
         # cattrs leaves `Any` as it is.
-        call: Call[object] = Call(_GET_ANYTHING, cast("Any", Any), address, None, {}, None)
+        call: Call[object] = Call(_GET_ANYTHING, cast("Any", Any), address)
         return await self._exchange.run(self.bind(), call)
 
     # ------------------------------------------------------------- token
@@ -192,7 +193,9 @@ class Session:
         bound, mine = self.bind(), self._credentials
         await self._token_pause.wait(_GET_TOKEN, self._retry)
         url = URL(mine.auth_url, encoded=True)
-        call = Call(_GET_TOKEN, AccessToken, url, b"grant_type=client_credentials", _FORM, None)
+        call = Call(
+            _GET_TOKEN, AccessToken, url, data=b"grant_type=client_credentials", headers=_FORM
+        )
         call.tries = tries
         header = basic_header(mine.key_id, mine.key_secret)
         return self._token_of(call, header, *await self._exchange.send(bound, call, header))
