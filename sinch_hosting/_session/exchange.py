@@ -35,7 +35,7 @@ _log = logging.getLogger("sinch_hosting")
 _ERROR_BODY = 65_536
 
 
-@define
+@define(eq=False, repr=False)
 class Call(Generic[T]):
     """One call of an operation, over all its tries."""
 
