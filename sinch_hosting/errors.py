@@ -71,6 +71,7 @@ __all__ = [
 ]
 
 _SHOWN = 120
+_LONGEST = 1000
 
 # After these statuses nothing was done. Only the service's own refusal proves that; after every
 # other status (408, 499, 3xx, 5xx, …) the request may have been carried out.
@@ -81,6 +82,11 @@ _BROKE_OFF = frozenset(
 )
 # Answers that another try may change; from 520 on, those of content delivery networks.
 _MAY_PASS = frozenset({408, 425, 429, 499, 500, 502, 503, 504, *range(520, 528), 530})
+
+
+def shortened(text: str, longest: int = _LONGEST) -> str:
+    """Return a text for an error, a log or a ledger: the service's may be of any length."""
+    return text if len(text) <= longest else text[:longest] + "…"
 
 
 def _rebuild(
@@ -138,10 +144,7 @@ class InvalidRequest(SinchHostingError, ValueError):
     """An argument breaks a rule of the contract; nothing was sent."""
 
     def __init__(self, *, field: str, value: object, rule: str) -> None:
-        shown = repr(value)
-        if len(shown) > _SHOWN:
-            shown = shown[:_SHOWN] + "…"
-        super().__init__(f"{field} = {shown}: {rule}")
+        super().__init__(f"{field} = {shortened(repr(value), _SHOWN)}: {rule}")
         self.field = field
         """The argument, or the field of the model, that was refused."""
         self.value = value
@@ -193,7 +196,7 @@ class OutcomeUnknown(SinchHostingError):
 
     def __init__(self, operation: str, cause: BaseException, *, tag: str | None = None) -> None:
         super().__init__(
-            f"{operation}: the answer was lost ({cause}); it may or may not have been carried "
+            f"{operation}: the answer was lost ({shortened(str(cause))}); it may or may not have been carried "
             "out. Look for its outcome before sending it again."
         )
         self.operation = operation
@@ -215,7 +218,7 @@ class RunStopped(SinchHostingError):
     """
 
     def __init__(self, reason: str, cause: BaseException | None = None) -> None:
-        super().__init__(f"not sent, the run was stopped: {reason}")
+        super().__init__(f"not sent, the run was stopped: {shortened(reason)}")
         self.reason = reason
         """Why the run was stopped."""
         self.__cause__ = cause
@@ -252,8 +255,8 @@ class ApiError(SinchHostingError):
             f"{v.get('field') or '?'}: {v.get('description') or '?'}" for v in field_violations
         )
         super().__init__(
-            f"{operation}: {status_code} {said}".rstrip()
-            + (f" [{violations}]" if violations else "")
+            f"{operation}: {status_code} {shortened(said)}".rstrip()
+            + (f" [{shortened(violations)}]" if violations else "")
         )
         self.operation = operation
         """The name of the operation in the contract."""
@@ -324,7 +327,9 @@ class DecodeError(SinchHostingError):
         self, operation: str, *, path: str, reason: str, body: str, is_json: bool = True
     ) -> None:
         where = f" at {path}" if path else ""
-        super().__init__(f"{operation}: the answer cannot be understood{where}: {reason}")
+        super().__init__(
+            f"{operation}: the answer cannot be understood{where}: {shortened(reason)}"
+        )
         self.operation = operation
         """The name of the operation in the contract."""
         self.path = path
@@ -368,7 +373,7 @@ class PageTokenRepeated(UnreadableList):
 
     def __init__(self, operation: str, page_token: str) -> None:
         reason = (
-            f"the service gave the page token {page_token!r} a second time; "
+            f"the service gave the page token {shortened(repr(page_token), _SHOWN)} a second time; "
             "what was read before it is complete, what comes after it cannot be reached"
         )
         super().__init__(operation, reason, page_token=page_token)
@@ -379,7 +384,8 @@ class RelinkFailed(SinchHostingError):
 
     def __init__(self, phone_number: str, cause: BaseException) -> None:
         super().__init__(
-            f"{phone_number} is now unlinked, and linking it anew failed ({cause}). It has no "
+            f"{phone_number} is now unlinked, and linking it anew failed ({shortened(str(cause))}). "
+            "It has no "
             "service until imported_numbers.relink or .update links it."
         )
         self.phone_number = phone_number
@@ -409,7 +415,8 @@ class NumberFailed(SinchHostingError):
         what_to_do: str = "",
     ) -> None:
         super().__init__(
-            f"{number.phone_number}: {reason}" + (f". {what_to_do}" if what_to_do else "")
+            f"{number.phone_number}: {shortened(reason)}"
+            + (f". {what_to_do}" if what_to_do else "")
         )
         self.number = number
         """The number as it was last seen."""

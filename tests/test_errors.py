@@ -243,3 +243,32 @@ def test_an_api_error_carries_the_whole_answer() -> None:
     assert (error.message, error.retry_after) == ("slow down", 3.5)
     assert (error.details, error.field_violations) == (tuple(details), tuple(violations))
     assert error.after_lost_answer is False
+
+
+LONG = "x" * 100_000
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        BadRequest(LONG, operation="Op", status_code=400),
+        BadRequest(
+            "no",
+            operation="Op",
+            status_code=400,
+            field_violations=[{"field": f"numbers[{n}]", "description": LONG} for n in range(9)],
+        ),
+        DecodeError("Op", path="", reason=LONG, body=""),
+        InvalidRequest(field="job", value=LONG, rule="no"),
+        OutcomeUnknown("Op", ValueError(LONG)),
+        RunStopped(LONG),
+        PageTokenRepeated("Op", LONG),
+        RelinkFailed("+12025550134", ValueError(LONG)),
+        NumberFailed(NUMBER, LONG, "Do this."),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_no_text_of_the_service_makes_a_message_long(error: SinchHostingError) -> None:
+    """What to do next still stands behind it."""
+    assert len(str(error)) < 2_200
+    assert str(error)[-1] != "x"

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from attrs import define, evolve, frozen
 
-from ..errors import OutcomeUnknown, SinchHostingError
+from ..errors import OutcomeUnknown, SinchHostingError, shortened
 from ..models import Order
 from .chunks import Chunk, SkippedNumber
 from .job import Job
@@ -168,5 +168,5 @@ class TagGuard:
             return ""
         return (
             f"order {order_id} was sent with the display name {str(tag)!r} and has "
-            f"{order.display_name!r}: without its tags a job cannot be resumed"
+            f"{shortened(repr(order.display_name))}: without its tags a job cannot be resumed"
         )

@@ -11,7 +11,7 @@ from attrs import frozen
 from .._aio import Sleep
 from .._session.orders_api import PAGE_SIZE, OrdersApi, Place
 from .._session.retry import exponential
-from ..errors import ApiError, JobChanged, SinchHostingError, UnreadableList
+from ..errors import ApiError, JobChanged, SinchHostingError, UnreadableList, shortened
 from ..models import Order
 from ..states import OrderState, in_order_of_life
 from .tags import Tag, tag_of
@@ -212,9 +212,9 @@ def not_a_tag(job: str, order: Order) -> JobChanged:
     return JobChanged(
         field="job",
         value=job,
-        rule=f"order {order.hosting_order_id} is called {order.display_name!r}, which begins as "
-        "the tags of this job do and is none: it was edited or cut, so it cannot be told what "
-        "it holds; look at it, and take another name for the job",
+        rule=f"order {order.hosting_order_id} is called {shortened(repr(order.display_name))}. That "
+        "begins like a tag of this job but is none: it was edited or cut, so nobody can tell "
+        "which numbers the order holds. Look at it, and take another name for the job",
     )
 
 

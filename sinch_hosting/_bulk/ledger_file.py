@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import ClassVar
 from weakref import WeakSet
 
-from ..errors import LedgerError, LedgerLocked
+from ..errors import LedgerError, LedgerLocked, shortened
 from .ledger import Ledger
 from .ledger_records import (
     FAILED,
@@ -55,7 +55,6 @@ _log = logging.getLogger("sinch_hosting")
 _BEGINNING = b'{"at":'
 # After so many turns of the event loop a run that was cancelled has begun to close its ledger.
 _TURNS = 200
-_ERROR_SHOWN = 1000
 
 
 class LedgerFile(Ledger):
@@ -163,7 +162,7 @@ class LedgerFile(Ledger):
         if order_id:
             record["order_id"] = order_id
         if error is not None:
-            record["error"] = f"{type(error).__name__}: {error}"[:_ERROR_SHOWN]
+            record["error"] = shortened(f"{type(error).__name__}: {error}")
         self._append(record)
         await self._synced(self._written)
 
