@@ -195,8 +195,9 @@ class OutcomeUnknown(SinchHostingError):
     """
 
     def __init__(self, operation: str, cause: BaseException, *, tag: str | None = None) -> None:
+        why = shortened(str(cause))
         super().__init__(
-            f"{operation}: the answer was lost ({shortened(str(cause))}); it may or may not have been carried "
+            f"{operation}: the answer was lost ({why}); it may or may not have been carried "
             "out. Look for its outcome before sending it again."
         )
         self.operation = operation
@@ -383,9 +384,9 @@ class RelinkFailed(SinchHostingError):
     """A relink that unlinked the number and could not link it again: it has no service now."""
 
     def __init__(self, phone_number: str, cause: BaseException) -> None:
+        why = shortened(str(cause))
         super().__init__(
-            f"{phone_number} is now unlinked, and linking it anew failed ({shortened(str(cause))}). "
-            "It has no "
+            f"{phone_number} is now unlinked, and linking it anew failed ({why}). It has no "
             "service until imported_numbers.relink or .update links it."
         )
         self.phone_number = phone_number

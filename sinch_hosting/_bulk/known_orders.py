@@ -209,11 +209,12 @@ def cannot_be_listed(error: SinchHostingError) -> bool:
 
 def not_a_tag(job: str, order: Order) -> JobChanged:
     """Return the error for a job with an order whose chunk cannot be known."""
+    name = shortened(repr(order.display_name))
     return JobChanged(
         field="job",
         value=job,
-        rule=f"order {order.hosting_order_id} is called {shortened(repr(order.display_name))}. That "
-        "begins like a tag of this job but is none: it was edited or cut, so nobody can tell "
+        rule=f"order {order.hosting_order_id} is called {name}. That begins "
+        "like a tag of this job but is none: it was edited or cut, so nobody can tell "
         "which numbers the order holds. Look at it, and take another name for the job",
     )
 

@@ -132,11 +132,15 @@ class OrderRuns:
         template: OrderTemplate,
         numbers: Numbers,
         max_concurrency: int | None,
+        *,
+        confirm: Confirm | None = None,
         **job: Unpack[JobArguments],
     ) -> AsyncGenerator[ChunkOutcome, None]:
         """Give the outcomes of a run as they come; checks the arguments at once."""
         check_source(numbers)
-        return self._run(template, job_options(template, **job), max_concurrency).outcomes(numbers)
+        check_confirm(confirm)
+        options = job_options(template, **job)
+        return self._run(template, options, max_concurrency, confirm).outcomes(numbers)
 
     async def many(
         self,
@@ -204,10 +208,21 @@ class OrderRuns:
             await ask(confirm, LettersToSend(letters=plan.letters, numbers=mailed))
 
     def _run(
-        self, template: OrderTemplate, options: JobOptions | None, max_concurrency: int | None
+        self,
+        template: OrderTemplate,
+        options: JobOptions | None,
+        max_concurrency: int | None,
+        confirm: Confirm | None = None,
     ) -> Run:
         concurrency = concurrency_of(max_concurrency, self._max_concurrency)
-        run = Run(template, options, self._orders, self._session, concurrency=concurrency)
+        run = Run(
+            template,
+            options,
+            self._orders,
+            self._session,
+            concurrency=concurrency,
+            confirm=confirm,
+        )
         self._live.add(run)
         return run
 

@@ -37,6 +37,7 @@ from ..errors import (
     ApiError,
     JobChanged,
     LedgerError,
+    NotConfirmed,
     NotFound,
     OrderRejected,
     OutcomeUnknown,
@@ -52,6 +53,7 @@ from .decisions import Adopt, Hold, ReadKnown, Send, is_in_doubt
 from .job import Job
 from .known_orders import Tagged
 from .ledger_records import ADOPTED, FAILED, UNKNOWN, Entry, Pairs
+from .letters import Confirm, LettersToSend, ask
 from .order_numbers import NumbersDiffer
 from .order_template import JobOptions, OrderTemplate
 from .refusals import (
@@ -102,7 +104,9 @@ class Run:
         session: SessionLike,
         *,
         concurrency: int,
+        confirm: Confirm | None = None,
     ) -> None:
+        """`confirm` is asked before each order that mails a letter, one order at a time."""
         self._template = template
         self._options = options
         self._orders = orders
@@ -113,6 +117,8 @@ class Run:
         self._stopped: RunStopped | None = None
         self._tags = TagGuard(orders.get, is_known=options is None)
         self._refusals = FirstRefusals()
+        self._confirm = confirm if template.mails_a_letter else None
+        self._asking = asyncio.Lock()
         self._cancel_notes: list[str] = []
 
     async def outcomes(self, numbers: Numbers) -> AsyncGenerator[ChunkOutcome, None]:
@@ -256,6 +262,10 @@ class Run:
 
     async def _send(self, attempt: ChunkAttempt, send: Send | None = None) -> ChunkOutcome:
         """Create the order of an attempt, with as many tries as needed."""
+        try:
+            await self._ask(attempt)
+        except NotConfirmed as refused:
+            return attempt.failed(refused)
         tries = Tries(lost=int(send.again) if send else 0)
         while True:
             try:
@@ -265,6 +275,15 @@ class Run:
             if isinstance(then, ChunkOutcome):
                 return then
             attempt = then
+
+    async def _ask(self, attempt: ChunkAttempt) -> None:
+        """Raise `NotConfirmed` where the letter of an attempt is not agreed to."""
+        if self._confirm is not None and self._stopped is None:
+            letters = {self._template.signer or "": 1}
+            async with self._asking:
+                await ask(
+                    self._confirm, LettersToSend(letters=letters, numbers=len(attempt.numbers))
+                )
 
     async def _create(self, attempt: ChunkAttempt) -> ChunkOutcome:
         async with self._tags.turn(), self._limit:

@@ -36,6 +36,7 @@ from collections.abc import AsyncGenerator
 from datetime import datetime
 
 from .._bulk.chunks import Numbers
+from .._bulk.letters import Confirm
 from .._bulk.order_runs import OrderRuns
 from .._bulk.order_template import LedgerPath, OnUnknown
 from .._bulk.results import ChunkOutcome
@@ -156,6 +157,7 @@ class OrderStreams:
         grace: float | None = None,
         on_unknown: OnUnknown | None = None,
         retry_rejected: bool = False,
+        confirm: Confirm | None = None,
     ) -> AsyncGenerator[ChunkOutcome, None]:
         """Text-enable local numbers, chunk by chunk (`TextEnableHostingOrderNumbers`).
 
@@ -181,6 +183,10 @@ class OrderStreams:
             on_unknown: what to do with an order that cannot be found then, `hold` or `resend`;
                 `hold` by default where a letter is mailed or there is no campaign.
             retry_rejected: create REJECTED orders again, with another letter if one is given.
+            confirm: an async or plain function that is shown `LettersToSend` before each order
+                that mails a letter, since nobody knows yet how many there will be. Unless it
+                returns `True`, nothing is sent for the chunk: it fails with `NotConfirmed`. It is
+                called once at a time.
 
         Returns:
             An async iterator of `ChunkOutcome`, in the order in which chunks are done. It reads
@@ -217,6 +223,7 @@ class OrderStreams:
             grace=grace,
             on_unknown=on_unknown,
             retry_rejected=retry_rejected,
+            confirm=confirm,
         )
 
     def text_enable_toll_free_stream(
@@ -238,6 +245,7 @@ class OrderStreams:
         grace: float | None = None,
         on_unknown: OnUnknown | None = None,
         retry_rejected: bool = False,
+        confirm: Confirm | None = None,
     ) -> AsyncGenerator[ChunkOutcome, None]:
         """Text-enable toll-free numbers (`TextEnableTollFreeHostingOrderNumbers`).
 
@@ -261,6 +269,10 @@ class OrderStreams:
             on_unknown: what to do with an order that cannot be found then, `hold` or `resend`;
                 `hold` by default where a letter is mailed or there is no campaign.
             retry_rejected: create REJECTED orders again, with another letter if one is given.
+            confirm: an async or plain function that is shown `LettersToSend` before each order
+                that mails a letter, since nobody knows yet how many there will be. Unless it
+                returns `True`, nothing is sent for the chunk: it fails with `NotConfirmed`. It is
+                called once at a time.
 
         Returns:
             An async iterator of `ChunkOutcome`, in the order in which chunks are done. It reads
@@ -295,4 +307,5 @@ class OrderStreams:
             grace=grace,
             on_unknown=on_unknown,
             retry_rejected=retry_rejected,
+            confirm=confirm,
         )
