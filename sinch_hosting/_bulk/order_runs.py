@@ -183,7 +183,7 @@ class OrderRuns:
         await self._confirmed(confirm, whole, options, listed)
         if options is None:
             try:
-                return await template.create(template.request_for(listed), None)
+                return await template.create(template.request_for(listed), None, 0)
             except ApiError as refused:
                 if complains_of_numbers(refused, listed):
                     refused.add_note(MAY_BE_OWN_ORDER)

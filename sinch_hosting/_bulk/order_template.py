@@ -22,7 +22,8 @@ from .refusals import WhyNot
 from .tags import Fingerprint, Tag, check_job
 
 OnUnknown = Literal["hold", "resend"]
-Create = Callable[[OrderRequest, CreateObserver | None], Awaitable[Order]]
+Create = Callable[[OrderRequest, CreateObserver | None, int], Awaitable[Order]]
+"""Sends a request, tells an observer, and waits for so many 429s."""
 LedgerPath = str | os.PathLike[str]
 SETTLE, GRACE = 10.0, 60.0
 _MOST_SENDS = 2

@@ -47,6 +47,7 @@ class Call(Generic[T]):
     secret: str | None
     is_poll: bool = False
     witness: CreateObserver | None = None
+    patience: int = 0
     sends: int = 0
 
     async def count_sends(

@@ -116,10 +116,10 @@ class RateLimitPause:
         """Seconds until it opens; 0 or less when it is open."""
         return self._opens - self._clock()
 
-    async def passage(self, operation: Operation, policy: RetryPolicy) -> None:
+    async def passage(self, operation: Operation, policy: RetryPolicy, patience: int = 0) -> None:
         """Wait until it is open, or raise `RateLimited` where that takes too long."""
         while (seconds := self.remaining()) > 0:
-            if seconds > policy.maximum:
+            if seconds > _longest_pause(policy, patience):
                 raise errors.RateLimited(
                     "not sent: the service has asked the client to pause, for "
                     f"{seconds:.0f} s more",
@@ -139,14 +139,18 @@ async def with_retries(
     gate: RateLimitPause,
     clock: Clock,
     sleep: Sleep,
+    patience: int = 0,
 ) -> T:
-    """Call `attempt(1)`, `attempt(2)`, … until one answers or nothing allows a further one.
+    """Call `attempt(1)`, `attempt(2)`, … until one succeeds or nothing allows a further one.
+
+    So many 429s as `patience` says are waited for on top, up to an hour each. Neither they nor
+    their pauses count against the policy: its tries and its time begin anew after each.
 
     Raises what the last one raised. An `ApiError` says in `after_lost_answer` whether an
     earlier try may have been carried out.
     """
     failed: errors.SinchHostingError | None = None
-    started = clock()
+    last, ends = policy.max_tries, clock() + policy.max_time
     intervals: Iterator[float] | None = None
     lost = False
     for tries in count(1):
@@ -157,10 +161,14 @@ async def with_retries(
                 error.after_lost_answer = lost = lost or error.after_lost_answer
             if intervals is None:
                 intervals = exponential(initial=policy.initial, factor=2, maximum=policy.maximum)
-            pause = _pause(error, operation, policy, gate, next(intervals))
-            if pause is None or tries >= policy.max_tries:
+            longest = _longest_pause(policy, patience)
+            pause = _pause(error, operation, longest, gate, next(intervals))
+            if pause is None:
                 raise
-            if clock() - started + pause > policy.max_time:
+            if patience and isinstance(error, errors.RateLimited):
+                patience -= 1
+                last, ends = tries + policy.max_tries, clock() + pause + policy.max_time
+            if tries >= last or clock() + pause > ends:
                 raise
             lost = lost or error.may_have_been_applied
             failed = error
@@ -168,15 +176,19 @@ async def with_retries(
         # Another call's 429 may have shut the gate meanwhile, for longer than there is time. A
         # pause beyond the maximum is the gate's to refuse: it knows how long it takes.
         shut = max(0.0, gate.remaining())
-        if shut <= policy.maximum and clock() - started + shut > policy.max_time:
+        if shut <= policy.maximum and clock() + shut > ends:
             raise failed
     raise AssertionError("count() does not end")
+
+
+def _longest_pause(policy: RetryPolicy, patience: int) -> float:
+    return max(LONGEST_PAUSE, policy.maximum) if patience else policy.maximum
 
 
 def _pause(
     error: errors.SinchHostingError,
     operation: Operation,
-    policy: RetryPolicy,
+    longest: float,
     gate: RateLimitPause,
     interval: float,
 ) -> float | None:
@@ -184,8 +196,7 @@ def _pause(
     failure = failure_of(error)
     floor = error.retry_after if isinstance(error, errors.ApiError) else None
     if failure is Failure.TOO_MANY:
-        longest = max(LONGEST_PAUSE, policy.maximum)
-        gate.shut(interval if floor is None else min(floor, longest))
-    if failure not in SENT_AGAIN_AFTER[operation.kind] or (floor or 0) > policy.maximum:
+        gate.shut(interval if floor is None else min(floor, max(LONGEST_PAUSE, longest)))
+    if failure not in SENT_AGAIN_AFTER[operation.kind] or (floor or 0) > longest:
         return None
     return (floor or 0) + full_jitter(interval)

@@ -160,11 +160,13 @@ class Session:
         body: Mapping[str, Any] | None = None,
         is_poll: bool = False,
         witness: CreateObserver | None = None,
+        patience: int = 0,
     ) -> T:
         """Send an operation and answer what the service answers, as an `answer_type`.
 
         A poll lets every other call go first, and is tried once: its next round tries again.
         A `witness` is told of each try when it has queued for everything there is to queue for.
+        `patience` is how many 429s are waited for beyond what the client's policy allows.
         Raises `OutcomeUnknown` where the answer to a create was lost, else the error of the
         last try; see `RetryPolicy` for how many there are.
         """
@@ -178,6 +180,7 @@ class Session:
             None if body is None else body.get("hmacSecret"),
             is_poll,
             witness,
+            patience,
         )
         try:
             return await with_retries(
@@ -187,6 +190,7 @@ class Session:
                 self._gate,
                 self.clock,
                 self.sleep,
+                patience,
             )
         except NoToken as failed:
             # A copy each: one error for a thousand waiters would collect all their tracebacks.
@@ -229,17 +233,17 @@ class Session:
         turns = bound.slots.polls if call.is_poll else bound.slots.calls
         await turns.acquire()
         try:
-            header = bound.auth.current() or await _authorize(bound.auth)
+            header = bound.auth.current() or await _authorize(bound.auth, call)
             if bound.pace is not None or self._gate.is_shut:
-                await self._turn(bound, call.operation)
+                await self._turn(bound, call)
                 header = bound.auth.current() or header  # it may have been renewed meanwhile
             if self._closed:
                 raise errors.UsageError(_CLOSED)  # while it queued: it must not be sent now
             status, headers, raw = await self._exchange.send(bound, call, header, tries)
             if status == 401 and says_expired(headers) and bound.auth.invalidate(header):
                 await _tell(call, expired_token(call.operation.name))
-                header = await _authorize(bound.auth)
-                await self._turn(bound, call.operation)
+                header = await _authorize(bound.auth, call)
+                await self._turn(bound, call)
                 status, headers, raw = await self._exchange.send(bound, call, header, tries)
             if status == 401:
                 bound.auth.distrust(header)
@@ -268,14 +272,14 @@ class Session:
             await _tell(call, error)
             raise
 
-    async def _turn(self, bound: LoopState, operation: Operation) -> None:
+    async def _turn(self, bound: LoopState, call: Call[Any]) -> None:
         """Wait until the pause of a 429 is over, then for the pace: a pause ends in no crowd."""
-        await self._gate.passage(operation, self._retry)
+        await self._gate.passage(call.operation, self._retry, call.patience)
         while bound.pace is not None:
             await bound.pace.acquire()
             if self._gate.remaining() <= 0:
                 return
-            await self._gate.passage(operation, self._retry)
+            await self._gate.passage(call.operation, self._retry, call.patience)
 
     def _hide(self, header: Secret, secret: str | None, text: str) -> str:
         """The text without any of the secrets that this call knows, were they echoed."""
@@ -355,10 +359,12 @@ def _withhold_unless_masked(hide: codec.Hide, text: str) -> str:
     return shown if "***" in shown or "secret" not in shown.lower() else _WITHHELD
 
 
-async def _authorize(auth: Authorization) -> Secret:
+async def _authorize(auth: Authorization, call: Call[Any]) -> Secret:
     try:
         return await auth.fetch()
     except errors.SinchHostingError as error:
+        if call.patience and isinstance(error, errors.RateLimited):
+            raise deepcopy(error) from error.__cause__  # waited for like a 429 of its own
         raise NoToken(error) from error
 
 
