@@ -5,12 +5,9 @@ SinchHostingError
 ├── ConfigurationError      settings missing or contradictory; no request was made
 ├── UsageError              a closed client, or a client of another event loop (RuntimeError)
 ├── InvalidRequest          the caller's arguments; nothing was sent (ValueError)
-│   └── JobChanged              a job that was begun with other numbers or arguments
+│   └── JobChanged              a job that was begun with others than now (also a JobError)
 ├── TransportError          no answer came
 ├── OutcomeUnknown          a create whose answer was lost; it may have been carried out
-├── RunStopped              a chunk of a bulk run that was not sent, because the run stopped
-├── LedgerError             a ledger that cannot be read or written
-│   └── LedgerLocked            another run holds the ledger
 ├── ApiError                the service answered with an error
 │   ├── BadRequest              400
 │   ├── AuthenticationFailed    401
@@ -24,9 +21,14 @@ SinchHostingError
 ├── UnreadableList          a list that does not end, or does not show all that it counts
 │   └── PageTokenRepeated       a list that gives a page token again
 ├── RelinkFailed            a number was unlinked, and could not be linked again
-├── OrderRejected           a wait for an order that is REJECTED
-├── NumberFailed            a wait for a number that cannot reach the wanted state any more
-├── WaitTimeout             a wait whose time ran out (TimeoutError)
+├── JobError                a job, or a bulk run, that cannot go on; nothing was sent for it
+│   ├── LedgerError             its ledger cannot be read or written
+│   │   └── LedgerLocked            another run holds the ledger
+│   └── RunStopped              the run had stopped before this chunk
+├── WaitError               a wait that cannot succeed, or whose time ran out, with its `last`
+│   ├── OrderRejected           the order is REJECTED
+│   ├── NumberFailed            the number cannot reach the wanted state any more
+│   └── WaitTimeout             the time ran out (TimeoutError)
 └── InvalidSignature        a callback that was not signed with one of the secrets
 ```
 """
@@ -50,6 +52,7 @@ __all__ = [
     "InvalidRequest",
     "InvalidSignature",
     "JobChanged",
+    "JobError",
     "LedgerError",
     "LedgerLocked",
     "NotConfirmed",
@@ -67,6 +70,7 @@ __all__ = [
     "TransportError",
     "UnreadableList",
     "UsageError",
+    "WaitError",
     "WaitTimeout",
 ]
 
@@ -153,14 +157,18 @@ class InvalidRequest(SinchHostingError, ValueError):
         """The rule that it breaks."""
 
 
-class JobChanged(InvalidRequest):
+class JobError(SinchHostingError):
+    """A job, or a bulk run, that cannot go on: see the classes below it."""
+
+
+class JobChanged(InvalidRequest, JobError):
     """A job was begun with other numbers or arguments than it is run with now.
 
     Nothing was sent. Where it is the error of a single chunk, nothing was sent for that chunk.
     """
 
 
-class LedgerError(SinchHostingError):
+class LedgerError(JobError):
     """A ledger cannot be read or written. Without it nothing more is sent."""
 
 
@@ -171,15 +179,12 @@ class LedgerLocked(LedgerError):
 class TransportError(SinchHostingError):
     """No answer came: no connection, a time-out, or a connection that broke."""
 
+    is_transient = True
+
     def __init__(self, message: str, *, never_sent: bool) -> None:
         super().__init__(message)
         self.never_sent = never_sent
         """Whether the service cannot have seen the request: the connection never opened."""
-
-    @property
-    def is_transient(self) -> bool:
-        """Always true."""
-        return True
 
     @property
     def may_have_been_applied(self) -> bool:
@@ -194,6 +199,8 @@ class OutcomeUnknown(SinchHostingError):
     orders) before you send the request again: a repeated text-enable mails a second letter.
     """
 
+    may_have_been_applied = True
+
     def __init__(self, operation: str, cause: BaseException, *, tag: str | None = None) -> None:
         why = shortened(str(cause))
         super().__init__(
@@ -206,13 +213,8 @@ class OutcomeUnknown(SinchHostingError):
         """The text that the order's `display_name` starts with, where the create had a job."""
         self.__cause__ = cause
 
-    @property
-    def may_have_been_applied(self) -> bool:
-        """Always true."""
-        return True
 
-
-class RunStopped(SinchHostingError):
+class RunStopped(JobError):
     """A chunk of a bulk run was not sent, because the run had stopped before.
 
     `__cause__` is what stopped it, where that was an error.
@@ -324,6 +326,8 @@ class ServerError(ApiError):
 class DecodeError(SinchHostingError):
     """A 2xx answer that cannot be understood."""
 
+    may_have_been_applied = True  # the service answered with success
+
     def __init__(
         self, operation: str, *, path: str, reason: str, body: str, is_json: bool = True
     ) -> None:
@@ -346,11 +350,6 @@ class DecodeError(SinchHostingError):
     def is_transient(self) -> bool:
         """True where the body is no JSON."""
         return not self.is_json
-
-    @property
-    def may_have_been_applied(self) -> bool:
-        """Always true: the service answered with success."""
-        return True
 
 
 class UnreadableList(SinchHostingError):
@@ -394,7 +393,11 @@ class RelinkFailed(SinchHostingError):
         self.__cause__ = cause
 
 
-class OrderRejected(SinchHostingError):
+class WaitError(SinchHostingError):
+    """A wait that ended without what was awaited; `last` is the last snapshot."""
+
+
+class OrderRejected(WaitError):
     """The order that was awaited is REJECTED."""
 
     def __init__(self, order: Order) -> None:
@@ -406,7 +409,7 @@ class OrderRejected(SinchHostingError):
         self.last = order
 
 
-class NumberFailed(SinchHostingError):
+class NumberFailed(WaitError):
     """The number that was awaited is in a state from which it cannot reach the wanted one."""
 
     def __init__(
@@ -428,7 +431,7 @@ class NumberFailed(SinchHostingError):
         self.last = number
 
 
-class WaitTimeout(SinchHostingError, TimeoutError):
+class WaitTimeout(WaitError, TimeoutError):
     """The time of a wait ran out. Nothing was cancelled at the service; you may wait again."""
 
     def __init__(self, what: str, *, timeout: float, last: Any, wanted: str = "") -> None:
