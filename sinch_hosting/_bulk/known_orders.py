@@ -8,7 +8,7 @@ from datetime import datetime
 
 from attrs import frozen
 
-from .._aio import Sleep
+from .._aio import Sleep, retrieve
 from .._session.orders_api import PAGE_SIZE, OrdersApi, Place
 from .._session.retry import exponential
 from ..errors import ApiError, JobChanged, SinchHostingError, UnreadableList, shortened
@@ -177,7 +177,7 @@ class KnownOrders:
         """Wait for a whole reading that begins after this call; all who wait share it."""
         if self._next is None:
             self._next = asyncio.ensure_future(self._walk_after(self._running))
-            self._next.add_done_callback(_retrieve)
+            self._next.add_done_callback(retrieve)
         await asyncio.shield(self._next)
 
     async def _walk_after(self, running: asyncio.Task[None] | None) -> None:
@@ -193,11 +193,6 @@ class KnownOrders:
             walk.cancel()
         if walks:
             await asyncio.wait(walks)
-
-
-def _retrieve(walk: asyncio.Task[None]) -> None:
-    if not walk.cancelled():
-        walk.exception()  # the waiting calls have raised it
 
 
 def cannot_be_listed(error: SinchHostingError) -> bool:

@@ -32,6 +32,7 @@ from pathlib import Path
 from typing import ClassVar
 from weakref import WeakSet
 
+from .._aio import retrieve
 from ..errors import LedgerError, LedgerLocked, shortened
 from .ledger import Ledger
 from .ledger_records import (
@@ -203,7 +204,7 @@ class LedgerFile(Ledger):
         while self._durable < line:
             if self._syncing is None:
                 self._syncing = asyncio.ensure_future(self._sync())
-                self._syncing.add_done_callback(_retrieve)
+                self._syncing.add_done_callback(retrieve)
             await asyncio.shield(self._syncing)
 
     async def _sync(self) -> None:
@@ -356,11 +357,6 @@ def _about(event: str, job: str, entry: Entry) -> dict[str, object]:
         "attempt": entry.attempt,
         "tag": entry.tag,
     }
-
-
-def _retrieve(sync: asyncio.Task[None]) -> None:
-    if not sync.cancelled():
-        sync.exception()  # the waiting calls have raised it
 
 
 def _begins_as_ours(line: bytes) -> bool:
