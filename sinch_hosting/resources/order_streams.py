@@ -52,12 +52,12 @@ class OrderStreams:
     def stop_runs(self, reason: str = "it was stopped") -> None:
         """Let the bulk runs that are under way send nothing more, as before a shutdown.
 
-        Creates that have left are waited for as ever, so no order is lost; chunks whose turn
-        comes later fail with `RunStopped`. An onboarding has a `stop` of its own. Safe to repeat;
-        runs that begin later are not concerned.
+        Creates that were sent are waited for, so no order is lost. Chunks that were not sent yet
+        fail with `RunStopped`. Runs that begin later are not stopped. An onboarding has its own
+        `stop`. Safe to repeat.
 
         Args:
-            reason: what `RunStopped` says.
+            reason: the text of `RunStopped`.
         """
         self._runs.stop(reason)
 
@@ -82,7 +82,7 @@ class OrderStreams:
     ) -> AsyncGenerator[ChunkOutcome, None]:
         """Import numbers, chunk by chunk (`ImportNumbers`).
 
-        Not to be repeated blindly without `job`.
+        Never repeat it blindly without `job`.
 
         Args:
             numbers: phone numbers of one region, from any iterable or async iterable.
@@ -183,10 +183,9 @@ class OrderStreams:
             on_unknown: what to do with an order that cannot be found then, `hold` or `resend`;
                 `hold` by default where a letter is mailed or there is no campaign.
             retry_rejected: create REJECTED orders again, with another letter if one is given.
-            confirm: an async or plain function that is shown `LettersToSend` before each order
-                that mails a letter, since nobody knows yet how many there will be. Unless it
-                returns `True`, nothing is sent for the chunk: it fails with `NotConfirmed`. It is
-                called once at a time.
+            confirm: a function, async or plain, that gets `LettersToSend` before each order that
+                mails a letter, one order after the other. Unless it returns `True`, nothing is
+                sent for the chunk, which fails with `NotConfirmed`.
 
         Returns:
             An async iterator of `ChunkOutcome`, in the order in which chunks are done. It reads
@@ -269,10 +268,9 @@ class OrderStreams:
             on_unknown: what to do with an order that cannot be found then, `hold` or `resend`;
                 `hold` by default where a letter is mailed or there is no campaign.
             retry_rejected: create REJECTED orders again, with another letter if one is given.
-            confirm: an async or plain function that is shown `LettersToSend` before each order
-                that mails a letter, since nobody knows yet how many there will be. Unless it
-                returns `True`, nothing is sent for the chunk: it fails with `NotConfirmed`. It is
-                called once at a time.
+            confirm: a function, async or plain, that gets `LettersToSend` before each order that
+                mails a letter, one order after the other. Unless it returns `True`, nothing is
+                sent for the chunk, which fails with `NotConfirmed`.
 
         Returns:
             An async iterator of `ChunkOutcome`, in the order in which chunks are done. It reads
