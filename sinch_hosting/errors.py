@@ -1,4 +1,4 @@
-"""Everything that this package raises, under one root.
+"""All errors of this package.
 
 ```
 SinchHostingError
@@ -77,7 +77,7 @@ __all__ = [
 _SHOWN = 120
 _LONGEST = 1000
 
-# After these statuses nothing was done. Only the service's own refusal proves that; after every
+# Only these statuses, in a refusal of the service's own, prove that nothing was done. After any
 # other status (408, 499, 3xx, 5xx, …) the request may have been carried out.
 _NOTHING_WAS_DONE = frozenset({400, 401, 403, 404, 405, 409, 413, 415, 422, 429})
 # With these words of the service such a refusal proves nothing: the request ended half way.
@@ -145,7 +145,7 @@ class UsageError(SinchHostingError, RuntimeError):
 
 
 class InvalidRequest(SinchHostingError, ValueError):
-    """An argument breaks a rule of the contract; nothing was sent."""
+    """An argument breaks a rule; nothing was sent."""
 
     def __init__(self, *, field: str, value: object, rule: str) -> None:
         super().__init__(f"{field} = {shortened(repr(value), _SHOWN)}: {rule}")
@@ -237,7 +237,7 @@ class NotConfirmed(SinchHostingError):
 
 
 class ApiError(SinchHostingError):
-    """The service answered with an error."""
+    """The service answered with an error; `message` and `field_violations` say why."""
 
     is_from_service = True
     """Whether the body is the service's own, and not a proxy's page or a body that was cut."""
@@ -332,9 +332,8 @@ class DecodeError(SinchHostingError):
         self, operation: str, *, path: str, reason: str, body: str, is_json: bool = True
     ) -> None:
         where = f" at {path}" if path else ""
-        super().__init__(
-            f"{operation}: the answer cannot be understood{where}: {shortened(reason)}"
-        )
+        why = shortened(reason)
+        super().__init__(f"{operation}: the answer cannot be understood{where}: {why}")
         self.operation = operation
         """The name of the operation in the contract."""
         self.path = path
@@ -353,9 +352,9 @@ class DecodeError(SinchHostingError):
 
 
 class UnreadableList(SinchHostingError):
-    """A list that cannot be read whole: it does not end, or shows fewer than it counts.
+    """A list that cannot be read whole; what was read of it is valid.
 
-    The items that were read before it was raised are valid.
+    It does not end, or shows fewer items than it counts.
     """
 
     def __init__(self, operation: str, reason: str, *, page_token: str | None = None) -> None:
@@ -435,11 +434,8 @@ class WaitTimeout(WaitError, TimeoutError):
     """The time of a wait ran out. Nothing was cancelled at the service; you may wait again."""
 
     def __init__(self, what: str, *, timeout: float, last: Any, wanted: str = "") -> None:
-        super().__init__(
-            f"{what} after {timeout:g} s; wanted {wanted}"
-            if wanted
-            else f"{what} was not reached within {timeout:g} s"
-        )
+        ended = f"after {timeout:g} s; wanted {wanted}"
+        super().__init__(f"{what} {ended if wanted else f'was not reached within {timeout:g} s'}")
         self.timeout = timeout
         """The seconds that were allowed."""
         self.last = last

@@ -153,7 +153,7 @@ class OrderRuns:
         confirm: Confirm | None = None,
         **job: Unpack[JobArguments],
     ) -> BulkResult | BulkPlan:
-        """The outcomes of a run in one result, or what it would do."""
+        """Return the outcomes of a run in one result, or its plan."""
         check_confirm(confirm)
         options = job_options(template, **job)
         run = self._run(template, options, max_concurrency)
@@ -175,7 +175,7 @@ class OrderRuns:
         confirm: Confirm | None = None,
         **job: Unpack[JobArguments],
     ) -> Order:
-        """One order, with the care of a job where there is one; raises why there is none."""
+        """Create one order, with the protection of a job where there is one."""
         check_confirm(confirm)
         listed = check.check_phone_numbers(numbers, "numbers", at_most=template.size)
         whole = evolve(template, size=_WHOLE, all_or_nothing=True)

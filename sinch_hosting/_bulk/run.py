@@ -134,7 +134,7 @@ class Run:
             raise
 
     def stop(self, reason: str) -> None:
-        """Let no further create leave: chunks whose turn comes fail with `RunStopped`."""
+        """Send no further create: chunks that were not sent yet fail with `RunStopped`."""
         if self._stopped is None:
             self._stopped = RunStopped(reason)
 
@@ -399,7 +399,7 @@ class Run:
         return self._job
 
     def _check_stopped(self) -> None:
-        """Raise `RunStopped` where no further create may leave."""
+        """Raise `RunStopped` where no further create may be sent."""
         if self._stopped is not None:
             raise RunStopped(self._stopped.reason, self._stopped.__cause__)
 
