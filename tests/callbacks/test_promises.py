@@ -90,7 +90,8 @@ async def deliver(receiver: CallbackReceiver, event_id: str, chance: random.Rand
 async def test_who_was_answered_200_was_handled(events: int, slots: int, faults: float) -> None:
     """By every handler, to its end; once, where nothing failed that made it unsure."""
     # In its debug mode the loop writes down who made each task: ten times the work itself.
-    asyncio.get_running_loop().set_debug(events < 1000)
+    if events >= 1000:
+        asyncio.get_running_loop().set_debug(False)
     chance = random.Random(f"{events} {slots} {faults}")
     handlers = Handlers(chance, faults)
     ids = [f"e{number}" for number in range(events)]
