@@ -31,10 +31,10 @@ from sinch_hosting import (
 from sinch_hosting._session.operations import OPERATIONS, SENT_AGAIN_AFTER, Failure, Retryability
 from sinch_hosting._session.retry import (
     RateLimitPause,
+    Retries,
     exponential,
     failure_of,
     full_jitter,
-    with_retries,
 )
 
 NUMBER = "+12025550134"
@@ -896,26 +896,9 @@ def unsent():
 )
 async def test_patience_waits_for_429s_alone(clock, failures, raised):
     """On top of the policy, whose tries and time begin anew after each."""
-    left = [*failures]
-
-    async def attempt(_):
-        if left:
-            raise left.pop(0)
-        return "done"
-
-    gate = RateLimitPause(clock, clock.sleep)
-    call = with_retries(
-        attempt,
-        OPERATIONS["ImportNumbers"],
-        RetryPolicy(max_tries=3, max_time=60),
-        gate,
-        clock,
-        clock.sleep,
-        patience=5,
-    )
-    if raised is None:
-        assert await call == "done"
-    else:
-        with pytest.raises(raised):
-            await call
-    assert not left
+    pause = RateLimitPause(clock, clock.sleep)
+    policy = RetryPolicy(max_tries=3, max_time=60)
+    operation = OPERATIONS["ImportNumbers"]
+    retries = Retries(operation, policy, pause, clock, clock.sleep, clock(), patience=5)
+    goes_on = [await retries.wait(error) for error in failures]
+    assert goes_on == [True] * (len(failures) - 1) + [raised is None]
