@@ -74,8 +74,7 @@ __all__ = [
     "WaitTimeout",
 ]
 
-_SHOWN = 120
-_LONGEST = 1000
+_SHOWN, _LONGEST = 120, 1000
 
 # Only these statuses, in a refusal of the service's own, prove that nothing was done. After any
 # other status (408, 499, 3xx, 5xx, …) the request may have been carried out.
@@ -162,10 +161,7 @@ class JobError(SinchHostingError):
 
 
 class JobChanged(InvalidRequest, JobError):
-    """A job was begun with other numbers or arguments than it is run with now.
-
-    Nothing was sent. Where it is the error of a single chunk, nothing was sent for that chunk.
-    """
+    """A job was begun with other numbers or arguments than now; nothing was sent (for a chunk)."""
 
 
 class LedgerError(JobError):
@@ -179,12 +175,15 @@ class LedgerLocked(LedgerError):
 class TransportError(SinchHostingError):
     """No answer came: no connection, a time-out, or a connection that broke."""
 
-    is_transient = True
-
     def __init__(self, message: str, *, never_sent: bool) -> None:
         super().__init__(message)
         self.never_sent = never_sent
         """Whether the service cannot have seen the request: the connection never opened."""
+
+    @property
+    def is_transient(self) -> bool:
+        """Always true."""
+        return True
 
     @property
     def may_have_been_applied(self) -> bool:
@@ -199,8 +198,6 @@ class OutcomeUnknown(SinchHostingError):
     orders) before you send the request again: a repeated text-enable mails a second letter.
     """
 
-    may_have_been_applied = True
-
     def __init__(self, operation: str, cause: BaseException, *, tag: str | None = None) -> None:
         why = shortened(str(cause))
         super().__init__(
@@ -213,12 +210,14 @@ class OutcomeUnknown(SinchHostingError):
         """The text that the order's `display_name` starts with, where the create had a job."""
         self.__cause__ = cause
 
+    @property
+    def may_have_been_applied(self) -> bool:
+        """Always true."""
+        return True
+
 
 class RunStopped(JobError):
-    """A chunk of a bulk run was not sent, because the run had stopped before.
-
-    `__cause__` is what stopped it, where that was an error.
-    """
+    """A chunk was not sent, because its run had stopped; `__cause__` is why, where it has one."""
 
     def __init__(self, reason: str, cause: BaseException | None = None) -> None:
         super().__init__(f"not sent, the run was stopped: {shortened(reason)}")
@@ -257,10 +256,8 @@ class ApiError(SinchHostingError):
         violations = "; ".join(
             f"{v.get('field') or '?'}: {v.get('description') or '?'}" for v in field_violations
         )
-        super().__init__(
-            f"{operation}: {status_code} {shortened(said)}".rstrip()
-            + (f" [{shortened(violations)}]" if violations else "")
-        )
+        shown = f" [{shortened(violations)}]" if violations else ""
+        super().__init__(f"{operation}: {status_code} {shortened(said)}".rstrip() + shown)
         self.operation = operation
         """The name of the operation in the contract."""
         self.status_code = status_code
@@ -326,8 +323,6 @@ class ServerError(ApiError):
 class DecodeError(SinchHostingError):
     """A 2xx answer that cannot be understood."""
 
-    may_have_been_applied = True  # the service answered with success
-
     def __init__(
         self, operation: str, *, path: str, reason: str, body: str, is_json: bool = True
     ) -> None:
@@ -350,6 +345,11 @@ class DecodeError(SinchHostingError):
         """True where the body is no JSON."""
         return not self.is_json
 
+    @property
+    def may_have_been_applied(self) -> bool:
+        """Always true: the service answered with success."""
+        return True
+
 
 class UnreadableList(SinchHostingError):
     """A list that cannot be read whole; what was read of it is valid.
@@ -371,10 +371,9 @@ class PageTokenRepeated(UnreadableList):
     """A list gave a page token a second time, so its pages would never end."""
 
     def __init__(self, operation: str, page_token: str) -> None:
-        reason = (
-            f"the service gave the page token {shortened(repr(page_token), _SHOWN)} a second time; "
-            "what was read before it is complete, what comes after it cannot be reached"
-        )
+        token = shortened(repr(page_token), _SHOWN)
+        reason = f"the service gave the page token {token} a second time; what was read before it "
+        reason += "is complete, what comes after it cannot be reached"
         super().__init__(operation, reason, page_token=page_token)
 
 
@@ -400,9 +399,8 @@ class OrderRejected(WaitError):
     """The order that was awaited is REJECTED."""
 
     def __init__(self, order: Order) -> None:
-        super().__init__(
-            f"hosting order {order.hosting_order_id} is REJECTED; see its numbers() and report()"
-        )
+        order_id = order.hosting_order_id
+        super().__init__(f"hosting order {order_id} is REJECTED; see its numbers() and report()")
         self.order = order
         """The order as it was last seen."""
         self.last = order

@@ -37,7 +37,7 @@ MUTATIONS = [
     (RUNS, "def text_enable_template(", "TextEnable(**arguments)", "ImportNumbers(**arguments)"),
     (RUNS, "def toll_free_template(", "TollFree(**arguments)", "TollFree(arguments)"),
     (RUNS, "async def one(", "template.create(template.request_for(listed), None, 0)",
-     "template.create(listed, None)"),
+     "template.create(listed, None, 0)"),
     ("_bulk/run.py", "async def _create(", "request_for(attempt.numbers, attempt.tag)",
      "request_for(attempt.tag, attempt.numbers)"),
     ("_bulk/run.py", "async def _create(", "create(request, recorder, _PATIENCE)",
