@@ -8,7 +8,7 @@ from contextlib import aclosing
 
 from attrs import field, frozen
 
-from ..errors import InvalidRequest
+from ..errors import InvalidRequest, shortened
 from ..models._checks import check_phone_number
 
 Numbers = Iterable[str] | AsyncIterable[str]
@@ -20,7 +20,7 @@ class SkippedNumber:
     """A number that was left out, and why."""
 
     phone_number: str
-    reason: str
+    reason: str = field(converter=shortened)
     can_migrate: bool = False
     """Whether T-Mobile refused it with 60135, so that `migrate_to_sinch_tmo` would take it over."""
 

@@ -145,11 +145,13 @@ class Session:
         body: Mapping[str, Any] | None = None,
         is_poll: bool = False,
         observer: CreateObserver | None = None,
+        patience: int = 0,
     ) -> Coroutine[Any, Any, T]:
         """Return what sends an operation, and returns what its response holds; await it at once.
 
         A poll lets every other call go first, and is tried once: the next look tries again.
         The `observer` of a create is told of each try, when nothing is left to wait for.
+        `patience` is how many 429s are waited for beyond what the client's policy allows.
         """
         operation = OPERATIONS[name]
         address = _address(self._root, name, *identifiers.items() if identifiers else ())
@@ -162,6 +164,7 @@ class Session:
             secret=None if body is None else body.get("hmacSecret"),
             is_poll=is_poll,
             observer=observer,
+            patience=patience,
         )
         return self._exchange.run(self.bind(), call)
 
