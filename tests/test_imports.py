@@ -17,7 +17,7 @@ PACKAGE = "sinch_hosting"
 # From the bottom up. A room may import its own floor and the floors below it.
 LAYERS: list[set[str]] = [
     {"_version", "errors", "states", "_aio", "_reports"},
-    {"models", "phone_files"},
+    {"models", "phone_files", "workflows"},
     {"_session"},
     {"_polling", "_bulk", "callbacks"},
     {"resources"},

@@ -26,6 +26,7 @@ doctor` shows which, and from where. Exit codes: 0 done, 1 some numbers failed, 
 """
 
 COMMANDS: dict[str, tuple[str, str]] = {
+    "start": ("start:start", "Ask what you want to do, and end with the lines that do it."),
     "onboard": ("onboard:onboard", "Take numbers from wherever they are to text-enabled."),
     "numbers": ("numbers:app", "Imported numbers: look, explain, audit, change."),
     "qualify": ("qualify:app", "Numbers on their way to be proven yours."),

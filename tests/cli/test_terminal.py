@@ -157,3 +157,28 @@ def test_no_color_has_no_colours(still: Account) -> None:
         screen.read_to_end()
 
     assert "\x1b[3" not in screen.raw
+
+
+def test_start_asks_and_asks_anew(quick: Account) -> None:
+    """A wrong answer is said to be wrong at once; the last question runs it on a sandbox."""
+    with terminal(quick, "start", SINCH_HOSTING_CAMPAIGN_ID="") as screen:
+        screen.read_until("What do you want to do? ")
+        screen.type("everything\n")
+        screen.read_until("must be one of import")
+        screen.type("1\n")
+        screen.read_until("Which numbers")
+        screen.type("12\n")
+        screen.read_until("12")
+        screen.read_until("Which numbers (in E.164, or a file)? 12")
+        screen.type("+12025550134\n")
+        screen.read_until("Which 10DLC campaign?")
+        screen.type("campaign-7\n")
+        screen.read_until("How do you want to do it? [command] ")
+        screen.type("python\n")
+        screen.read_until("Run it? [no] ")
+        screen.type("sandbox\n")
+        told = screen.read_to_end()
+
+    assert screen.process.returncode == 0, told
+    assert 'CAMPAIGN = "campaign-7"' in told
+    assert told.rstrip().endswith("+12025550134 DONE")
