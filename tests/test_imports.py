@@ -22,7 +22,7 @@ LAYERS: list[set[str]] = [
     {"_polling", "_bulk", "callbacks"},
     {"resources"},
     {"_onboarding"},
-    {"client"},
+    {"client", "_explaining"},
     {""},  # the package itself, whose names resolve lazily
     {"cli", "pytest_plugin", "__main__"},
 ]

@@ -169,7 +169,7 @@ for number in result.succeeded:
     print(number.phone_number, number.global_process_state.name)
 for failed in result.failed:
     print(failed.phone_number, failed.error, file=sys.stderr)
-print("E-mail invoices that list the numbers to orders@sinch.com: 1 to 3 business days.")
+print("E-mail invoices that list them to orders@sinch.com: 1 to 3 business days.")
 if result.failed:
     return 1
 """
