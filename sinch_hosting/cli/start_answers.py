@@ -229,7 +229,9 @@ class Questions:
         if flags.loa is not None:
             letter = read_letter(flags.loa)
         else:
-            kinds = {k: said for k, said in _LETTERS.items() if local_only or k != "blanket"}
+            kinds: dict[LetterKind, str] = {
+                name: said for name, said in _LETTERS.items() if local_only or name != "blanket"
+            }
             kind = self.choice("--letter", "Which letter?", flags.letter, kinds)
             letter = BlanketLoa() if kind == "blanket" else self._signed(kind, flags)
         if isinstance(letter, BlanketLoa) and not local_only:

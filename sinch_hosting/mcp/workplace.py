@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 
 from ..client import SinchHosting
 from ..errors import InvalidRequest
@@ -46,11 +46,10 @@ class Workplace:
     settle: float | None = None
     """Seconds between the two looks of a job for earlier orders."""
     clock: Callable[[], float] = time.monotonic
-    plans: Plans = field(init=False)
-
-    @plans.default
-    def _made_plans(self) -> Plans:
-        return Plans(self.clock)
+    plans: Plans = field(
+        init=False, default=Factory(lambda self: Plans(self.clock), takes_self=True)
+    )
+    """The plans that were shown."""
 
     def plan_id(self, given: str | None) -> str:
         """Return the service plan that was given, or the account's.

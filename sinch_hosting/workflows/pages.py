@@ -88,7 +88,8 @@ def _page_lines() -> Iterator[str]:
     yield "# Which call do I need?"
     yield ""
     yield "This page is made from `sinch_hosting.workflows`. `sinch-hosting start` asks the"
-    yield "questions, and ends with the lines for your numbers."
+    yield "questions, and ends with the lines for your numbers. The column `tool` is for"
+    yield "[agents](agents.md)."
     yield ""
     yield readme_table("")
     yield ""
