@@ -89,7 +89,7 @@ async def start(
     answers, notes = await _looked_up(settings, answers_to(flags), offline=offline)
     text = _text(answers)
     _print(answers, text, notes, account)
-    chosen = Questions().choice("--run", "Run it?", run, _RUNS, default=_NO)
+    chosen = Questions().choice(_RUNS, "--run", "Run it?", run, default=_NO)
     if chosen == "no":
         return ExitCode.DONE
     sys.stdout.flush()  # what runs writes there itself

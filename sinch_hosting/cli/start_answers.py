@@ -175,10 +175,10 @@ class Questions:
 
     def choice(
         self,
+        choices: Mapping[T, str],
         flag: str,
         question: str,
         given: T | None,
-        choices: Mapping[T, str],
         default: T | None = None,
     ) -> T:
         """Return one of some choices; on a terminal they are listed, and may be numbered."""
@@ -202,12 +202,12 @@ class Questions:
     def goal(self, given: GoalName | None) -> GoalName:
         """Ask what is wanted."""
         choices: Mapping[GoalName, str] = {name: said for name, (said, _) in GOALS.items()}
-        return self.choice("--goal", "What do you want to do?", given, choices)
+        return self.choice(choices, "--goal", "What do you want to do?", given)
 
     def language(self, given: Language | None) -> Language:
         """Ask in which form it shall be done."""
         return self.choice(
-            "--language", "How do you want to do it?", given, _LANGUAGES, default="command"
+            _LANGUAGES, "--language", "How do you want to do it?", given, default="command"
         )
 
     def records(self, given: Sequence[str]) -> list[PhoneRecord]:
@@ -232,7 +232,7 @@ class Questions:
             kinds: dict[LetterKind, str] = {
                 name: said for name, said in _LETTERS.items() if local_only or name != "blanket"
             }
-            kind = self.choice("--letter", "Which letter?", flags.letter, kinds)
+            kind = self.choice(kinds, "--letter", "Which letter?", flags.letter)
             letter = BlanketLoa() if kind == "blanket" else self._signed(kind, flags)
         if isinstance(letter, BlanketLoa) and not local_only:
             raise BadInput("a blanket letter is for local numbers only; there are toll-free ones")
