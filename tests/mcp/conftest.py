@@ -7,7 +7,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -15,11 +15,8 @@ import sinch_hosting
 from sinch_hosting import SinchHosting
 from sinch_hosting.sandbox import Sandbox
 
-pytest.importorskip("mcp", reason="needs the extra [mcp]")
-
-from mcp import Client, StdioServerParameters
-
-from sinch_hosting.mcp import Workplace, make_server
+if TYPE_CHECKING:  # the extra [mcp] may not be there: then the tests say that they are skipped
+    from mcp import Client
 
 ROOT = Path(sinch_hosting.__file__).parents[1]
 PLAN, CAMPAIGN = "plan-1", "campaign-1"
@@ -82,6 +79,8 @@ def command(*arguments: str) -> tuple[str, ...]:
 
 def in_process(environ: dict[str, str], *arguments: str, **options: Any) -> Client:
     """A client of a server that runs in a process of its own."""
+    from mcp import Client, StdioServerParameters
+
     program, *rest = command(*arguments)
     return Client(StdioServerParameters(command=program, args=rest, env=environ), **options)
 
@@ -108,6 +107,9 @@ def connected(
     sinch: SinchHosting, sandbox: Sandbox, tmp_path: Path, clock: Clock
 ) -> Callable[..., Any]:
     """Connects a client to a server in this process, whose clock the test holds."""
+    from mcp import Client
+
+    from sinch_hosting.mcp import Workplace, make_server
 
     @asynccontextmanager
     async def connect(**options: Any) -> AsyncIterator[Client]:

@@ -11,8 +11,6 @@ from typing import Any
 import pytest
 
 from sinch_hosting import SinchHosting
-from sinch_hosting.mcp.answers import quoted
-from sinch_hosting.mcp.plans import LIFETIME
 from sinch_hosting.sandbox import Sandbox
 from sinch_hosting.workflows import WORKFLOWS
 
@@ -30,9 +28,12 @@ from .conftest import (
     refused,
 )
 
-pytest.importorskip("mcp")
+pytest.importorskip("mcp", reason="needs the extra [mcp]")
 
 from mcp_types import ElicitResult
+
+from sinch_hosting.mcp.answers import quoted
+from sinch_hosting.mcp.plans import LIFETIME
 
 PATIENCE = 30.0
 

@@ -20,7 +20,7 @@ from sinch_hosting.cli import app
 
 from .conftest import NUMBER, call, command
 
-pytest.importorskip("mcp")
+pytest.importorskip("mcp", reason="needs the extra [mcp]")
 
 from mcp import Client
 
