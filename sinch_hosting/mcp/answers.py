@@ -33,6 +33,8 @@ __all__ = [
     "TroubledNumber",
     "WaitAnswer",
     "counts_of",
+    "cut",
+    "first",
     "line_of",
     "quoted",
 ]
@@ -40,16 +42,17 @@ __all__ = [
 _CUT = 80
 
 
-def quoted(text: object, cut: int = _CUT) -> str:
-    """Return somebody else's text in quotes, cut, without what could pass for something else."""
-    if text is None or text == "":
-        return ""
-    shown = "".join(
-        sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in str(text)
+def cut(text: str, most: int = _CUT) -> str:
+    """Return a text in one line, cut, without what moves a cursor or changes the direction."""
+    shown = "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
+    return shown if len(shown) <= most else shown[: most - 1] + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def quoted(text: object, most: int = _CUT) -> str:
+    """Return somebody else's text in quotes and cut; `""` for none."""
+    return (
+        "" if text is None or text == "" else json.dumps(cut(str(text), most), ensure_ascii=False)
     )
-    if len(shown) > cut:
-        shown = shown[: cut - 1] + "\N{HORIZONTAL ELLIPSIS}"
-    return json.dumps(shown, ensure_ascii=False)
 
 
 Quoted = Annotated[

@@ -16,9 +16,9 @@ from mcp_types import CallToolResult, InputRequiredResult, ToolAnnotations
 from pydantic import Field
 
 from .._version import __version__
-from ..errors import SinchHostingError
+from ..errors import ApiError, SinchHostingError
 from ..phone_files import PhoneFileError
-from .answers import ChangeAnswer, OnboardAnswer, quoted
+from .answers import ChangeAnswer, OnboardAnswer, cut, quoted
 from .changing import ChangingTools, Consent, Digest, PlanningTools
 from .pages import add_prompts, add_resources
 from .reading import ReadingTools
@@ -64,9 +64,13 @@ class _Server(MCPServer[Any]):
 
 
 def _message_of(error: BaseException) -> str:
-    """Return what an error says, cut and in one line: parts of it are the service's words."""
-    said = quoted(str(error) or type(error).__name__, _MESSAGE)[1:-1].replace('\\"', '"')
-    return f"{type(error).__name__}: {said}"
+    """Return what an error says, cut and in one line; the service's own words are in quotes."""
+    name = type(error).__name__
+    if isinstance(error, ApiError):
+        violations = [f"{v.get('field')}: {v.get('description')}" for v in error.field_violations]
+        said = quoted("; ".join([error.message, *violations]), _MESSAGE)
+        return f"{name}: {error.operation}: {error.status_code}; the service says {said}"
+    return f"{name}: {cut(str(error) or name, _MESSAGE)}"
 
 
 def make_server(workplace: Workplace) -> MCPServer[Any]:

@@ -357,7 +357,8 @@ async def test_errors_have_the_words_of_the_library(connected: Callable[..., Any
     async with connected() as client:
         said = await refused(client, "explain_number", phone_number="12")
         assert said.startswith("InvalidRequest: phone_number = '12': must be in E.164")
-        assert "NotFound" in await refused(client, "explain_order", order_id="nothing")
+        said = await refused(client, "explain_order", order_id="nothing")
+        assert 'NotFound: GetHostingOrder: 404; the service says "' in said
         region = await refused(client, "plan_import", numbers=[NUMBER], region_code="CA")
         assert f"{NUMBER} is of US" in region
         letter = {**LETTER, "email": "jane"}
