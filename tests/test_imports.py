@@ -29,6 +29,7 @@ LAYERS: list[set[str]] = [
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 # Third parties that are imported in one place only; the sandbox is a program of its own.
 ONLY_IN = {
+    "asyncpg": {"_bulk"},
     "backoff": {"_session"},
     "aiohttp": {"_session", "callbacks", "cli"},  # aiohttp.web where callbacks are received
     "cattrs": {"_session"},

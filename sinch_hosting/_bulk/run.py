@@ -25,18 +25,18 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, aclosing
-from typing import Protocol
 
-from attrs import define, evolve
+from attrs import evolve
 
-from .._aio import Clock, Sleep, map_concurrently
 from .._reports import few_of
 from .._session.orders_api import OrdersApi
+from .._session.retry import exponential
 from .._session.throttle import AdaptiveLimit
 from ..errors import (
     ApiError,
     JobChanged,
     LedgerError,
+    LedgerLocked,
     NotFound,
     OrderRejected,
     OutcomeUnknown,
@@ -46,8 +46,8 @@ from ..errors import (
 )
 from ..models import Order
 from ..states import OrderState
-from .attempts import ChunkAttempt, LedgerRecorder, TagGuard
-from .chunks import Chunk, Numbers, SkippedNumber, chunks_of
+from .attempts import ChunkAttempt, LedgerRecorder, SessionLike, TagGuard, Tries
+from .chunks import Chunk, Numbers, SkippedNumber, chunks_of, held_last
 from .decisions import Adopt, Hold, ReadKnown, Send, is_in_doubt
 from .job import Job
 from .known_orders import Tagged
@@ -68,27 +68,8 @@ from .tags import tag_of
 _log = logging.getLogger("sinch_hosting")
 _REFUSALS_FOR_RATE = 20
 _LONGEST_PAUSE = 3600.0
+_FIRST_LOOK, _LONGEST_LOOK = 0.1, 5.0  # seconds between looks at a chunk that another run holds
 _ASK_TO_RESEND = "the service does not know it any more; on_unknown='resend' creates another"
-
-
-class SessionLike(Protocol):
-    """The part of the session that a run needs."""
-
-    clock: Clock
-    sleep: Sleep
-
-    @property
-    def refusals(self) -> int:
-        """How many requests were answered 429 so far."""
-        ...
-
-
-@define
-class Tries:
-    """How often an attempt failed for a reason that may pass."""
-
-    lost: int = 0
-    refused: int = 0
 
 
 class Run:
@@ -127,7 +108,9 @@ class Run:
                     await job.open()
                     self.join(job)
                     chunks = await stack.enter_async_context(aclosing(job.verified(chunks)))
-                results = map_concurrently(chunks, self.handle, concurrency=self._concurrency)
+                results = held_last(
+                    chunks, self.try_to_handle, self.handle, concurrency=self._concurrency
+                )
                 await stack.enter_async_context(aclosing(results))
                 async for outcome in results:
                     yield outcome
@@ -147,9 +130,28 @@ class Run:
         self._tags.is_known = job.tags_come_back
 
     async def handle(self, chunk: Chunk) -> ChunkOutcome:
-        """Return the outcome of one chunk."""
+        """Return the outcome of one chunk; wait for it as long as another run holds it."""
+        pauses = exponential(initial=_FIRST_LOOK, factor=2, maximum=_LONGEST_LOOK)
+        while isinstance(outcome := await self.try_to_handle(chunk), Chunk):
+            await self._sleep(next(pauses))
+        return outcome
+
+    async def try_to_handle(self, chunk: Chunk) -> ChunkOutcome | Chunk:
+        """Return the outcome of one chunk; the chunk itself where another run may hold it."""
         try:
-            return await self._handle(ChunkAttempt(chunk, chunk.numbers))
+            if self._job is None:
+                return await self._handle(ChunkAttempt(chunk, chunk.numbers))
+            async with self._job.claim(chunk) as claim:
+                if claim is None:
+                    return chunk
+                if claim.is_stale:
+                    await self._job.take_over(chunk)
+                return await self._handle(ChunkAttempt(chunk, chunk.numbers, claim=claim))
+        except JobChanged as changed:
+            return ChunkAttempt(chunk, chunk.numbers).failed(changed)
+        except LedgerLocked as lost:
+            _log.warning("chunk %d: %s", chunk.index, lost)
+            return chunk
         except asyncio.CancelledError as cancelled:
             # The caller of the run gets another error object than this task.
             self._cancel_notes += getattr(cancelled, "__notes__", ())
@@ -295,6 +297,8 @@ class Run:
             case RateLimited():
                 tries.refused += 1
                 return await self._after_rate_limit(attempt, error, tries.refused)
+            case LedgerLocked():
+                raise error  # nothing was sent: who holds the chunk now settles it
             case RunStopped() | LedgerError():
                 if isinstance(error, LedgerError):
                     self._stop(f"the ledger failed: {error}", error)

@@ -1,0 +1,114 @@
+"""Workers that share a job and stall at any await of a create: no letter is mailed twice.
+
+A worker stops itself with SIGSTOP at one of its awaits, as a machine would that stands still. When
+the others are done, it goes on. `STALL_ROUNDS=200 pytest -n 2 tests/bulk/test_stalls.py` is the
+long mode; in it the awaits of a run are gone through one by one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import signal
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ..postgres import Postgres, running_postgres
+from ..service import Service
+from .rig import numbers
+
+ROUNDS = int(os.environ.get("STALL_ROUNDS", "6"))
+FIRST, LAST = 12, 150
+"""The awaits of a run between which its creates are; the first ones read the lists."""
+LISTED = numbers(4)
+WORKER = Path(__file__).with_name("sharing_worker.py")
+
+
+@pytest.fixture(scope="module")
+def postgres() -> object:
+    """A database server."""
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture
+async def service() -> AsyncIterator[Service]:
+    """A service on the real clock, for real processes."""
+    async with Service() as running:
+        yield running
+
+
+async def begin(service: Service, url: str, policy: str, stop_at: int | None) -> Any:
+    """Start a worker."""
+    arguments = {
+        "client": {**service.client_arguments, "timeout": 0.5},
+        "listed": LISTED,
+        "stop_at": stop_at,
+        "job": "stalls",
+        "ledger": url,
+        "on_unknown": policy,
+        "chunk_size": 2,
+        "max_concurrency": 2,
+        "settle": 0.1,
+        "grace": 0.3,
+    }
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        str(WORKER),
+        json.dumps(arguments, default=str),
+        stdout=asyncio.subprocess.PIPE,
+    )
+
+
+async def is_stopped(worker: Any) -> bool:
+    """Wait until a worker stands still; false where it ended before that."""
+    state = os.WSTOPPED | os.WEXITED | os.WNOHANG | os.WNOWAIT
+    while (seen := os.waitid(os.P_PID, worker.pid, state)) is None:
+        await asyncio.sleep(0.02)
+    return seen.si_code == os.CLD_STOPPED
+
+
+async def result_of(worker: Any) -> dict[str, Any]:
+    """What a worker says at its end."""
+    async with asyncio.timeout(60):
+        said, _ = await worker.communicate()
+    assert worker.returncode == 0
+    result: dict[str, Any] = json.loads(said)
+    return result
+
+
+@pytest.mark.parametrize("round_", range(ROUNDS))
+async def test_nothing_twice(round_: int, service: Service, postgres: Postgres) -> None:
+    """One or two of two or three workers stall; then what was unknown is looked for once more."""
+    dice = random.Random(round_)
+    url, policy = postgres.database(), ("resend", "hold")[round_ % 2]
+    span = LAST - FIRST
+    first = FIRST + (round_ * span // ROUNDS if ROUNDS > 20 else dice.randrange(span))
+    stops = [first, FIRST + dice.randrange(span)][: 1 + round_ // 2 % 2]
+    stalled, results = [], []
+    for stop_at in stops:
+        worker = await begin(service, url, policy, stop_at)
+        if await is_stopped(worker):
+            stalled.append(worker)
+        else:
+            results.append(await result_of(worker))
+    try:
+        results.append(await result_of(await begin(service, url, policy, None)))
+    finally:
+        for worker in stalled:
+            worker.send_signal(signal.SIGCONT)
+    results += [await result_of(worker) for worker in stalled]
+    mailed = Counter(number for mailed in service.letters for number in mailed.numbers)
+    assert not service.numbers_in_two_letters, (stops, policy)
+    for result in results:
+        assert not result["failed"]
+        assert sorted(result["succeeded"] + result["unknown"]) == LISTED
+    assert policy == "hold" or mailed.keys() == set(LISTED)
+    assert {n for result in results for n in result["succeeded"]} == mailed.keys()
