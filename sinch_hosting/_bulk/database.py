@@ -1,17 +1,19 @@
-"""The database of a shared ledger: its connections, its statements, and its errors."""
+"""The database of a shared ledger: its connections, its statements, and its errors.
+
+Each statement is a transaction of its own. A worker that stalls between two of them, for however
+long, holds no lock that another one waits for.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import asyncpg
 
 from ..errors import LedgerError
 
-_LOCK = 0x51_4E_43_48
-"""The advisory lock under which tables are made, and runs begin."""
 _CONNECT_SECONDS, _COMMAND_SECONDS = 10.0, 30.0
 _CONNECTIONS = 4
 _FAILURES = (
@@ -21,10 +23,11 @@ _FAILURES = (
     asyncpg.InternalClientError,
 )
 _TABLES = """
+SELECT pg_advisory_xact_lock(1364083528);
 CREATE TABLE IF NOT EXISTS sinch_hosting_records (
     number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     job text NOT NULL,
-    chunk integer,
+    chunk integer NOT NULL,
     record text NOT NULL
 );
 CREATE INDEX IF NOT EXISTS sinch_hosting_records_of_chunks
@@ -46,11 +49,16 @@ READ_CHUNK = """
 SELECT number, chunk, record FROM sinch_hosting_records
 WHERE job = $1 AND chunk = $2 ORDER BY number
 """
-READ_RUNS = """
-SELECT record FROM sinch_hosting_records
-WHERE job = $1 AND chunk IS NULL AND number > $2 ORDER BY number
+BEGIN = """
+WITH one AS (
+    INSERT INTO sinch_hosting_chunks AS known (job, chunk, records) VALUES ($1, $2, 1)
+    ON CONFLICT (job, chunk) DO UPDATE SET records = known.records + 1 WHERE known.records = $3
+    RETURNING records
+), added AS (
+    INSERT INTO sinch_hosting_records (job, chunk, record) SELECT $1, $2, $4 FROM one
+)
+SELECT records FROM one
 """
-ADD_RUN = "INSERT INTO sinch_hosting_records (job, record) VALUES ($1, $2) RETURNING number"
 CLAIM = """
 INSERT INTO sinch_hosting_chunks AS known (job, chunk, holder, held_until)
 VALUES ($1, $2, $3, clock_timestamp() + $4)
@@ -137,8 +145,8 @@ class Database:
 
     async def make_tables(self) -> None:
         """Make the tables; those that are there stay as they are."""
-        async with self.alone() as connection:
-            await connection.execute(_TABLES)
+        with _translated(self.name, "written"):
+            await self._pool.execute(_TABLES)
 
     async def value(self, statement: str, *arguments: object) -> object:
         """Run a statement; returns the first value of its first row, `None` without a row."""
@@ -149,14 +157,6 @@ class Database:
         """Run a statement; returns its rows."""
         with _translated(self.name, "read or written"):
             return [dict(row) for row in await self._pool.fetch(statement, *arguments)]
-
-    @asynccontextmanager
-    async def alone(self) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy[asyncpg.Record]]:
-        """A transaction that no other one of these runs beside."""
-        with _translated(self.name, "read or written"):
-            async with self._pool.acquire() as connection, connection.transaction():
-                await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
-                yield connection
 
 
 @contextmanager

@@ -38,13 +38,12 @@ from .._aio import Clock, Sleep
 from ..errors import LedgerError, LedgerLocked
 from .database import (
     ADD,
-    ADD_RUN,
+    BEGIN,
     CLAIM,
     GIVE_BACK,
     IS_THERE,
     READ_CHUNK,
     READ_JOBS,
-    READ_RUNS,
     RENEW,
     SEND,
     Database,
@@ -63,6 +62,8 @@ from .ledger_records import (
 _log = logging.getLogger("sinch_hosting")
 _RENEWALS = 8
 """How often a claim is renewed within its own length."""
+_RUNS = -1
+"""In the place of a chunk: the records of the job's runs."""
 _COMPARED = ("operation", "type", "service_plan_id", "campaign_id", "arguments", "letter")
 Key = tuple[str, int]
 
@@ -87,8 +88,6 @@ class PostgresLedger(Ledger):
         self._lease = lease
         self._clock, self._sleep = clock, sleep
         self._holder = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
-        self._last_runs: dict[str, int] = {}
-        """The number of the last run's record, by job."""
         self._counts: dict[Key, int] = {}
         """How many records of each chunk are in `jobs`."""
         self._claims: dict[Key, Claim] = {}
@@ -155,14 +154,17 @@ class PostgresLedger(Ledger):
 
     async def begin(self, job: str, **about: object) -> None:
         """Record that a run of a job begins; runs that begin at the same time are compared."""
-        record = self._stamped({"event": "run", "job": job, **about})
-        async with self._database.alone() as connection:
-            seen = self._last_runs.get(job, 0)
-            for row in await connection.fetch(READ_RUNS, job, seen):
-                self._compare_run(record, json.loads(row["record"]))
-            number = await connection.fetchval(ADD_RUN, job, json.dumps(record))
-        self._last_runs[job] = number
-        take_in(self.jobs, record)
+        key, record = (job, _RUNS), self._stamped({"event": "run", "job": job, **about})
+        while True:
+            known = self._counts.get(key, 0)
+            count = await self._database.value(BEGIN, *key, known, json.dumps(record))
+            if count is not None:
+                self._take_in(key, record, count)
+                return
+            rows = await self._database.rows(READ_CHUNK, *key)
+            for row in rows[known:]:
+                self._compare_run(record, json.loads(str(row["record"])))
+            self._replay(rows[known:])
 
     def _compare_run(self, ours: Mapping[str, object], other: Mapping[str, object]) -> None:
         differing = [name for name in _COMPARED if ours.get(name) != other.get(name)]
@@ -322,14 +324,12 @@ class PostgresLedger(Ledger):
     def _replay(self, rows: Iterable[Mapping[str, object]]) -> None:
         """Take in records in the order in which they were written."""
         for row in rows:
-            number, chunk = cast("int", row["number"]), cast("int | None", row["chunk"])
             try:
                 record = json.loads(str(row["record"]))
                 take_in(self.jobs, record)
             except (ValueError, KeyError) as reason:  # `Damaged` is a ValueError
-                raise LedgerError(f"{self.name} is damaged: record {number}: {reason}") from None
-            job = str(record["job"])
-            if chunk is None:
-                self._last_runs[job] = number
-            else:
-                self._counts[job, chunk] = self._counts.get((job, chunk), 0) + 1
+                raise LedgerError(
+                    f"{self.name} is damaged: record {row['number']}: {reason}"
+                ) from None
+            key = str(record["job"]), cast("int", row["chunk"])
+            self._counts[key] = self._counts.get(key, 0) + 1

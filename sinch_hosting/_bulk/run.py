@@ -1,7 +1,7 @@
 """One bulk run: every chunk becomes an order, an adopted order, or a reason why there is none.
 
-A letter that was mailed cannot be taken back. So a missing answer, or an answer that is not the
-service's own, never counts as a refusal. What a run does after a create:
+A letter cannot be taken back. So a missing answer, or one that is not the service's own, never
+counts as a refusal. What a run does after a create:
 
 | answer | what the run does |
 |---|---|
@@ -15,8 +15,7 @@ service's own, never counts as a refusal. What a run does after a create:
 To look for an order, the run reads the lists for its tag until `grace` is over. If it is found, its
 numbers are compared and it is adopted. If it is absent, there was no duplicate, and a lost create
 is sent again where `on_unknown` allows it. If the lists cannot be read, the chunk is unknown.
-Without a job there is no tag to look for. `decisions` holds what a run does before a create, and
-`ledger` what remains after a crash.
+`decisions` holds what a run does before a create, `ledger` what remains after a crash.
 """
 
 from __future__ import annotations
@@ -133,6 +132,8 @@ class Run:
         """Return the outcome of one chunk; wait for it as long as another run holds it."""
         pauses = exponential(initial=_FIRST_LOOK, factor=2, maximum=_LONGEST_LOOK)
         while isinstance(outcome := await self.try_to_handle(chunk), Chunk):
+            if self._stopped is not None:
+                return ChunkAttempt(chunk, chunk.numbers).failed(RunStopped(self._stopped.reason))
             await self._sleep(next(pauses))
         return outcome
 

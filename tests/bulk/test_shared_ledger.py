@@ -17,6 +17,7 @@ from sinch_hosting import (
     JobChanged,
     LedgerError,
     LedgerLocked,
+    RunStopped,
     SinchHosting,
 )
 from sinch_hosting._bulk.known_orders import LIFE
@@ -322,6 +323,24 @@ async def test_another_workers_numbers_are_never_taken_for_ours(
     assert failures
     assert all(isinstance(failure, JobChanged) for failure in failures)
     assert not api_service.numbers_in_two_letters
+
+
+async def test_a_run_that_is_stopped_does_not_wait_for_another_one(
+    api_service: Service, make_api_client: MakeClient, url: str
+) -> None:
+    """Chunks that another run holds fail with `RunStopped`, as all whose turn comes later."""
+    rule = api_service.fault(TEXT_ENABLES, hang(after=True))
+    first = asyncio.ensure_future(text_enable(make_api_client(), numbers(5), ledger=url))
+    await rule.arrived.wait()
+    client = make_api_client()
+    second = asyncio.ensure_future(text_enable(client, numbers(5), ledger=url))
+    while not client.hosting_orders._runs._live:  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    client.hosting_orders.stop_runs("shutdown")
+    stopped = await second
+    assert isinstance(stopped.failed[0].error, RunStopped)
+    rule.release()
+    assert len((await first).succeeded) == len(api_service.letters) == 1
 
 
 async def test_a_shared_ledger_needs_requests_that_end(
