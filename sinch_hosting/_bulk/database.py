@@ -7,15 +7,20 @@ long, holds no lock that another one waits for.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import asyncpg
 
+from .._aio import Sleep
 from ..errors import LedgerError
 
 _CONNECT_SECONDS, _COMMAND_SECONDS = 10.0, 30.0
 _CONNECTIONS = 4
+_PAUSES = (0.2, 1.0, 5.0)
+"""Seconds before the next try of a statement that is safe to repeat."""
+_log = logging.getLogger("sinch_hosting")
 _FAILURES = (
     OSError,  # `TimeoutError` is one
     asyncpg.PostgresError,
@@ -108,14 +113,15 @@ SELECT EXISTS (
 class Database:
     """A few connections to a database; every failure of theirs is a `LedgerError`."""
 
-    def __init__(self, name: str, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+    def __init__(self, name: str, pool: asyncpg.Pool[asyncpg.Record], sleep: Sleep) -> None:
         self.name = name
         """Its name in messages, without a password."""
         self._pool = pool
+        self._sleep = sleep
         self._is_closed = False
 
     @classmethod
-    async def connect(cls, url: str, name: str) -> Database:
+    async def connect(cls, url: str, name: str, sleep: Sleep = asyncio.sleep) -> Database:
         """Open the connections; raises `LedgerError`."""
         with _translated(name, "opened"):
             pool = await asyncpg.create_pool(
@@ -126,7 +132,7 @@ class Database:
                 command_timeout=_COMMAND_SECONDS,
                 server_settings={"application_name": "sinch_hosting", "synchronous_commit": "on"},
             )
-        return cls(name, pool)
+        return cls(name, pool, sleep)
 
     async def close(self) -> None:
         """Close the connections, however little they say. Safe to repeat."""
@@ -150,13 +156,35 @@ class Database:
 
     async def value(self, statement: str, *arguments: object) -> object:
         """Run a statement; returns the first value of its first row, `None` without a row."""
-        with _translated(self.name, "read or written"):
-            return await self._pool.fetchval(statement, *arguments)
+        rows = await self._fetch(statement, arguments)
+        return rows[0][0] if rows else None
 
     async def rows(self, statement: str, *arguments: object) -> list[dict[str, object]]:
-        """Run a statement; returns its rows."""
+        """Run a statement that is safe to repeat; returns its rows."""
+        return [dict(row) for row in await self._fetch_again(statement, arguments)]
+
+    async def value_again(self, statement: str, *arguments: object) -> object:
+        """Do as `value`, with a statement that is safe to repeat where its answer was lost."""
+        rows = await self._fetch_again(statement, arguments)
+        return rows[0][0] if rows else None
+
+    async def _fetch(self, statement: str, arguments: tuple[object, ...]) -> list[asyncpg.Record]:
         with _translated(self.name, "read or written"):
-            return [dict(row) for row in await self._pool.fetch(statement, *arguments)]
+            return await self._pool.fetch(statement, *arguments)
+
+    async def _fetch_again(
+        self, statement: str, arguments: tuple[object, ...]
+    ) -> list[asyncpg.Record]:
+        """Try again while a server is replaced, or after this machine stood still."""
+        for pause in _PAUSES:
+            try:
+                return await self._fetch(statement, arguments)
+            except LedgerError as error:
+                if self._is_closed:
+                    raise
+                _log.warning("trying again in %g s: %s", pause, error)
+            await self._sleep(pause)
+        return await self._fetch(statement, arguments)
 
 
 @contextmanager

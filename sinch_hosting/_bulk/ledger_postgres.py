@@ -198,7 +198,7 @@ class PostgresLedger(Ledger):
 
     async def _take(self, key: Key) -> Claim | None:
         claim = Claim(self._clock, self._clock() + self._lease)
-        count = await self._database.value(CLAIM, *key, self._holder, self._length)
+        count = await self._database.value_again(CLAIM, *key, self._holder, self._length)
         if count is None:
             return None
         self._claims[key] = claim
@@ -222,7 +222,7 @@ class PostgresLedger(Ledger):
 
     async def _give_back(self, key: Key) -> None:
         try:
-            await self._database.value(GIVE_BACK, *key, self._holder)
+            await self._database.value_again(GIVE_BACK, *key, self._holder)
         except LedgerError as error:
             _log.warning(
                 "chunk %d of job %s is held until its claim runs out: %s", *key[::-1], error
@@ -286,19 +286,20 @@ class PostgresLedger(Ledger):
     ) -> None:
         """Record the result of a create; it needs no claim."""
         self._check_job(job)
+        # Recorded twice, where the first answer of the database was lost, it says no more.
         record = answered_record(
             job, entry, outcome, order_id=order_id, error=error, left_out=left_out
         )
         await self._add((job, entry.chunk), self._stamped({**record, "by": self._holder}))
 
     async def _add(self, key: Key, record: dict[str, object]) -> None:
-        count = await self._database.value(ADD, *key, json.dumps(record))
+        count = await self._database.value_again(ADD, *key, json.dumps(record))
         self._take_in(key, record, count)
 
     async def _take_back(self, key: Key, line: str, unsent: dict[str, object]) -> None:
         """Record that a create was not sent, where the ledger says that it is."""
         try:
-            if await self._database.value(IS_THERE, *key, line):
+            if await self._database.value_again(IS_THERE, *key, line):
                 await self._add(key, unsent)
         except LedgerError as error:
             _log.warning("chunk %d of job %s counts as sent, and was not: %s", *key[::-1], error)

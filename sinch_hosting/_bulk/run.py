@@ -153,6 +153,9 @@ class Run:
         except LedgerLocked as lost:
             _log.warning("chunk %d: %s", chunk.index, lost)
             return chunk
+        except LedgerError as error:
+            self._stop(f"the ledger failed: {error}", error)
+            return ChunkAttempt(chunk, chunk.numbers).failed(error)
         except asyncio.CancelledError as cancelled:
             # The caller of the run gets another error object than this task.
             self._cancel_notes += getattr(cancelled, "__notes__", ())
@@ -175,8 +178,6 @@ class Run:
             await self._note_rejected(attempt, decision.rejected)
         tag = self._job.tag(chunk, decision.attempt)
         return await self._send(evolve(attempt, tag=tag), decision)
-
-    # ------------------------------------------------------------ what is there
 
     async def _read_known(self, attempt: ChunkAttempt, entry: Entry) -> ChunkOutcome:
         """Return the order that the ledger has; create a REJECTED one again where asked for."""
@@ -254,8 +255,6 @@ class Run:
             "an earlier run sent it and saw no answer, and the order is not listed"
         )
         return attempt.as_recorded(entry).unknown(cause, self._template)
-
-    # ---------------------------------------------------------------- creating
 
     async def _send(self, attempt: ChunkAttempt, send: Send | None = None) -> ChunkOutcome:
         """Create the order of an attempt, with as many tries as needed."""
@@ -399,8 +398,6 @@ class Run:
         if self._refusals.stops_run(error):
             self._stop(f"the first chunks were all refused: {error}", error)
         return attempt.failed(error)
-
-    # ----------------------------------------------------------------- helpers
 
     @property
     def _its_job(self) -> Job:

@@ -20,6 +20,8 @@ from sinch_hosting import (
     RunStopped,
     SinchHosting,
 )
+from sinch_hosting._bulk import database
+from sinch_hosting._bulk.database import CLAIM, Database
 from sinch_hosting._bulk.known_orders import LIFE
 from sinch_hosting._bulk.ledger_postgres import PostgresLedger
 from sinch_hosting._bulk.ledger_records import CREATED
@@ -160,14 +162,14 @@ async def test_the_fence_counts_from_before_the_claim_was_asked_for(worker: Any)
     machine = Machine()
     one = await worker(machine=machine)
     await one.begin(JOB, **RUN)
-    real = one._database.value
+    real = one._database.value_again
 
     async def slow(*statement: object) -> object:
         said = await real(*statement)
         machine.now += 40
         return said
 
-    one._database.value = slow
+    one._database.value_again = slow
     async with one.claim(JOB, 0) as claim:
         assert claim.ends == 160
         with pytest.raises(LedgerLocked):
@@ -190,6 +192,29 @@ async def test_no_password_in_an_error(url: str) -> None:
         await open_ledger(wrong, longest_request=1)
     assert "pa55word" not in repr(failed.value) + str(failed.value)
     assert failed.value.__cause__ is None
+
+
+async def test_a_database_that_goes_away_ends_a_run_without_losing_what_it_has(
+    api_service: Service,
+    make_api_client: MakeClient,
+    url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Claims are tried again; then the rest fails, and the order that is there stays."""
+    real, broken = Database._fetch, []
+
+    async def fetch(self: Database, statement: str, arguments: Any) -> Any:
+        if statement == CLAIM and arguments[1] >= 1:
+            broken.append(arguments[1])
+            raise LedgerError("the database is away")
+        return await real(self, statement, arguments)
+
+    monkeypatch.setattr(Database, "_fetch", fetch)
+    monkeypatch.setattr(database, "_PAUSES", (0, 0))
+    result = await text_enable(make_api_client(), numbers(15), ledger=url, max_concurrency=1)
+    assert len(result.succeeded) == len(api_service.letters) == 1
+    assert [type(chunk.error) for chunk in result.failed] == [LedgerError, LedgerError]
+    assert broken.count(1) == 3
 
 
 # --------------------------------------------------------------------- jobs
