@@ -13,7 +13,7 @@ from sinch_hosting._bulk.ledger import Ledger
 from sinch_hosting._bulk.ledger_records import CREATED, FAILED, Entry
 from sinch_hosting._bulk.open_ledger import open_ledger
 
-from ..postgres import Postgres, running_postgres
+from ..postgres import Postgres
 
 JOB = "job"
 RUN = {
@@ -33,13 +33,6 @@ def entry(chunk: int = 0, attempt: int = 1) -> Entry:
     """An attempt of a chunk, about to be sent."""
     tag = f"{JOB}/{chunk}.{attempt}/{'a' * 18}"
     return Entry(chunk=chunk, attempt=attempt, tag=tag, count=2, sent="digest")
-
-
-@pytest.fixture(scope="module")
-def postgres() -> object:
-    """A database server."""
-    with running_postgres() as server:
-        yield server
 
 
 @pytest.fixture(params=["file", "postgres"])

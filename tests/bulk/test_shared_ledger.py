@@ -28,7 +28,7 @@ from sinch_hosting._bulk.ledger_records import CREATED
 from sinch_hosting._bulk.open_ledger import open_ledger
 
 from ..conftest import SteppedClock
-from ..postgres import Postgres, running_postgres
+from ..postgres import Postgres
 from ..service import TEXT_ENABLES, Service, drop, error, hang
 from ..service.fixtures import api_client, api_service, make_api_client
 from .rig import adds_up, letter, numbers
@@ -36,13 +36,6 @@ from .test_ledgers import JOB, RUN, entry
 
 __all__ = ["api_client", "api_service", "make_api_client"]
 MakeClient = Callable[..., SinchHosting]
-
-
-@pytest.fixture(scope="module")
-def postgres() -> object:
-    """A database server."""
-    with running_postgres() as server:
-        yield server
 
 
 @pytest.fixture

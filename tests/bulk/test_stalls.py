@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from ..postgres import Postgres, running_postgres
+from ..postgres import Postgres
 from ..service import Service
 from .rig import numbers
 
@@ -31,13 +31,6 @@ FIRST, LAST = 30, 80
 """The awaits of a run, of about 83, among which its creates are; the first ones read the lists."""
 LISTED = numbers(4)
 WORKER = Path(__file__).with_name("sharing_worker.py")
-
-
-@pytest.fixture(scope="module")
-def postgres() -> object:
-    """A database server."""
-    with running_postgres() as server:
-        yield server
 
 
 @pytest.fixture
