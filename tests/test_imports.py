@@ -24,6 +24,7 @@ LAYERS: list[set[str]] = [
     {"_onboarding"},
     {"client"},
     {""},  # the package itself, whose names resolve lazily
+    {"temporal"},
     {"cli", "pytest_plugin", "__main__"},
 ]
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
@@ -32,12 +33,13 @@ ONLY_IN = {
     "asyncpg": {"_bulk"},
     "backoff": {"_session"},
     "aiohttp": {"_session", "callbacks", "cli"},  # aiohttp.web where callbacks are received
-    "cattrs": {"_session"},
+    "cattrs": {"_session", "temporal"},
     "phonenumbers": {"phone_files"},
     "python_calamine": {"phone_files"},
     "cyclopts": {"cli"},
     "rich": {"cli"},
     "pytest": {"pytest_plugin"},
+    "temporalio": {"temporal"},
 }
 
 

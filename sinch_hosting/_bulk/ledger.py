@@ -25,6 +25,7 @@ they can be read; what is not there is held or sent again, as `on_unknown` says.
 from __future__ import annotations
 
 import math
+import time
 from abc import abstractmethod
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol, runtime_checkable
@@ -34,6 +35,12 @@ from attrs import define
 from .._aio import Clock
 from ..errors import LedgerLocked
 from .ledger_records import Entry, JobEntries, Pairs
+
+
+def machine_clock() -> float:
+    """Return the seconds since this machine was started, its sleep included where that is known."""
+    clock = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if clock is None else time.clock_gettime(clock)
 
 
 @define(eq=False)

@@ -27,7 +27,6 @@ import json
 import logging
 import os
 import socket
-import time
 from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -48,7 +47,7 @@ from .database import (
     SEND,
     Database,
 )
-from .ledger import Claim, Ledger
+from .ledger import Claim, Ledger, machine_clock
 from .ledger_records import (
     Entry,
     JobEntries,
@@ -66,12 +65,6 @@ _RUNS = -1
 """In the place of a chunk: the records of the job's runs."""
 _COMPARED = ("operation", "type", "service_plan_id", "campaign_id", "arguments", "letter")
 Key = tuple[str, int]
-
-
-def machine_clock() -> float:
-    """Return the seconds since this machine was started, its sleep included where that is known."""
-    clock = getattr(time, "CLOCK_BOOTTIME", None)
-    return time.monotonic() if clock is None else time.clock_gettime(clock)
 
 
 class PostgresLedger(Ledger):

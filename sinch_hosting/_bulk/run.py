@@ -118,15 +118,20 @@ class Run:
                 error.add_note(note)
             raise
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether no further create leaves."""
+        return self._stopped is not None
+
     def stop(self, reason: str) -> None:
         """Let no further create leave: chunks whose turn comes fail with `RunStopped`."""
         if self._stopped is None:
             self._stopped = RunStopped(reason)
 
-    def join(self, job: Job) -> None:
-        """Use a job; call it before `handle`."""
+    def join(self, job: Job, *, knows_tags: bool = False) -> None:
+        """Use a job, whose orders may be known to keep their tags; call it before `handle`."""
         self._job = job
-        self._tags.is_known = job.tags_come_back
+        self._tags.is_known = knows_tags or job.tags_come_back
 
     async def handle(self, chunk: Chunk) -> ChunkOutcome:
         """Return the outcome of one chunk; wait for it as long as another run holds it."""
@@ -156,8 +161,7 @@ class Run:
         except LedgerError as error:
             self._stop(f"the ledger failed: {error}", error)
             return ChunkAttempt(chunk, chunk.numbers).failed(error)
-        except asyncio.CancelledError as cancelled:
-            # The caller of the run gets another error object than this task.
+        except asyncio.CancelledError as cancelled:  # the caller gets another error object
             self._cancel_notes += getattr(cancelled, "__notes__", ())
             raise
 

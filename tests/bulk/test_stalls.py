@@ -53,7 +53,7 @@ async def begin(service: Service, url: str, policy: str, stop_at: int | None) ->
         "chunk_size": 2,
         "max_concurrency": 2,
         "settle": 0.1,
-        "grace": 0.3,
+        "grace": 2.0,
     }
     return await asyncio.create_subprocess_exec(
         sys.executable,
