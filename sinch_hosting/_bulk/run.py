@@ -72,17 +72,6 @@ _PATIENCE = 50
 _ASK_TO_RESEND = "the service does not know it any more; on_unknown='resend' creates another"
 
 
-class SessionLike(Protocol):
-    """The part of the session that a run needs."""
-
-    clock: Clock
-    sleep: Sleep
-
-    @property
-    def refusals(self) -> int:
-        """How many requests were answered 429 so far."""
-
-
 class Run:
     """A bulk run over chunks of numbers, with or without a job."""
 
