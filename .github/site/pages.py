@@ -57,15 +57,19 @@ WHOLE = {
 }
 """What the reference holds besides the names that `sinch_hosting` has."""
 
-MODULES = {"Files of numbers": "phone_files", "Workflows": "workflows", "Fleets": "temporal"}
-"""Modules that are public as a whole, and the titles of their pages."""
+MODULES = {
+    "Files of numbers": ["phone_files"],
+    "Workflows": ["workflows"],
+    "Fleets": [
+        *("temporal", "temporal.starting", "temporal.plugin"),
+        *("temporal.messages", "temporal.text_enable"),
+    ],
+}
+"""Modules that are public as a whole, by the titles of their pages."""
 
-MODULE = """# {title}
-
-::: sinch_hosting.{name}
+MODULE = """::: sinch_hosting.{name}
     options:
       heading_level: 2
-      show_root_heading: false
       filters: ["!^_"]
 """
 
@@ -176,8 +180,9 @@ def _reference() -> dict[str, str]:
         for title, found in names.items()
         if found
     }
-    modules = {title: MODULE.format(title=title, name=name) for title, name in MODULES.items()}
-    return {**pages, **modules}
+    for title, modules in MODULES.items():
+        pages[title] = f"# {title}\n\n" + "\n".join(MODULE.format(name=name) for name in modules)
+    return pages
 
 
 def _title_of(home: str) -> str:
