@@ -86,6 +86,13 @@ async def test_a_restart_changes_nothing_of_what_comes(tmp_path, open_api):
                 await api.ok("POST", "/qualifiedNumbers:addNumbers", {"phoneNumbers": numbers})
             elif step % 7 == 1:
                 await api.import_numbers(f"+1303555{step:04}", f"+1303556{step:04}")
+            elif step % 7 == 2:
+                sms = {"servicePlanId": "plan", "campaignId": "campaign"}
+                number = {"phoneNumber": f"+1303557{step:04}", "regionCode": "US"}
+                await api.ok("POST", "/importedNumbers", {**number, "smsConfiguration": sms})
+            elif step % 7 == 5:
+                none = {"smsConfiguration": {"servicePlanId": "", "campaignId": ""}}
+                await api.ok("PATCH", f"/importedNumbers/+1303557{step - 3:04}", none)
             sandbox.step()
             sandbox.advance(seconds=0)  # what is due at the same time happens at a start, too
             if restarts:
