@@ -264,6 +264,25 @@ async def test_a_file_that_is_not_written_whole_is_never_seen(tmp_path, open_api
         assert len(json.loads(path.read_text())["orders"]) == 2
 
 
+async def test_time_that_runs_is_saved_though_nothing_changes(tmp_path, monkeypatch):
+    """After a kill it does not go back for long."""
+    path, written, write = tmp_path / "state.json", asyncio.Event(), StateFile.save
+    times: list[float] = []
+
+    def save(file: StateFile, kept: Snapshot) -> None:
+        write(file, kept)
+        times.append(kept.now)
+        if len(times) == 3:
+            written.set()
+
+    monkeypatch.setattr(StateFile, "save", save)
+    monkeypatch.setattr("sinch_hosting.sandbox.keeping.SAVE_EVERY", 0)
+    monkeypatch.setattr("sinch_hosting.sandbox.keeping.TIME_EVERY", 0)
+    async with Sandbox(speed=3600, seed=1, state_file=path):
+        await asyncio.wait_for(written.wait(), 30)
+    assert times[0] < times[1] < times[2]
+
+
 async def test_looking_writes_nothing(tmp_path, open_api, monkeypatch):
     """Neither the page nor a read of the API makes it write the file."""
     written, write = [], StateFile.save
