@@ -108,6 +108,22 @@ async def test_a_restart_changes_nothing_of_what_comes(tmp_path, open_api):
         assert {k for k in without if with_restarts.get(k) != without[k]} == set()
 
 
+async def test_what_waits_for_a_person_still_does(tmp_path, open_api):
+    """A manual transition has no time, before and after; a person can start it."""
+    path = tmp_path / "state.json"
+    async with Sandbox(speed=0, seed=1, profile="manual", state_file=path) as first:
+        api = await open_api(first)
+        order = await api.text_enable(N1)
+        await api.ok("POST", "/qualifiedNumbers:addNumbers", {"phoneNumbers": [N2]})
+    async with Sandbox(speed=0, profile="manual", state_file=path) as second:
+        second.advance(days=30)
+        assert (second.coming(order), second.due(order)) == ("send_letter", None)
+        assert second.trigger(order) == "send_letter"
+        assert second.trigger(N2) == "check_eligibility"
+        second.complete(order)
+        assert second.order(order).state == "COMPLETED"
+
+
 async def test_page_tokens_and_lists_go_on(tmp_path, open_api):
     """A page token of before the restart leads to the same next page."""
     path = tmp_path / "state.json"
