@@ -419,7 +419,7 @@ def _log_request(record: RequestRecord, seconds: float) -> None:
     _requests_log.info(
         "%s %s %s %s, %s%s, %.1f ms",
         record.method,
-        path.encode("ascii", "backslashreplace").decode(),
+        path.encode("unicode_escape").decode("ascii"),
         record.status or "no answer",
         record.operation or "no operation",
         record.outcome,
