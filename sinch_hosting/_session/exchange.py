@@ -59,8 +59,18 @@ _SECRET_FIELD = re.compile(r"([a-zA-Z]+\.)*(hmacSecret|hmac_secret)")
 
 
 class Call(Generic[T]):
-    """One call of an operation, over all its tries."""
+    """One call of an operation, over all its tries.
 
+    Most calls need no more than an operation and an address. All else has a value of the class,
+    which costs them nothing.
+    """
+
+    data: bytes | None = None
+    headers: Mapping[str, str] = _NO_HEADERS
+    secret: str | None = None
+    """The secret in the body, which no error may show."""
+    is_poll = False
+    observer: CreateObserver | None = None
     tries = 0
     sends = 0
     """How often aiohttp has sent the request of a delete in the last try."""
@@ -68,27 +78,10 @@ class Call(Generic[T]):
     """Whether the request is sent once more in the same try: its token had expired."""
     retries: Retries | None = None
 
-    def __init__(
-        self,
-        operation: Operation,
-        response_type: type[T],
-        url: URL,
-        *,
-        data: bytes | None = None,
-        headers: Mapping[str, str] = _NO_HEADERS,
-        secret: str | None = None,
-        is_poll: bool = False,
-        observer: CreateObserver | None = None,
-    ) -> None:
+    def __init__(self, operation: Operation, response_type: type[T], url: URL) -> None:
         self.operation = operation
         self.response_type = response_type
         self.url = url
-        self.data = data
-        self.headers = headers
-        self.secret = secret
-        """The secret in the body, which no error may show."""
-        self.is_poll = is_poll
-        self.observer = observer
 
     async def count_sends(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType

@@ -115,10 +115,11 @@ class RequestTimeouts:
 
     def start(self, limits: Limits) -> RunningRequest:
         """Watch over a request of the current task; `end` has to follow."""
-        task = asyncio.current_task(self._loop)
+        loop = self._loop
+        task = asyncio.current_task(loop)
         if task is None:
             raise RuntimeError("a request needs a task: await it in a coroutine that asyncio runs")
-        request = RunningRequest(limits, task, self._loop.time())
+        request = RunningRequest(limits, task, loop.time())
         self._running.add(request)
         if self._timer is None:
             self._set_timer()
