@@ -21,6 +21,7 @@ from functools import partial
 from typing import Any, Generic, TypeVar, cast
 
 import aiohttp
+from aiohttp.abc import AbstractStreamWriter
 from attrs import evolve
 from multidict import CIMultiDictProxy
 from yarl import URL
@@ -71,6 +72,8 @@ class Call(Generic[T]):
     """The secret in the body, which no error may show."""
     is_poll = False
     observer: CreateObserver | None = None
+    patience = 0
+    """How many 429s are waited for beyond what the policy allows."""
     tries = 0
     sends = 0
     """How often aiohttp has sent the request of a delete in the last try."""
@@ -89,6 +92,25 @@ class Call(Generic[T]):
         """A middleware: aiohttp sends a GET or DELETE again by itself on a stale connection."""
         self.sends += 1
         return await handler(request)
+
+
+class WatchedBody(aiohttp.BytesPayload):
+    """The body of a create, whose observer has the last word before it is written.
+
+    Opening a connection takes time, and a machine may stand still at any `await`. The service
+    carries out nothing of which it has not read the body.
+    """
+
+    def __init__(self, body: bytes, observer: CreateObserver) -> None:
+        super().__init__(body)
+        self._observer = observer
+
+    async def write_with_length(
+        self, writer: AbstractStreamWriter, content_length: int | None
+    ) -> None:
+        """Write the body unless the observer raises."""
+        self._observer.on_writing()
+        await super().write_with_length(writer, content_length)
 
 
 class Exchange:
@@ -155,13 +177,13 @@ class Exchange:
         """
         if bound.is_closed:
             raise errors.UsageError(CLOSED)
-        header = header or await _authorize(bound)
-        await self.pause.wait(call.operation, self._retry)
+        header = header or await _authorize(bound, call)
+        await self.pause.wait(call.operation, self._retry, call.patience)
         while bound.pace is not None:
             await bound.pace.acquire()
             if self.pause.remaining() <= 0:
                 break
-            await self.pause.wait(call.operation, self._retry)
+            await self.pause.wait(call.operation, self._retry, call.patience)
         return bound.auth.current() or header  # it may have been renewed meanwhile
 
     async def _is_done(
@@ -179,7 +201,9 @@ class Exchange:
             return False
         if call.retries is None:
             policy = self._once if call.is_poll else self._retry
-            call.retries = Retries(operation, policy, self.pause, self._clock, self._sleep, started)
+            call.retries = Retries(
+                operation, policy, self.pause, self._clock, self._sleep, started, call.patience
+            )
         if await call.retries.wait(error):
             return False
         if operation.loses_answers and error.may_have_been_applied:
@@ -221,6 +245,8 @@ class Exchange:
                 "a proxy's address, of the client or of the environment, is no URL"
             ) from None
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            if isinstance(error.__cause__, errors.SinchHostingError):
+                raise error.__cause__ from None  # of the observer: the body was not written
             raise connection_error(operation.name, error) from without_secrets(error)
         except (RuntimeError, ValueError) as error:
             raise other_error(bound, operation, error) from without_secrets(error)
@@ -253,7 +279,8 @@ class Exchange:
         operation, limits = call.operation, self.limits
         options = {**common, "headers": {**common["headers"], **call.headers}}
         if call.data is not None:
-            options["data"] = call.data
+            observer = call.observer
+            options["data"] = WatchedBody(call.data, observer) if observer else call.data
         elif operation.loses_answers:
             # aiohttp would give a request without a body the type of a binary one.
             options["skip_auto_headers"] = ("Content-Type",)
@@ -381,10 +408,12 @@ async def _read_error(response: aiohttp.ClientResponse, running: RunningRequest)
     return bytes(body[:_ERROR_BODY])
 
 
-async def _authorize(bound: LoopState) -> Secret:
+async def _authorize(bound: LoopState, call: Call[Any]) -> Secret:
     try:
         return await bound.auth.fetch()
     except errors.SinchHostingError as error:
+        if call.patience and isinstance(error, errors.RateLimited):
+            raise deepcopy(error) from error.__cause__  # waited for like a 429 of the call
         raise NoToken(error) from error
 
 

@@ -16,6 +16,7 @@ from attrs import field, frozen
 
 from .. import errors
 from .._aio import Clock, Sleep
+from ..models._base import Record
 from ..models._checks import check_positive, check_seconds, check_whole
 from .operations import SENT_AGAIN_AFTER, Failure, Operation
 
@@ -24,8 +25,8 @@ _log = logging.getLogger("sinch_hosting")
 LONGEST_PAUSE = 3600.0
 
 
-@frozen(kw_only=True)
-class RetryPolicy:
+@frozen(kw_only=True, eq=False, repr=False)
+class RetryPolicy(Record):
     """How often and how long a request is tried.
 
     Args:
@@ -79,6 +80,10 @@ class CreateObserver(Protocol):
         """It is about to be sent; where this raises, it is not."""
         ...
 
+    def on_writing(self) -> None:
+        """Its connection is open, and its body is written next; where this raises, it is not."""
+        ...
+
     async def on_refused(self, error: errors.SinchHostingError) -> None:
         """It was refused, or never arrived; it may yet be sent again."""
         ...
@@ -113,10 +118,10 @@ class RateLimitPause:
         """Return the seconds until the pause ends; 0 or less where there is none."""
         return self._ends - self._clock()
 
-    async def wait(self, operation: Operation, policy: RetryPolicy) -> None:
+    async def wait(self, operation: Operation, policy: RetryPolicy, patience: int = 0) -> None:
         """Wait until the pause is over, or raise `RateLimited` where that takes too long."""
         while (seconds := self.remaining()) > 0:
-            if seconds > policy.maximum:
+            if seconds > _longest_pause(policy, patience):
                 raise errors.RateLimited(
                     "not sent: the service has asked the client to pause, for "
                     f"{seconds:.0f} s more",
@@ -139,6 +144,8 @@ class Retries:
         clock: the time in seconds.
         sleep: waits on that clock.
         started: when the first try began, on that clock.
+        patience: how many 429s are waited for on top, up to an hour each. The tries and the time
+            of the policy begin anew after each.
     """
 
     def __init__(
@@ -149,6 +156,7 @@ class Retries:
         clock: Clock,
         sleep: Sleep,
         started: float,
+        patience: int = 0,
     ) -> None:
         self._operation = operation
         self._policy = policy
@@ -156,6 +164,7 @@ class Retries:
         self._clock = clock
         self._sleep = sleep
         self._started = started
+        self._patience = patience
         self._intervals = exponential(initial=policy.initial, factor=2, maximum=policy.maximum)
         self._tries = 0
         self._is_lost = False
@@ -170,9 +179,12 @@ class Retries:
         if isinstance(error, errors.ApiError):
             error.after_lost_answer = self._is_lost = self._is_lost or error.after_lost_answer
         seconds = self._seconds_after(error)
-        if seconds is None or self._tries >= self._policy.max_tries:
+        if seconds is None:
             return False
-        if not self._is_in_time(seconds):
+        if self._patience and isinstance(error, errors.RateLimited):
+            self._patience -= 1
+            self._tries, self._started = 0, self._clock() + seconds
+        if self._tries >= self._policy.max_tries or not self._is_in_time(seconds):
             return False
         self._is_lost = self._is_lost or error.may_have_been_applied
         await self._sleep(seconds)
@@ -187,13 +199,18 @@ class Retries:
 
     def _seconds_after(self, error: errors.SinchHostingError) -> float | None:
         """Return the seconds before the next try, `None` where there must not be one."""
-        failure, policy = failure_of(error), self._policy
+        failure, longest = failure_of(error), _longest_pause(self._policy, self._patience)
         interval = next(self._intervals)
         floor = error.retry_after if isinstance(error, errors.ApiError) else None
         if failure is Failure.TOO_MANY:
-            longest = max(LONGEST_PAUSE, policy.maximum)
-            self._pause.begin(interval if floor is None else min(floor, longest))
+            self._pause.begin(
+                interval if floor is None else min(floor, max(LONGEST_PAUSE, longest))
+            )
         is_allowed = failure in SENT_AGAIN_AFTER[self._operation.kind]
-        if not is_allowed or (floor or 0) > policy.maximum:
+        if not is_allowed or (floor or 0) > longest:
             return None
         return (floor or 0) + full_jitter(interval)
+
+
+def _longest_pause(policy: RetryPolicy, patience: int) -> float:
+    return max(LONGEST_PAUSE, policy.maximum) if patience else policy.maximum

@@ -77,6 +77,17 @@ class Session:
         return self._http.max_concurrency
 
     @property
+    def longest_request(self) -> float | None:
+        """Seconds after which a request has ended, whatever happened; `None` is no limit.
+
+        aiohttp rounds the end of a longer time-out up to a whole second.
+        """
+        total = self._http.timeout.total
+        if not total:
+            return None
+        return total + (1 if total > self._http.timeout.ceil_threshold else 0)
+
+    @property
     def refusals(self) -> int:
         """How many requests of the client were answered 429 so far."""
         return self._exchange.pause.refusals
@@ -145,18 +156,20 @@ class Session:
         body: Mapping[str, Any] | None = None,
         is_poll: bool = False,
         observer: CreateObserver | None = None,
+        patience: int = 0,
     ) -> Coroutine[Any, Any, T]:
         """Return what sends an operation, and returns what its response holds; await it at once.
 
         A poll lets every other call go first, and is tried once: the next look tries again.
         The `observer` of a create is told of each try, when nothing is left to wait for.
+        `patience` is how many 429s are waited for beyond what the client's policy allows.
         """
         operation = OPERATIONS[name]
         address = _address(self._root, name, *identifiers.items() if identifiers else ())
         call = Call(operation, response_type, _with_query(address, query) if query else address)
         call.is_poll = is_poll
         if operation.method != "GET":
-            call.observer = observer
+            call.observer, call.patience = observer, patience
             call.headers = _HEADERS[operation.loses_answers, body is not None]
             if body is not None:
                 call.data = _encoded(body)
