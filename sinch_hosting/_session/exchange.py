@@ -132,8 +132,6 @@ class Exchange:
         self._sleep = sleep
         self._limit = http.max_response_bytes
         self._host = URL(credentials.base_url).raw_host
-        self.limits = Limits.of(http.timeout, connects=False)
-        self._limits_of_creates = Limits.of(http.timeout, connects=True)
 
     # ------------------------------------------------------------- tries
 
@@ -221,7 +219,7 @@ class Exchange:
         """Send a request, and say in this package's terms where that failed."""
         if call.observer is not None:
             await call.observer.on_sending()
-        operation, options, limits = call.operation, bound.options_with(header), self.limits
+        operation, options, limits = call.operation, bound.options_with(header), bound.limits
         if operation.method != "GET":
             options, limits = self._options_of(bound, call, options)
         status: int | None = None
@@ -276,7 +274,7 @@ class Exchange:
         self, bound: LoopState, call: Call[Any], common: dict[str, Any]
     ) -> tuple[dict[str, Any], Limits]:
         """Return what a request asks of aiohttp beyond what all do, and its time-outs."""
-        operation, limits = call.operation, self.limits
+        operation, limits = call.operation, bound.limits
         options = {**common, "headers": {**common["headers"], **call.headers}}
         if call.data is not None:
             observer = call.observer
@@ -289,7 +287,7 @@ class Exchange:
             # be dead already: a create on it would look lost though it never left. The name
             # is the one that TLS would use anyway.
             options["server_hostname"] = self._host
-            limits = self._limits_of_creates
+            limits = bound.limits_of_creates
             options["timeout"] = limits.rest
         elif operation.method == "DELETE":
             call.sends = 0

@@ -121,8 +121,7 @@ class Session:
             raise errors.UsageError(
                 "the client belongs to another event loop; make one SinchHosting for each loop"
             )
-        timeout = self._exchange.limits.rest
-        self._bound = LoopState(self._http, timeout, self._make_auth(), self.clock, self.sleep)
+        self._bound = LoopState(self._http, self._make_auth(), self.clock, self.sleep)
         return self._bound
 
     async def aclose(self) -> None:

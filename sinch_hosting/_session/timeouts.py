@@ -15,7 +15,7 @@ from contextvars import Context
 from math import inf
 
 import aiohttp
-from attrs import evolve, frozen
+from attrs import Factory, evolve, field, frozen
 
 _INTERVAL = 0.5
 _SHORTEST = 5.0
@@ -31,6 +31,10 @@ class Limits:
     """Seconds without any data of the response, likewise; opening the connection counts."""
     rest: aiohttp.ClientTimeout
     """What aiohttp watches."""
+    is_empty: bool = field(
+        init=False,
+        default=Factory(lambda self: self.total == self.silence == inf, takes_self=True),
+    )
 
     @classmethod
     def of(cls, timeout: aiohttp.ClientTimeout, *, connects: bool) -> Limits:
@@ -54,6 +58,11 @@ class Limits:
             sock_read=None if silence else timeout.sock_read,
         )
         return cls(total or inf, silence or inf, rest)
+
+    @classmethod
+    def left_to_aiohttp(cls, timeout: aiohttp.ClientTimeout) -> Limits:
+        """Leave all to aiohttp: traces and middlewares then see its time-outs, no cancellation."""
+        return cls(inf, inf, timeout)
 
 
 class RunningRequest:
@@ -120,9 +129,10 @@ class RequestTimeouts:
         if task is None:
             raise RuntimeError("a request needs a task: await it in a coroutine that asyncio runs")
         request = RunningRequest(limits, task, loop.time())
-        self._running.add(request)
-        if self._timer is None:
-            self._set_timer()
+        if not limits.is_empty:
+            self._running.add(request)
+            if self._timer is None:
+                self._set_timer()
         return request
 
     def end(self, request: RunningRequest) -> None:

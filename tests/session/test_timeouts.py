@@ -324,32 +324,77 @@ async def test_a_response_and_a_time_out_at_once_leave_no_cancellation(held, loo
     assert await task == "went on"
 
 
-async def test_a_failure_and_a_time_out_at_once_leave_no_cancellation(
-    service, make_client, loop_clock
-):
-    """A lender's middleware that turns the cancellation into an error of its own."""
+async def test_a_failure_and_a_time_out_at_once_leave_no_cancellation(loop_clock):
+    """Whatever the request ends with, its cancellation by a time-out is taken back."""
+    timeouts = RequestTimeouts(asyncio.get_running_loop())
 
-    async def turns_it(request, handler):
+    async def request():
+        running = timeouts.start(Limits(60, 30, aiohttp.ClientTimeout()))
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise ConnectionError("not this one") from None
+        finally:
+            timeouts.end(running)
+
+    async def call():
+        with pytest.raises(ConnectionError):
+            await request()
+        assert asyncio.current_task().cancelling() == 0
+        await asyncio.sleep(0)
+        return "went on"
+
+    task = asyncio.create_task(call())
+    await asyncio.sleep(0)
+    await loop_clock.advance(31)
+    assert await task == "went on"
+    timeouts.close()
+
+
+@pytest.mark.parametrize(
+    ("who", "past", "seen"),
+    [
+        ("trace", 31, aiohttp.SocketTimeoutError),
+        ("trace", 61, TimeoutError),
+        ("own trace", 31, aiohttp.SocketTimeoutError),
+        ("own trace", 61, TimeoutError),
+        ("middleware", 31, aiohttp.SocketTimeoutError),
+    ],
+)
+async def test_who_watches_requests_sees_time_outs_of_aiohttp(
+    service, make_client, loop_clock, who, past, seen
+):
+    """A trace or a lender's middleware that knows aiohttp's errors keeps them."""
+    failed = []
+
+    async def on_exception(_session, _context, params):
+        failed.append(params.exception)
+
+    async def watching(request, handler):
         try:
             return await handler(request)
-        except asyncio.CancelledError:
-            raise aiohttp.ClientError("not this one") from None
+        except BaseException as error:
+            failed.append(error)
+            raise
 
+    trace = aiohttp.TraceConfig()
+    trace.on_request_exception.append(on_exception)
     hold = service.hold(ORDER)
     service.on(*GET_ORDER, hold)
-    async with aiohttp.ClientSession(middlewares=(turns_it,)) as session:
-        client = make_client(session=session, auth="basic", retry=ONCE)
-
-        async def call():
-            with pytest.raises(TransportError, match="not this one"):
-                await read(client)
-            assert asyncio.current_task().cancelling() == 0
-            await asyncio.sleep(0.001)
-            return "went on"
-
-        task = await start(client, hold, lambda _: call())
-        await loop_clock.advance(31)
-        assert await task == "went on"
+    own = {"trace_configs": [trace]} if who == "own trace" else {}
+    timeout = aiohttp.ClientTimeout(total=60, connect=10, sock_read=30 if past == 31 else None)
+    async with aiohttp.ClientSession(
+        trace_configs=[trace] if who == "trace" else [],
+        middlewares=(watching,) if who == "middleware" else (),
+    ) as session:
+        lent = own or {"session": session}
+        client = make_client(**lent, timeout=timeout, auth="basic", retry=ONCE)
+        task = await start(client, hold)
+        await loop_clock.advance(past)
+        with pytest.raises(TransportError, match="no answer in time"):
+            await task
+        assert [type(error) for error in failed] == [seen]
+        assert loop_clock.timers == []
     hold.release()
 
 
