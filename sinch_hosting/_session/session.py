@@ -121,8 +121,7 @@ class Session:
             raise errors.UsageError(
                 "the client belongs to another event loop; make one SinchHosting for each loop"
             )
-        timeout = self._exchange.limits.rest
-        self._bound = LoopState(self._http, timeout, self._make_auth(), self.clock, self.sleep)
+        self._bound = LoopState(self._http, self._make_auth(), self.clock, self.sleep)
         return self._bound
 
     async def aclose(self) -> None:
@@ -166,17 +165,14 @@ class Session:
         """
         operation = OPERATIONS[name]
         address = _address(self._root, name, *identifiers.items() if identifiers else ())
-        call = Call(
-            operation,
-            response_type,
-            _with_query(address, query) if query else address,
-            data=None if body is None else _encoded(body),
-            headers=_HEADERS[operation.loses_answers, body is not None],
-            secret=None if body is None else body.get("hmacSecret"),
-            is_poll=is_poll,
-            observer=observer,
-            patience=patience,
-        )
+        call = Call(operation, response_type, _with_query(address, query) if query else address)
+        call.is_poll = is_poll
+        if operation.method != "GET":
+            call.observer, call.patience = observer, patience
+            call.headers = _HEADERS[operation.loses_answers, body is not None]
+            if body is not None:
+                call.data = _encoded(body)
+                call.secret = body.get("hmacSecret")
         return self._exchange.run(self.bind(), call)
 
     async def get_json(self, path: str) -> object:
@@ -207,9 +203,8 @@ class Session:
         bound, mine = self.bind(), self._credentials
         await self._token_pause.wait(_GET_TOKEN, self._retry)
         url = URL(mine.auth_url, encoded=True)
-        call = Call(
-            _GET_TOKEN, AccessToken, url, data=b"grant_type=client_credentials", headers=_FORM
-        )
+        call = Call(_GET_TOKEN, AccessToken, url)
+        call.data, call.headers = b"grant_type=client_credentials", _FORM
         call.tries = tries
         header = basic_header(mine.key_id, mine.key_secret)
         return self._token_of(call, header, *await self._exchange.send(bound, call, header))
