@@ -19,16 +19,19 @@ from .._session.retry import LONGEST_PAUSE
 from .._session.session import Session
 from ..models.pages import Page
 from ..states import OpenEnum
-from .lists import PAGE_SIZE, Group, Sweep, Walk
+from .lists import PAGE_SIZE, Group
 from .policy import PollPolicy, passes, says_no
 from .schedule import NEVER, Watched
 from .sources import Json, Source, fingerprint, time_on_wire
+from .sweeps import Sweep, Walk
 
 _log = logging.getLogger("sinch_hosting")
 AT_ONCE = 32
 STALLED, PATIENCE = 5.0, 20.0
 """Seconds after which single looks no longer wait for a list, and after which it is given up."""
 _EXPLORERS = 8
+_CHECKS = 8
+"""A round spends so small a share of a minute's requests on checking what lists have shown."""
 _SAMPLE_OF = 4
 _FOLLOW_UP = 2
 _BROKEN = -1
@@ -83,9 +86,10 @@ class Fetcher:
         if group.place is None:
             await self._explore(group)
             return
-        if group.has_lists(self._session.clock()):
-            await self._sweep(group, ())
-        await self._look_singly(group, self.looks_a_round, AT_ONCE)
+        began = self._session.clock()
+        if group.has_lists(began) and (await self._sweep(group, ())).is_past:
+            return  # the next round follows at once
+        await self._look_singly(group, self.looks_a_round, AT_ONCE, since=began)
 
     async def _explore(self, group: Group) -> None:
         """Look at a few things of no known place; the others are likely to be where they are."""
@@ -105,7 +109,7 @@ class Fetcher:
 
     # ------------------------------------------------------------------- lists
 
-    async def _sweep(self, group: Group, guests: Iterable[Watched[Any]]) -> None:
+    async def _sweep(self, group: Group, guests: Iterable[Watched[Any]]) -> Sweep:
         """Read the lists that are worth it, in the order of life."""
         sweep = Sweep.of(group, guests, self._session.clock())
         try:
@@ -113,16 +117,16 @@ class Fetcher:
                 await self._walk(sweep, state, sought)
         except errors.SinchHostingError as error:
             if self._list_failed(sweep, error):
-                return
+                return sweep
         except Exception:
             # A list that cannot even be asked for must not end the waits of others.
             _log.exception("%ss are asked for singly: their list cannot be read", group.source.noun)
             group.refused(self._session.clock())
         else:
-            if sweep.seen and group.worked():
-                self._sample(sweep)
+            self._swept(sweep)
         for thing_id in sweep.missed - sweep.seen - sweep.guests:
             sweep.asked[thing_id].is_alone = True
+        return sweep
 
     def _list_failed(self, sweep: Sweep, error: errors.SinchHostingError) -> bool:
         """Take in that a list failed; whether all is put off to try once more."""
@@ -138,6 +142,16 @@ class Fetcher:
             return True
         _log.info("%ss are asked for singly for a while: %s", group.source.noun, error)
         return False
+
+    def _swept(self, sweep: Sweep) -> None:
+        group = sweep.group
+        if group.swept(sweep.began, self._session.clock()):
+            _log.warning(
+                "asked for singly for a while: lists show %ss as they were before",
+                group.source.noun,
+            )
+        elif sweep.seen and not sweep.is_past and group.worked():
+            self._sample(sweep)
 
     def _sample(self, sweep: Sweep) -> None:
         """Choose one of many that lists have shown, to see whether they show what is so."""
@@ -159,8 +173,21 @@ class Fetcher:
             token = page.next_page_token
             if token in tokens or not walk.goes_on():
                 break
+            if walk.is_to_be_checked(self._session.clock()) and await self._is_past(walk):
+                sweep.begin_anew(self._session.clock())
+                return
         walk.learn()
         sweep.walked(sought, is_whole=walk.is_whole)
+        if walk.is_read:
+            sweep.seek_missing(state)
+
+    async def _is_past(self, walk: Walk) -> bool:
+        """Read the first page of the list again; whether to begin the sweep anew."""
+        page = await self._page(walk.sweep, walk.state, None)
+        self._take_items(walk, page)
+        return walk.is_past(
+            page.total_size, self._session.clock(), is_last=not page.next_page_token
+        )
 
     async def _page(self, sweep: Sweep, state: OpenEnum | None, token: str | None) -> Page[Json]:
         """Read a page; where a list is refused with a size and an order, without them."""
@@ -181,6 +208,7 @@ class Fetcher:
         if not group.is_plain:
             options |= {"pageSize": PAGE_SIZE, "orderBy": "updatedTime"}
         await self._host.turn(sweep.due)
+        sweep.begin(self._session.clock())
         loop = asyncio.get_running_loop()
         # A list that hangs holds up no single look, and is given up in the end.
         stall = loop.call_later(STALLED, self._stalled, group)
@@ -200,24 +228,42 @@ class Fetcher:
         self._host.spawn(self._look_singly(group, self.looks_a_round, 1))
 
     def _take_page(self, walk: Walk, page: Page[Json]) -> None:
-        """Take in all that a page shows of what is watched."""
+        """Take in a page, and what it tells of the list."""
+        watched, found = self._take_items(walk, page)
+        is_last = page.next_page_token is None
+        times: list[datetime] = []
+        if not is_last:
+            times = [time for raw in page.items if (time := time_on_wire(raw)) is not None]
+        walk.add(len(page.items), watched, found, times, page.total_size, is_last=is_last)
+
+    def _take_items(self, walk: Walk, page: Page[Json]) -> tuple[int, int]:
+        """Take in all that a page shows of what is watched; count it, and what was sought."""
         sweep, source, now = walk.sweep, walk.sweep.group.source, self._session.clock()
-        find, key = self._host.find, source.id_on_wire
+        find, key, suspects = self._host.find, source.id_on_wire, sweep.group.suspects
         watched = found = 0
         for raw in page.items:
             thing_id = raw.get(key)
-            member = find(source, thing_id) if type(thing_id) is str else None
+            if type(thing_id) is not str:
+                continue
+            if suspects and self._shows_the_past(walk.sweep, thing_id, raw):
+                continue
+            member = find(source, thing_id)
             if member is None:
                 continue
             watched += 1
             if self._take_listed(member, raw, now) and member.id not in sweep.seen:
                 sweep.seen.add(member.id)
                 found += walk.sought.pop(member.id, None) is not None
-        is_last = page.next_page_token is None
-        times: list[datetime] = []
-        if not is_last:
-            times = [time for raw in page.items if (time := time_on_wire(raw)) is not None]
-        walk.add(len(page.items), watched, found, times, page.total_size, is_last=is_last)
+        return watched, found
+
+    def _shows_the_past(self, sweep: Sweep, thing_id: str, raw: Json) -> bool:
+        """Whether a list shows something as it was before a single look, which came earlier."""
+        group = sweep.group
+        suspect = group.suspects.get(thing_id)
+        if suspect is None or suspect.listed_as != fingerprint(raw):
+            return False
+        group.shown_as_before(thing_id, sweep.began)
+        return True
 
     def _take_listed(self, member: Watched[Any], raw: Json, now: float) -> bool:
         """Take in a thing from a list; not where it is shown in a state that it left."""
@@ -236,12 +282,22 @@ class Fetcher:
 
     # ------------------------------------------------------------ single looks
 
-    async def _look_singly(self, group: Group, at_most: int, at_once: int) -> None:
-        """Look at each that is due, the longest due first."""
-        now = self._session.clock()
-        due = sorted(
-            (m for m in group.members.values() if m.is_due_alone(now)), key=lambda m: m.due
-        )
+    async def _look_singly(
+        self, group: Group, at_most: int, at_once: int, *, since: float | None = None
+    ) -> None:
+        """Look at each that is due, the longest due first.
+
+        With `since`, only at what was due then: for what came to be due while lists were read,
+        the lists of the next round are cheaper.
+        """
+        at = self._session.clock() if since is None else since
+        due = [m for m in group.members.values() if m.is_due_alone(at)]
+        checks = [m for m in due if m.is_checked_only(at)]
+        if len(checks) > (most := max(1, self.looks_a_round // _CHECKS)):
+            checks.sort(key=lambda member: member.audit_at)
+            left_out = {member.id for member in checks[most:]}
+            due = [m for m in due if m.id not in left_out]
+        due.sort(key=lambda member: member.due)
         running: set[asyncio.Task[None]] = set()
         has_turn = False
         for member in due[:at_most]:
@@ -265,10 +321,8 @@ class Fetcher:
 
     async def look(self, member: Watched[Any]) -> None:
         """Ask for one."""
-        now = self._session.clock()
-        # Whom a list did not show is no audit of it: it left the list, which is right.
-        is_listed = bool(member.listed_as) and not member.is_alone
-        is_audit = is_listed and member.audit_at <= now < member.due
+        # Whom a list did not show is no check of it: it left the list, which is right.
+        is_check = bool(member.listed_as) and not member.is_alone
         member.is_asked = True
         try:
             seen = await member.source.get(self._session, member.id)
@@ -284,25 +338,24 @@ class Fetcher:
             self._refused(member, broken, _BROKEN)
         else:
             member.is_asked = False
-            if is_audit:
-                self._audited(member, is_right=member.source.state_of(seen) == member.state)
+            if is_check:
+                self._checked(member, is_right=member.source.state_of(seen) == member.state)
             self._take(member, seen, 0)
         finally:
             member.is_asked = False
 
-    def _audited(self, member: Watched[Any], *, is_right: bool) -> None:
+    def _checked(self, member: Watched[Any], *, is_right: bool) -> None:
         group, now = member.group, self._session.clock()
-        if group.audited(now, is_right=is_right):
-            _log.warning(
-                "asked for singly for a while: lists show %ss as they were before",
-                member.source.noun,
-            )
-        elif not is_right:
-            # It moved in this very moment, or lists show what is past: two more will tell.
-            others = [m for m in group.members.values() if m.listed_as and m is not member]
-            for other in sorted(others, key=lambda m: m.audit_at)[:_FOLLOW_UP]:
-                other.audited_at = NEVER
-            group.bring_forward(now)
+        if is_right:
+            group.confirmed()
+            return
+        # It moved in this very moment, or lists show what is past: the next sweep and two more
+        # looks will tell.
+        group.suspect(member.id, member.listed_as, now)
+        others = [m for m in group.members.values() if m.listed_as and m is not member]
+        for other in sorted(others, key=lambda m: m.audit_at)[:_FOLLOW_UP]:
+            other.audited_at = NEVER
+        group.bring_forward(now)
 
     def _look_failed(self, member: Watched[Any], error: errors.SinchHostingError) -> None:
         if says_no(error):

@@ -1,32 +1,16 @@
-"""Lists or single looks: the rule, and what it rests on.
+"""Lists or single looks: the rule, and what is known of the lists of a place.
 
-Nothing here waits or asks. A *sweep* goes through the lists of one place in the order of life,
-so that a thing that moves meanwhile is seen at least once:
-
-```
-SUBMITTED   IN_PROGRESS   COMPLETED   REJECTED
-    |            |            |           |
- who was      who was      who was in neither list that was to show it, is `unplaced`,
- seen there   seen there   and may be in any later one
-```
-
-A list is read where `list_or_single` says so. A walk through its pages is left as soon as what
-it may still show is no longer worth its pages; pages beyond the first that show nothing that is
-sought are *wasted*, and a sweep may waste an eighth of what single looks would take. So a sweep
-with lists that do not work costs at most that, and the first page of each list, beyond the
-single looks. Whoever a sweep was to show and did not is asked for singly.
+Nothing here waits or asks. `sweeps` says how lists are read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
 from math import ceil, inf
 from typing import Any
 
-from attrs import define, field
+from attrs import define, field, frozen
 
-from ..states import OpenEnum, has_reached, in_order_of_life
+from ..states import OpenEnum
 from .schedule import NEVER, Debounce, Watched
 from .sources import Place, Source
 
@@ -35,8 +19,9 @@ PAGE_SIZE = 1000
 _REMEMBERED = 3600.0
 _FAILING, _REFUSED, _LEFT_AT_MOST = 60.0, 600.0, 3600.0
 """Seconds for which lists are left; twice as long each time that they fail again."""
-_CLOCKS_DIFFER = timedelta(seconds=60)
 _TRIES = 2
+_LAG = 30.0
+"""Seconds for which a list may show what is past without being at fault."""
 _CONTRADICTIONS = 3
 
 
@@ -60,7 +45,19 @@ class Memory:
     strangers: float = 0.0
     """How many things it holds that nobody watches."""
     newest_first: bool = False
+    delivers: bool = False
+    """Whether the last walk showed some that were sought."""
     at: float = NEVER
+
+
+@frozen
+class Suspect:
+    """A thing that a list may show as it was before."""
+
+    listed_as: int
+    """The fingerprint of what the list showed."""
+    at: float
+    """When a single look showed another state."""
 
 
 @define(eq=False, repr=False)
@@ -81,9 +78,13 @@ class Group:
     guests_tried: int = -1
     """The last of the things of no known place that were sought in its lists."""
     _memories: dict[OpenEnum | None, Memory] = field(factory=dict)
+    was_past: bool = False
+    """Whether the last sweep was left to begin anew: the next one is not."""
     _lists_from: float = NEVER
     _strikes: int = 0
     _refusals: int = 0
+    suspects: dict[str, Suspect] = field(factory=dict)
+    """What single looks showed elsewhere than lists did, by id."""
     _contradictions: int = 0
     _lies: int = 0
     _sweeps: int = 0
@@ -111,6 +112,7 @@ class Group:
         self._lists_from += seconds
         for memory in self._memories.values():
             memory.at += seconds
+        self.suspects.clear()
         for member in self.members.values():
             member.move(seconds)
 
@@ -150,11 +152,34 @@ class Group:
         self._sweeps += 1
         return self._sweeps.bit_count() == 1
 
-    def audited(self, now: float, *, is_right: bool) -> bool:
-        """Note whether a list had shown what a single look shows; whether lists are left now."""
-        self._contradictions = 0 if is_right else self._contradictions + 1
-        self._sweeps = self._sweeps if is_right else 0
-        if self._contradictions < _CONTRADICTIONS:
+    def confirmed(self) -> None:
+        """Note that a single look showed what a list had shown."""
+        self._contradictions = 0
+
+    def suspect(self, thing_id: str, listed_as: int, now: float) -> None:
+        """Note that a single look showed another state than the list did.
+
+        It may have moved meanwhile, above all where the list was read for long, and lists may lag
+        a little. A list that begins later than that and shows it as before contradicts.
+        """
+        self._sweeps = 0
+        self.suspects[thing_id] = Suspect(listed_as, now)
+
+    def shown_as_before(self, thing_id: str, began: float) -> None:
+        """Note that a sweep has shown a suspect as lists did before the single look."""
+        if self.suspects[thing_id].at + _LAG <= began:
+            del self.suspects[thing_id]
+            self._contradictions += 1
+
+    def swept(self, began: float, now: float) -> bool:
+        """Note the end of a sweep; whether it contradicted too often, so that lists are left.
+
+        Lists that were left for that before are left at the first contradiction.
+        """
+        for thing_id, suspect in list(self.suspects.items()):
+            if suspect.at + _LAG <= began:
+                del self.suspects[thing_id]  # it had moved
+        if self._contradictions < (1 if self._lies else _CONTRADICTIONS):
             return False
         self._contradictions = 0
         self._leave_lists(now, _REFUSED, self._lies)
@@ -201,171 +226,3 @@ class Group:
             return max(1, ceil(sought / self.per_page))
         length = known.strangers + sought
         return max(1, ceil(length / self.per_page)) if length < inf else 1_000_000
-
-
-@define(eq=False, repr=False)
-class Sweep:
-    """One way through the lists of a place: who is sought where, and who was seen."""
-
-    group: Group
-    now: float
-    asked: dict[str, Watched[Any]]
-    """Whom it is to show, by id."""
-    guests: set[str] = field(factory=set)
-    """Those of them that may be elsewhere altogether."""
-    seen: set[str] = field(factory=set)
-    missed: set[str] = field(factory=set)
-    """Who was to be in a list that was read."""
-    wasted: int = 0
-    _unplaced: dict[str, Watched[Any]] = field(factory=dict)
-    _by_state: dict[OpenEnum, list[Watched[Any]]] = field(factory=dict)
-
-    @classmethod
-    def of(cls, group: Group, guests: Iterable[Watched[Any]], now: float) -> Sweep:
-        """The sweep for the members that are due or nearly, and for things of no known place."""
-        due = [
-            m for m in group.members.values() if m.is_due_in_list(now) and not m.avoids_lists(now)
-        ]
-        others = [m for m in guests if not m.avoids_lists(now)]
-        made = cls(group, now, {m.id: m for m in (*due, *others)}, {m.id for m in others})
-        for member in made.asked.values():
-            if group.source.is_bare(member.item):
-                made._unplaced[member.id] = member
-            else:
-                made._by_state.setdefault(member.state, []).append(member)
-        return made
-
-    def lists(self) -> Iterator[tuple[OpenEnum | None, list[Watched[Any]]]]:
-        """The lists that are worth reading, with whom each is to show; the caller walks them."""
-        place = self.group.place
-        states = self.group.source.states_at(place) if place is not None else ()
-        if None not in states:
-            states = in_order_of_life([s for s in (*self._by_state, *states) if s is not None])
-        for index, state in enumerate(states):
-            sought = self._sought(state, states[index:])
-            if sought:
-                yield state, sought
-
-    def _sought(
-        self, state: OpenEnum | None, ahead: Sequence[OpenEnum | None]
-    ) -> list[Watched[Any]]:
-        """Whom the list of a state is to show; nobody where single looks are cheaper."""
-        group, now = self.group, self.now
-        here = [] if state is None else self._by_state.get(state, [])
-        mine = [m for m in here if m.id not in self.seen and m.id not in self._unplaced]
-        coming = [
-            m for m in self._unplaced.values() if m.id not in self.seen and _may_come_to(m, state)
-        ]
-        # Who may be in any of several lists may cost a page in each.
-        pages = (group.pages(later, len(coming), now) for later in ahead)
-        if not list_or_single(len(coming), sum(p for p in pages if p < len(coming))):
-            for member in coming:
-                del self._unplaced[member.id]  # they are asked for singly
-            coming = []
-        sought = mine + coming
-        return sought if list_or_single(len(sought), group.pages(state, len(sought), now)) else []
-
-    def walked(self, sought: Iterable[Watched[Any]], *, is_whole: bool) -> None:
-        """Take in that a list was read; whom it was to show and did not may be in a later one."""
-        for member in sought:
-            if member.id not in self.seen:
-                self.missed.add(member.id)
-                if is_whole:
-                    self._unplaced[member.id] = member
-
-    @property
-    def due(self) -> float:
-        """Since when the first of those that it is to show is due."""
-        return min((m.due for i, m in self.asked.items() if i not in self.seen), default=self.now)
-
-    @property
-    def may_waste(self) -> bool:
-        """Whether a further page may be read that shows nothing that is sought."""
-        return self.wasted <= max(1, len(self.asked) // 8)
-
-
-def _may_come_to(member: Watched[Any], state: OpenEnum | None) -> bool:
-    known = member.state
-    if state is None or member.source.is_bare(member.item) or not known.is_known:
-        return True
-    return known != state and has_reached(state, known)
-
-
-def _is_newest_first(times: Sequence[datetime]) -> bool:
-    """Whether a page shows that its list runs from what changed last."""
-    return len(times) > 1 and times[0] > times[-1] and list(times) == sorted(times, reverse=True)
-
-
-@define(eq=False, repr=False)
-class Walk:
-    """One walk through the pages of a list: what it showed, and whether reading on pays."""
-
-    sweep: Sweep
-    state: OpenEnum | None
-    sought: dict[str, Watched[Any]]
-    """Whom it is to show yet."""
-    is_whole: bool = False
-    """Whether whoever it did not show is not in the list."""
-    _pages: int = 0
-    _items: int = 0
-    _watched: int = 0
-    _total: int | None = None
-    _newest_first: bool = False
-    _oldest: datetime | None = None
-
-    def add(
-        self,
-        items: int,
-        watched: int,
-        found: int,
-        times: Sequence[datetime],
-        total: int | None,
-        *,
-        is_last: bool,
-    ) -> None:
-        """Take in a page: how many things, how many watched and newly found, when they changed."""
-        group = self.sweep.group
-        self._pages += 1
-        self._items += items
-        self._watched += watched
-        self._total = total or self._total
-        self.is_whole = is_last
-        self.sweep.wasted += self._pages > 1 and not found
-        if items and not is_last and self._pages == 1:
-            group.per_page = items
-        group.per_page = max(group.per_page, items)
-        if self._pages == 1 and not is_last:
-            self._newest_first = _is_newest_first(times)
-        self._oldest = times[-1] if times else None
-
-    def goes_on(self) -> bool:
-        """Whether to read the next page."""
-        if self.is_whole or not self.sought or not self.sweep.may_waste:
-            return False
-        if self._newest_first:
-            # What comes now changed before any that is sought did.
-            self.is_whole = self._is_too_old()
-            return not self.is_whole
-        left = None if self._total is None else self._total - self._items
-        if left is None or left <= 0:  # nobody knows: what it may waste is the limit
-            return True
-        return list_or_single(len(self.sought), ceil(left / self.sweep.group.per_page))
-
-    def _is_too_old(self) -> bool:
-        updated_of = self.sweep.group.source.updated_of
-        known = [updated_of(member.item) for member in self.sought.values()]
-        times = [time for time in known if time is not None]
-        if self._oldest is None or len(times) < len(known):
-            return False
-        return self._oldest < min(times) - _CLOCKS_DIFFER
-
-    def learn(self) -> None:
-        """Keep what the walk told of the list."""
-        group, now = self.sweep.group, self.sweep.now
-        if self._total is not None or self.is_whole:
-            length: float = max(self._total or 0, self._items)
-        else:
-            length = inf  # longer than it was worth
-        if not getattr(self.state, "is_terminal", False):
-            length -= self._watched  # the rest are strangers for as long as they stay
-        group.learn(self.state, Memory(max(0.0, length), self._newest_first, now))

@@ -121,6 +121,10 @@ class Watched(Generic[T]):
         early = _EARLY_IN_LIST if self.is_alone else _EARLY_ALONE
         return min(self.due - early * self.interval, self.audit_at) <= now + INSTANT
 
+    def is_checked_only(self, now: float) -> bool:
+        """Whether it is looked at singly now only to see whether lists show what is so."""
+        return self.audit_at <= now < self.due
+
     def next_look(self) -> float:
         """When it has to be looked at next; `inf` while that is being done."""
         return float("inf") if self.is_asked else self.due
