@@ -6,11 +6,11 @@ Nothing here waits or asks; times are seconds on the session's clock.
 from __future__ import annotations
 
 import random
-from collections.abc import Container
 from typing import Any, Generic, TypeVar
 
 from attrs import define
 
+from .._session.orders_api import NumberFilter
 from ..models import ImportedNumber, Order, QualifiedNumber
 from ..states import OpenEnum, has_reached
 from .policy import PollPolicy
@@ -96,8 +96,8 @@ class Watched(Generic[T]):
     """The fingerprint of what a list showed last; 0 where it was read singly since."""
     followers: tuple[Any, ...] = ()
     """Who hears of it."""
-    numbers: Container[str] | None = None
-    """Its numbers, where they are known."""
+    numbers: NumberFilter | None = None
+    """Its numbers, where it is an order and they are known."""
     notices: Debounce | None = None
 
     @property

@@ -103,7 +103,7 @@ class OrderStreams:
 
         Returns:
             An async iterator of `ChunkOutcome`, in the order in which chunks are done. It reads
-            at most `max_concurrency` chunks ahead; memory grows by 70 bytes a number only, to
+            at most `max_concurrency` chunks ahead; memory grows by about 9 bytes a number, to
             know duplicates. What is no phone number is in `skipped`. Without numbers there is no
             outcome. Ending the iteration early cancels what is under way.
 
@@ -184,7 +184,7 @@ class OrderStreams:
 
         Returns:
             An async iterator of `ChunkOutcome`, in the order in which chunks are done. It reads
-            at most `max_concurrency` chunks ahead; memory grows by 70 bytes a number only, to
+            at most `max_concurrency` chunks ahead; memory grows by about 9 bytes a number, to
             know duplicates. What is no phone number is in `skipped`. Without numbers there is no
             outcome. Ending the iteration early cancels what is under way.
 
@@ -264,7 +264,7 @@ class OrderStreams:
 
         Returns:
             An async iterator of `ChunkOutcome`, in the order in which chunks are done. It reads
-            at most `max_concurrency` chunks ahead; memory grows by 70 bytes a number only, to
+            at most `max_concurrency` chunks ahead; memory grows by about 9 bytes a number, to
             know duplicates. What is no phone number is in `skipped`. Without numbers there is no
             outcome. Ending the iteration early cancels what is under way.
 
