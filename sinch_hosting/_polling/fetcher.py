@@ -60,6 +60,14 @@ class Host(Protocol):
         """Hear of a look; `previous` is how the thing was, where it has changed."""
         ...
 
+    def put_off(self, member: Watched[Any], error: errors.SinchHostingError) -> None:
+        """Hear of a look that failed, and will be made again."""
+        ...
+
+    def in_no_list(self, members: Iterable[Watched[Any]]) -> None:
+        """Hear of things that none of the lists shows that may show them; all were read."""
+        ...
+
     def refused(self, member: Watched[Any], error: errors.SinchHostingError) -> None:
         """Hear of a "no" that is not believed yet."""
         ...
@@ -87,29 +95,32 @@ class Fetcher:
             await self._explore(group)
             return
         began = self._session.clock()
-        if group.has_lists(began) and (await self._sweep(group, ())).is_past:
+        if group.has_lists(began) and (await self.sweep(group)).is_past:
             return  # the next round follows at once
         await self._look_singly(group, self.looks_a_round, AT_ONCE, since=began)
 
     async def _explore(self, group: Group) -> None:
         """Look at a few things of no known place; the others are likely to be where they are."""
         before = list(group.members.values())
-        await self._look_singly(group, _EXPLORERS, AT_ONCE)
-        found = {m.group.place: m.group for m in before if m.group is not group}
-        if group.rests_from_lists():
+        is_resting = group.rests_from_lists()
+        await self._look_singly(group, self.looks_a_round if is_resting else _EXPLORERS, AT_ONCE)
+        if is_resting:
             return
+        found = {m.group.place: m.group for m in before if m.group is not group}
+        if not found:
+            group.sought_in_vain()
         for place in found.values():
             guests = [m for m in group.members.values() if m.serial > place.guests_tried]
             if guests and place.has_lists(self._session.clock()):
                 place.guests_tried = max(m.serial for m in guests)
-                await self._sweep(place, guests)
+                await self.sweep(place, guests)
                 shown = sum(m.group is not group for m in guests)
                 if not group.found_in_lists(shown, of=place):
                     return
 
     # ------------------------------------------------------------------- lists
 
-    async def _sweep(self, group: Group, guests: Iterable[Watched[Any]]) -> Sweep:
+    async def sweep(self, group: Group, guests: Iterable[Watched[Any]] = ()) -> Sweep:
         """Read the lists that are worth it, in the order of life."""
         sweep = Sweep.of(group, guests, self._session.clock())
         try:
@@ -126,6 +137,7 @@ class Fetcher:
             self._swept(sweep)
         for thing_id in sweep.missed - sweep.seen - sweep.guests:
             sweep.asked[thing_id].is_alone = True
+        self._host.in_no_list(sweep.absent())
         return sweep
 
     def _list_failed(self, sweep: Sweep, error: errors.SinchHostingError) -> bool:
@@ -393,7 +405,7 @@ class Fetcher:
         now = self._session.clock()
         for member in late:
             member.fail(now, self._policy, floor)
-            self._host.looked(member, None)
+            self._host.put_off(member, error)
 
     def _pause_for(self, error: errors.SinchHostingError) -> float:
         """Return the seconds that the service has asked for; after a 429 nobody asks before."""

@@ -192,10 +192,16 @@ class Group:
         Where it did not, they are in many places: single looks go on for a round, then for
         three, for seven and so on, before lists are tried again.
         """
-        pays = list_or_single(shown, len(of.source.states_at(of.place or ())))
-        self._in_vain = 0 if pays else self._in_vain + 1
+        if not list_or_single(shown, len(of.source.states_at(of.place or ()))):
+            self.sought_in_vain()
+            return False
+        self._in_vain = 0
+        return True
+
+    def sought_in_vain(self) -> None:
+        """Note that lists are of no use for those of no known place, for some rounds."""
+        self._in_vain += 1
         self._rounds_without = 2 ** min(self._in_vain, 10) - 1
-        return pays
 
     def rests_from_lists(self) -> bool:
         """Whether those of no known place are sought in no list this round; counts it."""

@@ -54,6 +54,8 @@ class Sweep:
     seen: set[str] = field(factory=set)
     missed: set[str] = field(factory=set)
     """Who was to be in a list that was read."""
+    read: set[OpenEnum | None] = field(factory=set)
+    """The states whose lists were read to the end."""
     wasted: int = 0
     began: float = NEVER
     """When the first request of it left."""
@@ -130,12 +132,23 @@ class Sweep:
                     self._unplaced[member.id] = member
 
     def seek_missing(self, state: OpenEnum | None) -> None:
-        """Seek whoever was in a list, is due later, and is not there now: it has left."""
+        """Seek whoever was in a list, is due later, and is not there now: it has left.
+
+        The list was read to its end.
+        """
+        self.read.add(state)
         for thing_id, member in self.group.members.items():
             if thing_id in self.asked or thing_id in self.seen or member.avoids_lists(self.now):
                 continue
             if state is not None and member.state == state:
                 self.asked[thing_id] = self._unplaced[thing_id] = member
+
+    def absent(self) -> list[Watched[Any]]:
+        """Return whom no list of the place shows, where all were read to the end."""
+        place = self.group.place
+        if place is None or not self.read.issuperset(self.group.source.states_at(place)):
+            return []
+        return [m for i, m in self.asked.items() if i in self._unplaced and i not in self.seen]
 
     @property
     def due(self) -> float:

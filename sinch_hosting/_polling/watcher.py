@@ -245,6 +245,13 @@ class Watcher:
         for follower in member.followers:
             follower.looked(member.id)
 
+    def put_off(self, member: Watched[Any], error: errors.SinchHostingError) -> None:
+        """Take in that a look failed, and will be made again."""
+        self.looked(member, None)
+
+    def in_no_list(self, members: Iterable[Watched[Any]]) -> None:
+        """Hear of things that no list shows: they are looked at singly."""
+
     def refused(self, member: Watched[Any], error: errors.SinchHostingError) -> None:
         """Hear of a "no" that is not believed yet."""
 
