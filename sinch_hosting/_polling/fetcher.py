@@ -29,6 +29,8 @@ _log = logging.getLogger("sinch_hosting")
 AT_ONCE = 32
 STALLED, PATIENCE = 5.0, 20.0
 """Seconds after which single looks no longer wait for a list, and after which it is given up."""
+_BESIDE = 4
+"""How many single looks at once a list that hangs leaves room for: one of them may hang, too."""
 _EXPLORERS = 8
 _CHECKS = 8
 """A round spends so small a share of a minute's requests on checking what lists have shown."""
@@ -237,7 +239,7 @@ class Fetcher:
             stall.cancel()
 
     def _stalled(self, group: Group) -> None:
-        self._host.spawn(self._look_singly(group, self.looks_a_round, 1))
+        self._host.spawn(self._look_singly(group, self.looks_a_round, _BESIDE))
 
     def _take_page(self, walk: Walk, page: Page[Json]) -> None:
         """Take in a page, and what it tells of the list."""

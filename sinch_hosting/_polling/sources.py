@@ -43,6 +43,20 @@ class _RawImportedNumbers(Listed):
     imported_numbers: Any = ()
 
 
+def _phone_number(number: Any) -> str:
+    return str(number.phone_number)
+
+
+def _adopt_number(number: T, phone_number: str) -> T:
+    if isinstance(number, Order) or number.phone_number == phone_number:
+        return number
+    return evolve(number, phone_number=phone_number)
+
+
+def _same(thing: T) -> T:
+    return thing
+
+
 @frozen(eq=False, repr=False, kw_only=True)
 class Source(Generic[T]):
     """How one kind of thing is read: singly, and in lists."""
@@ -50,13 +64,13 @@ class Source(Generic[T]):
     noun: str
     model: type[T]
     get_operation: str
-    identifier: str
-    """What the operation calls the id."""
     list_operation: str
     list_type: type[Listed]
     items_field: str
-    id_on_wire: str
-    id_of: Callable[[T], str]
+    identifier: str = "phone_number"
+    """What the operation calls the id."""
+    id_on_wire: str = "phoneNumber"
+    id_of: Callable[[T], str] = _phone_number
     state_of: Callable[[T], OpenEnum]
     """Where in its life it is; `UNSPECIFIED` where that is not known."""
     updated_of: Callable[[T], datetime | None]
@@ -64,9 +78,9 @@ class Source(Generic[T]):
     states_at: Callable[[Place], tuple[OpenEnum | None, ...]]
     """The states whose lists may show things of a place, in the order of life."""
     query: Callable[[Place], Mapping[str, str]]
-    adopt: Callable[[T, str], T]
+    adopt: Callable[[T, str], T] = _adopt_number
     """Make a fresh answer the thing of this id, and of this client."""
-    copy: Callable[[T], T]
+    copy: Callable[[T], T] = _same
     """Make somebody's snapshot one of this client."""
     is_bare: Callable[[T], bool]
     """Whether a snapshot holds what identifies the thing alone, and nothing of how it is."""
@@ -194,12 +208,6 @@ def orders_of(calls: OrderCalls) -> Source[Order]:
 # ----------------------------------------------------------------------- numbers
 
 
-def _adopt_number(number: T, phone_number: str) -> T:
-    if isinstance(number, Order) or number.phone_number == phone_number:
-        return number
-    return evolve(number, phone_number=phone_number)
-
-
 _QUALIFICATION_STATES = in_order_of_life(
     state for state in QualificationState if state != QualificationState.UNSPECIFIED
 )
@@ -208,19 +216,14 @@ QUALIFIED_NUMBERS: Source[QualifiedNumber] = Source(
     noun="number in qualification",
     model=QualifiedNumber,
     get_operation="GetQualifiedNumber",
-    identifier="phone_number",
     list_operation="ListQualifiedNumbers",
     list_type=_RawQualifiedNumbers,
     items_field="qualified_numbers",
-    id_on_wire="phoneNumber",
-    id_of=lambda number: number.phone_number,
     state_of=lambda number: number.global_process_state,
     updated_of=lambda number: number.updated_time,
     place_of=lambda number: (),
     states_at=lambda place: _QUALIFICATION_STATES,
     query=lambda place: {},
-    adopt=_adopt_number,
-    copy=lambda number: number,
     is_bare=lambda n: n.global_process_state == QualificationState.UNSPECIFIED,
     is_empty=lambda n: n.global_process_state == QualificationState.UNSPECIFIED,
     describe=lambda number: number.global_process_state.name,
@@ -258,19 +261,14 @@ IMPORTED_NUMBERS: Source[ImportedNumber] = Source(
     noun="imported number",
     model=ImportedNumber,
     get_operation="GetImportedNumber",
-    identifier="phone_number",
     list_operation="ListImportedNumbers",
     list_type=_RawImportedNumbers,
     items_field="imported_numbers",
-    id_on_wire="phoneNumber",
-    id_of=lambda number: number.phone_number,
     state_of=lambda number: QualificationState.UNSPECIFIED,
     updated_of=lambda number: None,
     place_of=_place_of_imported,
     states_at=lambda place: (None,),
     query=lambda place: {"servicePlanId": place[0], "campaignId": place[1]},
-    adopt=_adopt_number,
-    copy=lambda number: number,
     is_bare=lambda number: number == _bare(number),
     is_empty=lambda n: not (n.phone_number or n.is_linked or n.sms_provisioning.type),
     describe=_describe_imported,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from contextlib import aclosing
 from math import ceil
 from typing import Any
 
@@ -313,6 +314,32 @@ async def test_a_list_that_hangs_holds_up_no_single_look(
     assert cost.lists <= 1, "the first list still hangs, or is on its way"
     assert cost.gets == orders
     assert cost.seconds <= 5
+
+
+async def test_single_looks_that_hang_beside_a_list_hold_up_no_others(
+    clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three of the looks hang as well, and the others are made."""
+    monkeypatch.setattr(fetcher, "STALLED", 0.02)
+    monkeypatch.setattr(fetcher, "PATIENCE", 1e6)
+    async with Service(clock=clock, sleep=clock.sleep) as service:
+        made = service.add_orders(20, state="COMPLETED")
+        service.fault(LISTS, hang(), times=None)
+        service.fault(GETS, hang(), times=3)
+        async with SinchHosting(**service.client_arguments) as sinch:
+            place = {"service_plan_id": made[0].plan, "campaign_id": made[0].campaign}
+            given = [
+                Order(hosting_order_id=order.id, type=OrderType(order.type), **place)
+                for order in made
+            ]
+            seen = set[str]()
+            async with asyncio.timeout(300), aclosing(sinch.hosting_orders.watch(given)) as news:
+                async for update in news:
+                    seen.add(update.order.hosting_order_id)
+                    if len(seen) == 17:
+                        break
+            service.clear_faults()
+    assert len(seen) == 17
 
 
 @pytest.mark.parametrize("budget", [60, 600])
