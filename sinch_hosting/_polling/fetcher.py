@@ -88,6 +88,8 @@ class Fetcher:
     _host: Host
     looks_a_round: int
     """How many single looks a round makes before it goes to the lists again."""
+    is_patient: bool = True
+    """Whether what failed is tried again here, rather than by the session at once."""
     not_before: float = NEVER
     """Until when the service has asked for silence."""
 
@@ -150,7 +152,7 @@ class Fetcher:
         is_misfit = isinstance(error, errors.DecodeError) and error.is_json
         if not passes(error):
             group.refused(now)
-        elif not group.failed(resumes, tries=1 if is_misfit else 2):
+        elif not group.failed(resumes, tries=1 if is_misfit or not self.is_patient else 2):
             left = [m for i, m in sweep.asked.items() if i not in sweep.seen | sweep.guests]
             self._put_off(left, error)
             return True
@@ -229,7 +231,9 @@ class Fetcher:
         limit = asyncio.timeout(PATIENCE)
         try:
             async with limit:
-                return await group.source.page(self._session, group.place or (), state, options)
+                return await group.source.page(
+                    self._session, group.place or (), state, options, is_poll=self.is_patient
+                )
         except TimeoutError:
             if not limit.expired():
                 raise
@@ -339,7 +343,7 @@ class Fetcher:
         is_check = bool(member.listed_as) and not member.is_alone
         member.is_asked = True
         try:
-            seen = await member.source.get(self._session, member.id)
+            seen = await member.source.get(self._session, member.id, is_poll=self.is_patient)
         except errors.SinchHostingError as error:
             member.is_asked = False
             self._look_failed(member, error)

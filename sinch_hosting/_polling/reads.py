@@ -26,8 +26,6 @@ from .sources import Place, Source
 
 T = TypeVar("T", Order, QualifiedNumber, ImportedNumber)
 _READER = ("reader",)
-_FAILURES = 5
-"""How often in a row a look may fail before the reading fails."""
 
 
 @define(eq=False, repr=False)
@@ -96,8 +94,8 @@ class _Reading(Generic[T]):
         self._settle(member, member.item)
 
     def put_off(self, member: Watched[T], error: errors.SinchHostingError) -> None:
-        """Make a look that failed again; after a few the reading fails."""
-        if member.failures >= _FAILURES:
+        """Take in that something cannot be read, though the session has tried it again."""
+        if not member.refused_with:  # a "no" is heard of by itself
             self.ended(member, error)
 
     def in_no_list(self, members: Iterable[Watched[T]]) -> None:
@@ -114,7 +112,7 @@ class _Reading(Generic[T]):
             self.ended(member, error)
 
     def ended(self, member: Watched[T], error: errors.SinchHostingError) -> None:
-        """Take in that something cannot be read."""
+        """Take in that something cannot be read, and what to raise."""
         self.failed = self.failed or error
         self.news.set()
 
@@ -133,7 +131,7 @@ class Reader:
 
     Args:
         session: the client's.
-        policy: how long to wait before a look that failed is made again.
+        policy: the client's.
         budget: that of the client's waits.
     """
 
@@ -158,13 +156,16 @@ class Reader:
             waits_for_budget: as polls do.
 
         Gives dictionaries by id, with `None` for what the service does not know. Each thing is in
-        one of them; with `only_lists`, those that lists show. A look that fails is made again a
-        few times; then its error is raised, and a "no" of the service at once. Safe to repeat.
+        one of them; with `only_lists`, those that lists show. A request that fails is retried as
+        other calls are; raises what then comes of it. Where lists cannot be read, each thing is
+        looked at singly. Safe to repeat.
         """
         reading = _Reading(source, self._budget, waits_for_budget)
         for thing in things:
             reading.add(thing)
-        fetcher = Fetcher(self._session, self._policy, reading, len(reading.left) or 1)
+        fetcher = Fetcher(
+            self._session, self._policy, reading, len(reading.left) or 1, is_patient=False
+        )
         work = self._sweep(reading, fetcher) if only_lists else self._rounds(reading, fetcher)
         running = asyncio.create_task(work)
         running.add_done_callback(lambda _: reading.news.set())

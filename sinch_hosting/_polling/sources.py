@@ -89,10 +89,16 @@ class Source(Generic[T]):
     describe: Callable[[T], str]
     """Where it is, for people."""
 
-    async def get(self, session: Session, thing_id: str) -> T:
-        """Read one, as a poll; `DecodeError` for an answer that tells nothing."""
+    async def get(self, session: Session, thing_id: str, *, is_poll: bool = True) -> T:
+        """Read one; `DecodeError` for an answer that tells nothing.
+
+        A poll lets other calls go first, and is not retried here.
+        """
         answer = await session.request(
-            self.get_operation, self.model, identifiers={self.identifier: thing_id}, is_poll=True
+            self.get_operation,
+            self.model,
+            identifiers={self.identifier: thing_id},
+            is_poll=is_poll,
         )
         if self.is_empty(answer):
             raise errors.DecodeError(
@@ -101,14 +107,20 @@ class Source(Generic[T]):
         return self.adopt(answer, thing_id)
 
     async def page(
-        self, session: Session, place: Place, state: OpenEnum | None, options: Mapping[str, Any]
+        self,
+        session: Session,
+        place: Place,
+        state: OpenEnum | None,
+        options: Mapping[str, Any],
+        *,
+        is_poll: bool = True,
     ) -> Page[Json]:
         """Read a page of a list, its items as they came: most of them are not needed."""
         answer = await session.request(
             self.list_operation,
             self.list_type,
             query={"states": state, **self.query(place), **options},
-            is_poll=True,
+            is_poll=is_poll,
         )
         items = getattr(answer, self.items_field)
         if not isinstance(items, (list, tuple)):
