@@ -62,7 +62,7 @@ async def _run(short: bool, cpu: list[Row]) -> Table:
         rows,
         notes=(
             "Finished orders: requests, and seconds after the last one was done, beside an",
-            "observer that looks at the intervals of the policy, knows when the last order is done,",
+            "observer that looks at the intervals of the policy, knows when the last one is done,",
             "and then reads the fewest pages at the rate of the budget. The ratios are of requests",
             "and time. More requests are looks that check lists: an eighth of the budget at most.",
             "A day: orders from DRAFT to COMPLETED, default PollPolicy, virtual clock. Against",
