@@ -1,6 +1,6 @@
-"""Lists or single looks: the rule, and what is known of the lists of a place.
+"""Lists or single looks: the rule, and what is known about the lists of a place.
 
-Nothing here waits or asks. `sweeps` says how lists are read.
+Nothing here waits or sends a request. `sweeps` says how lists are read.
 """
 
 from __future__ import annotations
@@ -15,44 +15,49 @@ from .schedule import NEVER, Debounce, Watched
 from .sources import Place, Source
 
 PAGE_SIZE = 1000
-"""What a list is asked for; the service gives what it gives."""
+"""The page size that is requested; the service may give fewer items a page."""
 _REMEMBERED = 3600.0
+"""Seconds for which the size of a list is believed."""
 _FAILING, _REFUSED, _LEFT_AT_MOST = 60.0, 600.0, 3600.0
-"""Seconds for which lists are left; twice as long each time that they fail again."""
+"""Seconds for which lists are not used: after failures, after a refusal or wrong states, and at
+most. They double each time."""
 _TRIES = 2
+"""Failed sweeps in a row after which lists are not used for a while."""
 _LAG = 30.0
-"""Seconds for which a list may show what is past without being at fault."""
+"""Seconds for which a list may lag without being at fault."""
 _CONTRADICTIONS = 3
+"""Wrong states that lists show, in a row, after which they are not used for a while."""
 
 
 def list_or_single(sought: int, pages: float) -> bool:
     """Whether a list is read for things that are sought, rather than each of them singly.
 
     Args:
-        sought: how many things the list may show that have to be seen now.
+        sought: how many things that have to be seen now the list may show.
         pages: how many pages have to be read for that.
 
-    The budget does not enter: a page and a single look take a token each, so what takes fewer
-    requests also ends sooner. At the same price single looks win, since they are certain.
+    The budget plays no part: a page and a single look take one token each, so fewer requests also
+    take less time. Where both take the same, single looks are chosen, since they are certain.
     """
     return pages < sought
 
 
 @define(eq=False, repr=False)
 class Memory:
-    """What walks told of one list, for an hour."""
+    """What was learnt about one list; it counts for an hour."""
 
     strangers: float = 0.0
-    """How many things it holds that nobody watches."""
+    """How many things in it nobody watches."""
     newest_first: bool = False
+    """Whether it begins with what changed last."""
     delivers: bool = False
-    """Whether the last walk showed some that were sought."""
+    """Whether the last reading showed things that were sought."""
     at: float = NEVER
 
 
 @frozen
 class Suspect:
-    """A thing that a list may show as it was before."""
+    """A thing that a list may show in a state that has passed."""
 
     listed_as: int
     """The fingerprint of what the list showed."""
@@ -72,19 +77,19 @@ class Group:
     due: float = inf
     """When the first of the members is due."""
     is_plain: bool = False
-    """Whether lists are asked for without a size and an order: they were refused with both."""
+    """Whether lists are requested without page size and order, since both were refused."""
     per_page: int = PAGE_SIZE
-    """How many things the service gives a page."""
+    """How many items the service gives a page."""
     guests_tried: int = -1
-    """The last of the things of no known place that were sought in its lists."""
+    """The serial number of the last thing of no known place that was sought in its lists."""
     _memories: dict[OpenEnum | None, Memory] = field(factory=dict)
     was_past: bool = False
-    """Whether the last sweep was left to begin anew: the next one is not."""
+    """Whether the last sweep was ended early to begin anew; the next one is not ended early."""
     _lists_from: float = NEVER
     _strikes: int = 0
     _refusals: int = 0
     suspects: dict[str, Suspect] = field(factory=dict)
-    """What single looks showed elsewhere than lists did, by id."""
+    """Things whose single look showed another state than the list, by id."""
     _contradictions: int = 0
     _lies: int = 0
     _sweeps: int = 0
@@ -95,7 +100,7 @@ class Group:
     # ------------------------------------------------------------------ when
 
     def refresh_due(self, now: float) -> None:
-        """Find out anew when the first of the members is due."""
+        """Compute when the first member is due."""
         limit = self._notices.limit(inf, now)
         if limit < inf:
             for member in self.members.values():
@@ -103,11 +108,11 @@ class Group:
         self.due = min((member.next_look() for member in self.members.values()), default=inf)
 
     def bring_forward(self, due: float) -> None:
-        """Let it come no later than `due`."""
+        """Make the group due at `due` at the latest."""
         self.due = min(self.due, due)
 
     def move(self, seconds: float) -> None:
-        """Move all that is planned by so many seconds, as the clock was."""
+        """Move all planned times by so many seconds, after the clock was set."""
         self.due += seconds
         self._lists_from += seconds
         for memory in self._memories.values():
@@ -117,7 +122,7 @@ class Group:
             member.move(seconds)
 
     def notice(self, now: float) -> None:
-        """Take in that something happened to one of the members, nobody knows which."""
+        """Handle a callback about one of the members that does not say which."""
         due = self._notices.take(now)
         if due < self.due or due <= now:
             for member in self.members.values():
@@ -127,11 +132,14 @@ class Group:
     # ------------------------------------------------------------- trust in lists
 
     def has_lists(self, now: float) -> bool:
-        """Whether the lists of this place can be asked for, and are trusted at present."""
+        """Whether lists of this place exist and are used at present."""
         return self.place is not None and now >= self._lists_from
 
     def failed(self, now: float, *, tries: int = _TRIES) -> bool:
-        """Note a sweep that failed; whether lists are left for a while, from so many on."""
+        """Count a sweep that failed; returns whether lists are not used for a while now.
+
+        They are not used after `tries` failures in a row.
+        """
         self._strikes = max(self._strikes + 1, _TRIES - tries + 1)
         if self._strikes < _TRIES:
             return False
@@ -139,46 +147,47 @@ class Group:
         return True
 
     def refused(self, now: float) -> None:
-        """Note that the service does not give these lists."""
+        """Stop using these lists for a while, since the service refused them."""
         self._refusals += 1
         self._leave_lists(now, _REFUSED, self._refusals - 1)
 
     def worked(self) -> bool:
-        """Note a sweep that has shown something; whether to look singly at one of what it did.
+        """Count a sweep that worked; returns whether to check one of the things that it showed.
 
-        After the first sweep and the second, the fourth, the eighth and so on.
+        That is so after the first sweep, the second, the fourth, the eighth and so on.
         """
         self._strikes = self._refusals = 0
         self._sweeps += 1
         return self._sweeps.bit_count() == 1
 
     def confirmed(self) -> None:
-        """Note that a single look showed what a list had shown."""
+        """Count a single look that showed the same state as the list."""
         self._contradictions = 0
 
     def suspect(self, thing_id: str, listed_as: int, now: float) -> None:
-        """Note that a single look showed another state than the list did.
+        """Remember a thing whose single look showed another state than the list.
 
-        It may have moved meanwhile, above all where the list was read for long, and lists may lag
-        a little. A list that begins later than that and shows it as before contradicts.
+        That alone proves nothing: the thing may have changed after the list was read, and lists
+        may lag a little. A list that is read later and shows the thing as before is wrong.
         """
         self._sweeps = 0
         self.suspects[thing_id] = Suspect(listed_as, now)
 
     def shown_as_before(self, thing_id: str, began: float) -> None:
-        """Note that a sweep has shown a suspect as lists did before the single look."""
+        """Handle a list that shows a suspect as before; it is wrong if it began late enough."""
         if self.suspects[thing_id].at + _LAG <= began:
             del self.suspects[thing_id]
             self._contradictions += 1
 
     def swept(self, began: float, now: float) -> bool:
-        """Note the end of a sweep; whether it contradicted too often, so that lists are left.
+        """Handle the end of a sweep; returns whether lists were wrong too often.
 
-        Lists that were left for that before are left at the first contradiction.
+        Then they are not used for a while. Lists that were wrong too often before are not used
+        after the next wrong state.
         """
         for thing_id, suspect in list(self.suspects.items()):
             if suspect.at + _LAG <= began:
-                del self.suspects[thing_id]  # it had moved
+                del self.suspects[thing_id]  # it had changed its state
         if self._contradictions < (1 if self._lies else _CONTRADICTIONS):
             return False
         self._contradictions = 0
@@ -187,10 +196,10 @@ class Group:
         return True
 
     def found_in_lists(self, shown: int, *, of: Group) -> bool:
-        """Note how many of no known place another place's lists showed; whether that paid.
+        """Count the things of no known place that the lists of a place showed.
 
-        Where it did not, they are in many places: single looks go on for a round, then for
-        three, for seven and so on, before lists are tried again.
+        Returns whether that took fewer requests than single looks. Where it did not, the things
+        are in many places: one round uses single looks alone, then three, seven and so on.
         """
         if not list_or_single(shown, len(of.source.states_at(of.place or ()))):
             self.sought_in_vain()
@@ -199,12 +208,12 @@ class Group:
         return True
 
     def sought_in_vain(self) -> None:
-        """Note that lists are of no use for those of no known place, for some rounds."""
+        """Use no lists for things of no known place, for some rounds."""
         self._in_vain += 1
         self._rounds_without = 2 ** min(self._in_vain, 10) - 1
 
     def rests_from_lists(self) -> bool:
-        """Whether those of no known place are sought in no list this round; counts it."""
+        """Count a round; returns whether it uses no lists for things of no known place."""
         self._rounds_without -= 1
         return self._rounds_without >= 0
 
@@ -214,18 +223,25 @@ class Group:
     # -------------------------------------------------------------- what lists hold
 
     def memory(self, state: OpenEnum | None, now: float) -> Memory | None:
-        """What is known of a list, unless it is too old."""
+        """Return what is known about a list, or `None` where that is too old."""
         known = self._memories.get(state)
         return known if known and now - known.at < _REMEMBERED else None
 
+    def recall(self, before: Group) -> None:
+        """Use what an earlier group of the same place learnt about its lists."""
+        self.per_page, self.is_plain = before.per_page, before.is_plain
+        self._memories = before._memories
+        self._lists_from = before._lists_from
+        self._strikes, self._refusals = before._strikes, before._refusals
+
     def learn(self, state: OpenEnum | None, memory: Memory) -> None:
-        """Keep what a walk told of a list."""
+        """Remember what was learnt about a list."""
         self._memories[state] = memory
 
     def pages(self, state: OpenEnum | None, sought: int, now: float) -> int:
-        """How many pages of a list show `sought` things, from what is known of it.
+        """Return how many pages of a list have to be read to see `sought` things in it.
 
-        Of a list of which nothing is known, the best is thought: its first page tells.
+        Where nothing is known about the list, this is the lowest number: its first page tells more.
         """
         known = self.memory(state, now)
         if known is None or known.newest_first:

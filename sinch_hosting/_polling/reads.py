@@ -35,6 +35,8 @@ class _Reading(Generic[T]):
     source: Source[T]
     budget: TokenBucket
     waits_for_budget: bool
+    past: dict[tuple[str, Place | None], Group]
+    """The groups of earlier readings: they know how long their lists are."""
     left: dict[str, Watched[T]] = field(factory=dict)
     groups: dict[Place | None, Group] = field(factory=dict)
     found: dict[str, T | None] = field(factory=dict)
@@ -54,7 +56,12 @@ class _Reading(Generic[T]):
 
     def _group_of(self, thing: T) -> Group:
         place = self.source.place_of(thing)
-        return self.groups.setdefault(place, Group(self.source, place))
+        if place not in self.groups:
+            group, key = Group(self.source, place), (self.source.noun, place)
+            if key in self.past:
+                group.recall(self.past[key])
+            self.groups[place] = self.past[key] = group
+        return self.groups[place]
 
     def _settle(self, member: Watched[T], thing: T | None) -> None:
         if self.left.pop(member.id, None) is not None:
@@ -138,6 +145,7 @@ class Reader:
     _session: Session
     _policy: PollPolicy
     _budget: TokenBucket
+    _past: dict[tuple[str, Place | None], Group] = field(factory=dict, init=False)
 
     async def read(
         self,
@@ -160,7 +168,7 @@ class Reader:
         other calls are; raises what then comes of it. Where lists cannot be read, each thing is
         looked at singly. Safe to repeat.
         """
-        reading = _Reading(source, self._budget, waits_for_budget)
+        reading = _Reading(source, self._budget, waits_for_budget, self._past)
         for thing in things:
             reading.add(thing)
         fetcher = Fetcher(

@@ -1,8 +1,8 @@
 """What can be waited for: orders, numbers in qualification, imported numbers.
 
-Each is a thing that one request reads by its id, and that lists show. Which lists depends on
-the *place* of a thing: what a list of it is asked by. A place may not be known before the thing
-was read once.
+Each is a thing that one request reads by its id, and that lists show. The *place* of a thing is the
+query of the lists that may show it, such as service plan and campaign. It may not be known before
+the thing was read once.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ..states import OpenEnum, OrderState, OrderType, QualificationState, in_ord
 
 T = TypeVar("T", Order, QualifiedNumber, ImportedNumber)
 Place = tuple[str, ...]
-"""What the lists that may show a thing are asked by."""
+"""The query of the lists that may show a thing."""
 Json = dict[str, Any]
 
 
@@ -68,31 +68,31 @@ class Source(Generic[T]):
     list_type: type[Listed]
     items_field: str
     identifier: str = "phone_number"
-    """What the operation calls the id."""
+    """The name of the id in the operation's path."""
     id_on_wire: str = "phoneNumber"
     id_of: Callable[[T], str] = _phone_number
     state_of: Callable[[T], OpenEnum]
-    """Where in its life it is; `UNSPECIFIED` where that is not known."""
+    """Returns its state; `UNSPECIFIED` where that is not known."""
     updated_of: Callable[[T], datetime | None]
     place_of: Callable[[T], Place | None]
     states_at: Callable[[Place], tuple[OpenEnum | None, ...]]
-    """The states whose lists may show things of a place, in the order of life."""
+    """Returns the states whose lists may show things of a place, in their order."""
     query: Callable[[Place], Mapping[str, str]]
     adopt: Callable[[T, str], T] = _adopt_number
-    """Make a fresh answer the thing of this id, and of this client."""
+    """Gives a response the id that was requested, and binds it to this client."""
     copy: Callable[[T], T] = _same
-    """Make somebody's snapshot one of this client."""
+    """Binds a caller's snapshot to this client."""
     is_bare: Callable[[T], bool]
-    """Whether a snapshot holds what identifies the thing alone, and nothing of how it is."""
+    """Whether a snapshot has only what identifies the thing, and no state."""
     is_empty: Callable[[T], bool]
-    """Whether an answer says nothing of how the thing is: `{}`, or an error's body."""
+    """Whether a response has no state: `{}`, or the body of an error."""
     describe: Callable[[T], str]
-    """Where it is, for people."""
+    """Returns its state as a text for people."""
 
     async def get(self, session: Session, thing_id: str, *, is_poll: bool = True) -> T:
-        """Read one; `DecodeError` for an answer that tells nothing.
+        """Read one thing; raises `DecodeError` for a response without a state.
 
-        A poll lets other calls go first, and is not retried here.
+        A poll lets other calls go first, and the session does not retry it.
         """
         answer = await session.request(
             self.get_operation,
@@ -115,7 +115,7 @@ class Source(Generic[T]):
         *,
         is_poll: bool = True,
     ) -> Page[Json]:
-        """Read a page of a list, its items as they came: most of them are not needed."""
+        """Read a page of a list; its items are not decoded, since most of them are not needed."""
         answer = await session.request(
             self.list_operation,
             self.list_type,
@@ -134,7 +134,7 @@ class Source(Generic[T]):
         )
 
     def read(self, raw: Json) -> T | None:
-        """Return what a list shows; `None` for what cannot be understood."""
+        """Return an item of a list as a thing; `None` where it cannot be decoded."""
         try:
             thing: T = converter.structure(raw, self.model)
         except StructureError:
@@ -148,7 +148,7 @@ def fingerprint(raw: Json) -> int:
 
 
 def time_on_wire(raw: Json) -> datetime | None:
-    """Return when an item of a list was changed last, where it says so."""
+    """Return when an item of a list changed last; `None` where it does not say so."""
     try:
         moment = datetime.fromisoformat(raw["updatedTime"])
     except (KeyError, TypeError, ValueError):
@@ -186,7 +186,7 @@ def orders_of(calls: OrderCalls) -> Source[Order]:
 
     def adopt(order: Order, order_id: str) -> Order:
         if order.hosting_order_id != order_id:
-            # It is known by the id that was asked for, however the service spells it.
+            # The id that was requested counts, however the service spells it.
             order = evolve(order, hosting_order_id=order_id)
         return bind(order, calls)
 
@@ -244,7 +244,7 @@ QUALIFIED_NUMBERS: Source[QualifiedNumber] = Source(
 
 def _place_of_imported(number: ImportedNumber) -> Place | None:
     sms = number.sms_configuration
-    # A plan that was asked for stands first in what is scheduled, and later in itself.
+    # A requested plan is first in `scheduledProvisioning`, and later in the field itself.
     plan = sms.service_plan_id or sms.scheduled_provisioning.service_plan_id
     campaign = sms.campaign_id or sms.scheduled_provisioning.campaign_id
     return (plan, campaign or "") if plan else None

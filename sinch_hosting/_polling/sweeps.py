@@ -1,26 +1,26 @@
 """How the lists of a place are read.
 
-Nothing here waits or asks. A *sweep* goes through the lists of one place in the order of life,
-so that a thing that moves meanwhile is seen at least once:
+Nothing here waits or sends a request. A *sweep* reads the lists of one place, in the order in which
+orders go through their states. So a thing that changes its state meanwhile is seen at least once:
 
 ```
 SUBMITTED   IN_PROGRESS   COMPLETED   REJECTED
     |            |            |           |
- who was      who was      who was in neither list that was to show it, is `unplaced`,
- seen there   seen there   and may be in any later one
+ things that were seen      a thing that the list of its state does not show is `unplaced`:
+ in these states before     it may be in the list of any later state
 ```
 
-A list is read where `list_or_single` says so. A walk through its pages is left as soon as what
-it may still show is no longer worth its pages; pages beyond the first that show nothing that is
-sought are *wasted*, and a sweep may waste an eighth of what single looks would take. So a sweep
-with lists that do not work costs at most that, and the first page of each list, beyond the
-single looks. A list that has shown some of those that were sought the last time may run from what
-changed first, so that they are on its last pages: none of them is wasted then. Whoever a sweep was
-to show and did not is asked for singly.
+A list is read where `list_or_single` says so. Reading the pages of one list is a *walk*. It ends as
+soon as the things that it may still show are fewer than the pages that are left. A further page
+that shows nothing that is sought is *wasted*. A sweep wastes at most an eighth of the requests that
+single looks would take. So lists that do not work cost at most that, and the first page of each
+list, beside the single looks. A list that showed some of the sought things the last time may begin
+with what changed first, so that new things are on its last pages: there no page counts as wasted.
+A thing that a sweep should have shown and did not show is read singly.
 
-A walk of many pages takes long where the budget is small, and shows its list as it stood when the
-walk began. So its first page is read again now and then: where the list of now has fewer pages
-than are left of the old one, the walk is left and the sweep begins anew (`Walk.is_past`).
+A walk of many pages takes minutes where the budget is small, and may show its list as it was when
+the walk began. So its first page is read again from time to time. Where the list has fewer pages
+now than are left of the walk, the walk ends and the sweep begins anew (`Walk.is_past`).
 """
 
 from __future__ import annotations
@@ -38,36 +38,39 @@ from .schedule import NEVER, Watched
 
 _CLOCKS_DIFFER = timedelta(seconds=60)
 _CHECKED_AFTER, _CHECKED_EACH = 15.0, 10
-"""Seconds and pages of a walk after which its first page is read again."""
+"""Seconds and pages of a walk after which its first page is read again: both have to pass."""
 
 
 @define(eq=False, repr=False)
 class Sweep:
-    """One way through the lists of a place: who is sought where, and who was seen."""
+    """One reading of the lists of a place: what is sought in which list, and what was seen."""
 
     group: Group
     now: float
     asked: dict[str, Watched[Any]]
-    """Whom it is to show, by id."""
+    """The things that it should show, by id."""
     guests: set[str] = field(factory=set)
-    """Those of them that may be elsewhere altogether."""
+    """Those of them whose place is not known."""
     seen: set[str] = field(factory=set)
+    """The things that it has shown."""
     missed: set[str] = field(factory=set)
-    """Who was to be in a list that was read."""
+    """The things that a list should have shown and has not shown."""
     read: set[OpenEnum | None] = field(factory=set)
     """The states whose lists were read to the end."""
     wasted: int = 0
+    """How many further pages showed nothing that was sought."""
     began: float = NEVER
-    """When the first request of it left."""
+    """When its first request was sent."""
     is_past: bool = False
-    """Whether it was left to begin anew."""
+    """Whether it was ended early, to begin anew."""
     may_begin_anew: bool = True
+    """Whether it may be ended early; not twice in a row."""
     _unplaced: dict[str, Watched[Any]] = field(factory=dict)
     _by_state: dict[OpenEnum, list[Watched[Any]]] = field(factory=dict)
 
     @classmethod
     def of(cls, group: Group, guests: Iterable[Watched[Any]], now: float) -> Sweep:
-        """The sweep for the members that are due or nearly, and for things of no known place."""
+        """Return a sweep for the members that are due or nearly due, and for guests."""
         due = [
             m for m in group.members.values() if m.is_due_in_list(now) and not m.avoids_lists(now)
         ]
@@ -82,7 +85,7 @@ class Sweep:
         return made
 
     def lists(self) -> Iterator[tuple[OpenEnum | None, list[Watched[Any]]]]:
-        """The lists that are worth reading, with whom each is to show; the caller walks them."""
+        """Give the lists that are worth reading, each with the things that it should show."""
         place = self.group.place
         states = self.group.source.states_at(place) if place is not None else ()
         if None not in states:
@@ -95,36 +98,36 @@ class Sweep:
     def _sought(
         self, state: OpenEnum | None, ahead: Sequence[OpenEnum | None]
     ) -> list[Watched[Any]]:
-        """Whom the list of a state is to show; nobody where single looks are cheaper."""
+        """Return what the list of a state should show; nothing where single looks cost less."""
         group, now = self.group, self.now
         here = [] if state is None else self._by_state.get(state, [])
         mine = [m for m in here if m.id not in self.seen and m.id not in self._unplaced]
         coming = [
             m for m in self._unplaced.values() if m.id not in self.seen and _may_come_to(m, state)
         ]
-        # Who may be in any of several lists may cost a page in each.
+        # A thing that may be in any of several lists may take a page of each.
         pages = (group.pages(later, len(coming), now) for later in ahead)
         if not list_or_single(len(coming), sum(p for p in pages if p < len(coming))):
             for member in coming:
-                del self._unplaced[member.id]  # they are asked for singly
+                del self._unplaced[member.id]  # it is read singly
             coming = []
         sought = mine + coming
         return sought if list_or_single(len(sought), group.pages(state, len(sought), now)) else []
 
     def begin(self, now: float) -> None:
-        """Note that a request leaves."""
+        """Note when the first request is sent."""
         if self.began == NEVER:
             self.began = now
 
     def begin_anew(self, now: float) -> None:
-        """Leave it, so that the next sweep seeks all of it at once."""
+        """End it early; the next sweep seeks all that it sought, and begins at once."""
         self.is_past = self.group.was_past = True
         for member in self.asked.values():
             member.due = min(member.due, now)
         self.group.bring_forward(now)
 
     def walked(self, sought: Iterable[Watched[Any]], *, is_whole: bool) -> None:
-        """Take in that a list was read; whom it was to show and did not may be in a later one."""
+        """Handle the end of a walk; what the list did not show may be in a later list."""
         for member in sought:
             if member.id not in self.seen:
                 self.missed.add(member.id)
@@ -132,9 +135,9 @@ class Sweep:
                     self._unplaced[member.id] = member
 
     def seek_missing(self, state: OpenEnum | None) -> None:
-        """Seek whoever was in a list, is due later, and is not there now: it has left.
+        """Seek, in later lists, things of this state that a list does not show any more.
 
-        The list was read to its end.
+        The list was read to its end, so they have left it, also where they are not due yet.
         """
         self.read.add(state)
         for thing_id, member in self.group.members.items():
@@ -144,7 +147,7 @@ class Sweep:
                 self.asked[thing_id] = self._unplaced[thing_id] = member
 
     def absent(self) -> list[Watched[Any]]:
-        """Return whom no list of the place shows, where all were read to the end."""
+        """Return the things that no list of the place shows, where all were read to the end."""
         place = self.group.place
         if place is None or not self.read.issuperset(self.group.source.states_at(place)):
             return []
@@ -152,12 +155,12 @@ class Sweep:
 
     @property
     def due(self) -> float:
-        """Since when the first of those that it is to show is due."""
+        """When the first of the things that it should still show became due."""
         return min((m.due for i, m in self.asked.items() if i not in self.seen), default=self.now)
 
     @property
     def may_waste(self) -> bool:
-        """Whether a further page may be read that shows nothing that is sought."""
+        """Whether one more page may be wasted."""
         return self.wasted <= max(1, len(self.asked) // 8)
 
 
@@ -169,20 +172,20 @@ def _may_come_to(member: Watched[Any], state: OpenEnum | None) -> bool:
 
 
 def _is_newest_first(times: Sequence[datetime]) -> bool:
-    """Whether a page shows that its list runs from what changed last."""
+    """Whether the times on a page show that its list begins with what changed last."""
     return len(times) > 1 and times[0] > times[-1] and list(times) == sorted(times, reverse=True)
 
 
 @define(eq=False, repr=False)
 class Walk:
-    """One walk through the pages of a list: what it showed, and whether reading on pays."""
+    """One reading of the pages of a list: what it showed, and whether the next page is worth it."""
 
     sweep: Sweep
     state: OpenEnum | None
     sought: dict[str, Watched[Any]]
-    """Whom it is to show yet."""
+    """The things that it should still show."""
     is_whole: bool = False
-    """Whether whoever it did not show is not in the list."""
+    """Whether the sought things that it did not show are certainly not in the list."""
     is_read: bool = False
     """Whether its last page was read."""
     _pages: int = 0
@@ -222,7 +225,16 @@ class Walk:
         *,
         is_last: bool,
     ) -> None:
-        """Take in a page: how many things, how many watched and newly found, when they changed."""
+        """Handle a page.
+
+        Args:
+            items: how many items it has.
+            watched: how many of them are watched.
+            found: how many of them were sought, and are shown for the first time.
+            times: when its items changed last; empty for the last page.
+            total: how many items the list has, where the page says so.
+            is_last: whether no page follows.
+        """
         group = self.sweep.group
         self._pages += 1
         self._items += items
@@ -245,16 +257,16 @@ class Walk:
         if self.is_whole or not self.sought or not self._may_waste:
             return False
         if self._newest_first:
-            # What comes now changed before any that is sought did.
+            # Whatever comes now changed before all that is sought.
             self.is_whole = self._is_too_old()
             return not self.is_whole
         left = None if self._total is None else self._total - self._items
-        if left is None or left <= 0:  # nobody knows: what it may waste is the limit
+        if left is None or left <= 0:  # not known: the wasted pages are the limit
             return True
         return list_or_single(len(self.sought), ceil(left / self.sweep.group.per_page))
 
     def is_to_be_checked(self, now: float) -> bool:
-        """Whether it took so long that its list may be another one by now."""
+        """Whether the walk takes so long that its first page has to be read again."""
         return (
             self.sweep.may_begin_anew
             and now - self._checked_at >= _CHECKED_AFTER
@@ -263,7 +275,7 @@ class Walk:
         )
 
     def is_past(self, total: int | None, now: float, *, is_last: bool) -> bool:
-        """Whether the list is now shorter than what is left of it to read.
+        """Whether the list has fewer pages now than are left to read.
 
         Args:
             total: the length of the list, as its first page tells now.
@@ -287,12 +299,12 @@ class Walk:
         return self._oldest < min(times) - _CLOCKS_DIFFER
 
     def learn(self) -> None:
-        """Keep what the walk told of the list."""
+        """Remember what the walk told about the list."""
         group, now = self.sweep.group, self.sweep.now
         if self._total is not None or self.is_whole:
             length: float = max(self._total or 0, self._items)
         else:
-            length = inf  # longer than it was worth
+            length = inf  # too long to be worth reading
         if not getattr(self.state, "is_terminal", False):
-            length -= self._watched  # the rest are strangers for as long as they stay
+            length -= self._watched  # the others are strangers as long as they stay in this state
         group.learn(self.state, Memory(max(0.0, length), self._newest_first, self._found > 0, now))
