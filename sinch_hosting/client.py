@@ -353,6 +353,7 @@ class SinchHosting:
         from ._onboarding.context import Context, OnboardingSettings  # noqa: PLC0415
         from ._onboarding.onboarding import begin  # noqa: PLC0415
         from ._onboarding.reader import NumberReader  # noqa: PLC0415
+        from ._polling.reads import Reader  # noqa: PLC0415
 
         settings = OnboardingSettings(
             service_plan_id=service_plan_id,
@@ -384,12 +385,7 @@ class SinchHosting:
             qualified=self.qualified_numbers,
             orders=self._orders_api,
             runs=self._get_runs(),
-            reader=NumberReader(
-                self.qualified_numbers,
-                self.imported_numbers,
-                self._get_watcher().budget,
-                self._session.max_concurrency,
-            ),
+            reader=NumberReader(Reader(self._session, self._poll, self._get_watcher().budget)),
             poll=self._poll,
         )
         return begin(context, numbers, loa=loa, region_code=region_code)

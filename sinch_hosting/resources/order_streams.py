@@ -111,7 +111,7 @@ class OrderStreams:
 
         Returns:
             An async iterator of `ChunkOutcome`, in the order in which chunks are done. It reads
-            at most `max_concurrency` chunks ahead; memory grows by 70 bytes a number only, to
+            at most `max_concurrency` chunks ahead; memory grows by about 9 bytes a number, to
             know duplicates. What is no phone number is in `skipped`. Without numbers there is no
             outcome. Ending the iteration early cancels what is under way.
 
@@ -196,7 +196,7 @@ class OrderStreams:
 
         Returns:
             An async iterator of `ChunkOutcome`, in the order in which chunks are done. It reads
-            at most `max_concurrency` chunks ahead; memory grows by 70 bytes a number only, to
+            at most `max_concurrency` chunks ahead; memory grows by about 9 bytes a number, to
             know duplicates. What is no phone number is in `skipped`. Without numbers there is no
             outcome. Ending the iteration early cancels what is under way.
 
@@ -281,7 +281,7 @@ class OrderStreams:
 
         Returns:
             An async iterator of `ChunkOutcome`, in the order in which chunks are done. It reads
-            at most `max_concurrency` chunks ahead; memory grows by 70 bytes a number only, to
+            at most `max_concurrency` chunks ahead; memory grows by about 9 bytes a number, to
             know duplicates. What is no phone number is in `skipped`. Without numbers there is no
             outcome. Ending the iteration early cancels what is under way.
 
