@@ -24,15 +24,17 @@ LAYERS: list[set[str]] = [
     {"_onboarding"},
     {"client", "_explaining"},
     {""},  # the package itself, whose names resolve lazily
-    {"mcp"},
+    {"mcp", "temporal"},
     {"cli", "pytest_plugin", "__main__"},
 ]
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 # Third parties that are imported in one place only; the sandbox is a program of its own.
 ONLY_IN = {
+    "asyncpg": {"_bulk"},
     "backoff": {"_session"},
     "aiohttp": {"_session", "callbacks", "cli"},  # aiohttp.web where callbacks are received
-    "cattrs": {"_session"},
+    "cattrs": {"_session", "temporal"},
+    "msgspec": {"_session"},  # optional
     "phonenumbers": {"phone_files"},
     "python_calamine": {"phone_files"},
     "cyclopts": {"cli"},
@@ -42,6 +44,7 @@ ONLY_IN = {
     "pydantic": {"mcp"},
     "uvicorn": {"mcp"},
     "pytest": {"pytest_plugin"},
+    "temporalio": {"temporal"},
 }
 
 
