@@ -80,10 +80,11 @@ class ReadingTools:
         where = answer.where
         for text in filter(None, said):
             where = where.replace(text, "see service_says")
-        waits_for, next_step = answer.waits_for, f"{answer.what_to_do}."
+        waits_for, next_step = answer.waits_for, answer.what_to_do or "Wait."
         if facts.order is not None and (signer := _signer_of(facts.order)):
             waits_for, next_step = f"the signature of {signer}", _SIGN
-        left_out = " More orders were not asked for the number." if facts.orders_left_out else ""
+        if facts.orders_left_out:
+            next_step += " (there are more orders than were asked for the number)"
         return NumberAnswer(
             phone_number=number,
             where=where,
@@ -95,7 +96,7 @@ class ReadingTools:
             if facts.qualified is None
             else facts.qualified.global_process_state.name,
             is_imported=facts.imported is not None,
-            next_step=f"{next_step}{left_out}",
+            next_step=next_step,
         )
 
     async def list_orders(
