@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Literal, TypeVar
 
@@ -13,11 +12,11 @@ from .durations import seconds_of
 from .errors import BadInput, ExitCode, complain
 from .explain import explain
 from .invocation import resume_line, tell, without_warnings
-from .many import Each, exit_code
+from .many import Each, exit_code, print_each
 from .number_input import is_toll_free, read_numbers, read_records
 from .numbers_check import check
-from .options import ACCOUNT, PLACE, SOURCE, Account, NumberSource, Output, Place
-from .output import print_many, print_one
+from .options import ACCOUNT, PLACE, SOURCE, Account, NumberSource, Place
+from .output import print_many
 from .prompts import confirm
 from .settings import open_client, read_settings
 from .views import IMPORTED
@@ -73,24 +72,6 @@ async def list_(
     return ExitCode.DONE
 
 
-async def _for_each(
-    numbers: list[str],
-    call: Callable[[str], Awaitable[ImportedNumber]],
-    output: Output,
-    *,
-    changes: bool = False,
-) -> int:
-    """Call for each number, print what it answered, and return the exit code."""
-    each = Each(numbers, call)
-    async with aclosing(each.changes() if changes else each.results()) as found:
-        if len(numbers) == 1:
-            async for number in found:
-                print_one(number, IMPORTED, output)
-        else:
-            await print_many(found, IMPORTED, output)
-    return each.report()
-
-
 @app.command
 async def get(
     numbers: list[str], /, *, source: NumberSource = SOURCE, account: Account = ACCOUNT
@@ -104,7 +85,7 @@ async def get(
     """
     known = read_numbers(numbers, source)
     async with open_client(read_settings(account)) as sinch:
-        return await _for_each(known, sinch.imported_numbers.get, account)
+        return await print_each(Each(known, sinch.imported_numbers.get), IMPORTED, account)
 
 
 @app.command(name="import")
@@ -154,7 +135,8 @@ async def import_(
 
     settings.check_identity()
     async with open_client(settings) as sinch:
-        code = await _for_each(list(records), create, account, changes=True)
+        each = Each(list(records), create)
+        code = await print_each(each, IMPORTED, account, each.changes())
     if wait is None and code is not ExitCode.UNKNOWN:
         tell(f"wait for them with: {resume_line('numbers', 'wait', *numbers)}")
     return code
@@ -211,7 +193,8 @@ async def update(
         )
 
     async with open_client(settings) as sinch:
-        return await _for_each(known, change, account, changes=True)
+        each = Each(known, change)
+        return await print_each(each, IMPORTED, account, each.changes())
 
 
 def _confirm_loss(numbers: list[str], what: str, *, yes: bool) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
@@ -14,7 +13,7 @@ from ..states import OrderState, OrderType
 from .durations import before, business_days
 from .errors import BadInput, ExitCode
 from .invocation import STANDARD_INPUT, WAIT_FOR_DONE
-from .many import Each
+from .many import Each, print_each
 from .options import ACCOUNT, PLACE, Account, Place
 from .order_creation import import_, text_enable
 from .output import Column, View, as_json, print_many, print_one
@@ -100,14 +99,7 @@ async def get(orders: list[str], /, *, account: Account = ACCOUNT) -> int:
     """
     ids = ids_from(orders)
     async with open_client(read_settings(account)) as sinch:
-        each = Each(ids, sinch.hosting_orders.get)
-        async with aclosing(each.results()) as found:
-            if len(ids) == 1:
-                async for order in found:
-                    print_one(order, ORDER, account)
-            else:
-                await print_many(found, ORDER, account)
-    return each.report()
+        return await print_each(Each(ids, sinch.hosting_orders.get), ORDER, account)
 
 
 _REPORT: View[OrderReport] = View(

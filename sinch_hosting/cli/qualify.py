@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from contextlib import aclosing
 from typing import TYPE_CHECKING, Literal
 
 from cyclopts import App
@@ -13,7 +11,7 @@ from .durations import seconds_of
 from .errors import BadInput, ExitCode
 from .invocation import WAIT_FOR_DONE, resume_line, tell
 from .invoices import invoices
-from .many import Each
+from .many import Each, print_each
 from .number_input import read_numbers
 from .numbers import result_code
 from .options import ACCOUNT, SOURCE, Account, NumberSource
@@ -92,24 +90,8 @@ async def add(
         async def verified(number: str) -> QualifiedNumber:
             return await sinch.qualified_numbers.wait_until(number, wanted, timeout=limit)
 
-        return await _for_each(known, verified, account, waits_for=wanted.name)
-
-
-async def _for_each(
-    numbers: list[str],
-    call: Callable[[str], Awaitable[QualifiedNumber]],
-    account: Account,
-    waits_for: str = "",
-) -> int:
-    each = Each(numbers, call, at_once=len(numbers) if waits_for else 10)
-    results = each.waited_for(waits_for) if waits_for else each.results()
-    async with aclosing(results) as found:
-        if len(numbers) == 1:
-            async for number in found:
-                print_one(number, QUALIFIED, account)
-        else:
-            await print_many(found, QUALIFIED, account)
-    return each.report()
+        each = Each(known, verified, at_once=len(known))
+        return await print_each(each, QUALIFIED, account, each.waited_for(wanted.name))
 
 
 @app.command(name="list")
@@ -147,7 +129,7 @@ async def get(
     """
     known = read_numbers(numbers, source)
     async with open_client(read_settings(account)) as sinch:
-        return await _for_each(known, sinch.qualified_numbers.get, account)
+        return await print_each(Each(known, sinch.qualified_numbers.get), QUALIFIED, account)
 
 
 @app.command
@@ -265,4 +247,5 @@ async def wait(
 
     async with open_client(read_settings(account)) as sinch:
         titles = " or ".join(state.name for state in wanted)
-        return await _for_each(known, reached, account, waits_for=titles)
+        each = Each(known, reached, at_once=len(known))
+        return await print_each(each, QUALIFIED, account, each.waited_for(titles))
