@@ -50,7 +50,7 @@ _IMPORT = {
     "type": "IMPORT",
     "state": "IN_PROGRESS",
 }
-_TOKEN = {"access_token": "t" * 800, "token_type": "bearer", "expires_in": 3600}
+_TOKEN = {"access_token": "t" * 800, "token_type": "bearer", "expires_in": 3600, "scope": ""}
 
 
 _HEAD = (
