@@ -5,6 +5,9 @@ each order begins with a tag: job, chunk, attempt, and a digest of the numbers a
 its first create, a run reads the existing orders of its type, plan and campaign. A chunk whose
 order exists is adopted: nothing is sent for it. The same job with other numbers or arguments raises
 `JobChanged`. With `ledger=`, a file records every create before it is sent and after its answer.
+A `postgresql://` address instead of a path keeps these records in a database (extra `[postgres]`).
+Then any number of machines may make the same call at the same time: they share its chunks, and one
+takes over what another left. All of them get the whole result.
 
 What a run does where it cannot be sure:
 
@@ -24,7 +27,8 @@ What is promised: exactly one order a chunk provided that every committed order 
 and for orders with one only where a killed run kept no ledger (with a ledger they are held).
 Use a ledger for everything that mails letters.
 
-Not excluded: two first runs of one job at the same moment without a shared ledger, tags edited or
+Not excluded: two first runs of one job at the same moment without a shared ledger, a machine that
+stands still within the microseconds between the last check and its network card, tags edited or
 cut by the service, old orders dropped from lists, a create that is committed long after its
 sender died. A job has one ledger: an older copy does not know what was sent after it
 was made.
@@ -40,6 +44,7 @@ from ..models import DirectLoa, Letter, ResellerLoa
 
 if TYPE_CHECKING:
     from .._bulk.chunks import Numbers
+    from .._bulk.letters import Confirm
     from .._bulk.order_runs import OrderRuns
     from .._bulk.order_template import LedgerPath, OnUnknown
     from .._bulk.results import ChunkOutcome
@@ -54,12 +59,12 @@ class OrderStreams:
     def stop_runs(self, reason: str = "it was stopped") -> None:
         """Let the bulk runs that are under way send nothing more, as before a shutdown.
 
-        Creates that have left are waited for as ever, so no order is lost; chunks whose turn
-        comes later fail with `RunStopped`. An onboarding has a `stop` of its own. Safe to repeat;
-        runs that begin later are not concerned.
+        Creates that were sent are waited for, so no order is lost. Chunks that were not sent yet
+        fail with `RunStopped`. Runs that begin later are not stopped. An onboarding has its own
+        `stop`. Safe to repeat.
 
         Args:
-            reason: what `RunStopped` says.
+            reason: the text of `RunStopped`.
         """
         self._runs().stop(reason)
 
@@ -84,7 +89,7 @@ class OrderStreams:
     ) -> AsyncGenerator[ChunkOutcome, None]:
         """Import numbers, chunk by chunk (`ImportNumbers`).
 
-        Not to be repeated blindly without `job`.
+        Never repeat it blindly without `job`.
 
         Args:
             numbers: phone numbers of one region, from any iterable or async iterable.
@@ -159,6 +164,7 @@ class OrderStreams:
         grace: float | None = None,
         on_unknown: OnUnknown | None = None,
         retry_rejected: bool = False,
+        confirm: Confirm | None = None,
     ) -> AsyncGenerator[ChunkOutcome, None]:
         """Text-enable local numbers, chunk by chunk (`TextEnableHostingOrderNumbers`).
 
@@ -184,6 +190,9 @@ class OrderStreams:
             on_unknown: what to do with an order that cannot be found then, `hold` or `resend`;
                 `hold` by default where a letter is mailed or there is no campaign.
             retry_rejected: create REJECTED orders again, with another letter if one is given.
+            confirm: a function, async or plain, that gets `LettersToSend` before each order that
+                mails a letter, one order after the other. Unless it returns `True`, nothing is
+                sent for the chunk, which fails with `NotConfirmed`.
 
         Returns:
             An async iterator of `ChunkOutcome`, in the order in which chunks are done. It reads
@@ -220,6 +229,7 @@ class OrderStreams:
             grace=grace,
             on_unknown=on_unknown,
             retry_rejected=retry_rejected,
+            confirm=confirm,
         )
 
     def text_enable_toll_free_stream(
@@ -241,6 +251,7 @@ class OrderStreams:
         grace: float | None = None,
         on_unknown: OnUnknown | None = None,
         retry_rejected: bool = False,
+        confirm: Confirm | None = None,
     ) -> AsyncGenerator[ChunkOutcome, None]:
         """Text-enable toll-free numbers (`TextEnableTollFreeHostingOrderNumbers`).
 
@@ -264,6 +275,9 @@ class OrderStreams:
             on_unknown: what to do with an order that cannot be found then, `hold` or `resend`;
                 `hold` by default where a letter is mailed or there is no campaign.
             retry_rejected: create REJECTED orders again, with another letter if one is given.
+            confirm: a function, async or plain, that gets `LettersToSend` before each order that
+                mails a letter, one order after the other. Unless it returns `True`, nothing is
+                sent for the chunk, which fails with `NotConfirmed`.
 
         Returns:
             An async iterator of `ChunkOutcome`, in the order in which chunks are done. It reads
@@ -298,4 +312,5 @@ class OrderStreams:
             grace=grace,
             on_unknown=on_unknown,
             retry_rejected=retry_rejected,
+            confirm=confirm,
         )
