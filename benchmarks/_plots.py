@@ -1,4 +1,4 @@
-"""A bar chart of a table, as SVG."""
+"""Bar charts of a table, as SVG: one for each unit of its figures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Any
 
 from benchmarks._table import Table
 
-_NUMBER = re.compile(r"\d[\d,]*(\.\d+)?")
+_FIGURE = re.compile(r"(\d[\d,]*(?:\.\d+)?) ?([^(,;]*)")
+Bars = list[tuple[str, float]]
 
 
 class NoMatplotlib(RuntimeError):
@@ -23,10 +24,7 @@ def write_plot(name: str, table: Table, folder: Path) -> Path | None:
     Raises:
         NoMatplotlib: the extra `bench` is not installed.
     """
-    column = _column(table)
-    bars = [(_label(table, row, column), _figure(row[column])) for row in table.rows]
-    shown = [(label, figure) for label, figure in bars if figure is not None]
-    if not shown:
+    if not bars_by_unit(table):
         return None
     try:
         matplotlib = import_module("matplotlib")
@@ -34,10 +32,23 @@ def write_plot(name: str, table: Table, folder: Path) -> Path | None:
         raise NoMatplotlib('--plots needs matplotlib: pip install "sinch-hosting[bench]"') from None
     matplotlib.use("svg")
     matplotlib.rcParams.update({"svg.hashsalt": name, "font.size": 9})
-    path = folder / f"{name}.svg"
     folder.mkdir(parents=True, exist_ok=True)
-    _draw(import_module("matplotlib.pyplot"), table, table.columns[column], shown, path)
+    path = folder / f"{name}.svg"
+    _draw(import_module("matplotlib.pyplot"), table, path)
     return path
+
+
+def bars_by_unit(table: Table) -> dict[str, Bars]:
+    """The figures of the table's column with what tells their rows apart, by their unit."""
+    column = _column(table)
+    found: dict[str, Bars] = {}
+    for row in table.rows:
+        figure = _FIGURE.match(row[column])
+        if figure:
+            label = _label(table, row, column)
+            value = float(figure[1].replace(",", ""))
+            found.setdefault(figure[2].strip(), []).append((label, value))
+    return found
 
 
 def _column(table: Table) -> int:
@@ -45,44 +56,44 @@ def _column(table: Table) -> int:
     if table.plot is not None:
         return list(table.columns).index(table.plot)
     for at in range(1, len(table.columns)):
-        if all(_NUMBER.match(row[at]) for row in table.rows):
+        if all(_FIGURE.match(row[at]) for row in table.rows):
             return at
     return min(1, len(table.columns) - 1)
 
 
-def _figure(cell: str) -> float | None:
-    found = _NUMBER.match(cell)
-    return float(found[0].replace(",", "")) if found else None
-
-
 def _label(table: Table, row: Sequence[str], column: int) -> str:
-    """What tells the rows apart: the text before the figure."""
-    names = [row[0]]
-    firsts = [other[0] for other in table.rows]
-    if firsts.count(row[0]) > 1:
-        names += [cell for at, cell in enumerate(row[1:column], 1) if _varies(table, row, at)]
-    return ", ".join(names)
+    """The row's name; where other rows have the same, with the cells that differ."""
+    same = [other for other in table.rows if other[0] == row[0]]
+    cells = [row[at] for at in range(1, column) if len({other[at] for other in same}) > 1]
+    return ", ".join([row[0], *cells])
 
 
-def _varies(table: Table, row: Sequence[str], at: int) -> bool:
-    return len({other[at] for other in table.rows if other[0] == row[0]}) > 1
+def _draw(pyplot: Any, table: Table, path: Path) -> None:
+    groups = bars_by_unit(table)
+    heights = [1 + len(bars) for bars in groups.values()]
+    figure, all_axes = pyplot.subplots(
+        len(groups),
+        squeeze=False,
+        figsize=(9, 0.8 + 0.3 * sum(heights)),
+        height_ratios=heights,
+        layout="constrained",
+    )
+    figure.suptitle(table.title)
+    for axes, (unit, bars) in zip(all_axes[:, 0], groups.items(), strict=True):
+        _draw_bars(axes, bars)
+        axes.set_xlabel(f"{table.columns[_column(table)]} {unit}".strip())
+    figure.savefig(path, format="svg", metadata={"Date": None})
+    pyplot.close(figure)
 
 
-def _draw(
-    pyplot: Any, table: Table, figure_name: str, bars: list[tuple[str, float]], path: Path
-) -> None:
-    figure, axes = pyplot.subplots(figsize=(9, 1.2 + 0.28 * len(bars)), layout="constrained")
-    labels = [label for label, _ in bars]
+def _draw_bars(axes: Any, bars: Bars) -> None:
     figures = [value for _, value in bars]
     drawn = axes.barh(range(len(bars)), figures, color="#2563eb")
     axes.bar_label(drawn, labels=[f"{value:g}" for value in figures], padding=3)
-    axes.set_yticks(range(len(bars)), labels)
+    axes.set_yticks(range(len(bars)), [label for label, _ in bars])
     axes.invert_yaxis()
     smallest = min((value for value in figures if value > 0), default=1)
     if max(figures) > 50 * smallest:
         axes.set_xscale("log")
-    axes.set_xlabel(figure_name)
-    axes.set_title(table.title, loc="left")
+    axes.margins(x=0.12)
     axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path, format="svg", metadata={"Date": None})
-    pyplot.close(figure)

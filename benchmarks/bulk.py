@@ -46,6 +46,7 @@ def run(*, short: bool) -> Table:
         rows,
         notes=(
             f"Wanted: at most {WANTED} without a job, and less than {LIMIT_MIB} MiB.",
+            "What it does not show: a server's own time, and what a network loses.",
             "A job's first order goes alone, to see whether its tag comes back: one more second.",
         ),
     )

@@ -62,6 +62,7 @@ async def _run(short: bool) -> Table:
             "one GET an order a round, the rounds as far apart as gives the same mean delay from",
             "an order's completion to its detection. The sandbox has no setting for the cap on",
             "pages: the benchmark sets its constant.",
+            "What it does not show: how the service itself limits requests; nobody outside knows.",
         ),
     )
 
