@@ -167,7 +167,7 @@ class _Server:
 
 
 def serve() -> None:
-    """The other process: a sandbox, told over stdin what to do."""
+    """The other process: a sandbox that reads from stdin what to do."""
     asyncio.run(_serve())
 
 

@@ -2,7 +2,7 @@
 
 An installed package is compiled once. So a copy of the package is compiled first, and the
 interpreters that are measured load the copy; a checkout that may not be written to
-(`PYTHONDONTWRITEBYTECODE`) would be compiled anew by each of them.
+(`PYTHONDONTWRITEBYTECODE`) would be compiled again by each of them.
 """
 
 from __future__ import annotations

@@ -28,7 +28,8 @@ COPIES = {
 
 GUIDE = [
     *("start", "credentials", "import", "qualify", "bulk", "onboarding", "waiting", "callbacks"),
-    *("sandbox", "command", "files", "observability", "troubleshooting", "wire", "stability"),
+    *("sandbox", "command", "files", "observability", "troubleshooting", "wire", "benchmarks"),
+    "stability",
 ]
 """The pages of the guide in their order; others come behind them."""
 
