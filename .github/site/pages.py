@@ -29,7 +29,7 @@ COPIES = {
 GUIDE = [
     *("start", "choose", "credentials", "import", "qualify", "bulk", "onboarding", "waiting"),
     *("callbacks", "sandbox", "command", "agents", "fleets", "files", "observability"),
-    *("troubleshooting", "wire", "stability"),
+    *("troubleshooting", "wire", "benchmarks", "stability"),
 ]
 """The pages of the guide in their order; others come behind them."""
 

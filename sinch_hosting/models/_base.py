@@ -59,7 +59,7 @@ def _reader(names: list[str]) -> Callable[[Any], object]:
 
 @frozen(kw_only=True, eq=False, repr=False)
 class Answered(Record):
-    """The base of what the service answers."""
+    """The base of what the service sends."""
 
     _extra: Mapping[str, Any] | None = field(default=None, alias="extra", repr=False, hash=False)
 
