@@ -65,8 +65,7 @@ from .results import LEFT_OUT, ChunkOutcome
 from .tags import tag_of
 
 _log = logging.getLogger("sinch_hosting")
-_REFUSALS_FOR_RATE = 20
-_LONGEST_PAUSE = 3600.0
+_REFUSALS_FOR_RATE, _LONGEST_PAUSE = 20, 3600.0
 _FIRST_LOOK, _LONGEST_LOOK = 0.1, 5.0  # seconds between looks at a chunk that another run holds
 _ASK_TO_RESEND = "the service does not know it any more; on_unknown='resend' creates another"
 
@@ -107,9 +106,8 @@ class Run:
                     await job.open()
                     self.join(job)
                     chunks = await stack.enter_async_context(aclosing(job.verified(chunks)))
-                results = held_last(
-                    chunks, self.try_to_handle, self.handle, concurrency=self._concurrency
-                )
+                first, rest = self.try_to_handle, self.handle
+                results = held_last(chunks, first, rest, concurrency=self._concurrency)
                 await stack.enter_async_context(aclosing(results))
                 async for outcome in results:
                     yield outcome
@@ -313,9 +311,8 @@ class Run:
                 return self._refused(attempt, error)
         # Raised by other code, such as a trace hook: the request may have been sent.
         tries.lost += 1
-        return await self._look_for_lost(
-            attempt, OutcomeUnknown(self._template.operation, error), tries.lost
-        )
+        lost = OutcomeUnknown(self._template.operation, error)
+        return await self._look_for_lost(attempt, lost, tries.lost)
 
     async def _after_rate_limit(
         self, attempt: ChunkAttempt, limited: RateLimited, refusals: int
