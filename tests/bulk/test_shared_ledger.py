@@ -21,7 +21,7 @@ from sinch_hosting import (
     SinchHosting,
 )
 from sinch_hosting._bulk import database
-from sinch_hosting._bulk.database import CLAIM, Database
+from sinch_hosting._bulk.database import CLAIM, SEND, Database
 from sinch_hosting._bulk.known_orders import LIFE
 from sinch_hosting._bulk.ledger_postgres import PostgresLedger
 from sinch_hosting._bulk.ledger_records import CREATED
@@ -208,6 +208,30 @@ async def test_a_database_that_goes_away_ends_a_run_without_losing_what_it_has(
     assert len(result.succeeded) == len(api_service.letters) == 1
     assert [type(chunk.error) for chunk in result.failed] == [LedgerError, LedgerError]
     assert broken.count(1) == 3
+
+
+async def test_a_record_that_may_be_lost_is_made_again_before_anything_is_sent(
+    api_service: Service,
+    make_api_client: MakeClient,
+    url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The database took it, and its answer was lost: taken back, then sent once."""
+    real, lost = Database._fetch, [1]
+
+    async def fetch(self: Database, statement: str, arguments: Any) -> Any:
+        rows = await real(self, statement, arguments)
+        if statement == SEND and lost:
+            lost.pop()
+            raise LedgerError("the answer was lost")
+        return rows
+
+    monkeypatch.setattr(Database, "_fetch", fetch)
+    client = make_api_client(timeout=0.3)
+    result = await text_enable(client, numbers(10), ledger=url, max_concurrency=1)
+    assert len(result.succeeded) == len(api_service.letters) == 2
+    assert not lost
+    assert not any(chunk.adopted for chunk in result.chunks)
 
 
 # --------------------------------------------------------------------- jobs
