@@ -1,5 +1,7 @@
 """A ledger in PostgreSQL that several workers share: claims, the fence, taking over."""
 
+
+
 from __future__ import annotations
 
 import asyncio
@@ -10,6 +12,8 @@ from typing import Any
 
 import aiohttp
 import pytest
+
+pytest.importorskip("asyncpg", reason="asyncpg is not installed")
 
 from sinch_hosting import (
     BlanketLoa,

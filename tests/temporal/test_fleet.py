@@ -26,7 +26,7 @@ from .jobs import Files, environment, job_of
 from .server import TemporalServer
 
 ROUNDS = int(os.environ.get("FLEET_ROUNDS", "1"))
-NUMBERS = int(os.environ.get("FLEET_NUMBERS", "250"))
+NUMBERS = int(os.environ.get("FLEET_NUMBERS", "120"))
 CHUNK = max(5, NUMBERS // 400)
 WORKERS = 3
 LEASE = 4.0
