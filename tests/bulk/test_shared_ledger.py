@@ -1,7 +1,5 @@
 """A ledger in PostgreSQL that several workers share: claims, the fence, taking over."""
 
-
-
 from __future__ import annotations
 
 import asyncio
