@@ -31,6 +31,7 @@ from temporalio.worker import Worker
 from ..client import SinchHosting
 from ..errors import ConfigurationError, SinchHostingError, TransportError
 from .files import References
+from .leaving import leave
 from .plugin import TASK_QUEUE, SinchHostingPlugin
 from .starting import connect
 
@@ -111,4 +112,6 @@ if __name__ == "__main__":
     try:
         asyncio.run(main())
     except SinchHostingError as failed:
-        sys.exit(f"sinch_hosting.temporal.worker: {failed}")
+        sys.stderr.write(f"sinch_hosting.temporal.worker: {failed}\n")
+        leave(1)
+    leave(0)
