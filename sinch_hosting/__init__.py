@@ -57,6 +57,7 @@ if TYPE_CHECKING:
         InvalidRequest,
         InvalidSignature,
         JobChanged,
+        JobError,
         LedgerError,
         LedgerLocked,
         NotConfirmed,
@@ -74,6 +75,7 @@ if TYPE_CHECKING:
         TransportError,
         UnreadableList,
         UsageError,
+        WaitError,
         WaitTimeout,
     )
     from .models import (
@@ -139,10 +141,10 @@ _HOMES = {
     "client": "SinchHosting",
     "errors": """
         ApiError AuthenticationFailed BadRequest ConfigurationError Conflict DecodeError
-        InvalidRequest InvalidSignature JobChanged LedgerError LedgerLocked NotConfirmed
+        InvalidRequest InvalidSignature JobChanged JobError LedgerError LedgerLocked NotConfirmed
         NotFound NumberFailed OrderRejected OutcomeUnknown PageTokenRepeated PermissionDenied
         RateLimited RelinkFailed RunStopped ServerError SinchHostingError TransportError
-        UnreadableList UsageError WaitTimeout
+        UnreadableList UsageError WaitError WaitTimeout
     """,
     "models": """
         Address AuthorisedPerson BlanketLoa CallbackConfiguration CallbackEvent
@@ -197,6 +199,7 @@ __all__ = [
     "InvalidRequest",
     "InvalidSignature",
     "JobChanged",
+    "JobError",
     "LedgerError",
     "LedgerLocked",
     "Letter",
@@ -258,6 +261,7 @@ __all__ = [
     "UnknownChunk",
     "UnreadableList",
     "UsageError",
+    "WaitError",
     "WaitTimeout",
     "WaitingOn",
     "__version__",

@@ -9,11 +9,9 @@ from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, Unpack
 
-from ._bulk.order_runs import OrderRuns
 from ._polling.policy import PollPolicy
 from ._polling.sources import orders_of
 from ._polling.waits import OnUpdate, order_goal, wait_until
-from ._polling.watcher import Watcher
 from ._session.credentials import check_credentials, from_environment
 from ._session.orders_api import OrdersApi
 from ._session.retry import RetryPolicy
@@ -44,10 +42,12 @@ if TYPE_CHECKING:
     import aiohttp
 
     from ._bulk.letters import Confirm
+    from ._bulk.order_runs import OrderRuns
     from ._bulk.order_template import LedgerPath, OnUnknown
     from ._onboarding.context import ReadyAt, VoiceCode
     from ._onboarding.onboarding import LetterFor, Onboarding
     from ._onboarding.report import NumberToOnboard
+    from ._polling.watcher import Watcher
     from .models import CallbackEvent
 
 BASE_URL = "https://imported.numbers.api.sinch.com"
@@ -55,7 +55,7 @@ AUTH_URL = "https://auth.sinch.com/oauth2/token"
 
 
 class ClientOptions(TypedDict, total=False):
-    """The arguments of `SinchHosting`, for what passes some of them on."""
+    """The arguments of `SinchHosting`, for functions that pass some of them on."""
 
     project_id: str
     key_id: str
@@ -90,29 +90,29 @@ class SinchHosting:
     Args:
         project_id: the project of the account.
         key_id: the access key's id.
-        key_secret: its secret; it shows in no `repr`, log or error.
-        auth: `oauth` for tokens, fetched once for all tasks and renewed ahead of their end, or
-            `basic`, which the service limits heavily.
-        base_url: the API.
-        auth_url: the token endpoint, whole.
-        session: an aiohttp session to borrow; it is never closed, and what belongs to a
-            session (`trace_configs`, `trust_env`) is then set on it by its owner.
-        timeout: an `aiohttp.ClientTimeout`, or seconds in all; by default 10 s to connect, 30 s
-            between two reads, 60 s in all. It starts when a request leaves the queue.
-        retry: how often a request is tried.
-        poll: how often a wait looks.
-        max_concurrency: requests at once; further ones queue.
-        requests_per_second: a pace for all requests together; none by default.
-        max_response_bytes: bytes of an answer that are read at most, counted as they are once
-            decompressed; a longer one is a `DecodeError`. 64 MiB by default.
-        import_limit: numbers an import order may hold; 5 unless the account has more.
-        trace_configs: aiohttp's tracing, for a session of the client's own.
-        trust_env: take proxies from the environment, for a session of the client's own.
-        proxy: a proxy's address.
+        key_secret: the key's secret; no `repr`, log or error shows it.
+        auth: `oauth` for tokens, which all tasks share and which are renewed before they expire,
+            or `basic`, to which the service allows few requests.
+        base_url: the address of the API.
+        auth_url: the whole address of the token endpoint.
+        session: an aiohttp session of your own; the client never closes it. Set `trace_configs`
+            and `trust_env` on the session itself then.
+        timeout: an `aiohttp.ClientTimeout`, or seconds in total; by default 10 s to connect, 30 s
+            between two reads, 60 s in total. It starts when a request leaves the queue.
+        retry: how often, and how long, a request is tried.
+        poll: how often a wait reads.
+        max_concurrency: requests at the same time; further ones queue.
+        requests_per_second: a limit for all requests together; none by default.
+        max_response_bytes: the longest answer that is read, in bytes after decompression; a
+            longer one is a `DecodeError`. 64 MiB by default.
+        import_limit: the most numbers in an import order; 5 unless your account has more.
+        trace_configs: aiohttp's tracing, where the client makes the session.
+        trust_env: take proxies from the environment, where the client makes the session.
+        proxy: the address of a proxy.
         ssl: as aiohttp takes it: `True`, `False` (no checks), a context or a fingerprint.
         allow_http: send credentials and numbers unencrypted to a host that is not this machine.
-        clock: seconds, ever growing; for tests.
-        sleep: what waits; for tests.
+        clock: returns the time in seconds, and never goes back; for tests.
+        sleep: waits for so many seconds; for tests.
 
     Raises:
         ConfigurationError: a setting is missing or makes no sense.
@@ -207,17 +207,36 @@ class SinchHosting:
         self._poll = poll
         self._session = Session(credentials, http, retry, clock, sleep)
         self._orders_api = OrdersApi(self._session, self._wait_for)
-        self._watcher = watcher = Watcher(self._session, poll)
-        self._runs = OrderRuns(
-            self._orders_api, import_limit=import_limit, max_concurrency=max_concurrency
-        )
-        self.imported_numbers = ImportedNumbers(self._session, retry, watcher)
-        self.hosting_orders = HostingOrders(self._orders_api, self._runs, watcher)
+        self._watcher: Watcher | None = None
+        self._runs: OrderRuns | None = None
+        self._import_limit = import_limit
+        self.imported_numbers = ImportedNumbers(self._session, retry, self._get_watcher)
+        self.hosting_orders = HostingOrders(self._orders_api, self._get_runs, self._get_watcher)
         self.qualified_numbers = QualifiedNumbers(
-            self._session, self._orders_api, self._runs, watcher
+            self._session, self._orders_api, self._get_runs, self._get_watcher
         )
         self.callback_configuration = Callbacks(self._session)
         self._shown = f"<SinchHosting project_id={project_id!r} key_id={key_id!r} {base_url}>"
+
+    # What waits and what creates orders is loaded by the first call that needs it.
+
+    def _get_watcher(self) -> Watcher:
+        if self._watcher is None:
+            from ._polling.watcher import Watcher  # noqa: PLC0415
+
+            self._watcher = Watcher(self._session, self._poll)
+        return self._watcher
+
+    def _get_runs(self) -> OrderRuns:
+        if self._runs is None:
+            from ._bulk.order_runs import OrderRuns  # noqa: PLC0415
+
+            self._runs = OrderRuns(
+                self._orders_api,
+                import_limit=self._import_limit,
+                max_concurrency=self._session.max_concurrency,
+            )
+        return self._runs
 
     @classmethod
     def from_env(cls, **overrides: Unpack[ClientOptions]) -> Self:
@@ -265,67 +284,72 @@ class SinchHosting:
     ) -> Onboarding:
         """Text-enable numbers on a plan and campaign, whatever their state is now.
 
-        Reads each one's state, puts the unknown into qualification (and says once which invoices
-        have to be mailed), waits until they may be ordered, text-enables local and toll-free ones
-        their own ways (`TextEnableQualifiedNumbers`, `TextEnableTollFreeQualifiedNumbers`), waits
-        for completion and verifies each. Done is a number whose routing (OSR) is updated and
-        that is on the SMS platform, and on the campaign where one was given; one that is imported
-        already is done once it is provisioned there. Local and toll-free numbers, regions and
-        letters are grouped before they are chunked.
+        It reads the state of each number, and adds unknown ones to qualification (it says once
+        which invoices have to be mailed). It waits until they may be ordered, and text-enables
+        them (`TextEnableQualifiedNumbers`, `TextEnableTollFreeQualifiedNumbers`). Then it waits
+        for the orders and checks each number. A number is done when its routing (OSR) is updated
+        and it is on the SMS platform, and on the campaign where one was given. A number that is
+        imported already is done once it is provisioned there. Each order holds either local or
+        toll-free numbers, of one region and with one letter.
+
+        It may be ended at any point. Safe to repeat with the same job.
 
         Args:
-            numbers: in E.164, or `NumberToOnboard` with a letter or region of its own; from an
-                iterable, which is read at once.
-            job: 1 to 25 letters; the same job run again goes on where it was.
-            service_plan_id: where the numbers shall be.
-            loa: the letter, or what returns one for a number; every order mails its own.
-            campaign_id: the 10DLC campaign, for local numbers. Without one the vendor generates
-                no letter for them, by its own words: that is allowed, and warned of.
+            numbers: numbers in E.164, or `NumberToOnboard` for one with its own letter or region.
+                The iterable is read at once.
+            job: a name of 1 to 25 characters; the same job run again goes on where it was.
+            service_plan_id: the service plan to link the numbers to.
+            loa: the letter, or a function that returns the letter of a number; every order mails
+                its own.
+            campaign_id: the 10DLC campaign, for local numbers. The vendor says that it generates
+                no letter for them without one: a warning says so.
             region_code: `US` or `CA`; by default what the service says of each number.
-            nnid: a routing id of your own; it has to be provisioned before, by the account
-                manager. By default the account's or Sinch's own.
+            nnid: as for `text_enable`.
             scheduled_osr_update_time: as for `text_enable`.
             scheduled_zipwhip_provisioning_time: as for `text_enable_toll_free`.
             display_name: as for `text_enable`; the job's tag comes before it.
             callback_url: as for `text_enable`.
             chunk_size: numbers an order, at most 500.
-            ready_at: `eligible` orders ELIGIBLE numbers of which no proof of ownership is asked
-                for; what the service refuses then waits to be VERIFIED, and is not ordered
-                again before. `verified` orders only what is VERIFIED.
-            readiness_window: seconds that numbers wait for others of their group, a day by
-                default: since every order is a letter, fewer orders are fewer letters.
-            voice_code: an async function (or a plain one) of a number that was rung; returns the
-                code that was told, or `None` where invoices have to do, as for all without it.
-                One that is slow or raises holds up no other number. A number is rung once in a
-                run, a few at a time; run again, it rings those that are not proven yet anew.
-            relink: move numbers that are imported elsewhere; each is without service meanwhile.
-            timeout: seconds after which it ends with what is done; by default without end. Only
-                a create that has left by then is waited for, so that its order is not lost.
-            ledger: the path of the job's ledger; needed without a campaign and for toll-free
-                numbers, and to be recommended wherever letters are mailed.
+            ready_at: `eligible` orders numbers that are ELIGIBLE, unless their ownership still has
+                to be verified; a number that the service then refuses waits until it is
+                VERIFIED. `verified` orders only numbers that are VERIFIED.
+            readiness_window: seconds that ready numbers wait for others, so that they share an
+                order; a day by default. Every order mails a letter: fewer orders, fewer letters.
+            voice_code: a function, async or plain, that gets a number after the service has
+                called it. It returns the code that was said, or `None` to rely on invoices, as
+                without this function. If it is slow or raises, other numbers go on. A run calls
+                each number once, a few at a time; the next run calls unproven numbers again.
+            relink: move numbers that are imported elsewhere; they have no service meanwhile.
+            timeout: seconds after which it ends with what is done; without end by default. It
+                then waits only for creates that were sent, so that no order is lost.
+            ledger: the path of the job's ledger. It is required without a campaign and for
+                toll-free numbers; use one wherever letters are mailed.
             settle: seconds between the two readings of the lists, 10 by default.
             grace: seconds to look for an order whose answer was lost, 60 by default.
             on_unknown: `hold` or `resend`; by default `hold` where a letter is mailed, or there
                 is no campaign.
-            retry_rejected: order again what is in REJECTED orders, or failed to be hosted; with
-                `voice_code` also ring again what is VERIFICATION_FAILED.
-            confirm: an async or plain function that is shown `LettersToSend`, who gets how many
-                letters at least, before anything is sent; unless it returns `True`,
+            retry_rejected: order numbers of REJECTED orders, and numbers whose hosting failed,
+                again; with `voice_code` also call numbers that are VERIFICATION_FAILED again.
+            confirm: a function, async or plain, that gets `LettersToSend` before anything is
+                sent: who gets how many letters at least. Unless it returns `True`,
                 `NotConfirmed` is raised.
-            max_letters: letters that this run mails at most; numbers whose order would mail one
-                more fail, and another run may order them. Any number by default.
+            max_letters: the most letters that this run mails, any number by default. Numbers whose
+                order would mail one more fail; another run may order them.
 
-        What waits says so: a `waiting` step tells for whom, again each day, and each line of the
-        report has `waiting_on` and `what_to_do`. How often it looks is the client's `poll`: by
-        default once a minute for each order, so `PollPolicy(maximum=3600)` saves requests where
-        people take days. A callback's `notify` lets it look at once.
+        Where it waits, a `waiting` step says for whom, again each day, and each line of the report
+        has `waiting_on` and `what_to_do`. The client's `poll` says how often it reads: once a
+        minute for each order by default, so `PollPolicy(maximum=3600)` saves requests where people
+        take days. `notify` makes it read at once.
 
-        Returns an `Onboarding`: iterate over it for its steps, or `await .run()` for the report,
-        once; `await .plan()` says what would be done. Raises `InvalidRequest` at once, and
-        before anything is sent `JobChanged` where the job was begun with another service plan,
-        campaign or argument. May be ended at any point; safe to repeat with the same job.
+        Returns:
+            An `Onboarding`: iterate over it once for its steps, or `await .run()` once for the
+            report; `await .plan()` says what would be done.
+
+        Raises:
+            InvalidRequest: an argument breaks a rule; raised at once, nothing was sent.
+            JobChanged: the job was begun with another service plan, campaign or argument. Raised
+                when it runs; nothing was sent.
         """
-        # Few programs onboard, and all of them start.
         from ._onboarding.context import Context, OnboardingSettings  # noqa: PLC0415
         from ._onboarding.onboarding import begin  # noqa: PLC0415
         from ._onboarding.reader import NumberReader  # noqa: PLC0415
@@ -359,11 +383,11 @@ class SinchHosting:
             imported=self.imported_numbers,
             qualified=self.qualified_numbers,
             orders=self._orders_api,
-            runs=self._runs,
+            runs=self._get_runs(),
             reader=NumberReader(
                 self.qualified_numbers,
                 self.imported_numbers,
-                self._watcher.budget,
+                self._get_watcher().budget,
                 self._session.max_concurrency,
             ),
             poll=self._poll,
@@ -399,7 +423,7 @@ class SinchHosting:
         Args:
             event: what `callbacks.parse` returned. A `CallbackReceiver` calls this by itself.
         """
-        if event.resource_id:
+        if event.resource_id and self._watcher is not None:
             self._watcher.notify(event.resource_id)
 
     async def _wait_for(
@@ -410,19 +434,24 @@ class SinchHosting:
         timeout: float | None,
         on_update: OnUpdate[Order] | None,
     ) -> Order:
-        """What `order.wait_until` does: an order knows nothing of the watcher."""
+        """Wait for an order; `order.wait_until` calls this."""
         goal = order_goal(orders_of(self._orders_api), parse_state(OrderState, state, "state"))
-        return await wait_until(self._watcher, goal, order, timeout=timeout, on_update=on_update)
+        watcher = self._get_watcher()
+        return await wait_until(watcher, goal, order, timeout=timeout, on_update=on_update)
 
     async def get_json(self, path: str) -> object:
-        """Read anything that the service has, for what this version has no call.
+        """Read any path of the service, for what this version has no call. Safe to repeat.
 
         Args:
-            path: below the project, such as `hostingOrders/ID`, or whole from `/v1/` on; with a
-                query, percent-encoded, where it needs one.
+            path: a path below the project, such as `hostingOrders/ID`, or a whole one that begins
+                with `/v1/`; percent-encoded, with a query where it needs one. It is read by `GET`.
 
-        Returns the JSON as it came. Raises `InvalidRequest` for what is no path, and what every
-        call raises. Safe to repeat: only `GET` is sent.
+        Returns:
+            The JSON as it came.
+
+        Raises:
+            InvalidRequest: it is no path; nothing was sent.
+            SinchHostingError: what every call raises.
         """
         return await self._session.get_json(check_path(path))
 
@@ -433,6 +462,7 @@ class SinchHosting:
         used again (`UsageError`).
         """
         try:
-            await self._watcher.aclose()
+            if self._watcher is not None:
+                await self._watcher.aclose()
         finally:
             await self._session.aclose()

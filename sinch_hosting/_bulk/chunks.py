@@ -18,7 +18,7 @@ from typing import TypeVar
 from attrs import field, frozen
 
 from .._aio import map_concurrently
-from ..errors import InvalidRequest
+from ..errors import InvalidRequest, shortened
 from ..models._checks import check_phone_number
 
 R = TypeVar("R")
@@ -31,7 +31,7 @@ class SkippedNumber:
     """A number that was left out, and why."""
 
     phone_number: str
-    reason: str
+    reason: str = field(converter=shortened)
     can_migrate: bool = False
     """Whether T-Mobile refused it with 60135, so that `migrate_to_sinch_tmo` would take it over."""
 

@@ -33,6 +33,7 @@ from pathlib import Path
 from typing import ClassVar
 from weakref import WeakSet
 
+from .._aio import retrieve
 from ..errors import LedgerError, LedgerLocked
 from .ledger import Claim, Ledger
 from .ledger_records import (
@@ -212,7 +213,7 @@ class LedgerFile(Ledger):
         while self._durable < line:
             if self._syncing is None:
                 self._syncing = asyncio.ensure_future(self._sync())
-                self._syncing.add_done_callback(_retrieve)
+                self._syncing.add_done_callback(retrieve)
             await asyncio.shield(self._syncing)
 
     async def _sync(self) -> None:
@@ -355,11 +356,6 @@ class LedgerFile(Ledger):
             os.close(fd)
         self._open.discard(self)
         self._closed.set()
-
-
-def _retrieve(sync: asyncio.Task[None]) -> None:
-    if not sync.cancelled():
-        sync.exception()  # the waiting calls have raised it
 
 
 def _begins_as_ours(line: bytes) -> bool:

@@ -17,12 +17,12 @@ from typing import cast
 from attrs import define, evolve, field, frozen
 
 from .._session.orders_api import Place
+from ..errors import shortened
 from ..states import OrderType
 from .tags import Fingerprint, parse_tag
 
 Pairs = Iterable[tuple[str, str]]
 CREATED, ADOPTED, FAILED, UNKNOWN = "created", "adopted", "failed", "unknown"
-_ERROR_SHOWN = 1000
 
 
 @frozen(kw_only=True)
@@ -115,7 +115,7 @@ def answered_record(
     if order_id:
         record["order_id"] = order_id
     if error is not None:
-        record["error"] = f"{type(error).__name__}: {error}"[:_ERROR_SHOWN]
+        record["error"] = shortened(f"{type(error).__name__}: {error}")
     return record
 
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Literal, Unpack, overload
+from typing import TYPE_CHECKING, Literal, Unpack, overload
 
-from .._bulk.chunks import Numbers
-from .._bulk.keywords import ImportMany, TextEnableMany, TollFreeMany
-from .._bulk.letters import Confirm
-from .._bulk.order_template import LedgerPath, OnUnknown
-from .._bulk.plan import BulkPlan
-from .._bulk.results import BulkResult, OnProgress, UnknownChunk
 from ..models import DirectLoa, Letter, ResellerLoa
 from .order_streams import OrderStreams
+
+if TYPE_CHECKING:
+    from .._bulk.chunks import Numbers
+    from .._bulk.keywords import ImportMany, TextEnableMany, TollFreeMany
+    from .._bulk.letters import Confirm
+    from .._bulk.order_template import LedgerPath, OnUnknown
+    from .._bulk.plan import BulkPlan
+    from .._bulk.results import BulkResult, OnProgress, UnknownChunk
 
 
 class BulkOrders(OrderStreams):
@@ -60,7 +62,7 @@ class BulkOrders(OrderStreams):
     ) -> BulkResult | BulkPlan:
         """Import any number of numbers, 5 an order, orders concurrently (`ImportNumbers`).
 
-        Not to be repeated blindly without `job`.
+        Never repeat it blindly without `job`.
 
         Args:
             numbers: phone numbers of one region, from any iterable or async iterable.
@@ -92,7 +94,7 @@ class BulkOrders(OrderStreams):
             JobChanged: the job was begun with other numbers or arguments; nothing was sent.
             LedgerLocked: another run holds the ledger; nothing was sent.
         """
-        template = self._runs.import_template(
+        template = self._runs().import_template(
             chunk_size,
             region_code=region_code,
             service_plan_id=service_plan_id,
@@ -101,7 +103,7 @@ class BulkOrders(OrderStreams):
             callback_url=callback_url,
             migrate_to_sinch_tmo=migrate_to_sinch_tmo,
         )
-        return await self._runs.many(
+        return await self._runs().many(
             template,
             numbers,
             max_concurrency,
@@ -181,12 +183,12 @@ class BulkOrders(OrderStreams):
             ledger: the path of the job's ledger.
             settle: seconds between the two readings of the lists, 10 by default.
             grace: seconds to look for an order whose answer was lost, 60 by default.
-            on_unknown: `hold` or `resend` what cannot be found then; by default `hold` where a
-                letter is mailed, or there is no campaign.
-            retry_rejected: open REJECTED orders anew, with another letter if one is given.
-            confirm: an async or plain function that is shown `LettersToSend`, who gets how many
-                letters, before anything is sent; unless it returns `True`, `NotConfirmed` is
-                raised. Confirm the signer's e-mail address: a letter cannot be taken back.
+            on_unknown: what to do with an order that cannot be found then, `hold` or `resend`;
+                `hold` by default where a letter is mailed or there is no campaign.
+            retry_rejected: create REJECTED orders again, with another letter if one is given.
+            confirm: a function, async or plain, that gets `LettersToSend` before anything is
+                sent: who gets how many letters. Unless it returns `True`, `NotConfirmed` is
+                raised. Check the signer's e-mail address: a letter cannot be taken back.
             plan: return a `BulkPlan` of what would be done, and create nothing.
 
         Returns:
@@ -199,7 +201,7 @@ class BulkOrders(OrderStreams):
             JobChanged: the job was begun with other numbers or arguments; nothing was sent.
             LedgerLocked: another run holds the ledger; nothing was sent.
         """
-        template = self._runs.text_enable_template(
+        template = self._runs().text_enable_template(
             chunk_size,
             region_code=region_code,
             service_plan_id=service_plan_id,
@@ -211,7 +213,7 @@ class BulkOrders(OrderStreams):
             callback_url=callback_url,
             migrate_to_sinch_tmo=migrate_to_sinch_tmo,
         )
-        return await self._runs.many(
+        return await self._runs().many(
             template,
             numbers,
             max_concurrency,
@@ -288,12 +290,12 @@ class BulkOrders(OrderStreams):
             ledger: the path of the job's ledger.
             settle: seconds between the two readings of the lists, 10 by default.
             grace: seconds to look for an order whose answer was lost, 60 by default.
-            on_unknown: `hold` or `resend` what cannot be found then; by default `hold` where a
-                letter is mailed, or there is no campaign.
-            retry_rejected: open REJECTED orders anew, with another letter if one is given.
-            confirm: an async or plain function that is shown `LettersToSend`, who gets how many
-                letters, before anything is sent; unless it returns `True`, `NotConfirmed` is
-                raised. Confirm the signer's e-mail address: a letter cannot be taken back.
+            on_unknown: what to do with an order that cannot be found then, `hold` or `resend`;
+                `hold` by default where a letter is mailed or there is no campaign.
+            retry_rejected: create REJECTED orders again, with another letter if one is given.
+            confirm: a function, async or plain, that gets `LettersToSend` before anything is
+                sent: who gets how many letters. Unless it returns `True`, `NotConfirmed` is
+                raised. Check the signer's e-mail address: a letter cannot be taken back.
             plan: return a `BulkPlan` of what would be done, and create nothing.
 
         Returns:
@@ -306,7 +308,7 @@ class BulkOrders(OrderStreams):
             JobChanged: the job was begun with other numbers or arguments; nothing was sent.
             LedgerLocked: another run holds the ledger; nothing was sent.
         """
-        template = self._runs.toll_free_template(
+        template = self._runs().toll_free_template(
             chunk_size,
             region_code=region_code,
             service_plan_id=service_plan_id,
@@ -316,7 +318,7 @@ class BulkOrders(OrderStreams):
             callback_url=callback_url,
             migrate_to_sinch_tmo=migrate_to_sinch_tmo,
         )
-        return await self._runs.many(
+        return await self._runs().many(
             template,
             numbers,
             max_concurrency,
@@ -360,4 +362,4 @@ class BulkOrders(OrderStreams):
             LedgerError: the ledger cannot be read or written.
             SinchHostingError: what `list` raises.
         """
-        return await self._runs.reconcile(unknown, ledger=ledger, job=job, settle=settle)
+        return await self._runs().reconcile(unknown, ledger=ledger, job=job, settle=settle)

@@ -36,33 +36,37 @@ was made.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from .._bulk.chunks import Numbers
-from .._bulk.order_runs import OrderRuns
-from .._bulk.order_template import LedgerPath, OnUnknown
-from .._bulk.results import ChunkOutcome
 from ..models import DirectLoa, Letter, ResellerLoa
+
+if TYPE_CHECKING:
+    from .._bulk.chunks import Numbers
+    from .._bulk.letters import Confirm
+    from .._bulk.order_runs import OrderRuns
+    from .._bulk.order_template import LedgerPath, OnUnknown
+    from .._bulk.results import ChunkOutcome
 
 
 class OrderStreams:
     """Any number of numbers, chunk by chunk; the module's docstring says what jobs promise."""
 
-    def __init__(self, runs: OrderRuns) -> None:
+    def __init__(self, runs: Callable[[], OrderRuns]) -> None:
         self._runs = runs
 
     def stop_runs(self, reason: str = "it was stopped") -> None:
         """Let the bulk runs that are under way send nothing more, as before a shutdown.
 
-        Creates that have left are waited for as ever, so no order is lost; chunks whose turn
-        comes later fail with `RunStopped`. An onboarding has a `stop` of its own. Safe to repeat;
-        runs that begin later are not concerned.
+        Creates that were sent are waited for, so no order is lost. Chunks that were not sent yet
+        fail with `RunStopped`. Runs that begin later are not stopped. An onboarding has its own
+        `stop`. Safe to repeat.
 
         Args:
-            reason: what `RunStopped` says.
+            reason: the text of `RunStopped`.
         """
-        self._runs.stop(reason)
+        self._runs().stop(reason)
 
     def import_stream(
         self,
@@ -85,7 +89,7 @@ class OrderStreams:
     ) -> AsyncGenerator[ChunkOutcome, None]:
         """Import numbers, chunk by chunk (`ImportNumbers`).
 
-        Not to be repeated blindly without `job`.
+        Never repeat it blindly without `job`.
 
         Args:
             numbers: phone numbers of one region, from any iterable or async iterable.
@@ -118,7 +122,7 @@ class OrderStreams:
             LedgerLocked: another run holds the ledger. Raised when the iteration begins; nothing
                 was sent.
         """
-        template = self._runs.import_template(
+        template = self._runs().import_template(
             chunk_size,
             region_code=region_code,
             service_plan_id=service_plan_id,
@@ -127,7 +131,7 @@ class OrderStreams:
             callback_url=callback_url,
             migrate_to_sinch_tmo=migrate_to_sinch_tmo,
         )
-        return self._runs.stream(
+        return self._runs().stream(
             template,
             numbers,
             max_concurrency,
@@ -160,6 +164,7 @@ class OrderStreams:
         grace: float | None = None,
         on_unknown: OnUnknown | None = None,
         retry_rejected: bool = False,
+        confirm: Confirm | None = None,
     ) -> AsyncGenerator[ChunkOutcome, None]:
         """Text-enable local numbers, chunk by chunk (`TextEnableHostingOrderNumbers`).
 
@@ -185,6 +190,9 @@ class OrderStreams:
             on_unknown: what to do with an order that cannot be found then, `hold` or `resend`;
                 `hold` by default where a letter is mailed or there is no campaign.
             retry_rejected: create REJECTED orders again, with another letter if one is given.
+            confirm: a function, async or plain, that gets `LettersToSend` before each order that
+                mails a letter, one order after the other. Unless it returns `True`, nothing is
+                sent for the chunk, which fails with `NotConfirmed`.
 
         Returns:
             An async iterator of `ChunkOutcome`, in the order in which chunks are done. It reads
@@ -199,7 +207,7 @@ class OrderStreams:
             LedgerLocked: another run holds the ledger. Raised when the iteration begins; nothing
                 was sent.
         """
-        template = self._runs.text_enable_template(
+        template = self._runs().text_enable_template(
             chunk_size,
             region_code=region_code,
             service_plan_id=service_plan_id,
@@ -211,7 +219,7 @@ class OrderStreams:
             callback_url=callback_url,
             migrate_to_sinch_tmo=migrate_to_sinch_tmo,
         )
-        return self._runs.stream(
+        return self._runs().stream(
             template,
             numbers,
             max_concurrency,
@@ -221,6 +229,7 @@ class OrderStreams:
             grace=grace,
             on_unknown=on_unknown,
             retry_rejected=retry_rejected,
+            confirm=confirm,
         )
 
     def text_enable_toll_free_stream(
@@ -242,6 +251,7 @@ class OrderStreams:
         grace: float | None = None,
         on_unknown: OnUnknown | None = None,
         retry_rejected: bool = False,
+        confirm: Confirm | None = None,
     ) -> AsyncGenerator[ChunkOutcome, None]:
         """Text-enable toll-free numbers (`TextEnableTollFreeHostingOrderNumbers`).
 
@@ -265,6 +275,9 @@ class OrderStreams:
             on_unknown: what to do with an order that cannot be found then, `hold` or `resend`;
                 `hold` by default where a letter is mailed or there is no campaign.
             retry_rejected: create REJECTED orders again, with another letter if one is given.
+            confirm: a function, async or plain, that gets `LettersToSend` before each order that
+                mails a letter, one order after the other. Unless it returns `True`, nothing is
+                sent for the chunk, which fails with `NotConfirmed`.
 
         Returns:
             An async iterator of `ChunkOutcome`, in the order in which chunks are done. It reads
@@ -279,7 +292,7 @@ class OrderStreams:
             LedgerLocked: another run holds the ledger. Raised when the iteration begins; nothing
                 was sent.
         """
-        template = self._runs.toll_free_template(
+        template = self._runs().toll_free_template(
             chunk_size,
             region_code=region_code,
             service_plan_id=service_plan_id,
@@ -289,7 +302,7 @@ class OrderStreams:
             callback_url=callback_url,
             migrate_to_sinch_tmo=migrate_to_sinch_tmo,
         )
-        return self._runs.stream(
+        return self._runs().stream(
             template,
             numbers,
             max_concurrency,
@@ -299,4 +312,5 @@ class OrderStreams:
             grace=grace,
             on_unknown=on_unknown,
             retry_rejected=retry_rejected,
+            confirm=confirm,
         )

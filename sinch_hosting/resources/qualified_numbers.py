@@ -5,17 +5,11 @@ from __future__ import annotations
 import asyncio
 import builtins
 import logging
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Literal, overload
+from typing import TYPE_CHECKING, Literal, overload
 
-from .._bulk.chunks import Numbers
-from .._bulk.letters import Confirm
-from .._bulk.many_numbers import NumbersResult, added, concurrency_of, deleted
-from .._bulk.order_runs import OrderRuns
-from .._bulk.order_template import LedgerPath, OnUnknown
 from .._polling import waits
-from .._polling.watcher import Watcher
 from .._session.codec import encode
 from .._session.operations import by_number
 from .._session.orders_api import OrdersApi
@@ -29,13 +23,27 @@ from ..models.pages import Page, Pages
 from ..states import OpenEnum, QualificationState, parse_states
 from .number_goals import qualification_goal, unread_qualified
 
+if TYPE_CHECKING:
+    from .._bulk.chunks import Numbers
+    from .._bulk.letters import Confirm
+    from .._bulk.many_numbers import NumbersResult
+    from .._bulk.order_runs import OrderRuns
+    from .._bulk.order_template import LedgerPath, OnUnknown
+    from .._polling.watcher import Watcher
+
 _log = logging.getLogger("sinch_hosting")
 
 
 class QualifiedNumbers:
     """Have numbers reviewed, prove that they are yours, and text-enable them."""
 
-    def __init__(self, session: Session, api: OrdersApi, runs: OrderRuns, watcher: Watcher) -> None:
+    def __init__(
+        self,
+        session: Session,
+        api: OrdersApi,
+        runs: Callable[[], OrderRuns],
+        watcher: Callable[[], Watcher],
+    ) -> None:
         self._session = session
         self._api = api
         self._runs = runs
@@ -101,6 +109,8 @@ class QualifiedNumbers:
         Raises:
             InvalidRequest: an argument breaks a rule, or there are no numbers; nothing was sent.
         """
+        from .._bulk.many_numbers import added, concurrency_of  # noqa: PLC0415 - loads when used
+
         return await added(
             phone_numbers,
             self.add,
@@ -127,6 +137,8 @@ class QualifiedNumbers:
         Raises:
             InvalidRequest: an argument breaks a rule, or there are no numbers; nothing was sent.
         """
+        from .._bulk.many_numbers import concurrency_of, deleted  # noqa: PLC0415 - loads when used
+
         return await deleted(
             phone_numbers,
             self.delete,
@@ -230,12 +242,14 @@ class QualifiedNumbers:
     ) -> Order:
         """Text-enable 1 to 500 qualified local numbers (`TextEnableQualifiedNumbers`).
 
-        The arguments are those of `hosting_orders.text_enable`, the care of `job` included; so
-        are the errors. Without a campaign the vendor generates no letter. The service
-        answers an id alone: the order is then read, and where that fails it still comes back,
-        with its id and the state `UNSPECIFIED`. Mails a letter: never repeat it blindly.
+        Arguments, errors and the protection of `job` are those of `hosting_orders.text_enable`.
+        It mails a letter (without a campaign the vendor generates none). Never repeat it blindly.
+
+        Returns:
+            The order. The service returns its id alone, so the order is read then; where that
+            fails, the order has its id and the state `UNSPECIFIED`.
         """
-        template = self._runs.text_enable_template(
+        template = self._runs().text_enable_template(
             None,
             qualified=True,
             region_code=region_code,
@@ -248,7 +262,7 @@ class QualifiedNumbers:
             callback_url=callback_url,
             migrate_to_sinch_tmo=migrate_to_sinch_tmo,
         )
-        return await self._runs.one(
+        return await self._runs().one(
             template,
             numbers,
             job=job,
@@ -284,7 +298,7 @@ class QualifiedNumbers:
         Arguments, result, errors and the protection of `job` are those of
         `hosting_orders.text_enable_toll_free`. It mails a letter. Never repeat it blindly.
         """
-        template = self._runs.toll_free_template(
+        template = self._runs().toll_free_template(
             None,
             qualified=True,
             region_code=region_code,
@@ -295,7 +309,7 @@ class QualifiedNumbers:
             callback_url=callback_url,
             migrate_to_sinch_tmo=migrate_to_sinch_tmo,
         )
-        return await self._runs.one(
+        return await self._runs().one(
             template,
             numbers,
             job=job,
@@ -352,21 +366,27 @@ class QualifiedNumbers:
         *states: QualificationState | str,
         timeout: float | None = None,
     ) -> QualifiedNumber:
-        """Wait until a number has reached one of the states, or has passed it.
+        """Wait until a number has reached one of the states, or has passed it. Safe to repeat.
+
+        Many waits share lists.
 
         Args:
             phone_number: in E.164.
             states: one state or several.
             timeout: seconds to wait at most; by default without end, since a review takes days.
 
-        Returns the number as it was then. Raises `NumberFailed` on NOT_ELIGIBLE,
-        VERIFICATION_FAILED, VERIFICATION_BLOCKED and HOSTING_FAILED where none of the states
-        was reached or passed, `WaitTimeout`, and what `get` raises but for passing failures.
-        Many waits share lists. Safe to repeat (`GetQualifiedNumber`).
+        Returns:
+            The number as it was then.
+
+        Raises:
+            NumberFailed: it is NOT_ELIGIBLE, VERIFICATION_FAILED, VERIFICATION_BLOCKED or
+                HOSTING_FAILED, and reached or passed none of the states.
+            WaitTimeout: the time ran out.
+            SinchHostingError: what `get` raises, unless it passes (`GetQualifiedNumber`).
         """
         goal = qualification_goal(states)
         (number,) = unread_qualified([phone_number])
-        return await waits.wait_until(self._watcher, goal, number, timeout=timeout)
+        return await waits.wait_until(self._watcher(), goal, number, timeout=timeout)
 
     @overload
     async def wait_all(
@@ -393,7 +413,7 @@ class QualifiedNumbers:
         timeout: float | None = None,
         return_exceptions: bool = False,
     ) -> Sequence[QualifiedNumber | Exception]:
-        """Wait until all numbers have reached one of the states, or have passed it.
+        """Wait until all numbers have reached one of the states or passed it. Safe to repeat.
 
         Args:
             phone_numbers: in E.164.
@@ -401,14 +421,18 @@ class QualifiedNumbers:
             timeout: seconds that each may take; by default without end.
             return_exceptions: return the errors in place instead of raising them.
 
-        Returns the numbers as they were then, in the order given. Waits for all, then raises an
-        `ExceptionGroup` of what `wait_until` raises, each with its number in `.last`. Raises
-        `InvalidRequest` for a single number, and for what is none. Safe to repeat
-        (`ListQualifiedNumbers`); numbers are read one by one where that takes fewer requests.
+        Returns:
+            The numbers as they were then, in the order given. They are read from lists
+            (`ListQualifiedNumbers`), or one by one where that takes fewer requests.
+
+        Raises:
+            ExceptionGroup: after all waits have ended, the errors of `wait_until`, each with its
+                number in `.last`.
+            InvalidRequest: a single number, or what is no number; nothing was sent.
         """
         goal = qualification_goal(states)
         results = await waits.wait_all(
-            self._watcher,
+            self._watcher(),
             goal,
             unread_qualified(waits.many_numbers(phone_numbers)),
             timeout=timeout,

@@ -200,7 +200,7 @@ class HostingActivities:
     # ----------------------------------------------------------------- parts
 
     async def _template(self, given: Order) -> OrderTemplate:
-        return self._sinch._runs.text_enable_template(
+        return self._sinch._get_runs().text_enable_template(
             given.chunk_size,
             region_code=given.region_code,
             service_plan_id=given.service_plan_id,

@@ -88,8 +88,10 @@ class Lease:
 def fenced(template: OrderTemplate, lease: Lease, longest_request: float) -> OrderTemplate:
     """Return the template of orders whose creates leave only within the lease."""
 
-    async def create(request: OrderRequest, observer: CreateObserver | None) -> Order:
-        return await template.create(request, _Fence(lease, longest_request))
+    async def create(
+        request: OrderRequest, observer: CreateObserver | None, patience: int
+    ) -> Order:
+        return await template.create(request, _Fence(lease, longest_request), patience)
 
     return evolve(template, create=create)
 
