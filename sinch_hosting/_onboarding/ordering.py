@@ -169,6 +169,11 @@ class _DeadlineObserver:
         if self._next is not None:
             await self._next.on_refused(error)
 
+    def on_writing(self) -> None:
+        """Pass it on."""
+        if self._next is not None:
+            self._next.on_writing()
+
     async def on_created(self, order_id: str) -> None:
         """Pass it on; the order is still to be read."""
         if self._next is not None:

@@ -30,6 +30,7 @@ from .._aio import Clock, Sleep
 from ..models import CallbackConfiguration
 from . import codec
 from .credentials import Credentials
+from .departure import GuardedBody
 from .loop_state import LoopState
 from .operations import Operation
 from .retry import CreateObserver, RateLimitPause, Retries, RetryPolicy
@@ -90,6 +91,8 @@ class Call(Generic[T]):
         """The secret in the body, which no error may show."""
         self.is_poll = is_poll
         self.observer = observer
+        self.body: GuardedBody | None = None
+        """What is sent, where an observer may stop it."""
         self.patience = patience
         """How many 429s are waited for beyond what the policy allows."""
 
@@ -233,6 +236,8 @@ class Exchange:
                 "a proxy's address, of the client or of the environment, is no URL"
             ) from None
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            if call.body is not None and call.body.stopped_by is not None:
+                raise call.body.stopped_by from None
             raise connection_error(operation.name, error) from without_secrets(error)
         except (RuntimeError, ValueError) as error:
             raise other_error(bound, operation, error) from without_secrets(error)
@@ -266,6 +271,8 @@ class Exchange:
         options = {**common, "headers": {**common["headers"], **call.headers}}
         if call.data is not None:
             options["data"] = call.data
+            if call.observer is not None:
+                options["data"] = call.body = GuardedBody(call.data, call.observer)
         elif operation.loses_answers:
             # aiohttp would give a request without a body the type of a binary one.
             options["skip_auto_headers"] = ("Content-Type",)

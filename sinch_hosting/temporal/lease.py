@@ -60,6 +60,10 @@ class Lease:
             await self.renew()
         except RPCError as error:
             raise RunStopped("Temporal has given this attempt up", error) from error
+        self.check_now(seconds)
+
+    def check_now(self, seconds: float) -> None:
+        """Raise `RunStopped` unless the lease lasts for so many seconds more."""
         left = self._ends - self._clock()
         if left < seconds:
             raise RunStopped(
@@ -109,6 +113,10 @@ class _Fence(CreateObserver):
 
     async def on_refused(self, error: SinchHostingError) -> None:
         """Nothing is noted: the history has the result."""
+
+    def on_writing(self) -> None:
+        """Raise `RunStopped` where the lease has ended since: this machine stood still."""
+        self._lease.check_now(0)
 
     async def on_created(self, order_id: str) -> None:
         """Nothing is noted: the history has the result."""
