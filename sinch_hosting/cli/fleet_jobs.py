@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Literal
 
 from attrs import frozen
 
-from ..errors import ConfigurationError, TransportError
+from ..errors import ConfigurationError
 from .creating import groups_of
 from .durations import seconds_of
 from .errors import BadInput, ExitCode
@@ -22,39 +20,16 @@ from .onboarding_run import said_of_letters
 from .options import ACCOUNT, PLACE, SOURCE, Account, NumberSource, Place
 from .output import Column, View, print_many, print_one
 from .prompts import confirm
-from .settings import Settings, read_settings
+from .settings import read_settings
 
 if TYPE_CHECKING:
     from .. import Letter
     from ..temporal.files import References
     from ..temporal.messages import Failures, Progress
-    from ..temporal.starting import Handle
 
 __all__ = ["cancel", "pause", "report", "resume", "start", "status"]
 
 _QUEUE = "sinch-hosting"
-
-
-@asynccontextmanager
-async def _found(settings: Settings, job: str) -> AsyncIterator[Handle]:
-    """Give the handle of a job; what Temporal answers becomes an error of the command."""
-    starting = _temporal()
-    from temporalio.service import RPCError, RPCStatusCode  # noqa: PLC0415 - an extra
-
-    client = await starting.connect()
-    try:
-        yield starting.find(client, settings.project_id, job)
-    except RPCError as error:
-        if error.status == RPCStatusCode.NOT_FOUND:
-            raise BadInput(
-                f"no job {job!r} of project {settings.project_id} on Temporal, namespace "
-                f"{client.namespace}, or it has ended: {error.message}"
-            ) from error
-        raise TransportError(
-            f"Temporal did not answer: {error.message}. Is a worker running? Start one: python -m "
-            "sinch_hosting.temporal.worker",
-            never_sent=True,
-        ) from error
 
 
 def _temporal() -> ModuleType:
@@ -206,9 +181,10 @@ async def status(job: str, /, *, account: Account = ACCOUNT) -> int:
     Args:
         job: The job's name.
     """
+    starting = _temporal()
     from ..temporal.text_enable import TextEnableJob  # noqa: PLC0415 - an extra
 
-    async with _found(read_settings(account), job) as handle:
+    async with starting.found(read_settings(account).project_id, job) as handle:
         print_one(await handle.query(TextEnableJob.progress), _PROGRESS, account)
     return ExitCode.DONE
 
@@ -249,8 +225,7 @@ async def cancel(job: str, /, *, account: Account = ACCOUNT) -> int:
 
 
 async def _signal(job: str, signal: str, account: Account) -> int:
-    _temporal()
-    async with _found(read_settings(account), job) as handle:
+    async with _temporal().found(read_settings(account).project_id, job) as handle:
         await handle.signal(signal)
     tell(f"job {job}: {signal} was sent; see {resume_line('jobs', 'status', job)}")
     return ExitCode.DONE
@@ -289,11 +264,11 @@ async def report(job: str, /, *, folder: Path, account: Account = ACCOUNT) -> in
         job: The job's name.
         folder: The folder that the job was started with: Temporal knows no phone number.
     """
-    _temporal()
+    starting = _temporal()
     from ..temporal.files import References  # noqa: PLC0415 - an extra
     from ..temporal.text_enable import TextEnableJob  # noqa: PLC0415
 
-    async with _found(read_settings(account), job) as handle:
+    async with starting.found(read_settings(account).project_id, job) as handle:
         failures: Failures = await handle.query(TextEnableJob.failures)
     rows = await _rows(failures, References(folder))
     await print_many(rows, _FAILURE, account)

@@ -96,7 +96,7 @@ async def test_a_job_from_the_command(
     assert (await run("pause", "acme"))[0] == 2  # it has ended
     code, _, err = await run("status", "nope")
     assert code == 2
-    assert "no job 'nope'" in err
+    assert "'nope': there is no such job" in err
     worker.send_signal(signal.SIGTERM)
     said = (await worker.stdout.read()).decode()
     assert (await worker.wait(), said.splitlines()[-1]) == (0, "stopped")
