@@ -152,9 +152,9 @@ class LedgerRecorder:
             attempt.claim.check(self._job.longest_request)
 
     def on_writing(self) -> None:
-        """Raise `LedgerLocked` where the claim has ended since: this machine stood still."""
+        """Let it pass only while its claim lasts: opening the connection may take any time."""
         if self._attempt.claim is not None:
-            self._attempt.claim.check(0)
+            self._attempt.claim.check(0.0)
 
     async def on_created(self, order_id: str) -> None:
         """Record the order; a second call changes nothing."""

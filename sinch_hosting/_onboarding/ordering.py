@@ -162,17 +162,17 @@ class _DeadlineObserver:
             await self._next.on_sending()
         self._ordering.in_flight.add(self._task)
 
+    def on_writing(self) -> None:
+        """Pass it on."""
+        if self._next is not None:
+            self._next.on_writing()
+
     async def on_refused(self, error: SinchHostingError) -> None:
         """Forget it."""
         self._ordering.discount_departure(mails=self._mails)
         self._ordering.in_flight.discard(self._task)
         if self._next is not None:
             await self._next.on_refused(error)
-
-    def on_writing(self) -> None:
-        """Pass it on."""
-        if self._next is not None:
-            self._next.on_writing()
 
     async def on_created(self, order_id: str) -> None:
         """Pass it on; the order is still to be read."""

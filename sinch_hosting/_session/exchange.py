@@ -21,6 +21,7 @@ from functools import partial
 from typing import Any, Generic, TypeVar, cast
 
 import aiohttp
+from aiohttp.abc import AbstractStreamWriter
 from attrs import evolve
 from multidict import CIMultiDictProxy
 from yarl import URL
@@ -30,7 +31,6 @@ from .._aio import Clock, Sleep
 from ..models import CallbackConfiguration
 from . import codec
 from .credentials import Credentials
-from .departure import GuardedBody
 from .loop_state import LoopState
 from .operations import Operation
 from .retry import CreateObserver, RateLimitPause, Retries, RetryPolicy
@@ -91,8 +91,6 @@ class Call(Generic[T]):
         """The secret in the body, which no error may show."""
         self.is_poll = is_poll
         self.observer = observer
-        self.body: GuardedBody | None = None
-        """What is sent, where an observer may stop it."""
         self.patience = patience
         """How many 429s are waited for beyond what the policy allows."""
 
@@ -102,6 +100,25 @@ class Call(Generic[T]):
         """A middleware: aiohttp sends a GET or DELETE again by itself on a stale connection."""
         self.sends += 1
         return await handler(request)
+
+
+class WatchedBody(aiohttp.BytesPayload):
+    """The body of a create, whose observer has the last word before it is written.
+
+    Opening a connection takes time, and a machine may stand still at any `await`. The service
+    carries out nothing of which it has not read the body.
+    """
+
+    def __init__(self, body: bytes, observer: CreateObserver) -> None:
+        super().__init__(body)
+        self._observer = observer
+
+    async def write_with_length(
+        self, writer: AbstractStreamWriter, content_length: int | None
+    ) -> None:
+        """Write the body unless the observer raises."""
+        self._observer.on_writing()
+        await super().write_with_length(writer, content_length)
 
 
 class Exchange:
@@ -236,8 +253,8 @@ class Exchange:
                 "a proxy's address, of the client or of the environment, is no URL"
             ) from None
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            if call.body is not None and call.body.stopped_by is not None:
-                raise call.body.stopped_by from None
+            if isinstance(error.__cause__, errors.SinchHostingError):
+                raise error.__cause__ from None  # of the observer: the body was not written
             raise connection_error(operation.name, error) from without_secrets(error)
         except (RuntimeError, ValueError) as error:
             raise other_error(bound, operation, error) from without_secrets(error)
@@ -270,9 +287,8 @@ class Exchange:
         operation, limits = call.operation, self.limits
         options = {**common, "headers": {**common["headers"], **call.headers}}
         if call.data is not None:
-            options["data"] = call.data
-            if call.observer is not None:
-                options["data"] = call.body = GuardedBody(call.data, call.observer)
+            observer = call.observer
+            options["data"] = WatchedBody(call.data, observer) if observer else call.data
         elif operation.loses_answers:
             # aiohttp would give a request without a body the type of a binary one.
             options["skip_auto_headers"] = ("Content-Type",)

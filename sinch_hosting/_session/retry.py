@@ -81,7 +81,7 @@ class CreateObserver(Protocol):
         ...
 
     def on_writing(self) -> None:
-        """Its first byte is about to be written; where this raises, nothing is sent."""
+        """Its connection is open, and its body is written next; where this raises, it is not."""
         ...
 
     async def on_refused(self, error: errors.SinchHostingError) -> None:

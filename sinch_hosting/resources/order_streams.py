@@ -27,12 +27,11 @@ What is promised: exactly one order a chunk provided that every committed order 
 and for orders with one only where a killed run kept no ledger (with a ledger they are held).
 Use a ledger for everything that mails letters.
 
-Not excluded: two first runs of one job at the same moment without a shared ledger, tags edited or
+Not excluded: two first runs of one job at the same moment without a shared ledger, a machine that
+stands still within the microseconds between the last check and its network card, tags edited or
 cut by the service, old orders dropped from lists, a create that is committed long after its
 sender died. A job has one ledger: an older copy does not know what was sent after it
-was made. Machines that share a ledger
-send nothing when their claim of a chunk has ended; they look at that last when the first byte is
-written, and a machine that stands still within the microseconds after that may be late.
+was made.
 """
 
 from __future__ import annotations

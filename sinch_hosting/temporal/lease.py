@@ -60,15 +60,16 @@ class Lease:
             await self.renew()
         except RPCError as error:
             raise RunStopped("Temporal has given this attempt up", error) from error
-        self.check_now(seconds)
-
-    def check_now(self, seconds: float) -> None:
-        """Raise `RunStopped` unless the lease lasts for so many seconds more."""
         left = self._ends - self._clock()
         if left < seconds:
             raise RunStopped(
                 f"this attempt may act for {left:.1f} s more, a request may take {seconds:.1f} s"
             )
+
+    def check_now(self) -> None:
+        """Raise `RunStopped` where the lease is over."""
+        if self._clock() > self._ends:
+            raise RunStopped("the time of this attempt was over before its request was written")
 
     @contextlib.asynccontextmanager
     async def kept(self) -> AsyncIterator[None]:
@@ -111,12 +112,12 @@ class _Fence(CreateObserver):
         """Raise `RunStopped` where the request might outlast the lease."""
         await self._lease.check(self._longest_request)
 
+    def on_writing(self) -> None:
+        """Raise `RunStopped` where the lease is over: opening the connection takes time, too."""
+        self._lease.check_now()
+
     async def on_refused(self, error: SinchHostingError) -> None:
         """Nothing is noted: the history has the result."""
-
-    def on_writing(self) -> None:
-        """Raise `RunStopped` where the lease has ended since: this machine stood still."""
-        self._lease.check_now(0)
 
     async def on_created(self, order_id: str) -> None:
         """Nothing is noted: the history has the result."""
