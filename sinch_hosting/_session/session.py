@@ -85,7 +85,7 @@ class Session:
         total = self._http.timeout.total
         if not total:
             return None
-        return total + (1 if total > self._http.timeout.ceil_threshold else 0)
+        return total + (1 if total >= self._http.timeout.ceil_threshold else 0)
 
     @property
     def refusals(self) -> int:

@@ -42,6 +42,9 @@ SAID = {
     "troubleshooting": ["404 False False"],
 }
 
+OPTIONAL = {"callbacks": ("fastapi", "django", "flask"), "fleets": ("temporalio",)}
+"""What a page's blocks need besides this package."""
+
 
 class AwaitingEvaluator(PythonEvaluator):
     """Runs a block with top-level await on the runner in the document's namespace."""
@@ -91,9 +94,8 @@ def test_every_block_runs(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """The examples work as written, one after the other."""
-    if page == "callbacks":
-        for framework in ("fastapi", "django", "flask"):
-            pytest.importorskip(framework)
+    for optional in OPTIONAL.get(page, ()):
+        pytest.importorskip(optional)
     run_page(page, runner)
     said = capsys.readouterr().out
     for text in SAID.get(page, []):
