@@ -18,6 +18,7 @@ from .ledger_records import CREATED, FAILED, Entry, Pairs
 from .order_template import OrderTemplate
 from .refusals import complains_of_numbers
 from .results import ChunkOutcome, FailedChunk, UnknownChunk
+from .stopping import Stopping
 from .tags import Tag, parse_tag, tag_of
 
 _log = logging.getLogger("sinch_hosting")
@@ -109,13 +110,13 @@ class LedgerRecorder:
     _job: Job | None
     _attempt: ChunkAttempt
     _note: Note
-    _check: Callable[[], None]
-    """Raises where it must not be sent any more."""
+    _stopping: Stopping
+    _wait: asyncio.Timeout
     _is_open: bool = False
 
     async def on_sending(self) -> None:
         """Record that it is sent; durable before it is sent."""
-        self._check()
+        self._stopping.sends(self._wait)
         attempt = self._attempt
         if self._job is not None and attempt.tag is not None:
             await self._job.sending(attempt.chunk, attempt.tag, attempt.numbers, attempt.left_out)
@@ -129,6 +130,7 @@ class LedgerRecorder:
 
     async def on_refused(self, error: SinchHostingError) -> None:
         """Record that there is no order, unless its own order may have caused the refusal."""
+        self._stopping.waits_again(self._wait)
         if self._is_open and not complains_of_numbers(error, self._attempt.numbers):
             self._is_open = False
             await self._note(self._attempt, FAILED, error=error)

@@ -64,6 +64,7 @@ from .refusals import (
     obstacles,
 )
 from .results import LEFT_OUT, ChunkOutcome
+from .stopping import Stopping
 from .tags import tag_of
 
 _log = logging.getLogger("sinch_hosting")
@@ -105,7 +106,7 @@ class Run:
         self._concurrency = concurrency
         self._limit = AdaptiveLimit(concurrency, lambda: session.refusals)
         self._job: Job | None = None
-        self._stopped: RunStopped | None = None
+        self._stopping = Stopping()
         self._tags = TagGuard(orders.get, is_known=options is None)
         self._refusals = FirstRefusals()
         self._confirm = confirm if template.mails_a_letter else None
@@ -135,8 +136,7 @@ class Run:
 
     def stop(self, reason: str) -> None:
         """Send no further create: chunks that were not sent yet fail with `RunStopped`."""
-        if self._stopped is None:
-            self._stopped = RunStopped(reason)
+        self._stopping.stop(RunStopped(reason))
 
     def join(self, job: Job) -> None:
         """Use a job; call it before `handle`."""
@@ -273,7 +273,7 @@ class Run:
 
     async def _ask(self, attempt: ChunkAttempt) -> None:
         """Raise `NotConfirmed` where the letter of an attempt is not agreed to."""
-        if self._confirm is not None and self._stopped is None:
+        if self._confirm is not None and self._stopping.reason is None:
             letters = {self._template.signer or "": 1}
             async with self._asking:
                 await ask(
@@ -282,10 +282,10 @@ class Run:
 
     async def _create(self, attempt: ChunkAttempt) -> ChunkOutcome:
         async with self._tags.turn(), self._limit:
-            self._check_stopped()
             request = self._template.request_for(attempt.numbers, attempt.tag)
-            recorder = LedgerRecorder(self._job, attempt, self._answered, self._check_stopped)
-            order = await self._template.create(request, recorder, _PATIENCE)
+            async with self._stopping.wait() as wait:
+                recorder = LedgerRecorder(self._job, attempt, self._answered, self._stopping, wait)
+                order = await self._template.create(request, recorder, _PATIENCE)
             if self._job is not None:
                 self._job.known.saw(order)
             await recorder.on_created(order.hosting_order_id)
@@ -398,15 +398,10 @@ class Run:
         assert self._job is not None  # noqa: S101 - only reached with a job
         return self._job
 
-    def _check_stopped(self) -> None:
-        """Raise `RunStopped` where no further create may be sent."""
-        if self._stopped is not None:
-            raise RunStopped(self._stopped.reason, self._stopped.__cause__)
-
     def _stop(self, reason: str, cause: BaseException | None = None) -> None:
-        if self._stopped is None:
+        if self._stopping.reason is None:
             _log.error("the run stops: %s", reason)
-            self._stopped = RunStopped(reason, cause)
+            self._stopping.stop(RunStopped(reason, cause))
 
     async def _note_adopted(self, attempt: ChunkAttempt, order: Order) -> None:
         left_out = [(skipped.phone_number, skipped.reason) for skipped in attempt.left_out]
