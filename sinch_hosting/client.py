@@ -9,11 +9,9 @@ from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, Unpack
 
-from ._bulk.order_runs import OrderRuns
 from ._polling.policy import PollPolicy
 from ._polling.sources import orders_of
 from ._polling.waits import OnUpdate, order_goal, wait_until
-from ._polling.watcher import Watcher
 from ._session.credentials import check_credentials, from_environment
 from ._session.orders_api import OrdersApi
 from ._session.retry import RetryPolicy
@@ -44,10 +42,12 @@ if TYPE_CHECKING:
     import aiohttp
 
     from ._bulk.letters import Confirm
+    from ._bulk.order_runs import OrderRuns
     from ._bulk.order_template import LedgerPath, OnUnknown
     from ._onboarding.context import ReadyAt, VoiceCode
     from ._onboarding.onboarding import LetterFor, Onboarding
     from ._onboarding.report import NumberToOnboard
+    from ._polling.watcher import Watcher
     from .models import CallbackEvent
 
 BASE_URL = "https://imported.numbers.api.sinch.com"
@@ -207,17 +207,36 @@ class SinchHosting:
         self._poll = poll
         self._session = Session(credentials, http, retry, clock, sleep)
         self._orders_api = OrdersApi(self._session, self._wait_for)
-        self._watcher = watcher = Watcher(self._session, poll)
-        self._runs = OrderRuns(
-            self._orders_api, import_limit=import_limit, max_concurrency=max_concurrency
-        )
-        self.imported_numbers = ImportedNumbers(self._session, retry, watcher)
-        self.hosting_orders = HostingOrders(self._orders_api, self._runs, watcher)
+        self._watcher: Watcher | None = None
+        self._runs: OrderRuns | None = None
+        self._import_limit = import_limit
+        self.imported_numbers = ImportedNumbers(self._session, retry, self._get_watcher)
+        self.hosting_orders = HostingOrders(self._orders_api, self._get_runs, self._get_watcher)
         self.qualified_numbers = QualifiedNumbers(
-            self._session, self._orders_api, self._runs, watcher
+            self._session, self._orders_api, self._get_runs, self._get_watcher
         )
         self.callback_configuration = Callbacks(self._session)
         self._shown = f"<SinchHosting project_id={project_id!r} key_id={key_id!r} {base_url}>"
+
+    # What waits and what creates orders is loaded by the first call that needs it.
+
+    def _get_watcher(self) -> Watcher:
+        if self._watcher is None:
+            from ._polling.watcher import Watcher  # noqa: PLC0415
+
+            self._watcher = Watcher(self._session, self._poll)
+        return self._watcher
+
+    def _get_runs(self) -> OrderRuns:
+        if self._runs is None:
+            from ._bulk.order_runs import OrderRuns  # noqa: PLC0415
+
+            self._runs = OrderRuns(
+                self._orders_api,
+                import_limit=self._import_limit,
+                max_concurrency=self._session.max_concurrency,
+            )
+        return self._runs
 
     @classmethod
     def from_env(cls, **overrides: Unpack[ClientOptions]) -> Self:
@@ -331,7 +350,6 @@ class SinchHosting:
             JobChanged: the job was begun with another service plan, campaign or argument. Raised
                 when it runs; nothing was sent.
         """
-        # Few programs onboard, and all of them start.
         from ._onboarding.context import Context, OnboardingSettings  # noqa: PLC0415
         from ._onboarding.onboarding import begin  # noqa: PLC0415
         from ._onboarding.reader import NumberReader  # noqa: PLC0415
@@ -365,11 +383,11 @@ class SinchHosting:
             imported=self.imported_numbers,
             qualified=self.qualified_numbers,
             orders=self._orders_api,
-            runs=self._runs,
+            runs=self._get_runs(),
             reader=NumberReader(
                 self.qualified_numbers,
                 self.imported_numbers,
-                self._watcher.budget,
+                self._get_watcher().budget,
                 self._session.max_concurrency,
             ),
             poll=self._poll,
@@ -405,7 +423,7 @@ class SinchHosting:
         Args:
             event: what `callbacks.parse` returned. A `CallbackReceiver` calls this by itself.
         """
-        if event.resource_id:
+        if event.resource_id and self._watcher is not None:
             self._watcher.notify(event.resource_id)
 
     async def _wait_for(
@@ -418,7 +436,8 @@ class SinchHosting:
     ) -> Order:
         """Wait for an order; `order.wait_until` calls this."""
         goal = order_goal(orders_of(self._orders_api), parse_state(OrderState, state, "state"))
-        return await wait_until(self._watcher, goal, order, timeout=timeout, on_update=on_update)
+        watcher = self._get_watcher()
+        return await wait_until(watcher, goal, order, timeout=timeout, on_update=on_update)
 
     async def get_json(self, path: str) -> object:
         """Read any path of the service, for what this version has no call. Safe to repeat.
@@ -443,6 +462,7 @@ class SinchHosting:
         used again (`UsageError`).
         """
         try:
-            await self._watcher.aclose()
+            if self._watcher is not None:
+                await self._watcher.aclose()
         finally:
             await self._session.aclose()

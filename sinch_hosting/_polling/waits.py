@@ -16,17 +16,20 @@ from collections.abc import (
 )
 from contextlib import aclosing
 from copy import deepcopy
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from attrs import frozen
 
 from .. import errors
 from ..models import ImportedNumber, Order, QualifiedNumber
+from ..models._base import Record
 from ..models._checks import check_phone_number, check_seconds, optional
 from ..states import REJECTED, OrderState, has_reached
 from .sources import Source
-from .subscription import Change, Subscription
-from .watcher import Watcher
+
+if TYPE_CHECKING:
+    from .subscription import Change, Subscription
+    from .watcher import Watcher
 
 _log = logging.getLogger("sinch_hosting")
 _TOKENS_NOTED = 20
@@ -34,8 +37,8 @@ T = TypeVar("T", Order, QualifiedNumber, ImportedNumber)
 OnUpdate = Callable[[T], Awaitable[None] | None]
 
 
-@frozen(kw_only=True)
-class OrderUpdate:
+@frozen(kw_only=True, eq=False, repr=False)
+class OrderUpdate(Record):
     """What `hosting_orders.watch` tells of one order."""
 
     order: Order
@@ -51,7 +54,7 @@ class OrderUpdate:
         return self.order.state != self.previous.state
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class Goal(Generic[T]):
     """What is waited for."""
 
@@ -191,6 +194,8 @@ async def _changes(follower: Subscription[T], latest: dict[str, T]) -> list[Chan
     try:
         return await follower.changes()
     except errors.SinchHostingError as error:
+        from .subscription import Change  # noqa: PLC0415 - it is loaded with the watcher
+
         return [Change(latest[i], latest[i], error) for i in follower.members]
 
 

@@ -55,7 +55,7 @@ class Place:
         return bool(self.campaign_id)
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class NumberFilter:
     """Which numbers an order has, in four bytes each; a stranger passes once in millions."""
 

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import builtins
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import count
-from typing import Literal, overload
+from typing import TYPE_CHECKING, Literal, overload
 
-from .._bulk.chunks import Numbers
-from .._bulk.many_numbers import NumbersResult, concurrency_of, deleted, one_by_one
 from .._polling import waits
-from .._polling.watcher import Watcher
 from .._session.codec import encode
 from .._session.operations import by_number
 from .._session.requests import UNSET, ImportNumber, SmsLink, SmsPatch, Unset, UpdateImportedNumber
@@ -34,13 +31,20 @@ from .number_goals import PROVISIONED, unread_import
 from .number_links import imported_otherwise, is_as_patched, is_linked_as
 from .relinks import relink
 
+if TYPE_CHECKING:
+    from .._bulk.chunks import Numbers
+    from .._bulk.many_numbers import NumbersResult
+    from .._polling.watcher import Watcher
+
 _log = logging.getLogger("sinch_hosting")
 
 
 class ImportedNumbers:
     """Import, read, list, rename, link, unlink and delete single numbers."""
 
-    def __init__(self, session: Session, retry: RetryPolicy, watcher: Watcher) -> None:
+    def __init__(
+        self, session: Session, retry: RetryPolicy, watcher: Callable[[], Watcher]
+    ) -> None:
         self._session = session
         self._retry = retry
         self._watcher = watcher
@@ -301,7 +305,7 @@ class ImportedNumbers:
         link = SmsLink(service_plan_id=service_plan_id, campaign_id=campaign_id)
         if timeout is not None:
             check.check_seconds(timeout, "timeout")
-        return await relink(self, self._watcher, phone_number, link, timeout)
+        return await relink(self, self._watcher(), phone_number, link, timeout)
 
     async def relink_many(
         self,
@@ -331,6 +335,8 @@ class ImportedNumbers:
         Raises:
             InvalidRequest: an argument breaks a rule, or there are no numbers; nothing was sent.
         """
+        from .._bulk.many_numbers import one_by_one  # noqa: PLC0415 - loads when used
+
         SmsLink(service_plan_id=service_plan_id, campaign_id=campaign_id)
         _log.warning("relinking: each number is without service until it is linked again")
 
@@ -357,6 +363,8 @@ class ImportedNumbers:
         Raises:
             InvalidRequest: an argument breaks a rule, or there are no numbers; nothing was sent.
         """
+        from .._bulk.many_numbers import concurrency_of, deleted  # noqa: PLC0415 - loads when used
+
         return await deleted(
             phone_numbers,
             self.delete,
@@ -386,7 +394,7 @@ class ImportedNumbers:
         """
         check.check_phone_number(phone_number)
         number = unread_import(phone_number)
-        return await waits.wait_until(self._watcher, PROVISIONED, number, timeout=timeout)
+        return await waits.wait_until(self._watcher(), PROVISIONED, number, timeout=timeout)
 
     @overload
     async def wait_all_provisioned(
@@ -442,5 +450,5 @@ class ImportedNumbers:
             unread_import(number, service_plan_id, campaign_id)
             for number in waits.many_numbers(phone_numbers)
         ]
-        results = await waits.wait_all(self._watcher, PROVISIONED, numbers, timeout=timeout)
+        results = await waits.wait_all(self._watcher(), PROVISIONED, numbers, timeout=timeout)
         return waits.unless_failed(results, "numbers", return_exceptions=return_exceptions)

@@ -5,6 +5,9 @@ each order begins with a tag: job, chunk, attempt, and a digest of the numbers a
 its first create, a run reads the existing orders of its type, plan and campaign. A chunk whose
 order exists is adopted: nothing is sent for it. The same job with other numbers or arguments raises
 `JobChanged`. With `ledger=`, a file records every create before it is sent and after its answer.
+A `postgresql://` address instead of a path keeps these records in a database (extra `[postgres]`).
+Then any number of machines may make the same call at the same time: they share its chunks, and one
+takes over what another left. All of them get the whole result.
 
 What a run does where it cannot be sure:
 
@@ -24,7 +27,8 @@ What is promised: exactly one order a chunk provided that every committed order 
 and for orders with one only where a killed run kept no ledger (with a ledger they are held).
 Use a ledger for everything that mails letters.
 
-Not excluded: two first runs of one job at the same moment without a shared ledger, tags edited or
+Not excluded: two first runs of one job at the same moment without a shared ledger, a machine that
+stands still within the microseconds between the last check and its network card, tags edited or
 cut by the service, old orders dropped from lists, a create that is committed long after its
 sender died. A job has one ledger: an older copy does not know what was sent after it
 was made.
@@ -32,21 +36,24 @@ was made.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from .._bulk.chunks import Numbers
-from .._bulk.letters import Confirm
-from .._bulk.order_runs import OrderRuns
-from .._bulk.order_template import LedgerPath, OnUnknown
-from .._bulk.results import ChunkOutcome
 from ..models import DirectLoa, Letter, ResellerLoa
+
+if TYPE_CHECKING:
+    from .._bulk.chunks import Numbers
+    from .._bulk.letters import Confirm
+    from .._bulk.order_runs import OrderRuns
+    from .._bulk.order_template import LedgerPath, OnUnknown
+    from .._bulk.results import ChunkOutcome
 
 
 class OrderStreams:
     """Any number of numbers, chunk by chunk; the module's docstring says what jobs promise."""
 
-    def __init__(self, runs: OrderRuns) -> None:
+    def __init__(self, runs: Callable[[], OrderRuns]) -> None:
         self._runs = runs
 
     def stop_runs(self, reason: str = "it was stopped") -> None:
@@ -59,7 +66,7 @@ class OrderStreams:
         Args:
             reason: the text of `RunStopped`.
         """
-        self._runs.stop(reason)
+        self._runs().stop(reason)
 
     def import_stream(
         self,
@@ -115,7 +122,7 @@ class OrderStreams:
             LedgerLocked: another run holds the ledger. Raised when the iteration begins; nothing
                 was sent.
         """
-        template = self._runs.import_template(
+        template = self._runs().import_template(
             chunk_size,
             region_code=region_code,
             service_plan_id=service_plan_id,
@@ -124,7 +131,7 @@ class OrderStreams:
             callback_url=callback_url,
             migrate_to_sinch_tmo=migrate_to_sinch_tmo,
         )
-        return self._runs.stream(
+        return self._runs().stream(
             template,
             numbers,
             max_concurrency,
@@ -200,7 +207,7 @@ class OrderStreams:
             LedgerLocked: another run holds the ledger. Raised when the iteration begins; nothing
                 was sent.
         """
-        template = self._runs.text_enable_template(
+        template = self._runs().text_enable_template(
             chunk_size,
             region_code=region_code,
             service_plan_id=service_plan_id,
@@ -212,7 +219,7 @@ class OrderStreams:
             callback_url=callback_url,
             migrate_to_sinch_tmo=migrate_to_sinch_tmo,
         )
-        return self._runs.stream(
+        return self._runs().stream(
             template,
             numbers,
             max_concurrency,
@@ -285,7 +292,7 @@ class OrderStreams:
             LedgerLocked: another run holds the ledger. Raised when the iteration begins; nothing
                 was sent.
         """
-        template = self._runs.toll_free_template(
+        template = self._runs().toll_free_template(
             chunk_size,
             region_code=region_code,
             service_plan_id=service_plan_id,
@@ -295,7 +302,7 @@ class OrderStreams:
             callback_url=callback_url,
             migrate_to_sinch_tmo=migrate_to_sinch_tmo,
         )
-        return self._runs.stream(
+        return self._runs().stream(
             template,
             numbers,
             max_concurrency,
