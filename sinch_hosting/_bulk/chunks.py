@@ -9,14 +9,15 @@ from contextlib import aclosing
 from attrs import field, frozen
 
 from ..errors import InvalidRequest
+from ..models._base import Record
 from ..models._checks import check_phone_number
 
 Numbers = Iterable[str] | AsyncIterable[str]
 DUPLICATE = "duplicate"
 
 
-@frozen(kw_only=True)
-class SkippedNumber:
+@frozen(kw_only=True, repr=False)
+class SkippedNumber(Record):
     """A number that was left out, and why."""
 
     phone_number: str

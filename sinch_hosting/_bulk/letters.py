@@ -12,10 +12,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from attrs import field, frozen
 
 from ..errors import InvalidRequest, NotConfirmed
+from ..models._base import Record
 
 
-@frozen(kw_only=True)
-class LettersToSend:
+@frozen(kw_only=True, repr=False)
+class LettersToSend(Record):
     """Who gets how many letters: what `confirm` is shown before anything is sent."""
 
     letters: Mapping[str, int]

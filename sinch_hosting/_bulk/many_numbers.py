@@ -22,6 +22,7 @@ from ..errors import (
 )
 from ..models import QualifiedNumber
 from ..models import _checks as check
+from ..models._base import GenericRecord, Record
 from .chunks import Numbers, SkippedNumber, chunks_of, distinct_numbers
 from .refusals import complains_of_numbers, named_numbers
 
@@ -29,16 +30,16 @@ T = TypeVar("T")
 _ROUNDS = 3
 
 
-@frozen(kw_only=True)
-class FailedNumber:
+@frozen(kw_only=True, repr=False)
+class FailedNumber(Record):
     """A number that failed, and why."""
 
     phone_number: str
     error: Exception
 
 
-@frozen(kw_only=True)
-class NumbersResult(Generic[T]):
+@frozen(kw_only=True, repr=False)
+class NumbersResult(GenericRecord, Generic[T]):
     """The result of every number."""
 
     succeeded: tuple[T, ...] = field(default=(), repr=lambda s: f"<{len(s)} numbers>")

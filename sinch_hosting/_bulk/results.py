@@ -11,14 +11,15 @@ from attrs import field, frozen
 from .._session.orders_api import Place
 from ..errors import OutcomeUnknown
 from ..models import Order
+from ..models._base import Record
 from .chunks import SkippedNumber
 
 _log = logging.getLogger("sinch_hosting")
 LEFT_OUT = "left out of the order by an earlier run"
 
 
-@frozen(kw_only=True)
-class FailedChunk:
+@frozen(kw_only=True, repr=False)
+class FailedChunk(Record):
     """Numbers for which there is no order, or a REJECTED one, and why."""
 
     numbers: tuple[str, ...]
@@ -27,8 +28,8 @@ class FailedChunk:
     """The text with which its order's `display_name` would start, where the run had a job."""
 
 
-@frozen(kw_only=True)
-class UnknownChunk:
+@frozen(kw_only=True, repr=False)
+class UnknownChunk(Record):
     """Numbers for which there may be an order: the answer was lost."""
 
     numbers: tuple[str, ...]
@@ -39,8 +40,8 @@ class UnknownChunk:
     """Where `hosting_orders.reconcile` looks for it."""
 
 
-@frozen(kw_only=True)
-class ChunkOutcome:
+@frozen(kw_only=True, repr=False)
+class ChunkOutcome(Record):
     """The outcome of one chunk of a bulk run."""
 
     index: int
@@ -58,8 +59,8 @@ class ChunkOutcome:
     """Ids of further orders with the same tag, which should not be there."""
 
 
-@frozen(kw_only=True)
-class BulkProgress:
+@frozen(kw_only=True, repr=False)
+class BulkProgress(Record):
     """The progress that `on_progress` gets after each chunk."""
 
     numbers: tuple[str, ...]
@@ -73,8 +74,8 @@ class BulkProgress:
     """How many there are in all."""
 
 
-@frozen(kw_only=True)
-class BulkResult:
+@frozen(kw_only=True, repr=False)
+class BulkResult(Record):
     """The result of a bulk call, for every number."""
 
     succeeded: tuple[Order, ...] = ()

@@ -22,6 +22,7 @@ from attrs import frozen
 
 from .. import errors
 from ..models import ImportedNumber, Order, QualifiedNumber
+from ..models._base import Record
 from ..models._checks import check_phone_number, check_seconds, optional
 from ..states import REJECTED, OrderState, has_reached
 from .sources import Source
@@ -34,8 +35,8 @@ T = TypeVar("T", Order, QualifiedNumber, ImportedNumber)
 OnUpdate = Callable[[T], Awaitable[None] | None]
 
 
-@frozen(kw_only=True)
-class OrderUpdate:
+@frozen(kw_only=True, repr=False)
+class OrderUpdate(Record):
     """What `hosting_orders.watch` tells of one order."""
 
     order: Order

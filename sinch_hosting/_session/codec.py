@@ -16,6 +16,7 @@ from typing import Any, TypeVar, cast
 import attrs
 
 from .. import errors
+from ..models._base import SECRET_FIELDS
 from .converter import StructureError, camel_case, converter
 
 T = TypeVar("T")
@@ -24,20 +25,9 @@ _SHOWN = 1000
 _MASKED = 65_536
 """Bytes of a body that are searched for secrets; what is behind them is not shown."""
 _LONGEST_RETRY_AFTER = 86_400.0
-_SECRET_FIELDS = frozenset(
-    {
-        "hmacSecret",
-        "hmac_secret",
-        "accessToken",
-        "access_token",
-        "refresh_token",
-        "client_secret",
-        "key_secret",
-    }
-)
 # A text up to its end or the body's, all the rest from an array or an object on, or a word.
 _SECRET_IN_JSON = re.compile(
-    rf'("(?:{"|".join(sorted(_SECRET_FIELDS))})"\s*:\s*)'
+    rf'("(?:{"|".join(sorted(SECRET_FIELDS))})"\s*:\s*)'
     r'(?:(")[^"\\]*(?:\\.[^"\\]*)*|[\[{].*|(?!null\b)[^\s"\[{,\]}]+)',
     re.DOTALL,
 )
@@ -123,7 +113,7 @@ def _without_secrets(value: Any, hide: Hide) -> Any:
         return [_without_secrets(item, hide) for item in value]
     if isinstance(value, dict):
         return {
-            key: "***" if key in _SECRET_FIELDS else _without_secrets(item, hide)
+            key: "***" if key in SECRET_FIELDS else _without_secrets(item, hide)
             for key, item in value.items()
         }
     return value

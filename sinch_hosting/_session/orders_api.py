@@ -16,6 +16,7 @@ from attrs import frozen
 from ..errors import DecodeError, InvalidRequest, OutcomeUnknown, SinchHostingError
 from ..models import Order, OrderNumber, OrderReport
 from ..models import _checks as check
+from ..models._base import Record
 from ..models.orders import bind, read_resume_token, remember_numbers
 from ..models.pages import Page, Pages
 from ..states import OpenEnum, OrderState, OrderType, ProvisioningState, parse_state, parse_states
@@ -32,8 +33,8 @@ OrderRequest = ImportNumbers | TextEnable | TextEnableTollFree
 _log = logging.getLogger("sinch_hosting")
 
 
-@frozen
-class Place:
+@frozen(repr=False)
+class Place(Record):
     """Where the service lists an order: its type, service plan and campaign (`""` is none)."""
 
     type: OrderType

@@ -8,12 +8,13 @@ from typing import Protocol
 from attrs import frozen
 
 from ..states import FailureCode, OrderState, ProvisioningState, QualificationState
+from ._base import Record
 
 __all__ = ["Failure", "WaitingOn"]
 
 
-@frozen(kw_only=True)
-class WaitingOn:
+@frozen(kw_only=True, repr=False)
+class WaitingOn(Record):
     """Whom an order or a number waits for."""
 
     who: str
@@ -181,8 +182,8 @@ def provisioning_waits_on(since: datetime | None) -> WaitingOn:
     )
 
 
-@frozen(kw_only=True)
-class Failure:
+@frozen(kw_only=True, repr=False)
+class Failure(Record):
     """What a failed callback means, and what to do next."""
 
     code: FailureCode | None

@@ -9,12 +9,12 @@ from attrs import field, frozen
 
 from ..errors import InvalidRequest
 from . import _checks as check
-from ._base import Answered
+from ._base import Answered, Record
 
 _text = check.validator(check.check_text)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class AuthorisedPerson(Answered):
     """Who signs the letter of authorization; it is mailed to `email`.
 
@@ -26,7 +26,7 @@ class AuthorisedPerson(Answered):
     email: str = field(validator=check.validator(check.check_email))
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class Address(Answered):
     """Where the owner of the numbers is; `country` is passed as given (`US` or `USA`).
 
@@ -53,13 +53,14 @@ def _check_address(value: object, name: str) -> None:
     attrs.validate(value)
 
 
-@frozen(kw_only=True)
-class DirectLoa:
+@frozen(kw_only=True, repr=False)
+class DirectLoa(Record):
     """A letter of authorization from the owner of the numbers, mailed to be signed.
 
     A missing or blank part raises `InvalidRequest` (`DirectLoaInfo` in the contract).
     """
 
+    is_on_the_wire: ClassVar[bool] = True
     wire_name: ClassVar[str] = "directLoaInfo"
     mails_a_letter: ClassVar[bool] = True
 
@@ -68,13 +69,14 @@ class DirectLoa:
     current_voice_carrier: str = field(validator=_text)
 
 
-@frozen(kw_only=True)
-class ResellerLoa:
+@frozen(kw_only=True, repr=False)
+class ResellerLoa(Record):
     """A letter of authorization by way of a reseller, mailed to be signed.
 
     A missing or blank part raises `InvalidRequest` (`ResellerLoaInfo` in the contract).
     """
 
+    is_on_the_wire: ClassVar[bool] = True
     wire_name: ClassVar[str] = "resellerLoaInfo"
     mails_a_letter: ClassVar[bool] = True
 
@@ -84,13 +86,14 @@ class ResellerLoa:
     current_voice_carrier: str = field(validator=_text)
 
 
-@frozen(kw_only=True)
-class BlanketLoa:
+@frozen(kw_only=True, repr=False)
+class BlanketLoa(Record):
     """A letter that covers all numbers of the account and was signed before; none is mailed.
 
     For local numbers only (`BlanketLoaInfo` in the contract).
     """
 
+    is_on_the_wire: ClassVar[bool] = True
     wire_name: ClassVar[str] = "blanketLoaInfo"
     mails_a_letter: ClassVar[bool] = False
 

@@ -10,6 +10,7 @@ from attrs import evolve, field, frozen
 from ..errors import InvalidRequest, PageTokenRepeated, UnreadableList
 from ..states import OpenEnum
 from . import _checks as check
+from ._base import GenericRecord
 
 T = TypeVar("T")
 
@@ -20,8 +21,8 @@ _MOST_PAGES = 10_000
 _MOST_BEYOND = 10_000
 
 
-@frozen(kw_only=True)
-class Page(Generic[T]):
+@frozen(kw_only=True, repr=False)
+class Page(GenericRecord, Generic[T]):
     """One page of a list, as the service cut it."""
 
     items: tuple[T, ...]

@@ -37,6 +37,7 @@ SAID = {
     "bulk": ["3 orders, 0 numbers left out", "3 orders adopted, 0 unknown"],
     "onboarding": ["Counter({'done': 3})"],
     "files": ["['+12025550134', '+15145550135']"],
+    "json": ["True\nTrue\n"],
     "import": ["imported already: 409", "Front desk C999999"],
     "observability": ["GET 127.0.0.1 200"],
     "troubleshooting": ["404 False False"],
@@ -91,9 +92,10 @@ def test_every_block_runs(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """The examples work as written, one after the other."""
-    if page == "callbacks":
-        for framework in ("fastapi", "django", "flask"):
-            pytest.importorskip(framework)
+    for framework in {"callbacks": ("fastapi", "django", "flask"), "json": ("fastapi",)}.get(
+        page, ()
+    ):
+        pytest.importorskip(framework)
     run_page(page, runner)
     said = capsys.readouterr().out
     for text in SAID.get(page, []):
