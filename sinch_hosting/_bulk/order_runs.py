@@ -17,7 +17,7 @@ from .._session.requests import TEXT_ENABLE_LIMIT, ImportNumbers, TextEnable, Te
 from ..errors import ApiError, Conflict, InvalidRequest, NotFound
 from ..models import ImportedNumber, Order, QualifiedNumber
 from ..models import _checks as check
-from .chunks import Numbers, SkippedNumber, check_source, distinct_numbers
+from .chunks import Numbers, SkippedNumber, check_source, distinct_numbers, in_order
 from .keywords import ImportArguments, JobArguments, TextEnableArguments, TollFreeArguments
 from .ledger_file import LedgerFile
 from .letters import Confirm, LettersToSend, ask, check_confirm
@@ -156,12 +156,13 @@ class OrderRuns:
         kept, skipped = await distinct_numbers(numbers)
         if plan:
             planned = await plan_of(template, options, kept, self._orders, self._session.sleep)
-            return _with_skipped(planned, skipped)
+            return _with_skipped(planned, skipped, kept)
         await self._confirmed(confirm, template, options, kept)
         outcomes = run.outcomes(kept)
         async with aclosing(outcomes):
             total = -(-len(kept) // template.size)
-            return _with_skipped(await collected(outcomes, total, on_progress), skipped)
+            result = await collected(outcomes, total, on_progress)
+            return _with_skipped(result, skipped, kept)
 
     async def one(
         self,
@@ -255,8 +256,8 @@ class OrderRuns:
 Result = TypeVar("Result", BulkResult, BulkPlan)
 
 
-def _with_skipped(result: Result, skipped: list[SkippedNumber]) -> Result:
-    return evolve(result, skipped=(*skipped, *result.skipped))
+def _with_skipped(result: Result, skipped: list[SkippedNumber], numbers: Sequence[str]) -> Result:
+    return evolve(result, skipped=in_order((*skipped, *result.skipped), numbers))
 
 
 def _chunk_size(given: int | None, limit: int) -> int:
