@@ -23,30 +23,44 @@ from ._version import __version__
 
 if TYPE_CHECKING:
     from ._bulk.chunks import SkippedNumber
-    from ._bulk.letters import LettersToSend
+    from ._bulk.keywords import (
+        ImportArguments,
+        ImportMany,
+        JobArguments,
+        TextEnableArguments,
+        TextEnableMany,
+        TollFreeArguments,
+        TollFreeMany,
+    )
+    from ._bulk.letters import Confirm, LettersToSend
     from ._bulk.many_numbers import FailedNumber, NumbersResult
+    from ._bulk.order_template import LedgerPath, OnUnknown
     from ._bulk.plan import BulkPlan, PlannedOrder
     from ._bulk.results import (
         BulkProgress,
         BulkResult,
         ChunkOutcome,
         FailedChunk,
+        OnProgress,
         UnknownChunk,
     )
-    from ._onboarding.onboarding import Onboarding
-    from ._onboarding.plan import OnboardingPlan, PlannedGroup, PlannedNumber
+    from ._onboarding.context import ReadyAt, VoiceCode
+    from ._onboarding.onboarding import LetterFor, Onboarding
+    from ._onboarding.plan import Action, OnboardingPlan, PlannedGroup, PlannedNumber
     from ._onboarding.report import (
         NumberToOnboard,
         OnboardingLine,
         OnboardingReport,
         OnboardingStep,
+        Outcome,
+        Step,
     )
     from ._polling.policy import PollPolicy
-    from ._polling.waits import OrderUpdate
+    from ._polling.waits import OnUpdate, OrderUpdate
     from ._session.orders_api import Place
     from ._session.retry import RetryPolicy
     from .callbacks import CallbackReceiver, CallbackResponse, RecentEvents, SeenEvents
-    from .client import SinchHosting
+    from .client import ClientOptions, SinchHosting
     from .errors import (
         ApiError,
         AuthenticationFailed,
@@ -106,6 +120,10 @@ if TYPE_CHECKING:
     )
     from .models._guidance import Failure, WaitingOn
     from .models.pages import Page, Pages
+    from .resources.callback_configuration import CallbackConfigurations
+    from .resources.hosting_orders import HostingOrders
+    from .resources.imported_numbers import ImportedNumbers
+    from .resources.qualified_numbers import QualifiedNumbers
     from .states import (
         COMPLETED,
         REJECTED,
@@ -124,19 +142,27 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "_bulk.chunks": "SkippedNumber",
-    "_bulk.letters": "LettersToSend",
+    "_bulk.keywords": """
+        ImportArguments ImportMany JobArguments TextEnableArguments TextEnableMany
+        TollFreeArguments TollFreeMany
+    """,
+    "_bulk.letters": "Confirm LettersToSend",
     "_bulk.many_numbers": "FailedNumber NumbersResult",
+    "_bulk.order_template": "LedgerPath OnUnknown",
     "_bulk.plan": "BulkPlan PlannedOrder",
-    "_bulk.results": "BulkProgress BulkResult ChunkOutcome FailedChunk UnknownChunk",
-    "_onboarding.onboarding": "Onboarding",
-    "_onboarding.plan": "OnboardingPlan PlannedGroup PlannedNumber",
-    "_onboarding.report": "NumberToOnboard OnboardingLine OnboardingReport OnboardingStep",
+    "_bulk.results": "BulkProgress BulkResult ChunkOutcome FailedChunk OnProgress UnknownChunk",
+    "_onboarding.context": "ReadyAt VoiceCode",
+    "_onboarding.onboarding": "LetterFor Onboarding",
+    "_onboarding.plan": "Action OnboardingPlan PlannedGroup PlannedNumber",
+    "_onboarding.report": """
+        NumberToOnboard OnboardingLine OnboardingReport OnboardingStep Outcome Step
+    """,
     "_polling.policy": "PollPolicy",
-    "_polling.waits": "OrderUpdate",
+    "_polling.waits": "OnUpdate OrderUpdate",
     "_session.orders_api": "Place",
     "_session.retry": "RetryPolicy",
     "callbacks": "CallbackReceiver CallbackResponse RecentEvents SeenEvents",
-    "client": "SinchHosting",
+    "client": "ClientOptions SinchHosting",
     "errors": """
         ApiError AuthenticationFailed BadRequest ConfigurationError Conflict DecodeError
         InvalidRequest InvalidSignature JobChanged LedgerError LedgerLocked NotConfirmed
@@ -146,17 +172,20 @@ _HOMES = {
     """,
     "models": """
         Address AuthorisedPerson BlanketLoa CallbackConfiguration CallbackEvent
-        CampaignProvisioning CarrierOperation CarrierState DirectLoa HostedNumber
-        ImportedNumber Letter MnoConfiguration Order OrderNumber OrderReport OsrEligibility
-        OsrUpdate OwnershipVerification PlatformProvisioning Provisioning QualifiedNumber
-        ResellerLoa ScheduledProvisioning SmsConfiguration TextEnableInfo
+        CampaignProvisioning CarrierOperation CarrierState DirectLoa HostedNumber ImportedNumber
+        Letter MnoConfiguration Order OrderNumber OrderReport OsrEligibility OsrUpdate
+        OwnershipVerification PlatformProvisioning Provisioning QualifiedNumber ResellerLoa
+        ScheduledProvisioning SmsConfiguration TextEnableInfo
     """,
     "models._guidance": "Failure WaitingOn",
     "models.pages": "Page Pages",
+    "resources.callback_configuration": "CallbackConfigurations",
+    "resources.hosting_orders": "HostingOrders",
+    "resources.imported_numbers": "ImportedNumbers",
+    "resources.qualified_numbers": "QualifiedNumbers",
     "states": """
-        COMPLETED CarrierOperationType EventStatus EventType FailureCode OrderState
-        OrderType ProvisioningState ProvisioningType QualificationState REJECTED
-        ResourceType ServiceType
+        COMPLETED CarrierOperationType EventStatus EventType FailureCode OrderState OrderType
+        ProvisioningState ProvisioningType QualificationState REJECTED ResourceType ServiceType
     """,
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
@@ -164,6 +193,7 @@ _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
 __all__ = [
     "COMPLETED",
     "REJECTED",
+    "Action",
     "Address",
     "ApiError",
     "AuthenticationFailed",
@@ -174,6 +204,7 @@ __all__ = [
     "BulkProgress",
     "BulkResult",
     "CallbackConfiguration",
+    "CallbackConfigurations",
     "CallbackEvent",
     "CallbackReceiver",
     "CallbackResponse",
@@ -182,7 +213,9 @@ __all__ = [
     "CarrierOperationType",
     "CarrierState",
     "ChunkOutcome",
+    "ClientOptions",
     "ConfigurationError",
+    "Confirm",
     "Conflict",
     "DecodeError",
     "DirectLoa",
@@ -193,13 +226,20 @@ __all__ = [
     "Failure",
     "FailureCode",
     "HostedNumber",
+    "HostingOrders",
+    "ImportArguments",
+    "ImportMany",
     "ImportedNumber",
+    "ImportedNumbers",
     "InvalidRequest",
     "InvalidSignature",
+    "JobArguments",
     "JobChanged",
     "LedgerError",
     "LedgerLocked",
+    "LedgerPath",
     "Letter",
+    "LetterFor",
     "LettersToSend",
     "MnoConfiguration",
     "NotConfirmed",
@@ -207,6 +247,9 @@ __all__ = [
     "NumberFailed",
     "NumberToOnboard",
     "NumbersResult",
+    "OnProgress",
+    "OnUnknown",
+    "OnUpdate",
     "Onboarding",
     "OnboardingLine",
     "OnboardingPlan",
@@ -221,6 +264,7 @@ __all__ = [
     "OrderUpdate",
     "OsrEligibility",
     "OsrUpdate",
+    "Outcome",
     "OutcomeUnknown",
     "OwnershipVerification",
     "Page",
@@ -238,7 +282,9 @@ __all__ = [
     "ProvisioningType",
     "QualificationState",
     "QualifiedNumber",
+    "QualifiedNumbers",
     "RateLimited",
+    "ReadyAt",
     "RecentEvents",
     "RelinkFailed",
     "ResellerLoa",
@@ -253,11 +299,17 @@ __all__ = [
     "SinchHostingError",
     "SkippedNumber",
     "SmsConfiguration",
+    "Step",
+    "TextEnableArguments",
     "TextEnableInfo",
+    "TextEnableMany",
+    "TollFreeArguments",
+    "TollFreeMany",
     "TransportError",
     "UnknownChunk",
     "UnreadableList",
     "UsageError",
+    "VoiceCode",
     "WaitTimeout",
     "WaitingOn",
     "__version__",

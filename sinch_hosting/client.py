@@ -32,7 +32,7 @@ from ._session.settings import (
 from .errors import ConfigurationError, InvalidRequest
 from .models import Order
 from .models._checks import check_path, check_whole
-from .resources.callback_configuration import Callbacks
+from .resources.callback_configuration import CallbackConfigurations
 from .resources.hosting_orders import HostingOrders
 from .resources.imported_numbers import ImportedNumbers
 from .resources.qualified_numbers import QualifiedNumbers
@@ -142,7 +142,7 @@ class SinchHosting:
     imported_numbers: ImportedNumbers
     qualified_numbers: QualifiedNumbers
     hosting_orders: HostingOrders
-    callback_configuration: Callbacks
+    callback_configuration: CallbackConfigurations
     _shown = "<SinchHosting>"  # a debugger may ask before `__init__` ends
 
     def __init__(
@@ -216,7 +216,7 @@ class SinchHosting:
         self.qualified_numbers = QualifiedNumbers(
             self._session, self._orders_api, self._runs, watcher
         )
-        self.callback_configuration = Callbacks(self._session)
+        self.callback_configuration = CallbackConfigurations(self._session)
         self._shown = f"<SinchHosting project_id={project_id!r} key_id={key_id!r} {base_url}>"
 
     @classmethod
