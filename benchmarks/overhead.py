@@ -58,12 +58,12 @@ async def _measure(address: str, rounds: int) -> dict[str, list[float]]:
         small = f"{address}/v1/projects/project/hostingOrders/{IMPORT_ID}"
         times = aiohttp.ClientTimeout(total=60, connect=10, sock_connect=10, sock_read=30)
         calls: dict[str, Call] = {
-            _BY_HAND: lambda: _by_hand(session, url),
+            _BY_HAND: lambda: by_hand(session, url),
             "typed: token, retry, pacing, decoding": lambda: paced.hosting_orders.get(ORDER_ID),
             "typed: no requests_per_second": lambda: plain.hosting_orders.get(ORDER_ID),
-            "by hand, with the same time-outs": lambda: _by_hand(session, url, timeout=times),
-            "by hand, json.loads of read(), no redirects": lambda: _lean(session, url),
-            _SMALL_BY_HAND: lambda: _by_hand(session, small),
+            "by hand, with the same time-outs": lambda: by_hand(session, url, timeout=times),
+            "by hand, json.loads of read(), no redirects": lambda: lean(session, url),
+            _SMALL_BY_HAND: lambda: by_hand(session, small),
             _SMALL: lambda: paced.hosting_orders.get(IMPORT_ID),
         }
         return await _alternate(calls, rounds)
@@ -76,12 +76,12 @@ def client(address: str, **settings: Any) -> SinchHosting:
     )
 
 
-async def _by_hand(session: aiohttp.ClientSession, url: str, **options: Any) -> Any:
+async def by_hand(session: aiohttp.ClientSession, url: str, **options: Any) -> Any:
     async with session.get(url, **options) as response:
         return await response.json()
 
 
-async def _lean(session: aiohttp.ClientSession, url: str) -> Any:
+async def lean(session: aiohttp.ClientSession, url: str) -> Any:
     response = await session.get(url, allow_redirects=False)
     return json.loads(await response.read())
 

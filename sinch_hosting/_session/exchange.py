@@ -1,7 +1,11 @@
-"""One HTTP exchange: what is asked of aiohttp, and what came back, read up to a limit.
+"""A call over all its tries: its turn, its credentials, aiohttp, and what came back.
+
+The first try of a call that has to wait for nothing passes through here without an `await` before
+aiohttp's. Whatever it may have to wait for (a turn, a token, the pause after a 429, the pace, the
+next try) is an `if` on that way.
 
 What matters is set on each request, whatever session is borrowed: time-outs, redirects, whether
-an error status raises, decompression, and that the lender's cookies stay at home. A status that
+an error status raises, decompression, and that the lender's cookies are not sent. A status that
 has arrived decides, even where the body behind it breaks off.
 """
 
@@ -10,44 +14,66 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 from collections.abc import Mapping
-from typing import Any, Generic, TypeVar
+from copy import deepcopy
+from functools import partial
+from typing import Any, Generic, TypeVar, cast
 
 import aiohttp
-from attrs import define
+from attrs import define, evolve
 from multidict import CIMultiDictProxy
 from yarl import URL
 
 from .. import errors
-from .._aio import Clock
+from .._aio import Clock, Sleep
+from ..models import CallbackConfiguration
+from . import codec
+from .credentials import Credentials
 from .loop_state import LoopState
 from .operations import Operation, Retryability
-from .retry import CreateObserver
-from .secrets import Secret
+from .retry import CreateObserver, RateLimitPause, Retries, RetryPolicy
+from .secrets import Secret, mask
 from .settings import HttpSettings
-from .transport_errors import connection_error, other_error, without_secrets
+from .timeouts import Limits, RunningRequest
+from .transport_errors import (
+    NoToken,
+    TokenExpired,
+    connection_error,
+    other_error,
+    says_expired,
+    without_secrets,
+)
 
 T = TypeVar("T")
 Reply = tuple[int, CIMultiDictProxy[str], bytes]
 
 _log = logging.getLogger("sinch_hosting")
+CLOSED = "the client is closed; make another SinchHosting"
+_WITHHELD = "(withheld)"
 # So much of the body of an error is read: no service explains more.
 _ERROR_BODY = 65_536
+# Where a violation says which field it is about.
+_SECRET_FIELD = re.compile(r"([a-zA-Z]+\.)*(hmacSecret|hmac_secret)")
 
 
-@define
+@define(eq=False)
 class Call(Generic[T]):
     """One call of an operation, over all its tries."""
 
     operation: Operation
-    answer_type: type[T]
+    response_type: type[T]
     url: URL
     data: bytes | None
     headers: Mapping[str, str]
     secret: str | None
     is_poll: bool = False
-    witness: CreateObserver | None = None
+    observer: CreateObserver | None = None
+    tries: int = 0
     sends: int = 0
+    is_token_renewed: bool = False
+    """Whether this try is the second with the first's number: the token had expired."""
+    retries: Retries | None = None
 
     async def count_sends(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
@@ -58,14 +84,28 @@ class Call(Generic[T]):
 
 
 class Exchange:
-    """Sends requests with aiohttp for one client."""
+    """Carries out the calls of one client."""
 
-    def __init__(self, http: HttpSettings, base_url: str, clock: Clock) -> None:
-        self._limit = http.max_response_bytes
-        self._host = URL(base_url).raw_host
+    def __init__(
+        self,
+        http: HttpSettings,
+        credentials: Credentials,
+        retry: RetryPolicy,
+        clock: Clock,
+        sleep: Sleep,
+    ) -> None:
+        self.pause = RateLimitPause(clock, sleep)
+        self._key_secret = credentials.key_secret
+        self._retry = retry
+        self._once = evolve(retry, max_tries=1)
         self._clock = clock
-        self._per_request: dict[str, Any] = {
-            "timeout": http.timeout,
+        self._sleep = sleep
+        self._limit = http.max_response_bytes
+        self._host = URL(credentials.base_url).raw_host
+        self._limits = Limits.of(http.timeout, connects=False)
+        self._limits_of_creates = Limits.of(http.timeout, connects=True)
+        self._options: dict[str, Any] = {
+            "timeout": self._limits.rest,
             "allow_redirects": False,
             "raise_for_status": False,  # a lender's session may: a refusal would look lost
             "auto_decompress": True,
@@ -74,24 +114,111 @@ class Exchange:
             **({"ssl": http.ssl} if http.ssl is not True else {}),
         }
 
-    async def send(self, bound: LoopState, call: Call[Any], header: Secret, tries: int) -> Reply:
-        """Send a request, and say in this package's terms where that failed."""
-        if call.witness is not None:
-            await call.witness.on_sending()
-        status: int | None = None
+    # ------------------------------------------------------------- tries
+
+    async def run(self, bound: LoopState, call: Call[T]) -> T:
+        """Try a call until it has succeeded or nothing allows another try.
+
+        Raises `OutcomeUnknown` where the response to a create was lost, else the error of the
+        last try; see `RetryPolicy` for how many there are.
+        """
         started = self._clock()
+        turns = bound.slots.polls if call.is_poll else bound.slots.calls
+        while True:
+            try:
+                if not turns.take():
+                    await turns.acquire()
+                try:
+                    header = bound.auth.current()
+                    pace = bound.pace
+                    if header is None or self.pause.is_on or not (pace is None or pace.take_now()):
+                        header = await self._wait_for_turn(bound, call, header)
+                    if bound.is_closed:
+                        raise errors.UsageError(CLOSED)  # while it queued: it must not be sent now
+                    call.tries += not call.is_token_renewed
+                    return self._result(bound, call, header, *await self.send(bound, call, header))
+                finally:
+                    turns.release()
+            except errors.SinchHostingError as error:
+                failed = error
+            except NoToken as error:
+                # A copy each: one error for a thousand waiters would collect all their tracebacks.
+                raise deepcopy(error.reason) from error.reason.__cause__
+            if await self._is_done(call, failed, started):
+                return cast("T", None)
+
+    async def _wait_for_turn(
+        self, bound: LoopState, call: Call[Any], header: Secret | None
+    ) -> Secret:
+        """Wait for a token, for the end of the pause of a 429, and for the pace.
+
+        The pause comes first, and again after the pace: it ends in no crowd.
+        """
+        if bound.is_closed:
+            raise errors.UsageError(CLOSED)
+        header = header or await _authorize(bound)
+        await self.pause.wait(call.operation, self._retry)
+        while bound.pace is not None:
+            await bound.pace.acquire()
+            if self.pause.remaining() <= 0:
+                break
+            await self.pause.wait(call.operation, self._retry)
+        return bound.auth.current() or header  # it may have been renewed meanwhile
+
+    async def _is_done(
+        self, call: Call[Any], error: errors.SinchHostingError, started: float
+    ) -> bool:
+        """Wait for the next try after an error, or raise what the call ends with.
+
+        Returns whether there is nothing left to do, in spite of the error.
+        """
+        operation = call.operation
+        if call.observer is not None and not error.may_have_been_applied:
+            await call.observer.on_refused(error)
+        call.is_token_renewed = isinstance(error, TokenExpired)
+        if call.is_token_renewed:
+            return False
+        if call.retries is None:
+            policy = self._once if call.is_poll else self._retry
+            call.retries = Retries(operation, policy, self.pause, self._clock, self._sleep, started)
+        if await call.retries.wait(error):
+            return False
+        if operation.loses_answers and error.may_have_been_applied:
+            raise errors.OutcomeUnknown(operation.name, error) from error
+        if operation.method == "DELETE" and isinstance(error, errors.NotFound):
+            if error.after_lost_answer:
+                return True
+        raise error
+
+    # ------------------------------------------------------------- one try
+
+    async def send(self, bound: LoopState, call: Call[Any], header: Secret) -> Reply:
+        """Send a request, and say in this package's terms where that failed."""
+        if call.observer is not None:
+            await call.observer.on_sending()
+        options, limits = self._options, self._limits
+        if call.operation.kind is not Retryability.READ:
+            options, limits = self._options_of_changes(bound, call)
+        elif bound.middlewares:
+            options = {**options, "middlewares": bound.middlewares}
+        status: int | None = None
+        running = bound.timeouts.start(limits)
         try:
             response = await bound.http.request(
                 call.operation.method,
                 call.url,
-                headers={**bound.headers, **call.headers, bound.authorization: header},
+                headers=bound.headers_with(header, call.headers),
                 data=call.data,
-                **self._options(bound, call),
+                **options,
             )
-            is_success = 200 <= response.status < 300
-            body = await (
-                self._read(response, call.operation) if is_success else _read_error(response)
-            )
+            content = response.content
+            if response.status == 200 and content.is_eof() and not bound.is_traced:
+                body = content.read_nowait()  # all of it has come
+                if len(body) > self._limit:
+                    raise self._too_long(call)
+            else:
+                running.response = response
+                body = await self._read(call, response, running)
             status = response.status
             return status, response.headers, body
         except aiohttp.InvalidURL:
@@ -104,39 +231,58 @@ class Exchange:
         except (RuntimeError, ValueError) as error:
             raise other_error(bound, call.operation, error) from without_secrets(error)
         except asyncio.CancelledError as cancelled:
+            if running.take_back():
+                timed_out = TimeoutError(running.expired)
+                timed_out.__cause__ = without_secrets(cancelled)
+                raise connection_error(call.operation.name, timed_out) from timed_out
             if call.operation.loses_answers:
                 _log.warning("%s was cancelled: it may have been carried out", call.operation.name)
                 cancelled.add_note(_what_was_cancelled(call))
             raise
         finally:
+            bound.timeouts.end(running)
             if _log.isEnabledFor(logging.DEBUG):
-                took, path = self._clock() - started, call.url.raw_path
-                said = status or "no answer"
-                method = call.operation.method
-                _log.debug("%s %s: %s in %.3f s, try %d", method, path, said, took, tries)
+                took = bound.loop.time() - running.started
+                _log.debug(
+                    "%s %s: %s in %.3f s, try %d",
+                    call.operation.method,
+                    call.url.raw_path,
+                    status or "no answer",
+                    took,
+                    call.tries,
+                )
 
-    def _options(self, bound: LoopState, call: Call[Any]) -> dict[str, Any]:
-        """The settings, and what the kind of operation asks of aiohttp beyond them."""
-        middlewares = bound.middlewares
-        options = self._per_request
+    def _options_of_changes(
+        self, bound: LoopState, call: Call[Any]
+    ) -> tuple[dict[str, Any], Limits]:
+        """The settings for what changes something, and its limits."""
+        middlewares, limits = bound.middlewares, self._limits
+        options = self._options
         if call.operation.loses_answers:
+            limits = self._limits_of_creates
             # aiohttp would give a request without a body the type of a binary one.
             bare = {"skip_auto_headers": ("Content-Type",)} if call.data is None else {}
             # A name in the pool's key keeps creates off pooled connections, one of which may
             # be dead already: a create on it would look lost though it never left. The name
             # is the one that TLS would use anyway.
-            options = {**options, **bare, "server_hostname": self._host}
-        elif call.operation.kind is Retryability.SAFE and call.operation.method == "DELETE":
+            options = {
+                **options, **bare, "timeout": limits.rest, "server_hostname": self._host
+            }  # fmt: skip
+        elif call.operation.method == "DELETE":
             call.sends = 0
             middlewares = (*middlewares, call.count_sends)
-        return {**options, "middlewares": middlewares} if middlewares else options
+        return ({**options, "middlewares": middlewares} if middlewares else options), limits
 
-    async def _read(self, response: aiohttp.ClientResponse, operation: Operation) -> bytes:
-        """The body; `DecodeError` where it is longer than the limit, which ends the connection."""
+    async def _read(
+        self, call: Call[Any], response: aiohttp.ClientResponse, running: RunningRequest
+    ) -> bytes:
+        """Read the body; `DecodeError` where it is longer than the limit."""
+        if not 200 <= response.status < 300:
+            return await _read_error(response, running)
         length = response.content_length
         if length is not None and "Content-Encoding" not in response.headers:
             if length <= self._limit:
-                # Read whole, an answer gives its connection back by itself.
+                # Read whole, a response gives its connection back by itself.
                 return await response.read()
         else:
             body = bytearray()
@@ -151,12 +297,70 @@ class Exchange:
                 response.close()
                 raise
         response.close()
+        raise self._too_long(call)
+
+    def _too_long(self, call: Call[Any]) -> errors.DecodeError:
         reason = f"the body is longer than {self._limit} bytes; see max_response_bytes"
-        raise errors.DecodeError(operation.name, path="", reason=reason, body="")
+        return errors.DecodeError(call.operation.name, path="", reason=reason, body="")
+
+    # ----------------------------------------------------------- the response
+
+    def _result(
+        self,
+        bound: LoopState,
+        call: Call[T],
+        header: Secret,
+        status: int,
+        headers: CIMultiDictProxy[str],
+        raw: bytes,
+    ) -> T:
+        """Return what a response holds, or raise what it says."""
+        hide = partial(self.hide, call, header)
+        error: errors.SinchHostingError
+        if 200 <= status < 300:
+            try:
+                return codec.decode(call.operation.name, raw, call.response_type, hide)
+            except errors.DecodeError as undecoded:
+                error = undecoded.with_traceback(None)
+        elif self._is_expired(bound, call, header, status, headers):
+            error = TokenExpired(call.operation.name)
+        else:
+            error = codec.api_error(call.operation.name, status, headers, raw, hide)
+            error.after_lost_answer = call.sends > 1
+        # Tracebacks may be shown with all variables: none of their frames holds the response.
+        del raw, headers
+        raise error
+
+    def _is_expired(
+        self,
+        bound: LoopState,
+        call: Call[Any],
+        header: Secret,
+        status: int,
+        headers: CIMultiDictProxy[str],
+    ) -> bool:
+        """Whether the token had expired, so that the request is sent once more with another."""
+        if status != 401:
+            return False
+        if not call.is_token_renewed and says_expired(headers) and bound.auth.invalidate(header):
+            return True
+        bound.auth.distrust(header)
+        return False
+
+    def hide(self, call: Call[Any], header: Secret, text: str) -> str:
+        """The text without any of the secrets that this call knows, were they echoed."""
+        known = (self._key_secret, header.partition(" ")[2], call.secret)
+        shown = mask(text, filter(None, known))
+        if call.response_type is not CallbackConfiguration or call.secret is not None:
+            return shown
+        # It may hold a secret which nobody here knows: it is shown where that was found.
+        if _SECRET_FIELD.fullmatch(text):
+            return shown
+        return shown if "***" in shown or "secret" not in shown.lower() else _WITHHELD
 
 
-async def _read_error(response: aiohttp.ClientResponse) -> bytes:
-    """What can be read of the body of an error, and not more than anybody would."""
+async def _read_error(response: aiohttp.ClientResponse, running: RunningRequest) -> bytes:
+    """Read what there is of the body of an error, and not more than anybody would."""
     body = bytearray()
     try:
         while len(body) <= _ERROR_BODY and (chunk := await response.content.readany()):
@@ -164,12 +368,24 @@ async def _read_error(response: aiohttp.ClientResponse) -> bytes:
         is_whole = len(body) <= _ERROR_BODY
     except (aiohttp.ClientError, OSError, TimeoutError):
         is_whole = False
+    except asyncio.CancelledError:
+        if not running.take_back():
+            response.close()
+            raise
+        is_whole = False
     except BaseException:
         response.close()
         raise
     if not is_whole:
         response.close()
     return bytes(body[:_ERROR_BODY])
+
+
+async def _authorize(bound: LoopState) -> Secret:
+    try:
+        return await bound.auth.fetch()
+    except errors.SinchHostingError as error:
+        raise NoToken(error) from error
 
 
 def _what_was_cancelled(call: Call[Any]) -> str:
@@ -181,6 +397,6 @@ def _what_was_cancelled(call: Call[Any]) -> str:
     name = body.get("displayName")
     sought = f"an order named {name!r}" if name else "its numbers, or an order that holds them,"
     return (
-        f"{call.operation.name}{of} was sent, and cancelled before its answer came: it may have "
+        f"{call.operation.name}{of} was sent, and cancelled before its response came: it may have "
         f"been carried out. Look for {sought} before you send it again."
     )

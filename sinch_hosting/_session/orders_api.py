@@ -96,29 +96,29 @@ class OrdersApi:
     # ---------------------------------------------------------- creating
 
     async def create(
-        self, operation: str, request: OrderRequest, witness: CreateObserver | None = None
+        self, operation: str, request: OrderRequest, observer: CreateObserver | None = None
     ) -> Order:
         """Send a checked request that creates an order."""
         if operation == "TextEnableQualifiedNumbers" and isinstance(request, TextEnable):
-            return await self.create_qualified(request, witness)
+            return await self.create_qualified(request, observer)
         body = encode(request)
         if isinstance(request, TextEnableTollFree):
             body["projectId"] = self.session.project_id
-        order = await self.session.request(operation, Order, body=body, witness=witness)
+        order = await self.session.request(operation, Order, body=body, observer=observer)
         if not order.hosting_order_id:
             raise OutcomeUnknown(operation, _no_id(operation))
         return remember_numbers(bind(order, self), NumberFilter.of(request.numbers))
 
     async def create_qualified(
-        self, request: TextEnable, witness: CreateObserver | None = None
+        self, request: TextEnable, observer: CreateObserver | None = None
     ) -> Order:
         """Text-enable qualified numbers; the service returns an id alone, so the order is read."""
         name = "TextEnableQualifiedNumbers"
-        answer = await self.session.request(name, OrderId, body=encode(request), witness=witness)
+        answer = await self.session.request(name, OrderId, body=encode(request), observer=observer)
         if not answer.hosting_order_id:
             raise OutcomeUnknown(name, _no_id(name))
-        if witness is not None:
-            await witness.on_created(answer.hosting_order_id)
+        if observer is not None:
+            await observer.on_created(answer.hosting_order_id)
         return await self._read_created(answer.hosting_order_id)
 
     async def _read_created(self, order_id: str) -> Order:

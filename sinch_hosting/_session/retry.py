@@ -8,9 +8,8 @@ it short by their `max_time`. The rule of this package is the opposite, `Retry-A
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Iterator
-from itertools import count
-from typing import Protocol, TypeVar
+from collections.abc import Iterator
+from typing import Protocol
 
 import backoff
 from attrs import field, frozen
@@ -19,8 +18,6 @@ from .. import errors
 from .._aio import Clock, Sleep
 from ..models._checks import check_positive, check_seconds, check_whole
 from .operations import SENT_AGAIN_AFTER, Failure, Operation
-
-T = TypeVar("T")
 
 _log = logging.getLogger("sinch_hosting")
 # One answer must not shut the client for good: with a wrong clock, a date may lie years ahead.
@@ -97,27 +94,27 @@ class RateLimitPause:
     def __init__(self, clock: Clock, sleep: Sleep) -> None:
         self._clock = clock
         self._sleep = sleep
-        self._opens = float("-inf")
-        self.is_shut = False
-        """Whether `passage` has anything to look at: most calls need not ask the clock."""
+        self._ends = float("-inf")
+        self.is_on = False
+        """Whether there may be a pause to wait for: most calls need not ask the clock."""
         self.refusals = 0
         """How many requests were answered 429, each try counted."""
 
-    def shut(self, seconds: float) -> None:
-        """Keep everybody out for at least this long from now."""
+    def begin(self, seconds: float) -> None:
+        """Let no request leave for at least this long from now."""
         self.refusals += 1
         if seconds <= self.remaining() + 0.001:
             return  # requests that were under way say it again
-        self._opens = self._clock() + seconds
-        self.is_shut = True
+        self._ends = self._clock() + seconds
+        self.is_on = True
         _log.warning("rate limited: the client pauses for %.3g s", seconds)
 
     def remaining(self) -> float:
-        """Seconds until it opens; 0 or less when it is open."""
-        return self._opens - self._clock()
+        """Return the seconds until the pause ends; 0 or less where there is none."""
+        return self._ends - self._clock()
 
-    async def passage(self, operation: Operation, policy: RetryPolicy) -> None:
-        """Wait until it is open, or raise `RateLimited` where that takes too long."""
+    async def wait(self, operation: Operation, policy: RetryPolicy) -> None:
+        """Wait until the pause is over, or raise `RateLimited` where that takes too long."""
         while (seconds := self.remaining()) > 0:
             if seconds > policy.maximum:
                 raise errors.RateLimited(
@@ -129,63 +126,74 @@ class RateLimitPause:
                 )
             # Jitter on top, or all who wait would leave in the same instant.
             await self._sleep(seconds + full_jitter(min(policy.initial, seconds)))
-        self.is_shut = False
+        self.is_on = False
 
 
-async def with_retries(
-    attempt: Callable[[int], Awaitable[T]],
-    operation: Operation,
-    policy: RetryPolicy,
-    gate: RateLimitPause,
-    clock: Clock,
-    sleep: Sleep,
-) -> T:
-    """Call `attempt(1)`, `attempt(2)`, … until one answers or nothing allows a further one.
+class Retries:
+    """The tries that one call has left.
 
-    Raises what the last one raised. An `ApiError` says in `after_lost_answer` whether an
-    earlier try may have been carried out.
+    Args:
+        operation: what is tried; its kind says which failures allow another try.
+        policy: how many tries there are, and the pauses between them.
+        pause: the client's pause after a 429, which an error here may begin.
+        clock: the time in seconds.
+        sleep: waits on that clock.
+        started: when the first try began, on that clock.
     """
-    failed: errors.SinchHostingError | None = None
-    started = clock()
-    intervals: Iterator[float] | None = None
-    lost = False
-    for tries in count(1):
-        try:
-            return await attempt(tries)
-        except errors.SinchHostingError as error:
-            if isinstance(error, errors.ApiError):
-                error.after_lost_answer = lost = lost or error.after_lost_answer
-            if intervals is None:
-                intervals = exponential(initial=policy.initial, factor=2, maximum=policy.maximum)
-            pause = _pause(error, operation, policy, gate, next(intervals))
-            if pause is None or tries >= policy.max_tries:
-                raise
-            if clock() - started + pause > policy.max_time:
-                raise
-            lost = lost or error.may_have_been_applied
-            failed = error
-        await sleep(pause)
-        # Another call's 429 may have shut the gate meanwhile, for longer than there is time. A
-        # pause beyond the maximum is the gate's to refuse: it knows how long it takes.
-        shut = max(0.0, gate.remaining())
-        if shut <= policy.maximum and clock() - started + shut > policy.max_time:
-            raise failed
-    raise AssertionError("count() does not end")
 
+    def __init__(
+        self,
+        operation: Operation,
+        policy: RetryPolicy,
+        pause: RateLimitPause,
+        clock: Clock,
+        sleep: Sleep,
+        started: float,
+    ) -> None:
+        self._operation = operation
+        self._policy = policy
+        self._pause = pause
+        self._clock = clock
+        self._sleep = sleep
+        self._started = started
+        self._intervals = exponential(initial=policy.initial, factor=2, maximum=policy.maximum)
+        self._tries = 0
+        self._is_lost = False
 
-def _pause(
-    error: errors.SinchHostingError,
-    operation: Operation,
-    policy: RetryPolicy,
-    gate: RateLimitPause,
-    interval: float,
-) -> float | None:
-    """Seconds before the next try, `None` where there must not be one."""
-    failure = failure_of(error)
-    floor = error.retry_after if isinstance(error, errors.ApiError) else None
-    if failure is Failure.TOO_MANY:
-        longest = max(LONGEST_PAUSE, policy.maximum)
-        gate.shut(interval if floor is None else min(floor, longest))
-    if failure not in SENT_AGAIN_AFTER[operation.kind] or (floor or 0) > policy.maximum:
-        return None
-    return (floor or 0) + full_jitter(interval)
+    async def wait(self, error: errors.SinchHostingError) -> bool:
+        """Wait for the next try after an error; return whether there is one.
+
+        An `ApiError` then says in `after_lost_answer` whether an earlier try may have been
+        carried out.
+        """
+        self._tries += 1
+        if isinstance(error, errors.ApiError):
+            error.after_lost_answer = self._is_lost = self._is_lost or error.after_lost_answer
+        seconds = self._seconds_after(error)
+        if seconds is None or self._tries >= self._policy.max_tries:
+            return False
+        if not self._is_in_time(seconds):
+            return False
+        self._is_lost = self._is_lost or error.may_have_been_applied
+        await self._sleep(seconds)
+        # Another call's 429 may have begun a pause meanwhile, which lasts longer than there is
+        # time. One beyond the maximum is refused where it is waited for: that error says how
+        # long it takes.
+        seconds = max(0.0, self._pause.remaining())
+        return seconds > self._policy.maximum or self._is_in_time(seconds)
+
+    def _is_in_time(self, seconds: float) -> bool:
+        return self._clock() - self._started + seconds <= self._policy.max_time
+
+    def _seconds_after(self, error: errors.SinchHostingError) -> float | None:
+        """Return the seconds before the next try, `None` where there must not be one."""
+        failure, policy = failure_of(error), self._policy
+        interval = next(self._intervals)
+        floor = error.retry_after if isinstance(error, errors.ApiError) else None
+        if failure is Failure.TOO_MANY:
+            longest = max(LONGEST_PAUSE, policy.maximum)
+            self._pause.begin(interval if floor is None else min(floor, longest))
+        is_allowed = failure in SENT_AGAIN_AFTER[self._operation.kind]
+        if not is_allowed or (floor or 0) > policy.maximum:
+            return None
+        return (floor or 0) + full_jitter(interval)

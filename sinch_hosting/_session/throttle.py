@@ -43,14 +43,19 @@ class SlotQueue:
         self._slots = slots
         self._free = limit
 
-    async def acquire(self) -> None:
-        """Wait for a turn and take it."""
+    def take(self) -> bool:
+        """Take a turn if one is free and nobody waits for it; return whether it did."""
         slots = self._slots
         if self.queue or slots.calls.queue or not (slots.free and self._free):
+            return False
+        slots.free -= 1
+        self._free -= 1
+        return True
+
+    async def acquire(self) -> None:
+        """Wait for a turn and take it."""
+        if not self.take():
             await self._queue_up()
-        else:
-            slots.free -= 1
-            self._free -= 1
 
     def release(self) -> None:
         """Give a turn back."""
@@ -107,6 +112,7 @@ class TokenBucket:
         self._tokens = self.burst
         self._filled_at = clock()
         self._queue = asyncio.Lock()
+        self._waiting = 0
 
     def remaining(self) -> float:
         """Return the seconds until there is a token; 0 is now."""
@@ -123,12 +129,26 @@ class TokenBucket:
         """Give a token back that was taken and not needed."""
         self._tokens = min(self._tokens + 1, self.burst)
 
+    def take_now(self) -> bool:
+        """Take a token if there is one and nobody waits for it; return whether it did."""
+        if self._waiting:
+            return False
+        self._fill()
+        if self._tokens < 1 - _INSTANT:
+            return False
+        self._tokens -= 1
+        return True
+
     async def acquire(self) -> None:
         """Wait for a token and take it, in the order of asking; cancelling takes none."""
-        async with self._queue:
-            while (seconds := self.remaining()) > 0:
-                await self._sleep(seconds)
-            self.take()
+        self._waiting += 1
+        try:
+            async with self._queue:
+                while (seconds := self.remaining()) > 0:
+                    await self._sleep(seconds)
+                self.take()
+        finally:
+            self._waiting -= 1
 
     def _fill(self) -> None:
         now = self._clock()

@@ -13,20 +13,22 @@ from .operations import Operation
 
 
 class NoToken(Exception):
-    """The token endpoint's failure, which is not the operation's: that was never sent."""
+    """No token could be fetched; the operation itself was never sent."""
 
     def __init__(self, reason: errors.SinchHostingError) -> None:
         super().__init__(reason)
         self.reason = reason
 
 
-def expired_token(operation: str) -> errors.AuthenticationFailed:
-    return errors.AuthenticationFailed(
-        "the token had expired", operation=operation, status_code=401
-    )
+class TokenExpired(errors.AuthenticationFailed):
+    """The service refused an expired token: the request is sent once more with another."""
+
+    def __init__(self, operation: str) -> None:
+        super().__init__("the token had expired", operation=operation, status_code=401)
 
 
 def says_expired(headers: CIMultiDictProxy[str]) -> bool:
+    """Return whether a 401 says that another token would help."""
     # A service that takes two schemes may send a challenge for each.
     # RFC 6750 says `invalid_token` of one that expired, was revoked or is forgotten: a new one
     # helps with each.
