@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from ._polling.policy import PollPolicy
     from ._polling.waits import OnUpdate, OrderUpdate
     from ._session.orders_api import Place
+    from ._session.recording import ResponseInfo, record_responses
     from ._session.retry import RetryPolicy
     from .callbacks import CallbackReceiver, CallbackResponse, RecentEvents, SeenEvents
     from .client import ClientOptions, SinchHosting
@@ -160,6 +161,7 @@ _HOMES = {
     "_polling.policy": "PollPolicy",
     "_polling.waits": "OnUpdate OrderUpdate",
     "_session.orders_api": "Place",
+    "_session.recording": "ResponseInfo record_responses",
     "_session.retry": "RetryPolicy",
     "callbacks": "CallbackReceiver CallbackResponse RecentEvents SeenEvents",
     "client": "ClientOptions SinchHosting",
@@ -289,6 +291,7 @@ __all__ = [
     "RelinkFailed",
     "ResellerLoa",
     "ResourceType",
+    "ResponseInfo",
     "RetryPolicy",
     "RunStopped",
     "ScheduledProvisioning",
@@ -313,6 +316,7 @@ __all__ = [
     "WaitTimeout",
     "WaitingOn",
     "__version__",
+    "record_responses",
 ]
 
 

@@ -246,6 +246,8 @@ class ApiError(SinchHostingError):
         details: Sequence[Any] = (),
         field_violations: Sequence[Mapping[str, Any]] = (),
         retry_after: float | None = None,
+        request_id: str | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         said = f"{status}: {message}" if status and status != message else message
         violations = "; ".join(
@@ -254,6 +256,7 @@ class ApiError(SinchHostingError):
         super().__init__(
             f"{operation}: {status_code} {said}".rstrip()
             + (f" [{violations}]" if violations else "")
+            + (f" (request id {request_id})" if request_id else "")
         )
         self.operation = operation
         """The name of the operation in the contract."""
@@ -269,6 +272,10 @@ class ApiError(SinchHostingError):
         """The `{field, description}` objects in the details."""
         self.retry_after = retry_after
         """Seconds to wait before another try, where the service said so; else `None`."""
+        self.request_id = request_id
+        """The service's id of the request, to be named to support; `None` where it gave none."""
+        self.headers: Mapping[str, str] = {} if headers is None else headers
+        """The headers of the answer, whatever their case; secrets and cookies are masked."""
         self.after_lost_answer = False
         """Whether an earlier try of the same call got no answer; it may have been carried out."""
 

@@ -14,6 +14,7 @@ from http import HTTPStatus
 from typing import Any, TypeVar, cast
 
 import attrs
+from multidict import CIMultiDict
 
 from .. import errors
 from ..models._base import SECRET_FIELDS
@@ -24,6 +25,20 @@ _SHOWN = 1000
 """Characters of any text of the service that an error shows."""
 _MASKED = 65_536
 """Bytes of a body that are searched for secrets; what is behind them is not shown."""
+_LONGEST_ID = 200
+_REQUEST_IDS = (
+    "X-Request-Id",
+    "Request-Id",
+    "X-Correlation-Id",
+    "X-Trace-Id",
+    "X-Amzn-RequestId",
+    "X-Amzn-Trace-Id",
+    "X-B3-TraceId",
+    "CF-Ray",
+)
+_SECRET_HEADERS = frozenset(
+    {"set-cookie", "set-cookie2", "cookie", "authorization", "proxy-authorization"}
+)
 _LONGEST_RETRY_AFTER = 86_400.0
 # A text up to its end or the body's, all the rest from an array or an object on, or a word.
 _SECRET_IN_JSON = re.compile(
@@ -185,11 +200,36 @@ def api_error(
         details=details,
         field_violations=violations,
         retry_after=parse_retry_after(headers.get("Retry-After"), headers.get("Date")),
+        request_id=request_id_of(headers, hide) or _request_id_in(details),
+        headers=shown_headers(headers, hide),
     )
     error.is_from_service = bool(problem) or any(
         isinstance(described.get(k), str | int) for k in ("message", "code")
     )
     return error
+
+
+def request_id_of(headers: Mapping[str, str], hide: Hide) -> str | None:
+    """The id that a response gives its request; `None` where it gives none.
+
+    The service documents no header for it, so the common ones are looked for.
+    """
+    found = next((headers[name] for name in _REQUEST_IDS if headers.get(name)), None)
+    return None if found is None else _masked(found, hide)[:_LONGEST_ID]
+
+
+def _request_id_in(details: list[Any]) -> str | None:
+    """The id in the details of an error (`google.rpc.RequestInfo`)."""
+    found = [detail.get("requestId") for detail in details if isinstance(detail, dict)]
+    return next((each[:_LONGEST_ID] for each in found if isinstance(each, str) and each), None)
+
+
+def shown_headers(headers: Mapping[str, str], hide: Hide) -> CIMultiDict[str]:
+    """The headers of a response without secrets; cookies are taken for one."""
+    return CIMultiDict(
+        (name, "***" if name.lower() in _SECRET_HEADERS else _masked(value, hide)[:_SHOWN])
+        for name, value in headers.items()
+    )
 
 
 def _problem(described: Mapping[str, Any]) -> str:

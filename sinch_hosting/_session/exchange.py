@@ -22,7 +22,7 @@ from typing import Any, Generic, TypeVar, cast
 
 import aiohttp
 from attrs import define, evolve
-from multidict import CIMultiDictProxy
+from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from .. import errors
@@ -32,6 +32,7 @@ from . import codec
 from .credentials import Credentials
 from .loop_state import LoopState
 from .operations import Operation, Retryability
+from .recording import ResponseInfo, is_recording, record
 from .retry import CreateObserver, RateLimitPause, Retries, RetryPolicy
 from .secrets import Secret, mask
 from .settings import HttpSettings
@@ -51,6 +52,7 @@ Reply = tuple[int, CIMultiDictProxy[str], bytes]
 _log = logging.getLogger("sinch_hosting")
 CLOSED = "the client is closed; make another SinchHosting"
 _WITHHELD = "(withheld)"
+_NO_HEADERS: CIMultiDictProxy[str] = CIMultiDictProxy(CIMultiDict())
 # So much of the body of an error is read: no service explains more.
 _ERROR_BODY = 65_536
 # Where a violation says which field it is about.
@@ -201,7 +203,7 @@ class Exchange:
             options, limits = self._options_of_changes(bound, call)
         elif bound.middlewares:
             options = {**options, "middlewares": bound.middlewares}
-        status: int | None = None
+        status, headers = None, _NO_HEADERS
         running = bound.timeouts.start(limits)
         try:
             response = await bound.http.request(
@@ -219,8 +221,8 @@ class Exchange:
             else:
                 running.response = response
                 body = await self._read(call, response, running)
-            status = response.status
-            return status, response.headers, body
+            status, headers = response.status, response.headers
+            return status, headers, body
         except aiohttp.InvalidURL:
             # It may hold a password; and nothing was sent, so a create is not lost.
             raise errors.ConfigurationError(
@@ -243,13 +245,15 @@ class Exchange:
             bound.timeouts.end(running)
             if _log.isEnabledFor(logging.DEBUG):
                 took = bound.loop.time() - running.started
+                request_id = codec.request_id_of(headers, partial(self.hide, call, header))
                 _log.debug(
-                    "%s %s: %s in %.3f s, try %d",
+                    "%s %s: %s in %.3f s, try %d%s",
                     call.operation.method,
                     call.url.raw_path,
                     status or "no answer",
                     took,
                     call.tries,
+                    f", request id {request_id}" if request_id else "",
                 )
 
     def _options_of_changes(
@@ -316,6 +320,16 @@ class Exchange:
     ) -> T:
         """Return what a response holds, or raise what it says."""
         hide = partial(self.hide, call, header)
+        if is_recording():
+            record(
+                ResponseInfo(
+                    operation=call.operation.name,
+                    status_code=status,
+                    tries=call.tries,
+                    request_id=codec.request_id_of(headers, hide),
+                    headers=codec.shown_headers(headers, hide),
+                )
+            )
         error: errors.SinchHostingError
         if 200 <= status < 300:
             try:
