@@ -9,11 +9,9 @@ from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, Unpack
 
-from ._bulk.order_runs import OrderRuns
 from ._polling.policy import PollPolicy
 from ._polling.sources import orders_of
 from ._polling.waits import OnUpdate, order_goal, wait_until
-from ._polling.watcher import Watcher
 from ._session.credentials import check_credentials, from_environment
 from ._session.orders_api import OrdersApi
 from ._session.retry import RetryPolicy
@@ -44,10 +42,12 @@ if TYPE_CHECKING:
     import aiohttp
 
     from ._bulk.letters import Confirm
+    from ._bulk.order_runs import OrderRuns
     from ._bulk.order_template import LedgerPath, OnUnknown
     from ._onboarding.context import ReadyAt, VoiceCode
     from ._onboarding.onboarding import LetterFor, Onboarding
     from ._onboarding.report import NumberToOnboard
+    from ._polling.watcher import Watcher
     from .models import CallbackEvent
 
 BASE_URL = "https://imported.numbers.api.sinch.com"
@@ -207,17 +207,36 @@ class SinchHosting:
         self._poll = poll
         self._session = Session(credentials, http, retry, clock, sleep)
         self._orders_api = OrdersApi(self._session, self._wait_for)
-        self._watcher = watcher = Watcher(self._session, poll)
-        self._runs = OrderRuns(
-            self._orders_api, import_limit=import_limit, max_concurrency=max_concurrency
-        )
-        self.imported_numbers = ImportedNumbers(self._session, retry, watcher)
-        self.hosting_orders = HostingOrders(self._orders_api, self._runs, watcher)
+        self._watcher: Watcher | None = None
+        self._runs: OrderRuns | None = None
+        self._import_limit = import_limit
+        self.imported_numbers = ImportedNumbers(self._session, retry, self._get_watcher)
+        self.hosting_orders = HostingOrders(self._orders_api, self._get_runs, self._get_watcher)
         self.qualified_numbers = QualifiedNumbers(
-            self._session, self._orders_api, self._runs, watcher
+            self._session, self._orders_api, self._get_runs, self._get_watcher
         )
         self.callback_configuration = CallbackConfigurations(self._session)
         self._shown = f"<SinchHosting project_id={project_id!r} key_id={key_id!r} {base_url}>"
+
+    # What waits and what creates orders is loaded by the first call that needs it.
+
+    def _get_watcher(self) -> Watcher:
+        if self._watcher is None:
+            from ._polling.watcher import Watcher  # noqa: PLC0415
+
+            self._watcher = Watcher(self._session, self._poll)
+        return self._watcher
+
+    def _get_runs(self) -> OrderRuns:
+        if self._runs is None:
+            from ._bulk.order_runs import OrderRuns  # noqa: PLC0415
+
+            self._runs = OrderRuns(
+                self._orders_api,
+                import_limit=self._import_limit,
+                max_concurrency=self._session.max_concurrency,
+            )
+        return self._runs
 
     @classmethod
     def from_env(cls, **overrides: Unpack[ClientOptions]) -> Self:
@@ -268,10 +287,9 @@ class SinchHosting:
         Reads each one's state, puts the unknown into qualification (and says once which invoices
         have to be mailed), waits until they may be ordered, text-enables local and toll-free ones
         their own ways (`TextEnableQualifiedNumbers`, `TextEnableTollFreeQualifiedNumbers`), waits
-        for completion and verifies each. Done is a number whose routing (OSR) is updated and
-        that is on the SMS platform, and on the campaign where one was given; one that is imported
-        already is done once it is provisioned there. Local and toll-free numbers, regions and
-        letters are grouped before they are chunked.
+        for completion and verifies each. A number is done once its routing (OSR) is updated and
+        it is on the SMS platform, and on the campaign where one is given; an imported one, once
+        it is provisioned there. Numbers are grouped by kind, region and letter, then chunked.
 
         Args:
             numbers: in E.164, or `NumberToOnboard` with a letter or region of its own; from an
@@ -282,8 +300,8 @@ class SinchHosting:
             campaign_id: the 10DLC campaign, for local numbers. Without one the vendor generates
                 no letter for them, by its own words: that is allowed, and warned of.
             region_code: `US` or `CA`; by default what the service says of each number.
-            nnid: a routing id of your own; it has to be provisioned before, by the account
-                manager. By default the account's or Sinch's own.
+            nnid: a routing id of your own, which the account manager has provisioned before; by
+                default the account's or Sinch's own.
             scheduled_osr_update_time: as for `text_enable`.
             scheduled_zipwhip_provisioning_time: as for `text_enable_toll_free`.
             display_name: as for `text_enable`; the job's tag comes before it.
@@ -294,10 +312,9 @@ class SinchHosting:
                 again before. `verified` orders only what is VERIFIED.
             readiness_window: seconds that numbers wait for others of their group, a day by
                 default: since every order is a letter, fewer orders are fewer letters.
-            voice_code: an async function (or a plain one) of a number that was rung; returns the
-                code that was told, or `None` where invoices have to do, as for all without it.
-                One that is slow or raises holds up no other number. A number is rung once in a
-                run, a few at a time; run again, it rings those that are not proven yet anew.
+            voice_code: an async or plain function of a number that was rung; returns the code
+                that was told, or `None` for a proof by invoice, as for all without it. A slow or
+                failing one delays no other number. A run rings each unproven number once.
             relink: move numbers that are imported elsewhere; each is without service meanwhile.
             timeout: seconds after which it ends with what is done; by default without end. Only
                 a create that has left by then is waited for, so that its order is not lost.
@@ -315,17 +332,16 @@ class SinchHosting:
             max_letters: letters that this run mails at most; numbers whose order would mail one
                 more fail, and another run may order them. Any number by default.
 
-        What waits says so: a `waiting` step tells for whom, again each day, and each line of the
-        report has `waiting_on` and `what_to_do`. How often it looks is the client's `poll`: by
-        default once a minute for each order, so `PollPolicy(maximum=3600)` saves requests where
-        people take days. A callback's `notify` lets it look at once.
+        A `waiting` step tells for whom a number waits, again each day; each line of the report
+        has `waiting_on` and `what_to_do`. It looks as often as the client's `poll` says: by
+        default once a minute for each order. `PollPolicy(maximum=3600)` saves requests where
+        people take days. After a callback, `notify` lets it look at once.
 
         Returns an `Onboarding`: iterate over it for its steps, or `await .run()` for the report,
         once; `await .plan()` says what would be done. Raises `InvalidRequest` at once, and
-        before anything is sent `JobChanged` where the job was begun with another service plan,
-        campaign or argument. May be ended at any point; safe to repeat with the same job.
+        `JobChanged`, before anything is sent, where the job was begun with other arguments. May
+        be ended at any point; safe to repeat with the same job.
         """
-        # Few programs onboard, and all of them start.
         from ._onboarding.context import Context, OnboardingSettings  # noqa: PLC0415
         from ._onboarding.onboarding import begin  # noqa: PLC0415
         from ._onboarding.reader import NumberReader  # noqa: PLC0415
@@ -359,11 +375,11 @@ class SinchHosting:
             imported=self.imported_numbers,
             qualified=self.qualified_numbers,
             orders=self._orders_api,
-            runs=self._runs,
+            runs=self._get_runs(),
             reader=NumberReader(
                 self.qualified_numbers,
                 self.imported_numbers,
-                self._watcher.budget,
+                self._get_watcher().budget,
                 self._session.max_concurrency,
             ),
             poll=self._poll,
@@ -399,7 +415,7 @@ class SinchHosting:
         Args:
             event: what `callbacks.parse` returned. A `CallbackReceiver` calls this by itself.
         """
-        if event.resource_id:
+        if event.resource_id and self._watcher is not None:
             self._watcher.notify(event.resource_id)
 
     async def _wait_for(
@@ -412,7 +428,8 @@ class SinchHosting:
     ) -> Order:
         """What `order.wait_until` does: an order knows nothing of the watcher."""
         goal = order_goal(orders_of(self._orders_api), parse_state(OrderState, state, "state"))
-        return await wait_until(self._watcher, goal, order, timeout=timeout, on_update=on_update)
+        watcher = self._get_watcher()
+        return await wait_until(watcher, goal, order, timeout=timeout, on_update=on_update)
 
     async def get_json(self, path: str) -> object:
         """Read anything that the service has, for what this version has no call.
@@ -433,6 +450,7 @@ class SinchHosting:
         used again (`UsageError`).
         """
         try:
-            await self._watcher.aclose()
+            if self._watcher is not None:
+                await self._watcher.aclose()
         finally:
             await self._session.aclose()

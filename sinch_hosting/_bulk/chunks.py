@@ -16,7 +16,7 @@ Numbers = Iterable[str] | AsyncIterable[str]
 DUPLICATE = "duplicate"
 
 
-@frozen(kw_only=True, repr=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class SkippedNumber(Record):
     """A number that was left out, and why."""
 

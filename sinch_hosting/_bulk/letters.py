@@ -15,7 +15,7 @@ from ..errors import InvalidRequest, NotConfirmed
 from ..models._base import Record
 
 
-@frozen(kw_only=True, repr=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class LettersToSend(Record):
     """Who gets how many letters: what `confirm` is shown before anything is sent."""
 

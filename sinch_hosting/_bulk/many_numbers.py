@@ -30,7 +30,7 @@ T = TypeVar("T")
 _ROUNDS = 3
 
 
-@frozen(kw_only=True, repr=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class FailedNumber(Record):
     """A number that failed, and why."""
 
@@ -38,7 +38,7 @@ class FailedNumber(Record):
     error: Exception
 
 
-@frozen(kw_only=True, repr=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class NumbersResult(GenericRecord, Generic[T]):
     """The result of every number."""
 

@@ -24,7 +24,7 @@ TMO_LIMIT = 49
 """Numbers that T-Mobile takes on a campaign without a number pool."""
 
 
-@frozen(kw_only=True, repr=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class PlannedOrder(Record):
     """What would be done with one chunk."""
 
@@ -44,7 +44,7 @@ class PlannedOrder(Record):
         return self.action.startswith("create")
 
 
-@frozen(kw_only=True, repr=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class BulkPlan(Record):
     """What a bulk call would do; nothing was created."""
 

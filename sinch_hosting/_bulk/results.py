@@ -18,7 +18,7 @@ _log = logging.getLogger("sinch_hosting")
 LEFT_OUT = "left out of the order by an earlier run"
 
 
-@frozen(kw_only=True, repr=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class FailedChunk(Record):
     """Numbers for which there is no order, or a REJECTED one, and why."""
 
@@ -28,7 +28,7 @@ class FailedChunk(Record):
     """The text with which its order's `display_name` would start, where the run had a job."""
 
 
-@frozen(kw_only=True, repr=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class UnknownChunk(Record):
     """Numbers for which there may be an order: the answer was lost."""
 
@@ -40,7 +40,7 @@ class UnknownChunk(Record):
     """Where `hosting_orders.reconcile` looks for it."""
 
 
-@frozen(kw_only=True, repr=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class ChunkOutcome(Record):
     """The outcome of one chunk of a bulk run."""
 
@@ -59,7 +59,7 @@ class ChunkOutcome(Record):
     """Ids of further orders with the same tag, which should not be there."""
 
 
-@frozen(kw_only=True, repr=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class BulkProgress(Record):
     """The progress that `on_progress` gets after each chunk."""
 
@@ -74,7 +74,7 @@ class BulkProgress(Record):
     """How many there are in all."""
 
 
-@frozen(kw_only=True, repr=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class BulkResult(Record):
     """The result of a bulk call, for every number."""
 

@@ -54,7 +54,7 @@ _ACTIONS = {
 _TO_ORDER = (Action.ADD, Action.WAIT, Action.ORDER)
 
 
-@frozen(kw_only=True, repr=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class PlannedNumber(Record):
     """What would be done about one number, and why."""
 
@@ -66,7 +66,7 @@ class PlannedNumber(Record):
     """The order that is there already."""
 
 
-@frozen(kw_only=True, repr=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class PlannedGroup(Record):
     """Numbers of one kind, region and letter, which share orders."""
 
@@ -80,7 +80,7 @@ class PlannedGroup(Record):
     """Orders at least; more where numbers are not ready within the readiness window."""
 
 
-@frozen(kw_only=True, repr=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class OnboardingPlan(Record):
     """What an onboarding would do, as things stand; nothing was sent."""
 

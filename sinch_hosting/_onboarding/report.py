@@ -25,7 +25,7 @@ def is_toll_free(phone_number: str) -> bool:
     return phone_number.startswith(tuple(f"+1{code}" for code in _TOLL_FREE))
 
 
-@frozen(kw_only=True, repr=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class NumberToOnboard(Record):
     """A number with what is its own: a letter, a region; a row of a table with a `loa` column.
 
@@ -70,7 +70,7 @@ class Step(StrEnum):
     """There may be an order for a number: the answer was lost."""
 
 
-@frozen(kw_only=True, repr=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class OnboardingStep(Record):
     """One thing that happened."""
 
@@ -92,7 +92,7 @@ class Outcome(StrEnum):
     WAITING = "waiting"
 
 
-@frozen(kw_only=True, repr=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class OnboardingLine(Record):
     """How one number stands."""
 
@@ -114,7 +114,7 @@ class OnboardingLine(Record):
     """What a person can do about a number that waits or failed."""
 
 
-@frozen(kw_only=True, repr=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class OnboardingReport(Record):
     """One line a number, in the order of the input."""
 

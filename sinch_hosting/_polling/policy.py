@@ -9,6 +9,7 @@ from attrs import field, frozen
 from .. import errors
 from .._aio import Clock, Sleep
 from .._session.throttle import TokenBucket
+from ..models._base import Record
 from ..models._checks import check_at_least_one, check_positive, check_share
 
 _LATER = frozenset({408, 425, 429, 499})
@@ -16,8 +17,8 @@ _LATER = frozenset({408, 425, 429, 499})
 _UNLIMITED = 1e9
 
 
-@frozen(kw_only=True)
-class PollPolicy:
+@frozen(kw_only=True, eq=False, repr=False)
+class PollPolicy(Record):
     """How often a wait looks.
 
     Args:

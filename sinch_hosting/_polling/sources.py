@@ -28,17 +28,17 @@ Place = tuple[str, ...]
 Json = dict[str, Any]
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class _RawOrders(Listed):
     hosting_orders: Any = ()
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class _RawQualifiedNumbers(Listed):
     qualified_numbers: Any = ()
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class _RawImportedNumbers(Listed):
     imported_numbers: Any = ()
 

@@ -16,7 +16,7 @@ from collections.abc import (
 )
 from contextlib import aclosing
 from copy import deepcopy
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from attrs import frozen
 
@@ -26,8 +26,10 @@ from ..models._base import Record
 from ..models._checks import check_phone_number, check_seconds, optional
 from ..states import REJECTED, OrderState, has_reached
 from .sources import Source
-from .subscription import Change, Subscription
-from .watcher import Watcher
+
+if TYPE_CHECKING:
+    from .subscription import Change, Subscription
+    from .watcher import Watcher
 
 _log = logging.getLogger("sinch_hosting")
 _TOKENS_NOTED = 20
@@ -35,7 +37,7 @@ T = TypeVar("T", Order, QualifiedNumber, ImportedNumber)
 OnUpdate = Callable[[T], Awaitable[None] | None]
 
 
-@frozen(kw_only=True, repr=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class OrderUpdate(Record):
     """What `hosting_orders.watch` tells of one order."""
 
@@ -52,7 +54,7 @@ class OrderUpdate(Record):
         return self.order.state != self.previous.state
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class Goal(Generic[T]):
     """What is waited for."""
 
@@ -192,6 +194,8 @@ async def _changes(follower: Subscription[T], latest: dict[str, T]) -> list[Chan
     try:
         return await follower.changes()
     except errors.SinchHostingError as error:
+        from .subscription import Change  # noqa: PLC0415 - it is loaded with the watcher
+
         return [Change(latest[i], latest[i], error) for i in follower.members]
 
 

@@ -24,7 +24,7 @@ _LONGEST_MARGIN_SHARE = 0.1
 _PAUSE_AFTER_FAILURE = 5.0
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class Token:
     """A bearer token, and the seconds that it lives from now."""
 

@@ -28,7 +28,7 @@ _UNUSABLE_IN_A_KEY = {
 }
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class Credentials:
     """Whose account it is; the secret shows in no `repr`."""
 

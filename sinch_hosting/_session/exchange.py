@@ -59,7 +59,7 @@ _ERROR_BODY = 65_536
 _SECRET_FIELD = re.compile(r"([a-zA-Z]+\.)*(hmacSecret|hmac_secret)")
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Call(Generic[T]):
     """One call of an operation, over all its tries."""
 

@@ -39,7 +39,7 @@ SENT_AGAIN_AFTER: dict[Retryability, frozenset[Failure]] = {
 }
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class Operation:
     """One operation: its name in the contract, and how it goes over the wire."""
 

@@ -56,7 +56,7 @@ class Place(Record):
         return bool(self.campaign_id)
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class NumberFilter:
     """Which numbers an order has, in four bytes each; a stranger passes once in millions."""
 

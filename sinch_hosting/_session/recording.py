@@ -11,7 +11,7 @@ from attrs import field, frozen
 from ..models._base import Record
 
 
-@frozen(kw_only=True, repr=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class ResponseInfo(Record):
     """What came with one response of the service."""
 

@@ -15,6 +15,7 @@ from attrs import frozen
 from ..errors import InvalidRequest
 from ..models import BlanketLoa, DirectLoa, Letter, ResellerLoa
 from ..models import _checks as check
+from ..models._base import Record
 
 TEXT_ENABLE_LIMIT = 500
 
@@ -88,8 +89,8 @@ def _check_patched_url(value: object, name: str) -> None:
     check.check_url(value, name)
 
 
-@frozen(kw_only=True)
-class SmsLink:
+@frozen(kw_only=True, eq=False, repr=False)
+class SmsLink(Record):
     """What a new number is linked to."""
 
     service_plan_id: str = check.field(_check_plan)
@@ -97,8 +98,8 @@ class SmsLink:
     migrate_to_sinch_tmo: bool | None = check.field(check.check_flag, optional=None)
 
 
-@frozen(kw_only=True)
-class ImportNumber:
+@frozen(kw_only=True, eq=False, repr=False)
+class ImportNumber(Record):
     """`CreateImportedNumberRequest`."""
 
     phone_number: str = check.field(check.check_phone_number)
@@ -108,16 +109,16 @@ class ImportNumber:
     callback_url: str | None = check.field(check.check_url, optional=None)
 
 
-@frozen(kw_only=True)
-class SmsPatch:
+@frozen(kw_only=True, eq=False, repr=False)
+class SmsPatch(Record):
     """The part of a patch that links and unlinks; `""` unlinks."""
 
     service_plan_id: str | Unset = check.field(_check_patched_text, optional=UNSET)
     campaign_id: str | Unset = check.field(_check_patched_text, optional=UNSET)
 
 
-@frozen(kw_only=True)
-class UpdateImportedNumber:
+@frozen(kw_only=True, eq=False, repr=False)
+class UpdateImportedNumber(Record):
     """`ImportedNumber` as a patch: only what was given is sent."""
 
     display_name: str | Unset = check.field(_check_patched_text, optional=UNSET)
@@ -125,8 +126,8 @@ class UpdateImportedNumber:
     callback_url: str | Unset = check.field(_check_patched_url, optional=UNSET)
 
 
-@frozen(kw_only=True)
-class ImportNumbers:
+@frozen(kw_only=True, eq=False, repr=False)
+class ImportNumbers(Record):
     """`ImportNumbersRequest`; how many numbers it may hold is the account's matter."""
 
     region_code: str = check.field(check.check_region)
@@ -138,8 +139,8 @@ class ImportNumbers:
     migrate_to_sinch_tmo: bool | None = check.field(check.check_flag, optional=None)
 
 
-@frozen(kw_only=True)
-class TextEnable:
+@frozen(kw_only=True, eq=False, repr=False)
+class TextEnable(Record):
     """`TextEnableNumbersRequest`, with exactly one letter."""
 
     region_code: str = check.field(check.check_region)
@@ -154,8 +155,8 @@ class TextEnable:
     migrate_to_sinch_tmo: bool | None = check.field(check.check_flag, optional=None)
 
 
-@frozen(kw_only=True)
-class TextEnableTollFree:
+@frozen(kw_only=True, eq=False, repr=False)
+class TextEnableTollFree(Record):
     """`TextEnableTollFreeNumbersRequest`: no campaign, no nnid, no blanket letter."""
 
     region_code: str = check.field(check.check_region)
@@ -170,15 +171,15 @@ class TextEnableTollFree:
     migrate_to_sinch_tmo: bool | None = check.field(check.check_flag, optional=None)
 
 
-@frozen(kw_only=True)
-class AddNumbers:
+@frozen(kw_only=True, eq=False, repr=False)
+class AddNumbers(Record):
     """`BatchCreateQualifiedNumbersRequest`."""
 
     phone_numbers: tuple[str, ...] = _numbers(at_most=None, name="phone_numbers")
 
 
-@frozen(kw_only=True)
-class VerifyVoiceChallenge:
+@frozen(kw_only=True, eq=False, repr=False)
+class VerifyVoiceChallenge(Record):
     """The code that a called person was told."""
 
     code: str = check.field(check.check_text)
@@ -190,8 +191,8 @@ def _check_secret(value: object, name: str) -> None:
         raise InvalidRequest(field=name, value="***", rule="must be text that is not empty")
 
 
-@frozen(kw_only=True)
-class UpdateCallbackConfiguration:
+@frozen(kw_only=True, eq=False, repr=False)
+class UpdateCallbackConfiguration(Record):
     """`CallbackConfigurationUpdate`."""
 
     hmac_secret: str = attrs.field(

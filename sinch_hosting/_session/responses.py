@@ -15,7 +15,7 @@ from ..states import OpenEnum
 T = TypeVar("T")
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class Listed(Answered):
     """What all lists have."""
 
@@ -34,49 +34,49 @@ def page_of(answer: Listed, items: Sequence[T], state: OpenEnum | None = None) -
     )
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class ListedImportedNumbers(Listed):
     """`ListImportedNumbersResponse`."""
 
     imported_numbers: tuple[ImportedNumber, ...] = ()
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class ListedOrders(Listed):
     """`ListHostingOrdersResponse`."""
 
     hosting_orders: tuple[Order, ...] = ()
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class ListedOrderNumbers(Listed):
     """`ListHostingOrderNumbersResponse`."""
 
     numbers: tuple[OrderNumber, ...] = ()
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class ListedQualifiedNumbers(Listed):
     """`ListQualifiedNumbersResponse`."""
 
     qualified_numbers: tuple[QualifiedNumber, ...] = ()
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class AddedNumbers(Answered):
     """`BatchCreateQualifiedNumbersResponse`."""
 
     qualified_numbers: tuple[QualifiedNumber, ...] = ()
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class OrderId(Answered):
     """What `TextEnableQualifiedNumbers` answers."""
 
     hosting_order_id: str = ""
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class AccessToken(Answered):
     """What the token endpoint answers."""
 

@@ -16,6 +16,7 @@ from attrs import field, frozen
 
 from .. import errors
 from .._aio import Clock, Sleep
+from ..models._base import Record
 from ..models._checks import check_positive, check_seconds, check_whole
 from .operations import SENT_AGAIN_AFTER, Failure, Operation
 
@@ -24,8 +25,8 @@ _log = logging.getLogger("sinch_hosting")
 LONGEST_PAUSE = 3600.0
 
 
-@frozen(kw_only=True)
-class RetryPolicy:
+@frozen(kw_only=True, eq=False, repr=False)
+class RetryPolicy(Record):
     """How often and how long a request is tried.
 
     Args:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, SupportsIndex, cast
@@ -139,6 +138,8 @@ def _spellings(character: str) -> str:
     """A pattern for a character, which is written as it is or escaped."""
     if character.isalnum() and character.isascii():
         return character
+    import html  # noqa: PLC0415 - its tables of entities take time to load
+
     units = character.encode("utf-16-be").hex()
     in_json = "".join(rf"\\+u{units[at : at + 4]}" for at in range(0, len(units), 4))
     in_url = "".join(f"%{byte:02x}" for byte in character.encode())

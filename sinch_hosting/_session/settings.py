@@ -94,7 +94,7 @@ def check_encrypted(url: str, name: str) -> None:
         )
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class HttpSettings:
     """What reaches aiohttp."""
 

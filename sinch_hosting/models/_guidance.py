@@ -13,7 +13,7 @@ from ._base import Record
 __all__ = ["Failure", "WaitingOn"]
 
 
-@frozen(kw_only=True, repr=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class WaitingOn(Record):
     """Whom an order or a number waits for."""
 
@@ -182,7 +182,7 @@ def provisioning_waits_on(since: datetime | None) -> WaitingOn:
     )
 
 
-@frozen(kw_only=True, repr=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class Failure(Record):
     """What a failed callback means, and what to do next."""
 

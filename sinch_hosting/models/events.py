@@ -11,7 +11,7 @@ from ._base import Answered
 from ._guidance import Failure, failure_of
 
 
-@frozen(kw_only=True, repr=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class CallbackConfiguration(Answered):
     """The project's secret with which callbacks are signed; it never shows in `repr`."""
 
@@ -19,7 +19,7 @@ class CallbackConfiguration(Answered):
     hmac_secret: str | None = field(default=None, repr=False)
 
 
-@frozen(kw_only=True, repr=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class CallbackEvent(Answered):
     """What a callback reports about one number (`CallbackPayload` in the contract)."""
 

@@ -14,7 +14,7 @@ from ._base import Answered, Record
 _text = check.validator(check.check_text)
 
 
-@frozen(kw_only=True, repr=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class AuthorisedPerson(Answered):
     """Who signs the letter of authorization; it is mailed to `email`.
 
@@ -26,7 +26,7 @@ class AuthorisedPerson(Answered):
     email: str = field(validator=check.validator(check.check_email))
 
 
-@frozen(kw_only=True, repr=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class Address(Answered):
     """Where the owner of the numbers is; `country` is passed as given (`US` or `USA`).
 
@@ -53,7 +53,7 @@ def _check_address(value: object, name: str) -> None:
     attrs.validate(value)
 
 
-@frozen(kw_only=True, repr=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class DirectLoa(Record):
     """A letter of authorization from the owner of the numbers, mailed to be signed.
 
@@ -69,7 +69,7 @@ class DirectLoa(Record):
     current_voice_carrier: str = field(validator=_text)
 
 
-@frozen(kw_only=True, repr=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class ResellerLoa(Record):
     """A letter of authorization by way of a reseller, mailed to be signed.
 
@@ -86,7 +86,7 @@ class ResellerLoa(Record):
     current_voice_carrier: str = field(validator=_text)
 
 
-@frozen(kw_only=True, repr=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class BlanketLoa(Record):
     """A letter that covers all numbers of the account and was signed before; none is mailed.
 

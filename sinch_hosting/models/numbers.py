@@ -17,7 +17,7 @@ from ._base import Answered
 from ._guidance import WaitingOn, provisioning_waits_on, qualification_waits_on
 
 
-@frozen(kw_only=True, repr=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class CarrierState(Answered):
     """How far a number is at one carrier."""
 
@@ -28,14 +28,14 @@ class CarrierState(Answered):
     update_time: datetime | None = None
 
 
-@frozen(kw_only=True, repr=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class CarrierOperation(CarrierState):
     """How far an imported number is at one carrier, and whether it is put on or taken off."""
 
     operation: CarrierOperationType = CarrierOperationType.UNSPECIFIED
 
 
-@frozen(kw_only=True, repr=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class Provisioning(Answered):
     """How far an imported number is on the SMS platform or on a campaign."""
 
@@ -48,7 +48,7 @@ class Provisioning(Answered):
     error_code: str | None = None
 
 
-@frozen(kw_only=True, repr=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class ScheduledProvisioning(Answered):
     """A change of a number's service plan or campaign that is still to come."""
 
@@ -71,7 +71,7 @@ class ScheduledProvisioning(Answered):
         return bool(self.error_codes)
 
 
-@frozen(kw_only=True, repr=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class SmsConfiguration(Answered):
     """The service plan and the campaign that are in force for a number; `""` is none.
 
@@ -84,7 +84,7 @@ class SmsConfiguration(Answered):
     scheduled_provisioning: ScheduledProvisioning = ScheduledProvisioning()
 
 
-@frozen(kw_only=True, repr=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class MnoConfiguration(Answered):
     """How far an imported number is at AT&T and T-Mobile, for SMS and MMS."""
 
@@ -94,7 +94,7 @@ class MnoConfiguration(Answered):
     mms_tmo: CarrierOperation = CarrierOperation()
 
 
-@frozen(kw_only=True, repr=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class ImportedNumber(Answered):
     """A number that stays with another carrier and texts through Sinch."""
 
@@ -145,7 +145,7 @@ class ImportedNumber(Answered):
         return provisioning_waits_on(moving[0]) if moving else None
 
 
-@frozen(kw_only=True, repr=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class OsrEligibility(Answered):
     """Whether the number can be text-enabled at all."""
 
@@ -153,7 +153,7 @@ class OsrEligibility(Answered):
     error: str | None = None
 
 
-@frozen(kw_only=True, repr=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class OwnershipVerification(Answered):
     """Whether the number is proven to be the caller's."""
 
@@ -161,7 +161,7 @@ class OwnershipVerification(Answered):
     error: str | None = None
 
 
-@frozen(kw_only=True, repr=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class HostedNumber(Answered):
     """Whether the number is hosted."""
 
@@ -170,7 +170,7 @@ class HostedNumber(Answered):
     error: str | None = None
 
 
-@frozen(kw_only=True, repr=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class QualifiedNumber(Answered):
     """A number on its way from review to hosting."""
 
@@ -202,7 +202,7 @@ class QualifiedNumber(Answered):
         )
 
 
-@frozen(kw_only=True, repr=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class OsrUpdate(Answered):
     """How far the routing registry's (OSR) entry of a number is."""
 
@@ -210,7 +210,7 @@ class OsrUpdate(Answered):
     state: ProvisioningState = ProvisioningState.UNSPECIFIED
 
 
-@frozen(kw_only=True, repr=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class CampaignProvisioning(Answered):
     """How far a number of an order is on its campaign."""
 
@@ -218,7 +218,7 @@ class CampaignProvisioning(Answered):
     state: ProvisioningState = ProvisioningState.UNSPECIFIED
 
 
-@frozen(kw_only=True, repr=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class PlatformProvisioning(Answered):
     """How far a number of an order is on the SMS platform."""
 
@@ -226,7 +226,7 @@ class PlatformProvisioning(Answered):
     state: ProvisioningState = ProvisioningState.UNSPECIFIED
 
 
-@frozen(kw_only=True, repr=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class OrderNumber(Answered):
     """One number of an order (`HostingOrderNumber` in the contract)."""
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _A = TypeVar("_A", AuthorisedPerson, Address)
 
 
-@frozen(kw_only=True, repr=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class OrderReport(Answered):
     """How many numbers of an order have come how far."""
 
@@ -46,7 +46,7 @@ def _blank(cls: type[_A]) -> _A:
     return blank
 
 
-@frozen(kw_only=True, repr=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class TextEnableInfo(Answered):
     """The letter that belongs to an order, as the service tells it."""
 
@@ -87,7 +87,7 @@ class OrderCalls(Protocol):
         ...
 
 
-@frozen(kw_only=True, repr=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class Order(Answered):
     """A hosting order as it was when it was read; `refresh` and `wait_until` answer a new one."""
 

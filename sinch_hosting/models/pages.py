@@ -21,7 +21,7 @@ _MOST_PAGES = 10_000
 _MOST_BEYOND = 10_000
 
 
-@frozen(kw_only=True, repr=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class Page(GenericRecord, Generic[T]):
     """One page of a list, as the service cut it."""
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Literal, Unpack, overload
+from typing import TYPE_CHECKING, Literal, Unpack, overload
 
-from .._bulk.chunks import Numbers
-from .._bulk.keywords import ImportMany, TextEnableMany, TollFreeMany
-from .._bulk.letters import Confirm
-from .._bulk.order_template import LedgerPath, OnUnknown
-from .._bulk.plan import BulkPlan
-from .._bulk.results import BulkResult, OnProgress, UnknownChunk
 from ..models import DirectLoa, Letter, ResellerLoa
 from .order_streams import OrderStreams
+
+if TYPE_CHECKING:
+    from .._bulk.chunks import Numbers
+    from .._bulk.keywords import ImportMany, TextEnableMany, TollFreeMany
+    from .._bulk.letters import Confirm
+    from .._bulk.order_template import LedgerPath, OnUnknown
+    from .._bulk.plan import BulkPlan
+    from .._bulk.results import BulkResult, OnProgress, UnknownChunk
 
 
 class BulkOrders(OrderStreams):
@@ -92,7 +94,7 @@ class BulkOrders(OrderStreams):
             JobChanged: the job was begun with other numbers or arguments; nothing was sent.
             LedgerLocked: another run holds the ledger; nothing was sent.
         """
-        template = self._runs.import_template(
+        template = self._runs().import_template(
             chunk_size,
             region_code=region_code,
             service_plan_id=service_plan_id,
@@ -101,7 +103,7 @@ class BulkOrders(OrderStreams):
             callback_url=callback_url,
             migrate_to_sinch_tmo=migrate_to_sinch_tmo,
         )
-        return await self._runs.many(
+        return await self._runs().many(
             template,
             numbers,
             max_concurrency,
@@ -199,7 +201,7 @@ class BulkOrders(OrderStreams):
             JobChanged: the job was begun with other numbers or arguments; nothing was sent.
             LedgerLocked: another run holds the ledger; nothing was sent.
         """
-        template = self._runs.text_enable_template(
+        template = self._runs().text_enable_template(
             chunk_size,
             region_code=region_code,
             service_plan_id=service_plan_id,
@@ -211,7 +213,7 @@ class BulkOrders(OrderStreams):
             callback_url=callback_url,
             migrate_to_sinch_tmo=migrate_to_sinch_tmo,
         )
-        return await self._runs.many(
+        return await self._runs().many(
             template,
             numbers,
             max_concurrency,
@@ -306,7 +308,7 @@ class BulkOrders(OrderStreams):
             JobChanged: the job was begun with other numbers or arguments; nothing was sent.
             LedgerLocked: another run holds the ledger; nothing was sent.
         """
-        template = self._runs.toll_free_template(
+        template = self._runs().toll_free_template(
             chunk_size,
             region_code=region_code,
             service_plan_id=service_plan_id,
@@ -316,7 +318,7 @@ class BulkOrders(OrderStreams):
             callback_url=callback_url,
             migrate_to_sinch_tmo=migrate_to_sinch_tmo,
         )
-        return await self._runs.many(
+        return await self._runs().many(
             template,
             numbers,
             max_concurrency,
@@ -360,4 +362,4 @@ class BulkOrders(OrderStreams):
             LedgerError: the ledger cannot be read or written.
             SinchHostingError: what `list` raises.
         """
-        return await self._runs.reconcile(unknown, ledger=ledger, job=job, settle=settle)
+        return await self._runs().reconcile(unknown, ledger=ledger, job=job, settle=settle)

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Literal, overload
+from typing import TYPE_CHECKING, Literal, overload
 
-from .._bulk.letters import Confirm
-from .._bulk.order_runs import OrderRuns
-from .._bulk.order_template import LedgerPath, OnUnknown
 from .._polling import waits
 from .._polling.sources import orders_of
 from .._polling.waits import OrderUpdate, order_goal
-from .._polling.watcher import Watcher
 from .._session.orders_api import OrdersApi, Place
 from ..models import DirectLoa, Letter, Order, OrderNumber, OrderReport, ResellerLoa
 from ..models import _checks as check
@@ -21,11 +17,19 @@ from ..models.pages import Pages
 from ..states import OrderState, OrderType, ProvisioningState, parse_state
 from .bulk_orders import BulkOrders
 
+if TYPE_CHECKING:
+    from .._bulk.letters import Confirm
+    from .._bulk.order_runs import OrderRuns
+    from .._bulk.order_template import LedgerPath, OnUnknown
+    from .._polling.watcher import Watcher
+
 
 class HostingOrders(BulkOrders):
     """Create orders, follow them, and wait for them."""
 
-    def __init__(self, api: OrdersApi, runs: OrderRuns, watcher: Watcher) -> None:
+    def __init__(
+        self, api: OrdersApi, runs: Callable[[], OrderRuns], watcher: Callable[[], Watcher]
+    ) -> None:
         super().__init__(runs)
         self._api = api
         self._watcher = watcher
@@ -78,7 +82,7 @@ class HostingOrders(BulkOrders):
         Raises:
             SinchHostingError: what `text_enable` raises.
         """
-        template = self._runs.import_template(
+        template = self._runs().import_template(
             None,
             region_code=region_code,
             service_plan_id=service_plan_id,
@@ -87,7 +91,7 @@ class HostingOrders(BulkOrders):
             callback_url=callback_url,
             migrate_to_sinch_tmo=migrate_to_sinch_tmo,
         )
-        return await self._runs.one(
+        return await self._runs().one(
             template,
             numbers,
             job=job,
@@ -161,7 +165,7 @@ class HostingOrders(BulkOrders):
             OutcomeUnknown: the answer was lost; there may be an order.
             SinchHostingError: what every call raises; see `SinchHosting`.
         """
-        template = self._runs.text_enable_template(
+        template = self._runs().text_enable_template(
             None,
             region_code=region_code,
             service_plan_id=service_plan_id,
@@ -173,7 +177,7 @@ class HostingOrders(BulkOrders):
             callback_url=callback_url,
             migrate_to_sinch_tmo=migrate_to_sinch_tmo,
         )
-        return await self._runs.one(
+        return await self._runs().one(
             template,
             numbers,
             job=job,
@@ -214,7 +218,7 @@ class HostingOrders(BulkOrders):
           zone; a letter that is signed later moves it to the next day at the same time.
         * The vendor names `migrate_to_sinch_tmo` nowhere for toll-free numbers.
         """
-        template = self._runs.toll_free_template(
+        template = self._runs().toll_free_template(
             None,
             region_code=region_code,
             service_plan_id=service_plan_id,
@@ -224,7 +228,7 @@ class HostingOrders(BulkOrders):
             callback_url=callback_url,
             migrate_to_sinch_tmo=migrate_to_sinch_tmo,
         )
-        return await self._runs.one(
+        return await self._runs().one(
             template,
             numbers,
             job=job,
@@ -405,7 +409,7 @@ class HostingOrders(BulkOrders):
         """
         goal = order_goal(self._source, parse_state(OrderState, state, "state"))
         results = await waits.wait_all(
-            self._watcher, goal, self._api.orders_from(orders), timeout=timeout
+            self._watcher(), goal, self._api.orders_from(orders), timeout=timeout
         )
         return waits.unless_failed(results, "orders", return_exceptions=return_exceptions)
 
@@ -423,7 +427,7 @@ class HostingOrders(BulkOrders):
         no order, and `UsageError` on a closed client. Safe to
         repeat (`ListHostingOrders`); where single orders take fewer requests, they are read so.
         """
-        return waits.watch_orders(self._watcher, self._source, self._api.orders_from(orders))
+        return waits.watch_orders(self._watcher(), self._source, self._api.orders_from(orders))
 
     def from_token(self, text: str) -> Order:
         """Make the order of a token from `order.to_token()`, to go on waiting for it.

@@ -5,14 +5,11 @@ from __future__ import annotations
 import asyncio
 import builtins
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import count
-from typing import Literal, overload
+from typing import TYPE_CHECKING, Literal, overload
 
-from .._bulk.chunks import Numbers
-from .._bulk.many_numbers import NumbersResult, concurrency_of, deleted, one_by_one
 from .._polling import waits
-from .._polling.watcher import Watcher
 from .._session.codec import encode
 from .._session.operations import by_number
 from .._session.requests import UNSET, ImportNumber, SmsLink, SmsPatch, Unset, UpdateImportedNumber
@@ -35,13 +32,20 @@ from ..states import OpenEnum
 from .number_goals import FREE, PROVISIONED, SETTLED, unread_import
 from .number_links import imported_otherwise, is_as_patched, is_linked_as, is_settled
 
+if TYPE_CHECKING:
+    from .._bulk.chunks import Numbers
+    from .._bulk.many_numbers import NumbersResult
+    from .._polling.watcher import Watcher
+
 _log = logging.getLogger("sinch_hosting")
 
 
 class ImportedNumbers:
     """Import, read, list, rename, link, unlink and delete single numbers."""
 
-    def __init__(self, session: Session, retry: RetryPolicy, watcher: Watcher) -> None:
+    def __init__(
+        self, session: Session, retry: RetryPolicy, watcher: Callable[[], Watcher]
+    ) -> None:
         self._session = session
         self._retry = retry
         self._watcher = watcher
@@ -292,7 +296,7 @@ class ImportedNumbers:
             check.check_seconds(timeout, "timeout")
         number = await self.get(phone_number)
         if not is_settled(number) and not is_linked_as(number, link):
-            number = await waits.wait_until(self._watcher, SETTLED, number, timeout=timeout)
+            number = await waits.wait_until(self._watcher(), SETTLED, number, timeout=timeout)
         if is_linked_as(number, link):
             return number
         try:
@@ -314,10 +318,9 @@ class ImportedNumbers:
     async def _link(
         self, phone_number: str, link: SmsLink, timeout: float | None
     ) -> ImportedNumber:
+        unread = unread_import(phone_number)
         try:
-            await waits.wait_until(
-                self._watcher, FREE, unread_import(phone_number), timeout=timeout
-            )
+            await waits.wait_until(self._watcher(), FREE, unread, timeout=timeout)
             return await self.update(
                 phone_number,
                 service_plan_id=link.service_plan_id,
@@ -339,16 +342,14 @@ class ImportedNumbers:
 
         A number has no service while it is relinked. By default only ten numbers are relinked at
         once, so a call that is ended early leaves few numbers without service. Call it again to
-        relink the rest. Safe to repeat.
-
-        The numbers come from any iterable or async iterable, and `max_concurrency` of them are
-        without service at once. The other arguments are as for `relink`, `timeout` for each
-        number.
+        relink the rest. Safe to repeat. The numbers come from any iterable or async iterable.
+        `timeout` holds for each number; the other arguments are as for `relink`.
 
         Returns the result of each number; `RelinkFailed` in `failed` marks those without service.
-        Raises `InvalidRequest` where an argument breaks a rule, or there are no numbers; nothing
-        was sent.
+        Raises `InvalidRequest` for a bad argument, or without numbers; nothing was sent.
         """
+        from .._bulk.many_numbers import one_by_one  # noqa: PLC0415 - loads when used
+
         SmsLink(service_plan_id=service_plan_id, campaign_id=campaign_id)
         _log.warning("relinking: each number is without service until it is linked again")
 
@@ -367,6 +368,8 @@ class ImportedNumbers:
 
         Arguments, result and errors are those of `qualified_numbers.delete_many`.
         """
+        from .._bulk.many_numbers import concurrency_of, deleted  # noqa: PLC0415 - loads when used
+
         return await deleted(
             phone_numbers,
             self.delete,
@@ -391,7 +394,7 @@ class ImportedNumbers:
         """
         check.check_phone_number(phone_number)
         number = unread_import(phone_number)
-        return await waits.wait_until(self._watcher, PROVISIONED, number, timeout=timeout)
+        return await waits.wait_until(self._watcher(), PROVISIONED, number, timeout=timeout)
 
     @overload
     async def wait_all_provisioned(
@@ -443,5 +446,5 @@ class ImportedNumbers:
             unread_import(number, service_plan_id, campaign_id)
             for number in waits.many_numbers(phone_numbers)
         ]
-        results = await waits.wait_all(self._watcher, PROVISIONED, numbers, timeout=timeout)
+        results = await waits.wait_all(self._watcher(), PROVISIONED, numbers, timeout=timeout)
         return waits.unless_failed(results, "numbers", return_exceptions=return_exceptions)

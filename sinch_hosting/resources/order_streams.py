@@ -32,20 +32,23 @@ was made.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from .._bulk.chunks import Numbers
-from .._bulk.order_runs import OrderRuns
-from .._bulk.order_template import LedgerPath, OnUnknown
-from .._bulk.results import ChunkOutcome
 from ..models import DirectLoa, Letter, ResellerLoa
+
+if TYPE_CHECKING:
+    from .._bulk.chunks import Numbers
+    from .._bulk.order_runs import OrderRuns
+    from .._bulk.order_template import LedgerPath, OnUnknown
+    from .._bulk.results import ChunkOutcome
 
 
 class OrderStreams:
     """Any number of numbers, chunk by chunk; the module's docstring says what jobs promise."""
 
-    def __init__(self, runs: OrderRuns) -> None:
+    def __init__(self, runs: Callable[[], OrderRuns]) -> None:
         self._runs = runs
 
     def stop_runs(self, reason: str = "it was stopped") -> None:
@@ -58,7 +61,7 @@ class OrderStreams:
         Args:
             reason: what `RunStopped` says.
         """
-        self._runs.stop(reason)
+        self._runs().stop(reason)
 
     def import_stream(
         self,
@@ -115,7 +118,7 @@ class OrderStreams:
             LedgerLocked: another run holds the ledger. Raised when the iteration begins; nothing
                 was sent.
         """
-        template = self._runs.import_template(
+        template = self._runs().import_template(
             chunk_size,
             region_code=region_code,
             service_plan_id=service_plan_id,
@@ -124,7 +127,7 @@ class OrderStreams:
             callback_url=callback_url,
             migrate_to_sinch_tmo=migrate_to_sinch_tmo,
         )
-        return self._runs.stream(
+        return self._runs().stream(
             template,
             numbers,
             max_concurrency,
@@ -197,7 +200,7 @@ class OrderStreams:
             LedgerLocked: another run holds the ledger. Raised when the iteration begins; nothing
                 was sent.
         """
-        template = self._runs.text_enable_template(
+        template = self._runs().text_enable_template(
             chunk_size,
             region_code=region_code,
             service_plan_id=service_plan_id,
@@ -209,7 +212,7 @@ class OrderStreams:
             callback_url=callback_url,
             migrate_to_sinch_tmo=migrate_to_sinch_tmo,
         )
-        return self._runs.stream(
+        return self._runs().stream(
             template,
             numbers,
             max_concurrency,
@@ -278,7 +281,7 @@ class OrderStreams:
             LedgerLocked: another run holds the ledger. Raised when the iteration begins; nothing
                 was sent.
         """
-        template = self._runs.toll_free_template(
+        template = self._runs().toll_free_template(
             chunk_size,
             region_code=region_code,
             service_plan_id=service_plan_id,
@@ -288,7 +291,7 @@ class OrderStreams:
             callback_url=callback_url,
             migrate_to_sinch_tmo=migrate_to_sinch_tmo,
         )
-        return self._runs.stream(
+        return self._runs().stream(
             template,
             numbers,
             max_concurrency,

@@ -5,17 +5,11 @@ from __future__ import annotations
 import asyncio
 import builtins
 import logging
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Literal, overload
+from typing import TYPE_CHECKING, Literal, overload
 
-from .._bulk.chunks import Numbers
-from .._bulk.letters import Confirm
-from .._bulk.many_numbers import NumbersResult, added, concurrency_of, deleted
-from .._bulk.order_runs import OrderRuns
-from .._bulk.order_template import LedgerPath, OnUnknown
 from .._polling import waits
-from .._polling.watcher import Watcher
 from .._session.codec import encode
 from .._session.operations import by_number
 from .._session.orders_api import OrdersApi
@@ -29,13 +23,27 @@ from ..models.pages import Page, Pages
 from ..states import OpenEnum, QualificationState, parse_states
 from .number_goals import qualification_goal, unread_qualified
 
+if TYPE_CHECKING:
+    from .._bulk.chunks import Numbers
+    from .._bulk.letters import Confirm
+    from .._bulk.many_numbers import NumbersResult
+    from .._bulk.order_runs import OrderRuns
+    from .._bulk.order_template import LedgerPath, OnUnknown
+    from .._polling.watcher import Watcher
+
 _log = logging.getLogger("sinch_hosting")
 
 
 class QualifiedNumbers:
     """Have numbers reviewed, prove that they are yours, and text-enable them."""
 
-    def __init__(self, session: Session, api: OrdersApi, runs: OrderRuns, watcher: Watcher) -> None:
+    def __init__(
+        self,
+        session: Session,
+        api: OrdersApi,
+        runs: Callable[[], OrderRuns],
+        watcher: Callable[[], Watcher],
+    ) -> None:
         self._session = session
         self._api = api
         self._runs = runs
@@ -103,6 +111,8 @@ class QualifiedNumbers:
         Raises:
             InvalidRequest: an argument breaks a rule, or there are no numbers; nothing was sent.
         """
+        from .._bulk.many_numbers import added, concurrency_of  # noqa: PLC0415 - loads when used
+
         return await added(
             phone_numbers,
             self.add,
@@ -129,6 +139,8 @@ class QualifiedNumbers:
         Raises:
             InvalidRequest: an argument breaks a rule, or there are no numbers; nothing was sent.
         """
+        from .._bulk.many_numbers import concurrency_of, deleted  # noqa: PLC0415 - loads when used
+
         return await deleted(
             phone_numbers,
             self.delete,
@@ -237,7 +249,7 @@ class QualifiedNumbers:
         answers an id alone: the order is then read, and where that fails it still comes back,
         with its id and the state `UNSPECIFIED`. Mails a letter: never repeat it blindly.
         """
-        template = self._runs.text_enable_template(
+        template = self._runs().text_enable_template(
             None,
             qualified=True,
             region_code=region_code,
@@ -250,7 +262,7 @@ class QualifiedNumbers:
             callback_url=callback_url,
             migrate_to_sinch_tmo=migrate_to_sinch_tmo,
         )
-        return await self._runs.one(
+        return await self._runs().one(
             template,
             numbers,
             job=job,
@@ -286,7 +298,7 @@ class QualifiedNumbers:
         Arguments, result, errors and the protection of `job` are those of
         `hosting_orders.text_enable_toll_free`. It mails a letter. Never repeat it blindly.
         """
-        template = self._runs.toll_free_template(
+        template = self._runs().toll_free_template(
             None,
             qualified=True,
             region_code=region_code,
@@ -297,7 +309,7 @@ class QualifiedNumbers:
             callback_url=callback_url,
             migrate_to_sinch_tmo=migrate_to_sinch_tmo,
         )
-        return await self._runs.one(
+        return await self._runs().one(
             template,
             numbers,
             job=job,
@@ -368,7 +380,7 @@ class QualifiedNumbers:
         """
         goal = qualification_goal(states)
         (number,) = unread_qualified([phone_number])
-        return await waits.wait_until(self._watcher, goal, number, timeout=timeout)
+        return await waits.wait_until(self._watcher(), goal, number, timeout=timeout)
 
     @overload
     async def wait_all(
@@ -410,7 +422,7 @@ class QualifiedNumbers:
         """
         goal = qualification_goal(states)
         results = await waits.wait_all(
-            self._watcher,
+            self._watcher(),
             goal,
             unread_qualified(waits.many_numbers(phone_numbers)),
             timeout=timeout,

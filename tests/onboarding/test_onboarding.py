@@ -1005,7 +1005,7 @@ async def test_a_list_that_is_too_long_is_not_walked(rig: Rig) -> None:
     looks = NumberReader(
         PagesOf(client.qualified_numbers, 50),  # type: ignore[arg-type]
         client.imported_numbers,
-        client._watcher.budget,
+        client._get_watcher().budget,
         5,
     )
     seen = dict.fromkeys(listed, QualificationState.ELIGIBLE_CHECK_PENDING)
@@ -1184,7 +1184,7 @@ async def test_long_lists_are_walked_page_by_page(rig: Rig) -> None:
     client = rig.client()
     await client.qualified_numbers.add(listed)
     pages = PagesOf(client.qualified_numbers, 25)
-    looks = NumberReader(pages, client.imported_numbers, client._watcher.budget, 5)  # type: ignore[arg-type]
+    looks = NumberReader(pages, client.imported_numbers, client._get_watcher().budget, 5)  # type: ignore[arg-type]
     seen = dict.fromkeys(listed, QualificationState.ELIGIBLE_CHECK_PENDING)
     assert (await looks.qualified_again(seen)).keys() == set(listed)
     assert reads(rig, "ListQualifiedNumbers") == 3
