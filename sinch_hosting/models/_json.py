@@ -266,7 +266,7 @@ def _converter_of(kind: type) -> Callable[[Any, Any, Any], Any]:
 
 
 def _plain(kind: type, value: object, _: object) -> object:
-    if type(value) is not kind:
+    if type(value) is not kind and not (kind is float and type(value) is int):
         raise Misfit(_PLAIN.get(kind, kind.__name__), value)
     return value
 
