@@ -44,6 +44,15 @@ if TYPE_CHECKING:
         OnProgress,
         UnknownChunk,
     )
+    from ._events import (
+        ClientEvent,
+        LetterSent,
+        OnEvent,
+        OrderChanged,
+        RequestsPaused,
+        RetryScheduled,
+        TokenFetched,
+    )
     from ._onboarding.context import ReadyAt, VoiceCode
     from ._onboarding.onboarding import LetterFor, Onboarding
     from ._onboarding.plan import Action, OnboardingPlan, PlannedGroup, PlannedNumber
@@ -57,11 +66,13 @@ if TYPE_CHECKING:
     )
     from ._polling.policy import PollPolicy
     from ._polling.waits import OnUpdate, OrderUpdate
+    from ._session.options import CallOptions, ClientOptions
     from ._session.orders_api import Place
     from ._session.recording import ResponseInfo, record_responses
     from ._session.retry import RetryPolicy
+    from ._telemetry import Telemetry
     from .callbacks import CallbackReceiver, CallbackResponse, RecentEvents, SeenEvents
-    from .client import ClientOptions, SinchHosting
+    from .client import SinchHosting
     from .errors import (
         ApiError,
         AuthenticationFailed,
@@ -152,6 +163,9 @@ _HOMES = {
     "_bulk.order_template": "LedgerPath OnUnknown",
     "_bulk.plan": "BulkPlan PlannedOrder",
     "_bulk.results": "BulkProgress BulkResult ChunkOutcome FailedChunk OnProgress UnknownChunk",
+    "_events": """
+        ClientEvent LetterSent OnEvent OrderChanged RequestsPaused RetryScheduled TokenFetched
+    """,
     "_onboarding.context": "ReadyAt VoiceCode",
     "_onboarding.onboarding": "LetterFor Onboarding",
     "_onboarding.plan": "Action OnboardingPlan PlannedGroup PlannedNumber",
@@ -160,11 +174,13 @@ _HOMES = {
     """,
     "_polling.policy": "PollPolicy",
     "_polling.waits": "OnUpdate OrderUpdate",
+    "_session.options": "CallOptions ClientOptions",
     "_session.orders_api": "Place",
     "_session.recording": "ResponseInfo record_responses",
     "_session.retry": "RetryPolicy",
+    "_telemetry": "Telemetry",
     "callbacks": "CallbackReceiver CallbackResponse RecentEvents SeenEvents",
-    "client": "ClientOptions SinchHosting",
+    "client": "SinchHosting",
     "errors": """
         ApiError AuthenticationFailed BadRequest ConfigurationError Conflict DecodeError
         InvalidRequest InvalidSignature JobChanged LedgerError LedgerLocked NotConfirmed
@@ -205,6 +221,7 @@ __all__ = [
     "BulkPlan",
     "BulkProgress",
     "BulkResult",
+    "CallOptions",
     "CallbackConfiguration",
     "CallbackConfigurations",
     "CallbackEvent",
@@ -215,6 +232,7 @@ __all__ = [
     "CarrierOperationType",
     "CarrierState",
     "ChunkOutcome",
+    "ClientEvent",
     "ClientOptions",
     "ConfigurationError",
     "Confirm",
@@ -242,6 +260,7 @@ __all__ = [
     "LedgerPath",
     "Letter",
     "LetterFor",
+    "LetterSent",
     "LettersToSend",
     "MnoConfiguration",
     "NotConfirmed",
@@ -249,6 +268,7 @@ __all__ = [
     "NumberFailed",
     "NumberToOnboard",
     "NumbersResult",
+    "OnEvent",
     "OnProgress",
     "OnUnknown",
     "OnUpdate",
@@ -258,6 +278,7 @@ __all__ = [
     "OnboardingReport",
     "OnboardingStep",
     "Order",
+    "OrderChanged",
     "OrderNumber",
     "OrderRejected",
     "OrderReport",
@@ -289,10 +310,12 @@ __all__ = [
     "ReadyAt",
     "RecentEvents",
     "RelinkFailed",
+    "RequestsPaused",
     "ResellerLoa",
     "ResourceType",
     "ResponseInfo",
     "RetryPolicy",
+    "RetryScheduled",
     "RunStopped",
     "ScheduledProvisioning",
     "SeenEvents",
@@ -303,9 +326,11 @@ __all__ = [
     "SkippedNumber",
     "SmsConfiguration",
     "Step",
+    "Telemetry",
     "TextEnableArguments",
     "TextEnableInfo",
     "TextEnableMany",
+    "TokenFetched",
     "TollFreeArguments",
     "TollFreeMany",
     "TransportError",

@@ -17,7 +17,7 @@ PACKAGE = "sinch_hosting"
 # From the bottom up. A room may import its own floor and the floors below it.
 LAYERS: list[set[str]] = [
     {"_version", "errors", "states", "_aio", "_reports"},
-    {"models", "phone_files"},
+    {"models", "phone_files", "_events", "_telemetry"},
     {"_session"},
     {"_polling", "_bulk", "callbacks"},
     {"resources"},
@@ -37,6 +37,7 @@ ONLY_IN = {
     "cyclopts": {"cli"},
     "pydantic_core": {"models"},  # where pydantic asks a model for its schema
     "rich": {"cli"},
+    "opentelemetry": {"_telemetry"},
     "pytest": {"pytest_plugin"},
 }
 

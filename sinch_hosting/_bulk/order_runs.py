@@ -50,12 +50,20 @@ _WHOLE = 10**9
 class OrderRuns:
     """Makes the template of each operation that creates orders, and runs it."""
 
-    def __init__(self, orders: OrdersApi, *, import_limit: int, max_concurrency: int) -> None:
+    def __init__(
+        self,
+        orders: OrdersApi,
+        *,
+        import_limit: int,
+        max_concurrency: int,
+        live: WeakSet[Run] | None = None,
+    ) -> None:
         self._session = orders.session
         self._orders = orders
         self._import_limit = import_limit
         self._max_concurrency = max_concurrency
-        self._live: WeakSet[Run] = WeakSet()
+        self.live: WeakSet[Run] = WeakSet() if live is None else live
+        """The runs that are under way, those of clients that share this one's session as well."""
 
     # -------------------------------------------------------- the templates
 
@@ -208,13 +216,20 @@ class OrderRuns:
         self, template: OrderTemplate, options: JobOptions | None, max_concurrency: int | None
     ) -> Run:
         concurrency = concurrency_of(max_concurrency, self._max_concurrency)
-        run = Run(template, options, self._orders, self._session, concurrency=concurrency)
-        self._live.add(run)
+        events, orders = self._session.events, self._orders
+        if events is None or events.telemetry is None:
+            run = Run(template, options, orders, self._session, concurrency=concurrency)
+        else:
+            from .observed_run import ObservedRun  # noqa: PLC0415 - with telemetry alone
+
+            observed = events.telemetry
+            run = ObservedRun(observed, template, options, orders, concurrency=concurrency)
+        self.live.add(run)
         return run
 
     def stop(self, reason: str) -> None:
         """See `hosting_orders.stop_runs`."""
-        for run in self._live:
+        for run in self.live:
             run.stop(reason)
 
     # ---------------------------------------------------------- reconciling

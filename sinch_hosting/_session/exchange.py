@@ -18,7 +18,7 @@ import re
 from collections.abc import Mapping
 from copy import deepcopy
 from functools import partial
-from typing import Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import aiohttp
 from attrs import define, evolve
@@ -45,6 +45,9 @@ from .transport_errors import (
     says_expired,
     without_secrets,
 )
+
+if TYPE_CHECKING:
+    from .._events import Events
 
 T = TypeVar("T")
 Reply = tuple[int, CIMultiDictProxy[str], bytes]
@@ -95,8 +98,10 @@ class Exchange:
         retry: RetryPolicy,
         clock: Clock,
         sleep: Sleep,
+        events: Events | None = None,
     ) -> None:
-        self.pause = RateLimitPause(clock, sleep)
+        self.pause = RateLimitPause(clock, sleep, events)
+        self._events = events
         self._key_secret = credentials.key_secret
         self._retry = retry
         self._once = evolve(retry, max_tries=1)
@@ -182,7 +187,9 @@ class Exchange:
             return False
         if call.retries is None:
             policy = self._once if call.is_poll else self._retry
-            call.retries = Retries(operation, policy, self.pause, self._clock, self._sleep, started)
+            call.retries = Retries(
+                operation, policy, self.pause, self._clock, self._sleep, started, self._events
+            )
         if await call.retries.wait(error):
             return False
         if operation.loses_answers and error.may_have_been_applied:
@@ -254,6 +261,13 @@ class Exchange:
                     took,
                     call.tries,
                     f", request id {request_id}" if request_id else "",
+                    extra={
+                        "sinch_operation": call.operation.name,
+                        "sinch_status": status,
+                        "sinch_seconds": took,
+                        "sinch_try": call.tries,
+                        "sinch_request_id": request_id,
+                    },
                 )
 
     def _options_of_changes(

@@ -107,6 +107,7 @@ class OrdersApi:
         order = await self.session.request(operation, Order, body=body, observer=observer)
         if not order.hosting_order_id:
             raise OutcomeUnknown(operation, _no_id(operation))
+        self._tell_of_letter(operation, request, order.hosting_order_id)
         return remember_numbers(bind(order, self), NumberFilter.of(request.numbers))
 
     async def create_qualified(
@@ -117,9 +118,16 @@ class OrdersApi:
         answer = await self.session.request(name, OrderId, body=encode(request), observer=observer)
         if not answer.hosting_order_id:
             raise OutcomeUnknown(name, _no_id(name))
+        self._tell_of_letter(name, request, answer.hosting_order_id)
         if observer is not None:
             await observer.on_created(answer.hosting_order_id)
         return await self._read_created(answer.hosting_order_id)
+
+    def _tell_of_letter(self, operation: str, request: OrderRequest, order_id: str) -> None:
+        if self.session.events is None or isinstance(request, ImportNumbers):
+            return
+        if request.loa.mails_a_letter:
+            self.session.events.sent_letter(order_id, operation, len(request.numbers))
 
     async def _read_created(self, order_id: str) -> Order:
         """Read the order behind a fresh id; where that fails, return as much as is known."""

@@ -67,6 +67,7 @@ PLAIN: dict[Any, st.SearchStrategy[Any]] = {
     Any: JSON.filter(lambda value: value is not None),
     str: st.text(max_size=4),
     int: st.integers(0, 9),
+    float: st.floats(0, 9),
     bool: st.booleans(),
     datetime: st.datetimes(timezones=st.just(UTC)),
     Exception: st.just(SinchHostingError("it failed")),
