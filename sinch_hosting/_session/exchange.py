@@ -21,7 +21,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import aiohttp
-from attrs import define, evolve
+from attrs import evolve
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
@@ -31,7 +31,7 @@ from ..models import CallbackConfiguration
 from . import codec
 from .credentials import Credentials
 from .loop_state import LoopState
-from .operations import Operation, Retryability
+from .operations import Operation
 from .recording import ResponseInfo, is_recording, record
 from .retry import CreateObserver, RateLimitPause, Retries, RetryPolicy
 from .secrets import Secret, mask
@@ -62,23 +62,37 @@ _ERROR_BODY = 65_536
 _SECRET_FIELD = re.compile(r"([a-zA-Z]+\.)*(hmacSecret|hmac_secret)")
 
 
-@define(eq=False, repr=False)
 class Call(Generic[T]):
     """One call of an operation, over all its tries."""
 
-    operation: Operation
-    response_type: type[T]
-    url: URL
-    data: bytes | None
-    headers: Mapping[str, str]
-    secret: str | None
-    is_poll: bool = False
-    observer: CreateObserver | None = None
-    tries: int = 0
-    sends: int = 0
-    is_token_renewed: bool = False
-    """Whether this try is the second with the first's number: the token had expired."""
+    tries = 0
+    sends = 0
+    """How often aiohttp has sent the request of a delete in the last try."""
+    is_token_renewed = False
+    """Whether the request is sent once more in the same try: its token had expired."""
     retries: Retries | None = None
+
+    def __init__(
+        self,
+        operation: Operation,
+        response_type: type[T],
+        url: URL,
+        *,
+        data: bytes | None = None,
+        headers: Mapping[str, str] = _NO_HEADERS,
+        secret: str | None = None,
+        is_poll: bool = False,
+        observer: CreateObserver | None = None,
+    ) -> None:
+        self.operation = operation
+        self.response_type = response_type
+        self.url = url
+        self.data = data
+        self.headers = headers
+        self.secret = secret
+        """The secret in the body, which no error may show."""
+        self.is_poll = is_poll
+        self.observer = observer
 
     async def count_sends(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
@@ -109,17 +123,8 @@ class Exchange:
         self._sleep = sleep
         self._limit = http.max_response_bytes
         self._host = URL(credentials.base_url).raw_host
-        self._limits = Limits.of(http.timeout, connects=False)
+        self.limits = Limits.of(http.timeout, connects=False)
         self._limits_of_creates = Limits.of(http.timeout, connects=True)
-        self._options: dict[str, Any] = {
-            "timeout": self._limits.rest,
-            "allow_redirects": False,
-            "raise_for_status": False,  # a lender's session may: a refusal would look lost
-            "auto_decompress": True,
-            "read_bufsize": 2**16,
-            **({"proxy": http.proxy} if http.proxy is not None else {}),
-            **({"ssl": http.ssl} if http.ssl is not True else {}),
-        }
 
     # ------------------------------------------------------------- tries
 
@@ -194,32 +199,26 @@ class Exchange:
             return False
         if operation.loses_answers and error.may_have_been_applied:
             raise errors.OutcomeUnknown(operation.name, error) from error
-        if operation.method == "DELETE" and isinstance(error, errors.NotFound):
-            if error.after_lost_answer:
-                return True
+        is_gone = isinstance(error, errors.NotFound) and error.after_lost_answer
+        if operation.method == "DELETE" and is_gone:
+            return True
         raise error
 
     # ------------------------------------------------------------- one try
 
-    async def send(self, bound: LoopState, call: Call[Any], header: Secret) -> Reply:
+    async def send(  # noqa: PLR0912 - each handler says what one failure means
+        self, bound: LoopState, call: Call[Any], header: Secret
+    ) -> Reply:
         """Send a request, and say in this package's terms where that failed."""
         if call.observer is not None:
             await call.observer.on_sending()
-        options, limits = self._options, self._limits
-        if call.operation.kind is not Retryability.READ:
-            options, limits = self._options_of_changes(bound, call)
-        elif bound.middlewares:
-            options = {**options, "middlewares": bound.middlewares}
+        operation, options, limits = call.operation, bound.options_with(header), self.limits
+        if operation.method != "GET":
+            options, limits = self._options_of(bound, call, options)
         status, headers = None, _NO_HEADERS
         running = bound.timeouts.start(limits)
         try:
-            response = await bound.http.request(
-                call.operation.method,
-                call.url,
-                headers=bound.headers_with(header, call.headers),
-                data=call.data,
-                **options,
-            )
+            response = await bound.http.request(operation.method, call.url, **options)
             content = response.content
             if response.status == 200 and content.is_eof() and not bound.is_traced:
                 body = content.read_nowait()  # all of it has come
@@ -236,16 +235,16 @@ class Exchange:
                 "a proxy's address, of the client or of the environment, is no URL"
             ) from None
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise connection_error(call.operation.name, error) from without_secrets(error)
+            raise connection_error(operation.name, error) from without_secrets(error)
         except (RuntimeError, ValueError) as error:
-            raise other_error(bound, call.operation, error) from without_secrets(error)
+            raise other_error(bound, operation, error) from without_secrets(error)
         except asyncio.CancelledError as cancelled:
             if running.take_back():
                 timed_out = TimeoutError(running.expired)
                 timed_out.__cause__ = without_secrets(cancelled)
-                raise connection_error(call.operation.name, timed_out) from timed_out
-            if call.operation.loses_answers:
-                _log.warning("%s was cancelled: it may have been carried out", call.operation.name)
+                raise connection_error(operation.name, timed_out) from timed_out
+            if operation.loses_answers:
+                _log.warning("%s was cancelled: it may have been carried out", operation.name)
                 cancelled.add_note(_what_was_cancelled(call))
             raise
         finally:
@@ -255,7 +254,7 @@ class Exchange:
                 request_id = codec.request_id_of(headers, partial(self.hide, call, header))
                 _log.debug(
                     "%s %s: %s in %.3f s, try %d%s",
-                    call.operation.method,
+                    operation.method,
                     call.url.raw_path,
                     status or "no answer",
                     took,
@@ -270,26 +269,28 @@ class Exchange:
                     },
                 )
 
-    def _options_of_changes(
-        self, bound: LoopState, call: Call[Any]
+    def _options_of(
+        self, bound: LoopState, call: Call[Any], common: dict[str, Any]
     ) -> tuple[dict[str, Any], Limits]:
-        """The settings for what changes something, and its limits."""
-        middlewares, limits = bound.middlewares, self._limits
-        options = self._options
-        if call.operation.loses_answers:
-            limits = self._limits_of_creates
+        """Return what a request asks of aiohttp beyond what all do, and its time-outs."""
+        operation, limits = call.operation, self.limits
+        options = {**common, "headers": {**common["headers"], **call.headers}}
+        if call.data is not None:
+            options["data"] = call.data
+        elif operation.loses_answers:
             # aiohttp would give a request without a body the type of a binary one.
-            bare = {"skip_auto_headers": ("Content-Type",)} if call.data is None else {}
+            options["skip_auto_headers"] = ("Content-Type",)
+        if operation.loses_answers:
             # A name in the pool's key keeps creates off pooled connections, one of which may
             # be dead already: a create on it would look lost though it never left. The name
             # is the one that TLS would use anyway.
-            options = {
-                **options, **bare, "timeout": limits.rest, "server_hostname": self._host
-            }  # fmt: skip
-        elif call.operation.method == "DELETE":
+            options["server_hostname"] = self._host
+            limits = self._limits_of_creates
+            options["timeout"] = limits.rest
+        elif operation.method == "DELETE":
             call.sends = 0
-            middlewares = (*middlewares, call.count_sends)
-        return ({**options, "middlewares": middlewares} if middlewares else options), limits
+            options["middlewares"] = (*bound.middlewares, call.count_sends)
+        return options, limits
 
     async def _read(
         self, call: Call[Any], response: aiohttp.ClientResponse, running: RunningRequest

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from http.cookies import SimpleCookie
+from typing import Any
 
 import aiohttp
 from multidict import CIMultiDict
+from yarl import URL
 
 from .._aio import Clock, Sleep
 from .._version import __version__
@@ -18,13 +20,25 @@ from .timeouts import RequestTimeouts
 
 _USER_AGENT = f"sinch-hosting/{__version__} aiohttp/{aiohttp.__version__}"
 _DEFERRED = "X-Sinch-Hosting-Authorization"
-_PLAIN = {"User-Agent": _USER_AGENT, "Accept": "application/json"}
+_HEADERS = {"User-Agent": _USER_AGENT, "Accept": "application/json"}
+_OPTIONS: dict[str, Any] = {
+    "raise_for_status": False,  # a lender's session may: a refusal would look lost
+    "auto_decompress": True,
+    "read_bufsize": 2**16,
+}
 
 
 class LoopState:
     """What a client has on one event loop: aiohttp's session, queue, token and time-outs."""
 
-    def __init__(self, http: HttpSettings, auth: Authorization, clock: Clock, sleep: Sleep) -> None:
+    def __init__(
+        self,
+        http: HttpSettings,
+        timeout: aiohttp.ClientTimeout,
+        auth: Authorization,
+        clock: Clock,
+        sleep: Sleep,
+    ) -> None:
         self.loop = asyncio.get_running_loop()
         self.is_closed = False
         self.auth = auth
@@ -34,30 +48,33 @@ class LoopState:
         # A bucket of one: a larger one lets almost twice the rate pass in the first second.
         self.pace = TokenBucket(rate, 1, clock, sleep) if rate else None
         self.owns_http = http.session is None
-        self.http = http.session or _open(http)
+        self.http = http.session or _open(http, timeout)
         self.is_traced = bool(self.http.trace_configs)
-        # An own session has them as its defaults, which is cheaper.
-        self._headers = {} if self.owns_http else _PLAIN
         self._authorization = _DEFERRED if self.owns_http and http.trust_env else "Authorization"
         self._authorized_by: Secret | None = None
-        self._authorized: CIMultiDict[str] = CIMultiDict()
         # aiohttp replaces the session's middlewares by a request's own: keep the lender's.
         self.middlewares: tuple[aiohttp.ClientMiddlewareType, ...] = tuple(
             getattr(self.http, "_middlewares", ())
         )
+        # An own session has most of what a request needs as its defaults, which is cheaper; a
+        # lender's may have others. Credentials are no default: aiohttp would show them to a proxy.
+        self._headers = {} if self.owns_http else _HEADERS
+        self._options: dict[str, Any] = {"allow_redirects": False}
+        if http.proxy is not None:
+            self._options["proxy"] = http.proxy
+        if http.ssl is not True:
+            self._options["ssl"] = http.ssl
         if not self.owns_http:
             self.middlewares = (*self.middlewares, _without_cookies)
+            self._options.update(_OPTIONS, timeout=timeout, middlewares=self.middlewares)
 
-    def headers_with(self, header: Secret, own: Mapping[str, str]) -> CIMultiDict[str]:
-        """Return the headers of a request: the credentials, and those of its own."""
+    def options_with(self, header: Secret) -> dict[str, Any]:
+        """Return what every request asks of aiohttp, with these credentials."""
         if header is not self._authorized_by:
             self._authorized_by = header
-            self._authorized = CIMultiDict({**self._headers, self._authorization: header})
-        if not own:
-            return self._authorized
-        headers = self._authorized.copy()
-        headers.update(own)
-        return headers
+            headers = CIMultiDict({**self._headers, self._authorization: header})
+            self._options = {**self._options, "headers": headers}
+        return self._options
 
     async def aclose(self, *, loop_runs: bool) -> None:
         """Close what the client owns; a borrowed session stays open.
@@ -74,16 +91,41 @@ class LoopState:
                 await self.http.close()
 
 
-def _open(http: HttpSettings) -> aiohttp.ClientSession:
+class SharedLoopState(LoopState):
+    """What another client has on the loop, used with time-outs of one's own."""
+
+    def __init__(self, whole: LoopState, timeout: aiohttp.ClientTimeout) -> None:
+        self.__dict__.update(whole.__dict__)
+        self._whole = whole
+        self._options = {**self._options, "timeout": timeout}
+
+    @property
+    def is_closed(self) -> bool:  # type: ignore[override]
+        """Whether the other client is closed."""
+        return self._whole.is_closed
+
+
+def _open(http: HttpSettings, timeout: aiohttp.ClientTimeout) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
-        headers=_PLAIN,
+        headers=_HEADERS,
         # The slots are the limit: nobody waits for a connection on a running time-out.
         connector=aiohttp.TCPConnector(limit=0),
         trace_configs=list(http.trace_configs),
         trust_env=http.trust_env,
         middlewares=(_authorize_late,) if http.trust_env else (),
-        cookie_jar=aiohttp.DummyCookieJar(),
+        cookie_jar=_NoCookies(),
+        timeout=timeout,
+        **_OPTIONS,
     )
+
+
+class _NoCookies(aiohttp.DummyCookieJar):
+    """A jar that keeps no cookies; the empty ones of all requests are one object."""
+
+    _none: SimpleCookie = SimpleCookie()
+
+    def filter_cookies(self, request_url: URL) -> SimpleCookie:
+        return self._none
 
 
 async def _authorize_late(

@@ -19,7 +19,7 @@ from . import codec
 from .auth import Authorization, Basic, Token, TokenCache, basic_header
 from .credentials import Credentials
 from .exchange import CLOSED, Call, Exchange
-from .loop_state import LoopState
+from .loop_state import LoopState, SharedLoopState
 from .operations import OPERATIONS, Operation, Retryability
 from .responses import AccessToken
 from .retry import CreateObserver, RateLimitPause, Retries, RetryPolicy
@@ -122,7 +122,8 @@ class Session:
             raise errors.UsageError(
                 "the client belongs to another event loop; make one SinchHosting for each loop"
             )
-        self._bound = LoopState(self._http, self._make_auth(), self.clock, self.sleep)
+        timeout = self._exchange.limits.rest
+        self._bound = LoopState(self._http, timeout, self._make_auth(), self.clock, self.sleep)
         return self._bound
 
     async def aclose(self) -> None:
@@ -168,11 +169,11 @@ class Session:
             operation,
             response_type,
             _with_query(address, query) if query else address,
-            None if body is None else _encoded(body),
-            _HEADERS[operation.loses_answers, body is not None],
-            None if body is None else body.get("hmacSecret"),
-            is_poll,
-            observer,
+            data=None if body is None else _encoded(body),
+            headers=_HEADERS[operation.loses_answers, body is not None],
+            secret=None if body is None else body.get("hmacSecret"),
+            is_poll=is_poll,
+            observer=observer,
         )
         return self._exchange.run(self.bind(), call)
 
@@ -181,7 +182,7 @@ class Session:
         below = path if path.startswith("/") else f"{self._project_path}/{path}"
         address = URL(f"{self._credentials.base_url}{below}")
         # cattrs leaves `Any` as it is.
-        call: Call[object] = Call(_GET_ANYTHING, cast("Any", Any), address, None, {}, None)
+        call: Call[object] = Call(_GET_ANYTHING, cast("Any", Any), address)
         return await self._exchange.run(self.bind(), call)
 
     # ------------------------------------------------------------- token
@@ -213,7 +214,9 @@ class Session:
         bound, mine = self.bind(), self._credentials
         await self._token_pause.wait(_GET_TOKEN, self._retry)
         url = URL(mine.auth_url, encoded=True)
-        call = Call(_GET_TOKEN, AccessToken, url, b"grant_type=client_credentials", _FORM, None)
+        call = Call(
+            _GET_TOKEN, AccessToken, url, data=b"grant_type=client_credentials", headers=_FORM
+        )
         call.tries = tries
         header = basic_header(mine.key_id, mine.key_secret)
         return self._token_of(call, header, *await self._exchange.send(bound, call, header))
@@ -266,6 +269,7 @@ class DerivedSession(Session):
         self._shared = session.shared
         self.limit = limit
         self._exchange.pause = session._exchange.pause
+        self._bound_of: LoopState | None = None
 
     @property
     def shared(self) -> Session:
@@ -273,8 +277,13 @@ class DerivedSession(Session):
         return self._shared
 
     def bind(self) -> LoopState:
-        """Return what the shared session has on the running loop."""
-        return self._shared.bind()
+        """Return what the shared session has on the running loop, with time-outs of one's own."""
+        bound = self._shared.bind()
+        if bound is not self._bound_of:
+            self._bound_of = bound
+            self._bound = SharedLoopState(bound, self._exchange.limits.rest)
+        assert self._bound is not None  # noqa: S101 - it was made with `_bound_of`
+        return self._bound
 
     def request(
         self,

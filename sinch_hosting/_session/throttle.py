@@ -151,10 +151,10 @@ class TokenBucket:
             self._waiting -= 1
 
     def _fill(self) -> None:
-        now = self._clock()
+        now, burst = self._clock(), self.burst
         if now > self._filled_at:
-            come_back = (now - self._filled_at) * self.per_second
-            self._tokens = min(self.burst, self._tokens + come_back)
+            tokens = self._tokens + (now - self._filled_at) * self.per_second
+            self._tokens = tokens if tokens < burst else burst  # `min` would cost a call
         self._filled_at = now
 
 

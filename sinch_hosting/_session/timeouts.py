@@ -59,30 +59,20 @@ class Limits:
 class RunningRequest:
     """A request that is under way, and since when."""
 
-    __slots__ = (
-        "_cancelling",
-        "_heard",
-        "_is_cancelled",
-        "_limits",
-        "_received",
-        "_task",
-        "expired",
-        "response",
-        "started",
-    )
+    # As values of the class, these cost a request nothing.
+    response: aiohttp.ClientResponse | None = None
+    """The response while its body is read."""
+    expired = ""
+    """Which limit has passed; empty where none has."""
+    _is_cancelled = False
+    _heard: float | None = None
+    _received = -1
 
     def __init__(self, limits: Limits, task: asyncio.Task[object], started: float) -> None:
         self.started = started
-        self.response: aiohttp.ClientResponse | None = None
-        """The response while its body is read."""
-        self.expired = ""
-        """Which limit has passed; empty where none has."""
         self._limits = limits
         self._task = task
         self._cancelling = task.cancelling()
-        self._is_cancelled = False
-        self._heard = started
-        self._received = -1
 
     def check(self, now: float) -> None:
         """Cancel the wait of the request if it takes too long."""
@@ -94,7 +84,7 @@ class RunningRequest:
                 self._received, self._heard = received, now
         if now - self.started >= self._limits.total:
             self.expired = f"{self._limits.total:g} s in all"
-        elif now - self._heard >= self._limits.silence:
+        elif now - (self._heard or self.started) >= self._limits.silence:
             self.expired = f"{self._limits.silence:g} s without data"
         if self.expired:
             self._is_cancelled = True
@@ -125,7 +115,7 @@ class RequestTimeouts:
 
     def start(self, limits: Limits) -> RunningRequest:
         """Watch over a request of the current task; `end` has to follow."""
-        task = asyncio.current_task()
+        task = asyncio.current_task(self._loop)
         if task is None:
             raise RuntimeError("a request needs a task: await it in a coroutine that asyncio runs")
         request = RunningRequest(limits, task, self._loop.time())

@@ -53,6 +53,8 @@ def check_phone_numbers(values: object, field: str, *, at_most: int | None) -> t
 
 def check_identifier(value: object, field: str) -> str:
     """Text that stays one segment of a path, whatever it holds."""
+    if type(value) is str and value.isascii() and value.isalnum():
+        return value  # almost every id is one of these
     if not isinstance(value, str) or not value:
         raise InvalidRequest(field=field, value=value, rule="must be text that is not empty")
     if _PATH_SYNTAX.search(value) or not value.strip("."):

@@ -33,7 +33,7 @@ async def test_it_shares_the_token_and_the_connections(service, client):
     other = client.with_options(**CHANGED)
     await asyncio.gather(client.hosting_orders.get("1"), other.hosting_orders.get("1"))
     assert service.tokens == 1
-    assert other._session.bind() is client._session.bind()
+    assert other._session.bind().http is client._session.bind().http
     assert other.hosting_orders is not client.hosting_orders
     assert type(other) is type(client)
     assert repr(other) == repr(client)
