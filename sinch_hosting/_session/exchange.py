@@ -28,11 +28,10 @@ from yarl import URL
 from .. import errors
 from .._aio import Clock, Sleep
 from ..models import CallbackConfiguration
-from . import codec
+from . import codec, recording
 from .credentials import Credentials
 from .loop_state import LoopState
 from .operations import Operation
-from .recording import ResponseInfo, is_recording, record
 from .retry import CreateObserver, RateLimitPause, Retries, RetryPolicy
 from .secrets import Secret, mask
 from .settings import HttpSettings
@@ -335,9 +334,9 @@ class Exchange:
     ) -> T:
         """Return what a response holds, or raise what it says."""
         hide = partial(self.hide, call, header)
-        if is_recording():
-            record(
-                ResponseInfo(
+        if recording.open_recordings:
+            recording.record(
+                recording.ResponseInfo(
                     operation=call.operation.name,
                     status_code=status,
                     tries=call.tries,

@@ -27,7 +27,8 @@ class ResponseInfo(Record):
 
 
 _recorded: ContextVar[list[ResponseInfo]] = ContextVar("sinch_hosting_responses")
-_open = 0
+open_recordings = 0
+"""How many there are: most calls need not know more."""
 
 
 @contextmanager
@@ -41,20 +42,15 @@ def record_responses() -> Iterator[list[ResponseInfo]]:
     Returns:
         The list, which grows with each response: `with record_responses() as responses:`.
     """
-    global _open  # noqa: PLW0603 - so that a call need not look where nobody records
+    global open_recordings  # noqa: PLW0603 - so that a call need not look where nobody records
     responses: list[ResponseInfo] = []
-    _open += 1
+    open_recordings += 1
     before = _recorded.set(responses)
     try:
         yield responses
     finally:
         _recorded.reset(before)
-        _open -= 1
-
-
-def is_recording() -> bool:
-    """Whether anybody records; most calls need not know more."""
-    return _open > 0
+        open_recordings -= 1
 
 
 def record(response: ResponseInfo) -> None:
