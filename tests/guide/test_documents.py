@@ -39,7 +39,12 @@ SAID = {
     "files": ["['+12025550134', '+15145550135']"],
     "json": ["True\nTrue\n"],
     "import": ["imported already: 409", "Front desk C999999"],
-    "observability": ["GET 127.0.0.1 200"],
+    "observability": [
+        "GET 127.0.0.1 200",
+        "GetCallbackConfiguration 200 1",
+        "get callback_configuration\nlook up\n",
+        "a token is valid for 3600",
+    ],
     "troubleshooting": ["404 False False"],
 }
 
@@ -92,9 +97,11 @@ def test_every_block_runs(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """The examples work as written, one after the other."""
-    for framework in {"callbacks": ("fastapi", "django", "flask"), "json": ("fastapi",)}.get(
-        page, ()
-    ):
+    for framework in {
+        "callbacks": ("fastapi", "django", "flask"),
+        "json": ("fastapi",),
+        "observability": ("opentelemetry.sdk",),
+    }.get(page, ()):
         pytest.importorskip(framework)
     run_page(page, runner)
     said = capsys.readouterr().out
