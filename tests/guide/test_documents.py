@@ -37,7 +37,7 @@ SAID = {
     "bulk": ["3 orders, 0 numbers left out", "3 orders adopted, 0 unknown"],
     "onboarding": ["Counter({'done': 3})"],
     "files": ["['+12025550134', '+15145550135']"],
-    "json": ["True\nTrue\n"],
+    "json": ["True\n2\nTrue\n"],
     "import": ["imported already: 409", "Front desk C999999"],
     "observability": [
         "GET 127.0.0.1 200",
