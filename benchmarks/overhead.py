@@ -77,11 +77,13 @@ def client(address: str, **settings: Any) -> SinchHosting:
 
 
 async def by_hand(session: aiohttp.ClientSession, url: str, **options: Any) -> Any:
+    """Read a URL as aiohttp's own documentation shows it."""
     async with session.get(url, **options) as response:
         return await response.json()
 
 
 async def lean(session: aiohttp.ClientSession, url: str) -> Any:
+    """Read a URL with less of aiohttp's comfort."""
     response = await session.get(url, allow_redirects=False)
     return json.loads(await response.read())
 

@@ -220,12 +220,13 @@ class Exchange:
             response = await bound.http.request(operation.method, call.url, **options)
             content = response.content
             if response.status == 200 and content.is_eof() and not bound.is_traced:
-                body = content.read_nowait()  # all of it has come
-                if len(body) > self._limit:
-                    raise self._too_long(call)
+                # All of it has come, and perhaps a middleware of the lender has read it.
+                body = content.read_nowait() or await response.read()
             else:
                 running.response = response
                 body = await self._read(call, response, running)
+            if len(body) > self._limit:
+                raise self._too_long(call)
             status, headers = response.status, response.headers
             return status, headers, body
         except aiohttp.InvalidURL:
@@ -297,6 +298,8 @@ class Exchange:
         """Read the body; `DecodeError` where it is longer than the limit."""
         if not 200 <= response.status < 300:
             return await _read_error(response, running)
+        if response.content.at_eof():
+            return await response.read()  # what a middleware of the lender has read, or nothing
         length = response.content_length
         if length is not None and "Content-Encoding" not in response.headers:
             if length <= self._limit:
@@ -389,6 +392,8 @@ class Exchange:
 
 async def _read_error(response: aiohttp.ClientResponse, running: RunningRequest) -> bytes:
     """Read what there is of the body of an error, and not more than anybody would."""
+    if response.content.at_eof():
+        return (await response.read())[:_ERROR_BODY]
     body = bytearray()
     try:
         while len(body) <= _ERROR_BODY and (chunk := await response.content.readany()):

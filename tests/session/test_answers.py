@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import pickle
 import re
 
@@ -151,6 +153,35 @@ async def test_a_borrowed_session_changes_nothing(service, make_client):
         with pytest.raises(NotFound):
             await client.hosting_orders.get("1")
     assert all("Cookie" not in seen.headers for seen in service.requests)
+
+
+@pytest.mark.parametrize("reads", [True, False])
+@pytest.mark.parametrize("status", [200, 404])
+@pytest.mark.parametrize("packed", [True, False])
+async def test_a_body_that_the_lenders_middleware_has_read_is_there(
+    service, make_client, reads, status, packed
+):
+    """A lender who logs bodies reads them first, those of errors and packed ones, too."""
+    seen = []
+
+    async def reading(request, handler):
+        response = await handler(request)
+        if reads:
+            seen.append(await response.read())
+        return response
+
+    body = json.dumps({"hostingOrderId": "1", "message": "no such order"}).encode()
+    packing = {"Content-Encoding": "gzip"} if packed else {}
+    reply = (status, gzip.compress(body) if packed else body, packing)
+    service.on("GET", "/hostingOrders/1", reply)
+    async with aiohttp.ClientSession(middlewares=(reading,)) as session:
+        client = make_client(session=session, auth="basic")
+        if status == 200:
+            assert (await client.hosting_orders.get("1")).hosting_order_id == "1"
+        else:
+            with pytest.raises(NotFound, match="no such order"):
+                await client.hosting_orders.get("1")
+    assert seen == [body] * reads
 
 
 PARTS = [
