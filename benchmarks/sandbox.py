@@ -175,6 +175,7 @@ async def _serve() -> None:
                     "port": sandbox.port,
                     "project": sandbox.project_id,
                     "headers": headers,
+                    "key": [sandbox.key_id, sandbox.key_secret],
                 }
             )
             while line := await asyncio.to_thread(sys.stdin.readline):

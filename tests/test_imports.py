@@ -32,6 +32,7 @@ ONLY_IN = {
     "backoff": {"_session"},
     "aiohttp": {"_session", "callbacks", "cli"},  # aiohttp.web where callbacks are received
     "cattrs": {"_session"},
+    "msgspec": {"_session"},  # optional
     "phonenumbers": {"phone_files"},
     "python_calamine": {"phone_files"},
     "cyclopts": {"cli"},

@@ -9,7 +9,7 @@ import types
 from collections.abc import Callable, Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from http import HTTPStatus
 from typing import Any, TypeVar, cast
 
@@ -104,11 +104,30 @@ def _wire_names(answer_type: type[attrs.AttrsInstance]) -> tuple[str, ...]:
 
 
 def _parsed(raw: bytes) -> Any:
+    """Parse JSON as `json` does; by msgspec where it is installed, at half of the price.
+
+    What msgspec refuses and `json` reads (`NaN`, lone surrogates, 1e999, a byte order mark) is
+    left to `json`. orjson is not used: it makes floats of large integers without a word.
+    """
     try:
-        return json.loads(raw.decode())
-    except ValueError:
+        return _parser()(raw)
+    except Exception:  # whatever it is: json decides
         # Given bytes, json looks for other encodings and a byte order mark, at a price.
         return json.loads(raw)
+
+
+@cache
+def _parser() -> Callable[[bytes], Any]:
+    try:
+        import msgspec  # noqa: PLC0415 - optional, and not needed before the first answer
+    except ImportError:
+        return _decode_and_load
+    is_exact = isinstance(msgspec.json.decode(b"18446744073709551616"), int)  # 0.17: a float
+    return msgspec.json.decode if is_exact else _decode_and_load
+
+
+def _decode_and_load(raw: bytes) -> Any:
+    return json.loads(raw.decode())
 
 
 def _shown(raw: bytes, hide: Hide) -> str:

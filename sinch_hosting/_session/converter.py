@@ -1,9 +1,10 @@
 """The one cattrs converter: JSON to models, and requests to JSON.
 
-Structure hooks are generated from the models, one function a class, because a page of 500
-numbers is 4,000 objects: the generated code reads each field by its wire name, checks its
-type, fills the slot, and keeps what it does not know. A value of another type fails the answer
-only where decisions rest on it; anywhere else the field is absent, and `.extra` has what came.
+A page of 500 numbers is 4,000 objects, so each class has two structure hooks. The quick one is
+generated: it reads the fields by their wire names, checks their types and fills the slots. It
+knows no error. Whatever it does not expect makes it hand the object to the careful one, which is
+plain code and has all rules: a value of another type fails the answer only where decisions rest
+on it; anywhere else the field is absent, and `.extra` has what came.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ from __future__ import annotations
 import json
 import re
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Union, cast, get_args, get_origin, get_type_hints
 
 import attrs
 import cattrs
@@ -107,9 +108,8 @@ def _rfc_3339_time(value: str) -> datetime:
 class _Members(dict[Any, Any]):
     """An enum's members by wire value; an unknown value makes a member of its own."""
 
-    def __init__(self, kind: type[OpenEnum], absent: object) -> None:
+    def __init__(self, kind: type[OpenEnum]) -> None:
         super().__init__({member.value: member for member in kind})
-        self[None] = absent
         self._kind = kind
 
     def __missing__(self, value: object) -> OpenEnum:
@@ -165,6 +165,78 @@ def _number_of_text(value: object) -> int:
 _JSON_TYPES: dict[type, str] = {str: "text", bool: "a boolean", int: "a number", float: "a number"}
 
 
+@attrs.frozen(eq=False, repr=False)
+class _Field:
+    """How one field of a class is read."""
+
+    name: str
+    wire: str
+    also: str | None
+    """Another name on the wire, for where the first one has nothing."""
+    kinds: tuple[Any, ...]
+    """The alternatives of its type, without `None`."""
+    absent: object
+    is_secret: bool
+
+    def value_of(self, value: Any) -> Any:
+        """Return the field's value for what came; raises `StructureError`."""
+        (kind, *others) = self.kinds
+        if kind is Any or type(value) in self.kinds:
+            return value
+        if isinstance(kind, type) and issubclass(kind, OpenEnum):
+            if isinstance(value, (dict, list)):
+                raise StructureError("text", value)
+            return _Members(kind)[value]
+        if kind not in _JSON_TYPES:
+            return converter.get_structure_hook(kind)(value, kind)
+        if self.name not in _DECISIVE and not others and kind in (str, int):
+            return _text_of_number(value) if kind is str else _number_of_text(value)
+        expected = " or ".join(dict.fromkeys(_JSON_TYPES[k] for k in self.kinds))
+        raise StructureError(expected, value, secret=self.is_secret)
+
+    def quick_lines(self, scope: dict[str, Any]) -> Iterator[str]:
+        """Write the lines that fill the slot; `return careful(o)` is the way out."""
+        (kind, *_) = self.kinds
+        scope[f"absent_{self.name}"] = self.absent
+        yield f"v = get({self.wire!r})"
+        if self.also:
+            yield f"if (v is None or v == {{}}) and {self.also!r} in o: v = get({self.also!r})"
+        yield f"if v is None: self.{self.name} = absent_{self.name}; missing += 1"
+        if kind is Any:
+            yield f"else: self.{self.name} = v"
+        elif kind in _JSON_TYPES:
+            fits = " or ".join(f"type(v) is {k.__name__}" for k in self.kinds)
+            yield f"elif {fits}: self.{self.name} = v"
+            yield "else: return careful(o)"
+        elif kind is datetime:
+            yield "else:"
+            yield f"    self.{self.name} = v = read_time(v)"
+            yield "    if v.tzinfo is None: return careful(o)"
+        elif isinstance(kind, type) and issubclass(kind, OpenEnum):
+            scope[f"members_{self.name}"] = _Members(kind)
+            yield f"else: self.{self.name} = members_{self.name}[v]"
+        else:
+            scope[f"type_{self.name}"] = kind
+            scope[f"hook_{self.name}"] = converter.get_structure_hook(kind)
+            yield f"else: self.{self.name} = hook_{self.name}(v, type_{self.name})"
+
+
+def _fields_of(cls: type[Any]) -> list[_Field]:
+    hints = get_type_hints(cls)
+    return [
+        _Field(
+            a.name,
+            camel_case(a.name),
+            a.metadata.get("also"),
+            _split_optional(hints[a.name]),
+            "" if a.default is attrs.NOTHING else a.default,
+            a.repr is False,
+        )
+        for a in attrs.fields(cls)
+        if not a.name.startswith("_")
+    ]
+
+
 def _split_optional(hint: Any) -> tuple[Any, ...]:
     """The alternatives of a field's type, without `None`."""
     if get_origin(hint) in (Union, types.UnionType):
@@ -172,99 +244,77 @@ def _split_optional(hint: Any) -> tuple[Any, ...]:
     return (hint,)
 
 
-def _field_source(attribute: attrs.Attribute[Any], hint: Any, scope: dict[str, Any]) -> list[str]:
-    """The lines that put `v` into the field's slot, or into `odd` where it does not fit."""
-    name = attribute.name
-    scope[f"absent_{name}"] = _absent(attribute)
-    lines = _value_source(attribute, hint, scope)
-    if name in _DECISIVE:
-        return lines
-    return [
-        "try:",
-        *(f"    {line}" for line in lines),
-        "except (StructureError, TypeError):",
-        f"    self.{name} = absent_{name}; odd = {{**odd, at[1:]: get(at[1:])}}",
-    ]
-
-
-def _value_source(attribute: attrs.Attribute[Any], hint: Any, scope: dict[str, Any]) -> list[str]:
-    """The lines that turn `v` into the field's value and put it into its slot."""
-    name, absent = attribute.name, _absent(attribute)
-    (kind, *others) = _split_optional(hint)
-    put = f"self.{name} = %s"
-    if kind is Any:
-        return [put % "v"]
-    if isinstance(kind, type) and issubclass(kind, OpenEnum):
-        scope[f"members_{name}"] = _Members(kind, absent)
-        return [put % f"members_{name}[v]"]
-    if kind in _JSON_TYPES:
-        expected = " or ".join(dict.fromkeys(_JSON_TYPES[k] for k in (kind, *others)))
-        wrong = " and ".join(f"type(v) is not {k.__name__}" for k in (kind, *others))
-        missing = [] if absent is None else [f"if v is None: v = absent_{name}"]
-        present = "" if absent is not None else " and v is not None"
-        misfit = f"raise StructureError({expected!r}, v, secret={attribute.repr is False})"
-        if name not in _DECISIVE and not others and kind in (str, int):
-            misfit = f"v = {'text_of_number' if kind is str else 'number_of_text'}(v)"
-        return [*missing, f"if {wrong}{present}: {misfit}", put % "v"]
-    scope[f"type_{name}"] = kind
-    scope[f"hook_{name}"] = converter.get_structure_hook(kind)
-    return [put % f"absent_{name} if v is None else hook_{name}(v, type_{name})"]
-
-
-def _absent(attribute: attrs.Attribute[Any]) -> object:
-    return "" if attribute.default is attrs.NOTHING else attribute.default
-
-
 def _structure_hook(cls: type[Any]) -> Callable[[Any, Any], Any]:
-    """Write the function that makes a `cls` of a JSON object."""
-    hints = get_type_hints(cls)
+    """Make the function that makes a `cls` of a JSON object."""
+    fields = _fields_of(cls)
+    structure = _quick_hook(cls, fields, _careful_hook(cls, fields))
+    # Objects that say how far something is are alike for most numbers of a page.
+    kinds = [field.kinds[0] for field in fields]
+    has_state = any(isinstance(kind, type) and issubclass(kind, OpenEnum) for kind in kinds)
+    return _shared(structure) if has_state and datetime not in kinds else structure
+
+
+def _careful_hook(cls: type[Any], fields: list[_Field]) -> Callable[[Any], Any]:
+    known = {name for field in fields for name in (field.wire, field.also)}
+    private = [a.name for a in attrs.fields(cls) if a.name.startswith("_")]
+
+    def structure(o: Any) -> Any:
+        if type(o) is not dict:
+            raise StructureError("an object", o)
+        values: dict[str, Any] = dict.fromkeys(private)
+        odd: dict[str, Any] = {}
+        for field in fields:
+            wire = field.wire
+            if field.also in o and o.get(wire) in (None, {}):
+                wire = cast("str", field.also)
+            came = o.get(wire)
+            try:
+                values[field.name] = field.absent if came is None else field.value_of(came)
+            except StructureError as misfit:
+                if field.name in _DECISIVE:
+                    raise misfit.under(f".{wire}") from None
+                values[field.name], odd[wire] = field.absent, came
+        extra = {k: v for k, v in o.items() if k not in known} | odd
+        values["_extra"] = extra or None
+        made: Any = object.__new__(cls)
+        for name, value in values.items():
+            object.__setattr__(made, name, value)
+        return made
+
+    return structure
+
+
+def _quick_hook(
+    cls: type[Any], fields: list[_Field], careful: Callable[[Any], Any]
+) -> Callable[[Any, Any], Any]:
     # An object is filled while it is of a class that is not frozen: assignments to slots cost
     # a fraction of what calls of their descriptors do. CPython needs both methods for that.
     plain = {"__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
-    thawed = type(cls.__name__, (cls,), {"__slots__": (), **plain})
     scope: dict[str, Any] = {
         "cls": cls,
-        "thawed": thawed,
+        "thawed": type(cls.__name__, (cls,), {"__slots__": (), **plain}),
         "new": cls.__new__,
-        "StructureError": StructureError,
-        "text_of_number": _text_of_number,
-        "number_of_text": _number_of_text,
-        "nothing": {},
+        "careful": careful,
+        "read_time": datetime.fromisoformat,
+        "Misfit": (StructureError, TypeError, ValueError),
+        "known": frozenset(name for field in fields for name in (field.wire, field.also)),
     }
-    known: set[str] = set()
-    lines: list[str] = []
-    for attribute in attrs.fields(cls):
-        name = attribute.name
-        if name.startswith("_"):
-            lines.append(f"self.{name} = None")
-            continue
-        wire, also = camel_case(name), attribute.metadata.get("also")
-        known.update(filter(None, (wire, also)))
-        lines += [f"at = {'.' + wire!r}", f"v = get({wire!r})"]
-        if also:
-            lines.append(f"if (v is None or v == {{}}) and {also!r} in o:")
-            lines.append(f"    at = {'.' + also!r}; v = get({also!r})")
-        lines += _field_source(attribute, hints[name], scope)
-    scope["knows_all"] = frozenset(known).issuperset
-    scope["known"] = frozenset(known)
+    lines = [f"self.{a.name} = None" for a in attrs.fields(cls) if a.name.startswith("_")]
+    lines += [line for field in fields for line in field.quick_lines(scope)]
     body = "\n        ".join(lines)
     exec(  # noqa: S102 - the text is made of this package's own field names
         f"""def structure(o, _=None):
     if type(o) is not dict:
-        raise StructureError("an object", o)
+        return careful(o)
     get = o.get
     self = new(thawed)
-    odd = nothing
-    at = ""
+    missing = 0
     try:
         {body}
-    except StructureError as misfit:
-        raise misfit.under(at) from None
-    except TypeError:
-        # An array or an object where an enum's text belongs has no hash.
-        raise StructureError("text", v, at) from None
-    if odd or not knows_all(o):
-        self._extra = {{**{{k: v for k, v in o.items() if k not in known}}, **odd}}
+    except Misfit:
+        return careful(o)
+    if len(o) + missing != {len(fields)}:
+        self._extra = {{k: v for k, v in o.items() if k not in known}} or None
     self.__class__ = cls
     return self
 """,
@@ -272,6 +322,28 @@ def _structure_hook(cls: type[Any]) -> Callable[[Any, Any], Any]:
     )
     structure: Callable[[Any, Any], Any] = scope["structure"]
     return structure
+
+
+def _shared(structure: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """Give the object that was made last again where the same comes: it is frozen.
+
+    Only texts are compared, since 1 equals True, and only what has no extra fields, which
+    somebody may change. What came is kept as a copy, together with what was made of it: threads
+    that decode at the same time see both or neither.
+    """
+    last: tuple[Any, Any] = ({}, None)
+
+    def structure_or_share(o: Any, hint: object = None) -> Any:
+        nonlocal last
+        came, made = last
+        if o == came and o:
+            return made
+        made = structure(o, hint)
+        if made._extra is None and set(map(type, o.values())) == {str}:
+            last = (o.copy(), made)
+        return made
+
+    return structure_or_share
 
 
 # -------------------------------------------------------------- unstructure

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping, Sequence
+import asyncio
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Hashable,
+    Iterator,
+    Mapping,
+    Sequence,
+    Set,
+)
+from contextlib import aclosing
+from types import TracebackType
 from typing import Any, Generic, TypeVar
 
 from attrs import evolve, field, frozen
 
-from ..errors import InvalidRequest, PageTokenRepeated, UnreadableList
+from ..errors import InvalidRequest, PageTokenRepeated, UnreadableList, UsageError
 from ..states import OpenEnum
 from . import _checks as check
 from ._base import GenericRecord
@@ -43,7 +56,8 @@ FetchPage = Callable[[OpenEnum | None, str | None], Awaitable[Page[T]]]
 class Pages(Generic[T]):
     """A list that is read as it is walked; each `async for` walks it from the start.
 
-    `async for item in pages` gives the items, `async for page in pages.pages()` the pages. A
+    `async for item in pages` gives the items, `async for page in pages.pages()` the pages,
+    `await pages.first()` one item, `await pages.collect(limit=...)` a list of them. A
     list of several states reads them one after the other in the order of life, and gives an
     item that moved between two of them once. Raises, while it is walked, what the list's
     operation raises, `PageTokenRepeated`, and `UnreadableList` for pages without end: after 100
@@ -77,40 +91,102 @@ class Pages(Generic[T]):
         """The token of the page that was asked for last; `None` for a first page."""
         self.state: OpenEnum | None = states[0]
         """The state whose list was asked for last, where the list is by state."""
+        self.collected: list[T] = []
+        """What the last `collect` has read, also where it failed half way."""
 
     def __repr__(self) -> str:
         return f"<Pages of {self._operation}, state={self.state!r}, page_token={self.page_token!r}>"
 
     async def __aiter__(self) -> AsyncIterator[T]:
-        async for page in self.pages():
-            for item in page.items:
-                yield item
+        async with aclosing(self._read(None)) as pages:
+            async for page in pages:
+                for item in page.items:
+                    yield item
 
-    async def pages(self) -> AsyncIterator[Page[T]]:
+    def pages(self) -> AsyncIterator[Page[T]]:
         """The pages with their tokens, empty ones included."""
+        return self._read(None)
+
+    async def first(self) -> T | None:
+        """Return the first item, or `None` where the list is empty; it reads no page more.
+
+        Raises what a walk raises. Safe to repeat.
+        """
+        async with aclosing(self._read(None)) as pages:
+            async for page in pages:
+                for item in page.items:
+                    return item
+        return None
+
+    async def collect(self, *, limit: int | None = None) -> list[T]:
+        """Read the list into memory, page by page.
+
+        Args:
+            limit: items at most; it reads no page more than they need. All by default.
+
+        Returns:
+            The items. Where it raises, `collected` has those that were read before.
+
+        Raises:
+            InvalidRequest: the limit is no whole number from 1.
+            SinchHostingError: what a walk raises.
+        """
+        check.optional(limit, check.check_whole, "limit")
+        self.collected = found = list[T]()
+        async with aclosing(self._read(None)) as pages:
+            async for page in pages:
+                found += page.items
+                if limit is not None and len(found) >= limit:
+                    del found[limit:]
+                    break
+        return found
+
+    def prefetch(self) -> PrefetchedPages[T]:
+        """Read each next page while you handle the one before.
+
+        Use it as `async with pages.prefetch() as items:`, then `async for item in items`. The end
+        of the block ends the read that is under way, also after a `break`. At most one page is
+        read that you do not get to see.
+        """
+        return PrefetchedPages(self)
+
+    async def _read(self, ahead: PrefetchedPages[T] | None) -> AsyncGenerator[Page[T], None]:
         seen: set[Hashable] = set()
         for state in self._states:
-            async for page in self._walk(state):
-                yield page if len(self._states) == 1 else self._without(seen, page)
+            async with aclosing(self._walk(state, ahead)) as walk:
+                async for page in walk:
+                    yield page if len(self._states) == 1 else self._without(seen, page)
 
-    async def _walk(self, state: OpenEnum | None) -> AsyncIterator[Page[T]]:
+    async def _walk(
+        self, state: OpenEnum | None, ahead: PrefetchedPages[T] | None
+    ) -> AsyncGenerator[Page[T], None]:
         token, tokens = self._first_token, set[str]()
         items = empty = 0
         while True:
             self.state, self.page_token = state, token
-            page = await self._fetch(state, token)
-            yield page
-            if token is not None:
-                tokens.add(token)
+            page = await (ahead or self)._fetch(state, token)
+            tokens.add(token or "")
             token = page.next_page_token
-            if token is None:
-                return
-            if token in tokens:
-                raise PageTokenRepeated(self._operation, token)
             items += len(page.items)
             empty = 0 if page.items else empty + 1
-            if reason := _why_endless(len(tokens) + 1, empty, items, page.total_size):
-                raise UnreadableList(self._operation, reason, page_token=token)
+            error = self._why_no_further(token, tokens, empty, items, page.total_size)
+            if ahead and token is not None and error is None:
+                ahead._begin(state, token)
+            yield page
+            if token is None:
+                return
+            if error is not None:
+                raise error
+
+    def _why_no_further(
+        self, token: str | None, tokens: Set[str], empty: int, items: int, total_size: int | None
+    ) -> PageTokenRepeated | UnreadableList | None:
+        if token is None:
+            return None
+        if token in tokens:
+            return PageTokenRepeated(self._operation, token)
+        reason = _why_endless(len(tokens), empty, items, total_size)
+        return UnreadableList(self._operation, reason, page_token=token) if reason else None
 
     def _without(self, seen: set[Hashable], page: Page[T]) -> Page[T]:
         fresh: list[T] = []
@@ -132,3 +208,59 @@ def _why_endless(pages: int, empty: int, items: int, total_size: int | None) -> 
     if total_size is not None and items > 2 * total_size + _MOST_BEYOND:
         return f"{items} items, and a further page, of {total_size} in all: its pages do not end"
     return ""
+
+
+class PrefetchedPages(Generic[T]):
+    """One walk through a list that reads each next page while you handle the one before.
+
+    Made by `pages.prefetch()`. The block of `async with` owns the task that reads ahead: its end
+    cancels the task and waits for it. An error is raised when its page is wanted, not before.
+    """
+
+    def __init__(self, pages: Pages[T]) -> None:
+        self._source = pages
+        self._walk: AsyncGenerator[Page[T], None] | None = None
+        self._task: asyncio.Task[Page[T]] | None = None
+        self._items: Iterator[T] = iter(())
+
+    async def __aenter__(self) -> PrefetchedPages[T]:
+        if self._walk is not None:
+            raise UsageError("these pages are being read: call pages.prefetch() again")
+        self._walk = self._source._read(self)
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+            if not self._task.cancelled():
+                self._task.exception()  # nobody wanted this page, nor hears of its error
+        if self._walk is not None:
+            await self._walk.aclose()
+
+    def pages(self) -> AsyncIterator[Page[T]]:
+        """The pages with their tokens, empty ones included."""
+        if self._walk is None:
+            raise UsageError("use `async with pages.prefetch() as items:`")
+        return self._walk
+
+    def __aiter__(self) -> PrefetchedPages[T]:
+        return self
+
+    async def __anext__(self) -> T:
+        while True:
+            for item in self._items:
+                return item
+            self._items = iter((await anext(self.pages())).items)
+
+    def _begin(self, state: OpenEnum | None, token: str) -> None:
+        self._task = asyncio.ensure_future(self._source._fetch(state, token))
+
+    async def _fetch(self, state: OpenEnum | None, token: str | None) -> Page[T]:
+        task, self._task = self._task, None
+        return await (task or self._source._fetch(state, token))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from sinch_hosting import (
@@ -12,6 +14,7 @@ from sinch_hosting import (
     Pages,
     PageTokenRepeated,
     UnreadableList,
+    UsageError,
 )
 
 
@@ -249,3 +252,144 @@ def test_a_list_prints_where_it_is():
     assert "List" in shown
     assert "DRAFT" in shown
     assert "'t'" in shown
+
+
+# ------------------------------------------------- first, collect, prefetch
+
+
+async def test_the_first_item_reads_no_page_more():
+    """Empty pages are passed over; an empty list has none."""
+    listing = Listing(**{"None": chain([], ["a", "b"], ["c"])})
+    assert await listing.pages().first() == "a"
+    assert len(listing.asked) == 2
+    assert await Listing(**{"None": chain([])}).pages().first() is None
+
+
+@pytest.mark.parametrize(
+    ("limit", "found", "asked"),
+    [(None, ["a", "b", "c", "d"], 3), (2, ["a", "b"], 1), (3, ["a", "b", "c"], 2), (9, None, 3)],
+)
+async def test_collecting_reads_no_page_more_than_the_limit_needs(limit, found, asked):
+    """All items by default."""
+    listing = Listing(**{"None": chain(["a", "b"], ["c", "d"], [])})
+    assert await listing.pages().collect(limit=limit) == (found or ["a", "b", "c", "d"])
+    assert len(listing.asked) == asked
+
+
+@pytest.mark.parametrize("limit", [0, -1, True, "3", 1.0])
+async def test_a_limit_is_a_whole_number_from_one(limit):
+    """Nothing is read otherwise."""
+    listing = Listing(**{"None": chain(["a"])})
+    with pytest.raises(InvalidRequest, match="limit"):
+        await listing.pages().collect(limit=limit)
+    assert listing.asked == []
+
+
+async def test_what_was_collected_before_a_failure_is_kept():
+    """With the token to go on from."""
+    listing = Listing(**{"None": chain(["a"], ["b"], ["c"])})
+    listing.fails_at = 3
+    pages = listing.pages()
+    with pytest.raises(NotFound):
+        await pages.collect()
+    assert (pages.collected, pages.page_token) == (["a", "b"], "t2")
+    rest = listing.pages(page_token=pages.page_token)
+    assert pages.collected + await rest.collect() == ["a", "b", "c"]
+
+
+async def test_prefetch_reads_the_next_page_while_one_is_handled():
+    """One page ahead, never two; the items and their order are the same."""
+    listing = Listing(**{"None": chain(["a", "b"], ["c"], ["d"])})
+    async with listing.pages().prefetch() as items:
+        assert await anext(items) == "a"
+        await asyncio.sleep(0)
+        assert len(listing.asked) == 2
+        await asyncio.sleep(0)
+        assert len(listing.asked) == 2
+        assert [item async for item in items] == ["b", "c", "d"]
+    assert len(listing.asked) == 3
+
+
+async def test_prefetched_pages_of_several_states_are_the_same():
+    """With their tokens and states, and each item once."""
+    listing = Listing(DRAFT=chain(["a"], ["b"]), SUBMITTED=chain(["a"], ["c"]))
+    states = (OrderState.DRAFT, OrderState.SUBMITTED)
+    plain = await everything(listing.pages(*states).pages())
+    async with listing.pages(*states).prefetch() as ahead:
+        assert await everything(ahead.pages()) == plain
+
+
+class Stuck(Listing):
+    """A list whose second page never comes."""
+
+    async def fetch(self, state, token):
+        """Wait for ever on it, and note how that ends."""
+        if token is not None:
+            try:
+                await asyncio.get_running_loop().create_future()
+            finally:
+                self.asked.append("ended")
+        return await super().fetch(state, token)
+
+
+@pytest.mark.parametrize("way", ["break", "error", "cancel"])
+async def test_nothing_is_left_behind_by_a_walk_that_reads_ahead(way):
+    """However the block ends, the read that is under way has ended with it."""
+    before = asyncio.all_tasks()
+    listing = Stuck(**{"None": chain(["a", "b"], ["c"])})
+    pages = listing.pages()
+
+    async def walk():
+        async with pages.prefetch() as items:
+            async for item in items:
+                await asyncio.sleep(0)
+                if way == "break":
+                    break
+                if way == "error":
+                    raise KeyError(item)
+
+    walking = asyncio.ensure_future(walk())
+    for _ in range(9):
+        await asyncio.sleep(0)
+    walking.cancel()
+    await asyncio.wait({walking})
+    assert listing.asked[1:] == ["ended"]
+    assert asyncio.all_tasks() == before
+    assert walking.cancelled() == (way == "cancel")
+    assert pages.page_token == (None if way != "cancel" else "t1")
+
+
+async def test_an_error_of_a_page_that_nobody_wanted_is_nobodys():
+    """And one of a page that is wanted is raised when it is, with the place to go on from."""
+    listing = Listing(**{"None": chain(["a"], ["b"])})
+    listing.fails_at = 2
+    async with listing.pages().prefetch() as items:
+        assert await anext(items) == "a"
+        await asyncio.sleep(0)
+    listing.fails_at = 4
+    pages = listing.pages()
+    async with pages.prefetch() as items:
+        assert await anext(items) == "a"
+        with pytest.raises(NotFound):
+            await anext(items)
+    assert pages.page_token == "t1"
+
+
+async def test_reading_ahead_needs_its_block():
+    """Outside of it nobody would end the read; and a block is one walk."""
+    ahead = Listing(**{"None": chain(["a"])}).pages().prefetch()
+    with pytest.raises(UsageError, match="async with"):
+        await anext(ahead)
+    async with ahead:
+        with pytest.raises(UsageError, match="prefetch"):
+            await ahead.__aenter__()
+
+
+async def test_reading_ahead_sees_a_list_without_end():
+    """The repeated token is not asked for a second time."""
+    listing = Listing(**{"None": {None: (["a"], "x"), "x": (["b"], "x")}})
+    async with listing.pages().prefetch() as items:
+        assert [await anext(items), await anext(items)] == ["a", "b"]
+        with pytest.raises(PageTokenRepeated):
+            await anext(items)
+    assert len(listing.asked) == 2

@@ -1,0 +1,147 @@
+"""How fast a long list is read, beside what its server alone gives, and in how much memory."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterable
+from pathlib import Path
+from resource import RUSAGE_SELF, getrusage
+from statistics import median
+from typing import Any
+
+from benchmarks._table import Table
+from benchmarks.sandbox import _Server
+
+_TOKEN = re.compile(rb'"nextPageToken": ?"([^"]*)"')
+_LIST = "/importedNumbers?servicePlanId=plan&campaignId=campaign"
+WAYS = {
+    "async for": "plain",
+    "async for, in prefetch()": "prefetch",
+    "collect()": "collect",
+}
+
+
+def run(*, short: bool) -> Table:
+    """Read the same list in each way in every round, each in a process of its own."""
+    sizes = [(2_500, 250)] if short else [(10_000, 1000), (100_000, 100), (100_000, 1000)]
+    rounds = 1 if short else 5
+    rows: list[tuple[str, ...]] = []
+    for numbers, page_size in sizes:
+        server = _Server()
+        try:
+            server.ask("create", orders=numbers // 500, numbers=500)
+            server.ask("advance", days=2)
+            rows += _read(server, numbers, page_size, rounds)
+        finally:
+            server.close()
+    return Table(
+        "imported numbers, read from the sandbox",
+        ("numbers, a page", "way", "pages a second", "of the server's", "memory grows, MiB"),
+        rows,
+        notes=(
+            "Wanted: 0.90 of the server's with prefetch(), and memory that does not grow.",
+            "Memory: by how much the peak grows from the third page on; collect() keeps all items.",
+            "What it does not show: the way to a server that is far. The longer that is, the more",
+            "prefetch() gains; here the server takes a core for a page, and the client another.",
+        ),
+    )
+
+
+def _read(server: _Server, numbers: int, page_size: int, rounds: int) -> list[Any]:
+    alone: list[float] = []
+    measured: dict[str, list[dict[str, float]]] = {name: [] for name in WAYS}
+    for _ in range(rounds):
+        alone.append(asyncio.run(_server_alone(server, page_size)))
+        for name, way in WAYS.items():
+            measured[name].append(_in_a_process(server, way, page_size))
+    pages, shown = numbers // page_size, f"{numbers:,}, {page_size:,}"
+    rows = [(shown, "server alone", f"{pages / median(alone):.1f}", "1.00", "-")]
+    for name, results in measured.items():
+        shares = [base / result["seconds"] for base, result in zip(alone, results, strict=True)]
+        seconds = median(result["seconds"] for result in results)
+        grown = median(result["grown"] for result in results)
+        row = (shown, name, f"{pages / seconds:.1f}", f"{median(shares):.2f}", f"{grown:.1f}")
+        rows.append(row)
+    return rows
+
+
+async def _server_alone(server: _Server, page_size: int) -> float:
+    """The seconds for all pages, asked for over one plain connection and not understood."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.hello["port"], limit=1 << 24)
+    token, began = b"", time.perf_counter()
+    while True:
+        path = f"/v1/projects/{server.hello['project']}{_LIST}&pageSize={page_size}"
+        head = f"GET {path}&pageToken={token.decode()} HTTP/1.1\r\n{server.hello['headers']}\r\n"
+        writer.write(head.encode())
+        answer = await reader.readuntil(b"\r\n\r\n")
+        length = answer.lower().split(b"content-length: ")[1].split(b"\r\n")[0]
+        found = _TOKEN.search(await reader.readexactly(int(length)))
+        if not found or not found[1]:
+            break
+        token = found[1]
+    seconds = time.perf_counter() - began
+    writer.close()
+    await writer.wait_closed()
+    return seconds
+
+
+def _in_a_process(server: _Server, way: str, page_size: int) -> dict[str, float]:
+    about = {**server.hello, "way": way, "page_size": page_size}
+    code = f"from benchmarks.paging import child; child({json.dumps(about)!r})"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).parent.parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    result: dict[str, float] = json.loads(done.stdout)
+    return result
+
+
+def child(about: str) -> None:
+    """The other process: read the list once, and print what that took."""
+    print(json.dumps(asyncio.run(_walk(**json.loads(about)))))
+
+
+async def _walk(
+    *, port: int, project: str, key: list[str], way: str, page_size: int, **_: Any
+) -> dict[str, float]:
+    from sinch_hosting import SinchHosting
+
+    address, count, early = f"http://127.0.0.1:{port}", 0, 0
+
+    async def walk(items: AsyncIterable[object]) -> None:
+        nonlocal count, early
+        async for _number in items:
+            count += 1
+            if count == 3 * page_size:
+                early = _peak()
+
+    async with SinchHosting(
+        project, *key, base_url=address, auth_url=f"{address}/oauth2/token"
+    ) as sinch:
+        pages = sinch.imported_numbers.list(
+            service_plan_id="plan", campaign_id="campaign", page_size=page_size
+        )
+        await pages.first()  # the token and the connection are not measured
+        began, early = time.perf_counter(), _peak()
+        if way == "plain":
+            await walk(pages)
+        elif way == "prefetch":
+            async with pages.prefetch() as ahead:
+                await walk(ahead)
+        else:
+            count = len(await pages.collect())
+        seconds = time.perf_counter() - began
+    return {"numbers": count, "seconds": seconds, "grown": (_peak() - early) / 1024}
+
+
+def _peak() -> int:
+    """The most memory that this process has taken so far, in KiB."""
+    return getrusage(RUSAGE_SELF).ru_maxrss
