@@ -349,7 +349,7 @@ async def test_faults_delay_a_wait_and_never_end_it(
 async def test_nothing_is_asked_before_retry_after_is_over(service: Any, client: Any) -> None:
     """A Retry-After beyond what a call would wait for silences the watcher, too."""
     times: list[float] = []
-    clock = client._watcher._session.clock
+    clock = client._session.clock
 
     def answer(_: Any) -> Any:
         times.append(clock())
@@ -1067,7 +1067,7 @@ async def test_no_retry_after_silences_the_watcher_for_years(service: Any, clien
     service.on("GET", "/hostingOrders", {})
     refused = (429, {}, {"Retry-After": "80000"})
     service.on("GET", "/hostingOrders/o0", refused, _order("o0", "COMPLETED"))
-    clock = client._watcher._session.clock
+    clock = client._session.clock
     began = clock()
 
     await client.hosting_orders.from_token(_orders(1)[0].to_token()).wait_until(COMPLETED)
