@@ -24,6 +24,8 @@ from sinch_hosting import (
     CallbackConfiguration,
     CallbackConfigurations,
     CallbackEvent,
+    CallOptions,
+    ClientEvent,
     ClientOptions,
     Confirm,
     DecodeError,
@@ -41,12 +43,15 @@ from sinch_hosting import (
     LedgerPath,
     Letter,
     LetterFor,
+    LetterSent,
     NumberFailed,
     OnboardingStep,
+    OnEvent,
     OnProgress,
     OnUnknown,
     OnUpdate,
     Order,
+    OrderChanged,
     OrderNumber,
     OrderRejected,
     OrderReport,
@@ -64,19 +69,25 @@ from sinch_hosting import (
     RateLimited,
     ReadyAt,
     RelinkFailed,
+    RequestsPaused,
     ResellerLoa,
+    ResponseInfo,
     RetryPolicy,
+    RetryScheduled,
     SinchHosting,
     SinchHostingError,
     SkippedNumber,
     Step,
+    Telemetry,
     TextEnableMany,
+    TokenFetched,
     TransportError,
     UnknownChunk,
     VoiceCode,
     WaitTimeout,
     __version__,
     callbacks,
+    record_responses,
 )
 
 version: str = __version__
@@ -359,6 +370,8 @@ def errors(error: SinchHostingError) -> None:
     elif isinstance(error, ApiError):
         assert_type(error.status_code, int)
         assert_type(error.status, str | None)
+        assert_type(error.request_id, str | None)
+        assert_type(error.headers, Mapping[str, str])
         assert_type(error.message, str)
         assert_type(error.details, tuple[Any, ...])
         assert_type(error.field_violations, tuple[Mapping[str, Any], ...])
@@ -452,6 +465,34 @@ async def told(order: Order, on_update: OnUpdate[Order], on_progress: OnProgress
     """The functions that are called on the way."""
     await order.wait_until(COMPLETED, on_update=on_update)
     on_progress(BulkProgress(numbers=(), outcome=order, chunks_done=1, chunks=1))
+
+
+async def observed(sinch: SinchHosting) -> None:
+    """Other settings, events, telemetry, request ids."""
+
+    def hear(event: ClientEvent) -> None:
+        if isinstance(event, OrderChanged):
+            assert_type(event.order, Order)
+        elif isinstance(event, RetryScheduled):
+            assert_type(event.error, Exception)
+        else:
+            assert_type(event, RequestsPaused | TokenFetched | LetterSent)
+
+    async def hear_later(event: ClientEvent) -> None:
+        hear(event)
+
+    listener: OnEvent = hear
+    SinchHosting.from_env(on_event=listener, telemetry=Telemetry())
+    SinchHosting.from_env(on_event=hear_later, telemetry=False)
+    SinchHosting.from_env(telemetry="on")  # type: ignore[arg-type]
+    options: CallOptions = {"timeout": 5.0, "retry": RetryPolicy(max_tries=1)}
+    assert_type(sinch.with_options(**options), SinchHosting)
+    sinch.with_options(poll=PollPolicy())  # type: ignore[call-arg]
+    with record_responses() as responses:
+        await sinch.hosting_orders.get("01abc")
+    assert_type(responses[0], ResponseInfo)
+    assert_type(responses[0].request_id, str | None)
+    assert_type(responses[0].headers, Mapping[str, str])
 
 
 def as_json(order: Order, page: Page[OrderNumber]) -> None:
