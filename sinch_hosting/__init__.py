@@ -83,6 +83,7 @@ if TYPE_CHECKING:
         InvalidRequest,
         InvalidSignature,
         JobChanged,
+        JobError,
         LedgerError,
         LedgerLocked,
         NotConfirmed,
@@ -100,6 +101,7 @@ if TYPE_CHECKING:
         TransportError,
         UnreadableList,
         UsageError,
+        WaitError,
         WaitTimeout,
     )
     from .models import (
@@ -183,10 +185,10 @@ _HOMES = {
     "client": "SinchHosting",
     "errors": """
         ApiError AuthenticationFailed BadRequest ConfigurationError Conflict DecodeError
-        InvalidRequest InvalidSignature JobChanged LedgerError LedgerLocked NotConfirmed
+        InvalidRequest InvalidSignature JobChanged JobError LedgerError LedgerLocked NotConfirmed
         NotFound NumberFailed OrderRejected OutcomeUnknown PageTokenRepeated PermissionDenied
         RateLimited RelinkFailed RunStopped ServerError SinchHostingError TransportError
-        UnreadableList UsageError WaitTimeout
+        UnreadableList UsageError WaitError WaitTimeout
     """,
     "models": """
         Address AuthorisedPerson BlanketLoa CallbackConfiguration CallbackEvent
@@ -255,6 +257,7 @@ __all__ = [
     "InvalidSignature",
     "JobArguments",
     "JobChanged",
+    "JobError",
     "LedgerError",
     "LedgerLocked",
     "LedgerPath",
@@ -338,6 +341,7 @@ __all__ = [
     "UnreadableList",
     "UsageError",
     "VoiceCode",
+    "WaitError",
     "WaitTimeout",
     "WaitingOn",
     "__version__",

@@ -94,6 +94,12 @@ def is_being_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
+def retrieve(task: asyncio.Task[object]) -> None:
+    """Read the error of a task that others have raised, so that asyncio does not log it."""
+    if not task.cancelled():
+        task.exception()
+
+
 def unwrap_group(error: Exception) -> Exception:
     """Return the error inside a group that holds only one; else the error as it is."""
     while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:

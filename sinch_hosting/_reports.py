@@ -1,4 +1,4 @@
-"""How what became of many is told: in few words, or in files that no spreadsheet runs."""
+"""Reports about many numbers: short texts, and CSV files in which no cell is a formula."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from secrets import token_hex
 
-# With their full-width kin, which some spreadsheets read alike.
+# Some spreadsheets read the full-width forms of these characters alike.
 _FORMULA = re.compile(r"\s*[=@+\-\uff1d\uff20\uff0b\uff0d]|[\t\r\n]")
 _NUMBER = re.compile(r"\s*[+-]?[\s\d().,/-]*")
 
 
 def harmless(cell: str) -> str:
-    """Return a cell that no spreadsheet runs as a formula; digits run nothing and stay as is.
+    """Return a cell that no spreadsheet runs as a formula.
 
-    Others get an apostrophe in front, as one would type it there.
+    A cell that looks like a formula gets an apostrophe in front, as one would type it. Numbers
+    stay as they are.
     """
     if _FORMULA.match(cell) is None or _NUMBER.fullmatch(cell) is not None:
         return cell
@@ -27,7 +28,7 @@ def harmless(cell: str) -> str:
 
 
 def few_of(texts: Sequence[str]) -> str:
-    """Return three of many texts and how many more there are, for a log or an error."""
+    """Return the first three texts and how many more there are, for a log or an error."""
     few = ", ".join(texts[:3])
     return few if len(texts) <= 3 else f"{few} and {len(texts) - 3} more"
 
@@ -42,13 +43,14 @@ def as_csv(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file in UTF-8 so that it holds all of the text, or what it held before.
+    """Write a file in UTF-8: afterwards it holds all of the text, or what it held before.
 
-    A new file beside it takes its place, with its permissions; a link stays a link. A pipe or
-    a device is written to as it is, and so is a file in a folder that takes no new one.
+    The text is written to a new file beside it, which then replaces it and gets its permissions.
+    A link stays a link. A pipe or a device is written directly, and so is a file in a folder in
+    which no file can be made.
 
     Raises:
-        OSError: It cannot be written.
+        OSError: the file cannot be written.
     """
     target = path.resolve()
     unfinished = target.with_name(f".{token_hex(8)}.new")

@@ -64,25 +64,25 @@ class SinchHosting(OnboardCall):
     Args:
         project_id: the project of the account.
         key_id: the access key's id.
-        key_secret: its secret; it shows in no `repr`, log or error.
-        auth: `oauth` for tokens, fetched once for all tasks and renewed ahead of their end, or
-            `basic`, which the service limits heavily.
-        base_url: the API.
-        auth_url: the token endpoint, whole.
-        session: an aiohttp session to borrow; it is never closed, and what belongs to a
-            session (`trace_configs`, `trust_env`) is then set on it by its owner.
-        timeout: an `aiohttp.ClientTimeout`, or seconds in all; by default 10 s to connect, 30 s
-            between two reads, 60 s in all. It starts when a request leaves the queue.
-        retry: how often a request is tried.
-        poll: how often a wait looks.
-        max_concurrency: requests at once; further ones queue.
-        requests_per_second: a pace for all requests together; none by default.
-        max_response_bytes: bytes of an answer that are read at most, counted as they are once
-            decompressed; a longer one is a `DecodeError`. 64 MiB by default.
-        import_limit: numbers an import order may hold; 5 unless the account has more.
-        trace_configs: aiohttp's tracing, for a session of the client's own.
-        trust_env: take proxies from the environment, for a session of the client's own.
-        proxy: a proxy's address.
+        key_secret: the key's secret; no `repr`, log or error shows it.
+        auth: `oauth` for tokens, which all tasks share and which are renewed before they expire,
+            or `basic`, to which the service allows few requests.
+        base_url: the address of the API.
+        auth_url: the whole address of the token endpoint.
+        session: an aiohttp session of your own; the client never closes it. Set `trace_configs`
+            and `trust_env` on the session itself then.
+        timeout: an `aiohttp.ClientTimeout`, or seconds in total; by default 10 s to connect, 30 s
+            between two reads, 60 s in total. It starts when a request leaves the queue.
+        retry: how often, and how long, a request is tried.
+        poll: how often a wait reads.
+        max_concurrency: requests at the same time; further ones queue.
+        requests_per_second: a limit for all requests together; none by default.
+        max_response_bytes: the longest answer that is read, in bytes after decompression; a
+            longer one is a `DecodeError`. 64 MiB by default.
+        import_limit: the most numbers in an import order; 5 unless your account has more.
+        trace_configs: aiohttp's tracing, where the client makes the session.
+        trust_env: take proxies from the environment, where the client makes the session.
+        proxy: the address of a proxy.
         ssl: as aiohttp takes it: `True`, `False` (no checks), a context or a fingerprint.
         allow_http: send credentials and numbers unencrypted to a host that is not this machine.
         on_event: an async or plain function that is called with each `ClientEvent`, one after
@@ -90,8 +90,8 @@ class SinchHosting(OnboardCall):
         telemetry: `True` for spans and measurements (extra `[otel]`), `False` for none, a
             `Telemetry` for other providers than the global ones. By default they are on where
             the program has set a global provider of OpenTelemetry before it makes the client.
-        clock: seconds, ever growing; for tests.
-        sleep: what waits; for tests.
+        clock: returns the time in seconds, and never goes back; for tests.
+        sleep: waits for so many seconds; for tests.
 
     Raises:
         ConfigurationError: a setting is missing or makes no sense.
@@ -311,20 +311,24 @@ class SinchHosting(OnboardCall):
         timeout: float | None,
         on_update: OnUpdate[Order] | None,
     ) -> Order:
-        """What `order.wait_until` does: an order knows nothing of the watcher."""
+        """Wait for an order; `order.wait_until` calls this."""
         goal = order_goal(orders_of(self._orders_api), parse_state(OrderState, state, "state"))
         watcher = self._get_watcher()
         return await wait_until(watcher, goal, order, timeout=timeout, on_update=on_update)
 
     async def get_json(self, path: str) -> object:
-        """Read anything that the service has, for what this version has no call.
+        """Read any path of the service, for what this version has no call. Safe to repeat.
 
         Args:
-            path: below the project, such as `hostingOrders/ID`, or whole from `/v1/` on; with a
-                query, percent-encoded, where it needs one.
+            path: a path below the project, such as `hostingOrders/ID`, or a whole one that begins
+                with `/v1/`; percent-encoded, with a query where it needs one. It is read by `GET`.
 
-        Returns the JSON as it came. Raises `InvalidRequest` for what is no path, and what every
-        call raises. Safe to repeat: only `GET` is sent.
+        Returns:
+            The JSON as it came.
+
+        Raises:
+            InvalidRequest: it is no path; nothing was sent.
+            SinchHostingError: what every call raises.
         """
         return await self._session.get_json(check_path(path))
 

@@ -1,16 +1,13 @@
-"""Everything that this package raises, under one root.
+"""All errors of this package.
 
 ```
 SinchHostingError
 ├── ConfigurationError      settings missing or contradictory; no request was made
 ├── UsageError              a closed client, or a client of another event loop (RuntimeError)
 ├── InvalidRequest          the caller's arguments; nothing was sent (ValueError)
-│   └── JobChanged              a job that was begun with other numbers or arguments
+│   └── JobChanged              a job that was begun with others than now (also a JobError)
 ├── TransportError          no answer came
 ├── OutcomeUnknown          a create whose answer was lost; it may have been carried out
-├── RunStopped              a chunk of a bulk run that was not sent, because the run stopped
-├── LedgerError             a ledger that cannot be read or written
-│   └── LedgerLocked            another run holds the ledger
 ├── ApiError                the service answered with an error
 │   ├── BadRequest              400
 │   ├── AuthenticationFailed    401
@@ -24,9 +21,14 @@ SinchHostingError
 ├── UnreadableList          a list that does not end, or does not show all that it counts
 │   └── PageTokenRepeated       a list that gives a page token again
 ├── RelinkFailed            a number was unlinked, and could not be linked again
-├── OrderRejected           a wait for an order that is REJECTED
-├── NumberFailed            a wait for a number that cannot reach the wanted state any more
-├── WaitTimeout             a wait whose time ran out (TimeoutError)
+├── JobError                a job, or a bulk run, that cannot go on; nothing was sent for it
+│   ├── LedgerError             its ledger cannot be read or written
+│   │   └── LedgerLocked            another run holds the ledger
+│   └── RunStopped              the run had stopped before this chunk
+├── WaitError               a wait that cannot succeed, or whose time ran out, with its `last`
+│   ├── OrderRejected           the order is REJECTED
+│   ├── NumberFailed            the number cannot reach the wanted state any more
+│   └── WaitTimeout             the time ran out (TimeoutError)
 └── InvalidSignature        a callback that was not signed with one of the secrets
 ```
 """
@@ -50,6 +52,7 @@ __all__ = [
     "InvalidRequest",
     "InvalidSignature",
     "JobChanged",
+    "JobError",
     "LedgerError",
     "LedgerLocked",
     "NotConfirmed",
@@ -67,12 +70,13 @@ __all__ = [
     "TransportError",
     "UnreadableList",
     "UsageError",
+    "WaitError",
     "WaitTimeout",
 ]
 
-_SHOWN = 120
+_SHOWN, _LONGEST = 120, 1000
 
-# After these statuses nothing was done. Only the service's own refusal proves that; after every
+# Only these statuses, in a refusal of the service's own, prove that nothing was done. After any
 # other status (408, 499, 3xx, 5xx, …) the request may have been carried out.
 _NOTHING_WAS_DONE = frozenset({400, 401, 403, 404, 405, 409, 413, 415, 422, 429})
 # With these words of the service such a refusal proves nothing: the request ended half way.
@@ -81,6 +85,11 @@ _BROKE_OFF = frozenset(
 )
 # Answers that another try may change; from 520 on, those of content delivery networks.
 _MAY_PASS = frozenset({408, 425, 429, 499, 500, 502, 503, 504, *range(520, 528), 530})
+
+
+def shortened(text: str, longest: int = _LONGEST) -> str:
+    """Return a text for an error, a log or a ledger: the service's may be of any length."""
+    return text if len(text) <= longest else text[:longest] + "…"
 
 
 def _rebuild(
@@ -135,13 +144,10 @@ class UsageError(SinchHostingError, RuntimeError):
 
 
 class InvalidRequest(SinchHostingError, ValueError):
-    """An argument breaks a rule of the contract; nothing was sent."""
+    """An argument breaks a rule; nothing was sent."""
 
     def __init__(self, *, field: str, value: object, rule: str) -> None:
-        shown = repr(value)
-        if len(shown) > _SHOWN:
-            shown = shown[:_SHOWN] + "…"
-        super().__init__(f"{field} = {shown}: {rule}")
+        super().__init__(f"{field} = {shortened(repr(value), _SHOWN)}: {rule}")
         self.field = field
         """The argument, or the field of the model, that was refused."""
         self.value = value
@@ -150,14 +156,15 @@ class InvalidRequest(SinchHostingError, ValueError):
         """The rule that it breaks."""
 
 
-class JobChanged(InvalidRequest):
-    """A job was begun with other numbers or arguments than it is run with now.
-
-    Nothing was sent. Where it is the error of a single chunk, nothing was sent for that chunk.
-    """
+class JobError(SinchHostingError):
+    """A job, or a bulk run, that cannot go on: see the classes below it."""
 
 
-class LedgerError(SinchHostingError):
+class JobChanged(InvalidRequest, JobError):
+    """A job was begun with other numbers or arguments than now; nothing was sent (for a chunk)."""
+
+
+class LedgerError(JobError):
     """A ledger cannot be read or written. Without it nothing more is sent."""
 
 
@@ -192,8 +199,9 @@ class OutcomeUnknown(SinchHostingError):
     """
 
     def __init__(self, operation: str, cause: BaseException, *, tag: str | None = None) -> None:
+        why = shortened(str(cause))
         super().__init__(
-            f"{operation}: the answer was lost ({cause}); it may or may not have been carried "
+            f"{operation}: the answer was lost ({why}); it may or may not have been carried "
             "out. Look for its outcome before sending it again."
         )
         self.operation = operation
@@ -208,14 +216,11 @@ class OutcomeUnknown(SinchHostingError):
         return True
 
 
-class RunStopped(SinchHostingError):
-    """A chunk of a bulk run was not sent, because the run had stopped before.
-
-    `__cause__` is what stopped it, where that was an error.
-    """
+class RunStopped(JobError):
+    """A chunk was not sent, because its run had stopped; `__cause__` is why, where it has one."""
 
     def __init__(self, reason: str, cause: BaseException | None = None) -> None:
-        super().__init__(f"not sent, the run was stopped: {reason}")
+        super().__init__(f"not sent, the run was stopped: {shortened(reason)}")
         self.reason = reason
         """Why the run was stopped."""
         self.__cause__ = cause
@@ -231,7 +236,7 @@ class NotConfirmed(SinchHostingError):
 
 
 class ApiError(SinchHostingError):
-    """The service answered with an error."""
+    """The service answered with an error; `message` and `field_violations` say why."""
 
     is_from_service = True
     """Whether the body is the service's own, and not a proxy's page or a body that was cut."""
@@ -253,11 +258,9 @@ class ApiError(SinchHostingError):
         violations = "; ".join(
             f"{v.get('field') or '?'}: {v.get('description') or '?'}" for v in field_violations
         )
-        super().__init__(
-            f"{operation}: {status_code} {said}".rstrip()
-            + (f" [{violations}]" if violations else "")
-            + (f" (request id {request_id})" if request_id else "")
-        )
+        shown = f" [{shortened(violations)}]" if violations else ""
+        shown += f" (request id {request_id})" if request_id else ""
+        super().__init__(f"{operation}: {status_code} {shortened(said)}".rstrip() + shown)
         self.operation = operation
         """The name of the operation in the contract."""
         self.status_code = status_code
@@ -331,7 +334,8 @@ class DecodeError(SinchHostingError):
         self, operation: str, *, path: str, reason: str, body: str, is_json: bool = True
     ) -> None:
         where = f" at {path}" if path else ""
-        super().__init__(f"{operation}: the answer cannot be understood{where}: {reason}")
+        why = shortened(reason)
+        super().__init__(f"{operation}: the answer cannot be understood{where}: {why}")
         self.operation = operation
         """The name of the operation in the contract."""
         self.path = path
@@ -355,9 +359,9 @@ class DecodeError(SinchHostingError):
 
 
 class UnreadableList(SinchHostingError):
-    """A list that cannot be read whole: it does not end, or shows fewer than it counts.
+    """A list that cannot be read whole; what was read of it is valid.
 
-    The items that were read before it was raised are valid.
+    It does not end, or shows fewer items than it counts.
     """
 
     def __init__(self, operation: str, reason: str, *, page_token: str | None = None) -> None:
@@ -374,10 +378,9 @@ class PageTokenRepeated(UnreadableList):
     """A list gave a page token a second time, so its pages would never end."""
 
     def __init__(self, operation: str, page_token: str) -> None:
-        reason = (
-            f"the service gave the page token {page_token!r} a second time; "
-            "what was read before it is complete, what comes after it cannot be reached"
-        )
+        token = shortened(repr(page_token), _SHOWN)
+        reason = f"the service gave the page token {token} a second time; what was read before it "
+        reason += "is complete, what comes after it cannot be reached"
         super().__init__(operation, reason, page_token=page_token)
 
 
@@ -385,8 +388,9 @@ class RelinkFailed(SinchHostingError):
     """A relink that unlinked the number and could not link it again: it has no service now."""
 
     def __init__(self, phone_number: str, cause: BaseException) -> None:
+        why = shortened(str(cause))
         super().__init__(
-            f"{phone_number} is now unlinked, and linking it anew failed ({cause}). It has no "
+            f"{phone_number} is now unlinked, and linking it anew failed ({why}). It has no "
             "service until imported_numbers.relink or .update links it."
         )
         self.phone_number = phone_number
@@ -394,19 +398,22 @@ class RelinkFailed(SinchHostingError):
         self.__cause__ = cause
 
 
-class OrderRejected(SinchHostingError):
+class WaitError(SinchHostingError):
+    """A wait that ended without what was awaited; `last` is the last snapshot."""
+
+
+class OrderRejected(WaitError):
     """The order that was awaited is REJECTED."""
 
     def __init__(self, order: Order) -> None:
-        super().__init__(
-            f"hosting order {order.hosting_order_id} is REJECTED; see its numbers() and report()"
-        )
+        order_id = order.hosting_order_id
+        super().__init__(f"hosting order {order_id} is REJECTED; see its numbers() and report()")
         self.order = order
         """The order as it was last seen."""
         self.last = order
 
 
-class NumberFailed(SinchHostingError):
+class NumberFailed(WaitError):
     """The number that was awaited is in a state from which it cannot reach the wanted one."""
 
     def __init__(
@@ -416,7 +423,8 @@ class NumberFailed(SinchHostingError):
         what_to_do: str = "",
     ) -> None:
         super().__init__(
-            f"{number.phone_number}: {reason}" + (f". {what_to_do}" if what_to_do else "")
+            f"{number.phone_number}: {shortened(reason)}"
+            + (f". {what_to_do}" if what_to_do else "")
         )
         self.number = number
         """The number as it was last seen."""
@@ -427,15 +435,12 @@ class NumberFailed(SinchHostingError):
         self.last = number
 
 
-class WaitTimeout(SinchHostingError, TimeoutError):
+class WaitTimeout(WaitError, TimeoutError):
     """The time of a wait ran out. Nothing was cancelled at the service; you may wait again."""
 
     def __init__(self, what: str, *, timeout: float, last: Any, wanted: str = "") -> None:
-        super().__init__(
-            f"{what} after {timeout:g} s; wanted {wanted}"
-            if wanted
-            else f"{what} was not reached within {timeout:g} s"
-        )
+        ended = f"after {timeout:g} s; wanted {wanted}"
+        super().__init__(f"{what} {ended if wanted else f'was not reached within {timeout:g} s'}")
         self.timeout = timeout
         """The seconds that were allowed."""
         self.last = last

@@ -1,7 +1,7 @@
 """The enums of the API, and the order in which states follow each other.
 
-Every enum is open: `OrderState("ANYTHING")` answers a member whose value and text are
-`ANYTHING`, so a value that this version does not know survives, compares and prints. A value
+Every enum is open: `OrderState("ANYTHING")` returns a member whose value and text are
+`ANYTHING`, so a value that this version does not know can be read, compared and printed. A value
 without its prefix, such as `ELIGIBLE`, is the member of that name.
 """
 
@@ -36,7 +36,7 @@ class OpenEnum(StrEnum):
     @classmethod
     def _missing_(cls, value: object) -> Self:
         text = str(value)
-        if text in cls.__members__:  # a wire may drop the prefix, as the vendor's prose does
+        if text in cls.__members__:  # without the prefix, as in the vendor's prose
             return cls.__members__[text]
         member = str.__new__(cls, text)
         member._name_ = text
@@ -91,7 +91,7 @@ class QualificationState(OpenEnum):
 
     @classmethod
     def _missing_(cls, value: object) -> Self:
-        # The service's prose drops the prefix; a wire that did, too, would mean the same.
+        # The vendor's prose drops the prefix; an answer without it would mean the same.
         written = f"GLOBAL_PROCESS_STATE_{value}"
         known = cls._value2member_map_.get(written)
         return super()._missing_(value) if known is None else cls(written)

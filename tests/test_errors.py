@@ -21,6 +21,7 @@ from sinch_hosting.errors import (
     InvalidRequest,
     InvalidSignature,
     JobChanged,
+    JobError,
     LedgerError,
     LedgerLocked,
     NotConfirmed,
@@ -38,6 +39,7 @@ from sinch_hosting.errors import (
     TransportError,
     UnreadableList,
     UsageError,
+    WaitError,
     WaitTimeout,
 )
 from sinch_hosting.models import Order, QualifiedNumber
@@ -60,6 +62,7 @@ SAYS: list[tuple[SinchHostingError, str]] = [
         f"numbers = '{'x' * 119}…: too long",
     ),
     (JobChanged(field="job", value="j", rule="other numbers"), "job = 'j': other numbers"),
+    (JobError("the job cannot go on"), "the job cannot go on"),
     (LedgerError("the ledger cannot be read"), "the ledger cannot be read"),
     (LedgerLocked("the ledger is held"), "the ledger is held"),
     (
@@ -122,6 +125,7 @@ SAYS: list[tuple[SinchHostingError, str]] = [
         "hosting order 01abc is REJECTED; see its numbers() and report()",
     ),
     (NumberFailed(NUMBER, "is NOT_ELIGIBLE"), "+12025550134: is NOT_ELIGIBLE"),
+    (WaitError("nothing to wait for"), "nothing to wait for"),
     (
         WaitTimeout("order 01abc in COMPLETED", timeout=1.5, last=ORDER),
         "order 01abc in COMPLETED was not reached within 1.5 s",
@@ -177,6 +181,21 @@ def test_some_errors_are_builtin_ones_too(name: str, builtin: type[Exception]) -
     assert issubclass(cls, builtin)
     (line,) = [line for line in (errors.__doc__ or "").splitlines() if f" {name} " in line]
     assert f"({builtin.__name__})" in line
+
+
+@pytest.mark.parametrize(
+    ("base", "errors_of_it"),
+    [
+        (WaitError, [OrderRejected, NumberFailed, WaitTimeout]),
+        (JobError, [JobChanged, LedgerError, LedgerLocked, RunStopped]),
+    ],
+)
+def test_errors_that_are_caught_together_have_a_base(
+    base: type[SinchHostingError], errors_of_it: list[type[SinchHostingError]]
+) -> None:
+    """And no other error has it."""
+    below = {getattr(errors, name) for name in errors.__all__}
+    assert {cls for cls in below if issubclass(cls, base)} == {base, *errors_of_it}
 
 
 @pytest.mark.parametrize(
@@ -243,3 +262,32 @@ def test_an_api_error_carries_the_whole_answer() -> None:
     assert (error.message, error.retry_after) == ("slow down", 3.5)
     assert (error.details, error.field_violations) == (tuple(details), tuple(violations))
     assert error.after_lost_answer is False
+
+
+LONG = "x" * 100_000
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        BadRequest(LONG, operation="Op", status_code=400),
+        BadRequest(
+            "no",
+            operation="Op",
+            status_code=400,
+            field_violations=[{"field": f"numbers[{n}]", "description": LONG} for n in range(9)],
+        ),
+        DecodeError("Op", path="", reason=LONG, body=""),
+        InvalidRequest(field="job", value=LONG, rule="no"),
+        OutcomeUnknown("Op", ValueError(LONG)),
+        RunStopped(LONG),
+        PageTokenRepeated("Op", LONG),
+        RelinkFailed("+12025550134", ValueError(LONG)),
+        NumberFailed(NUMBER, LONG, "Do this."),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_no_text_of_the_service_makes_a_message_long(error: SinchHostingError) -> None:
+    """What to do next still stands behind it."""
+    assert len(str(error)) < 2_200
+    assert str(error)[-1] != "x"

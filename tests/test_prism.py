@@ -152,19 +152,21 @@ async def test_prism_finds_no_violation_between_the_sdk_and_the_sandbox(tmp_path
     assert report.counts == {"done": 45}
     assert {line.phone_number for line in report.lines} == {*local, *FREE, *elsewhere}
     assert len(witness.statuses) > 100
-    beyond = [seen for seen in witness.violations if not lists_without_campaign(*seen)]
-    assert beyond == []
-    assert len(judge.complaints) == len(witness.violations) <= 2
+    known = [LISTS_WITHOUT_CAMPAIGN.format(sandbox.project_id)] * 2  # one list, read twice
+    assert [f"{method} {path}" for method, path, _ in witness.violations] == known
+    assert {found["code"] for *_, found in witness.violations} == {"required"}
+    assert len(judge.complaints) == len(witness.violations)
 
 
-def lists_without_campaign(method: str, path: str, found: dict[str, Any]) -> bool:
-    """Whether a violation is a list of orders with an empty campaign, which may be refused.
-
-    The SDK asks all the same: it is the only way to find toll-free orders that a ledger does not
-    know, and an order that is not found may be made twice.
-    """
-    asks = method == "GET" and "/hostingOrders?" in path and "&campaignId=&" in path
-    return asks and found["code"] == "required" and "campaignid" in found["message"]
+# The one known exception. The contract asks for a campaign in the list of orders, and toll-free
+# orders have none, so the SDK sends an empty one. Prism takes an empty value for an absent one, and
+# answers 422 itself. The wire notes say that the service may do so, or answer (with 400 or 404),
+# or list the orders. Nothing else finds an order that a ledger does not know: no number names its
+# order. And an order that is not found would be made twice, with a second letter.
+LISTS_WITHOUT_CAMPAIGN = (
+    "GET /v1/projects/{}/hostingOrders?states=DRAFT&type=TYPE_TEXT_ENABLE"
+    f"&servicePlanId={PLAN}&campaignId=&orderBy=createdTime&pageSize=1000"
+)
 
 
 @pytest.mark.parametrize("side", ["request", "answer"])

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from attrs import define, evolve, frozen
 
-from ..errors import OutcomeUnknown, SinchHostingError
+from ..errors import OutcomeUnknown, SinchHostingError, shortened
 from ..models import Order
 from .chunks import Chunk, SkippedNumber
 from .job import Job
@@ -103,19 +103,22 @@ class LedgerRecorder:
     """Records each time that a create is sent, and its answer: a `CreateObserver`.
 
     A create that still waits (for a slot, the rate, the end of a 429's pause, a token) is not
-    sent yet.
+    sent yet. Without a job there is nothing to record.
     """
 
-    _job: Job
-    _tag: Tag
+    _job: Job | None
     _attempt: ChunkAttempt
     _note: Note
+    _check: Callable[[], None]
+    """Raises where it must not be sent any more."""
     _is_open: bool = False
 
     async def on_sending(self) -> None:
         """Record that it is sent; durable before it is sent."""
+        self._check()
         attempt = self._attempt
-        await self._job.sending(attempt.chunk, self._tag, attempt.numbers, attempt.left_out)
+        if self._job is not None and attempt.tag is not None:
+            await self._job.sending(attempt.chunk, attempt.tag, attempt.numbers, attempt.left_out)
         self._is_open = True
 
     async def on_created(self, order_id: str) -> None:
@@ -168,5 +171,5 @@ class TagGuard:
             return ""
         return (
             f"order {order_id} was sent with the display name {str(tag)!r} and has "
-            f"{order.display_name!r}: without its tags a job cannot be resumed"
+            f"{shortened(repr(order.display_name))}: without its tags a job cannot be resumed"
         )

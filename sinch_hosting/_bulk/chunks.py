@@ -8,7 +8,7 @@ from contextlib import aclosing
 
 from attrs import field, frozen
 
-from ..errors import InvalidRequest
+from ..errors import InvalidRequest, shortened
 from ..models._base import Record
 from ..models._checks import NO_NUMBERS, check_phone_number
 
@@ -21,7 +21,7 @@ class SkippedNumber(Record):
     """A number that was left out, and why."""
 
     phone_number: str
-    reason: str
+    reason: str = field(converter=shortened)
     can_migrate: bool = False
     """Whether T-Mobile refused it with 60135, so that `migrate_to_sinch_tmo` would take it over."""
 

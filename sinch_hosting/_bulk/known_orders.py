@@ -8,10 +8,10 @@ from datetime import datetime
 
 from attrs import frozen
 
-from .._aio import Sleep
+from .._aio import Sleep, retrieve
 from .._session.orders_api import PAGE_SIZE, OrdersApi, Place
 from .._session.retry import exponential
-from ..errors import ApiError, JobChanged, SinchHostingError, UnreadableList
+from ..errors import ApiError, JobChanged, SinchHostingError, UnreadableList, shortened
 from ..models import Order
 from ..states import OrderState, in_order_of_life
 from .tags import Tag, tag_of
@@ -177,7 +177,7 @@ class KnownOrders:
         """Wait for a whole reading that begins after this call; all who wait share it."""
         if self._next is None:
             self._next = asyncio.ensure_future(self._walk_after(self._running))
-            self._next.add_done_callback(_retrieve)
+            self._next.add_done_callback(retrieve)
         await asyncio.shield(self._next)
 
     async def _walk_after(self, running: asyncio.Task[None] | None) -> None:
@@ -195,11 +195,6 @@ class KnownOrders:
             await asyncio.wait(walks)
 
 
-def _retrieve(walk: asyncio.Task[None]) -> None:
-    if not walk.cancelled():
-        walk.exception()  # the waiting calls have raised it
-
-
 def cannot_be_listed(error: SinchHostingError) -> bool:
     """Whether an error means that the service does not list orders without a campaign."""
     if isinstance(error, ApiError):
@@ -209,12 +204,13 @@ def cannot_be_listed(error: SinchHostingError) -> bool:
 
 def not_a_tag(job: str, order: Order) -> JobChanged:
     """Return the error for a job with an order whose chunk cannot be known."""
+    name = shortened(repr(order.display_name))
     return JobChanged(
         field="job",
         value=job,
-        rule=f"order {order.hosting_order_id} is called {order.display_name!r}, which begins as "
-        "the tags of this job do and is none: it was edited or cut, so it cannot be told what "
-        "it holds; look at it, and take another name for the job",
+        rule=f"order {order.hosting_order_id} is called {name}. That begins "
+        "like a tag of this job but is none: it was edited or cut, so nobody can tell "
+        "which numbers the order holds. Look at it, and take another name for the job",
     )
 
 

@@ -32,7 +32,8 @@ from pathlib import Path
 from typing import ClassVar
 from weakref import WeakSet
 
-from ..errors import LedgerError, LedgerLocked
+from .._aio import retrieve
+from ..errors import LedgerError, LedgerLocked, shortened
 from .ledger import Ledger
 from .ledger_records import (
     FAILED,
@@ -55,7 +56,6 @@ _log = logging.getLogger("sinch_hosting")
 _BEGINNING = b'{"at":'
 # After so many turns of the event loop a run that was cancelled has begun to close its ledger.
 _TURNS = 200
-_ERROR_SHOWN = 1000
 
 
 class LedgerFile(Ledger):
@@ -163,7 +163,7 @@ class LedgerFile(Ledger):
         if order_id:
             record["order_id"] = order_id
         if error is not None:
-            record["error"] = f"{type(error).__name__}: {error}"[:_ERROR_SHOWN]
+            record["error"] = shortened(f"{type(error).__name__}: {error}")
         self._append(record)
         await self._synced(self._written)
 
@@ -204,7 +204,7 @@ class LedgerFile(Ledger):
         while self._durable < line:
             if self._syncing is None:
                 self._syncing = asyncio.ensure_future(self._sync())
-                self._syncing.add_done_callback(_retrieve)
+                self._syncing.add_done_callback(retrieve)
             await asyncio.shield(self._syncing)
 
     async def _sync(self) -> None:
@@ -357,11 +357,6 @@ def _about(event: str, job: str, entry: Entry) -> dict[str, object]:
         "attempt": entry.attempt,
         "tag": entry.tag,
     }
-
-
-def _retrieve(sync: asyncio.Task[None]) -> None:
-    if not sync.cancelled():
-        sync.exception()  # the waiting calls have raised it
 
 
 def _begins_as_ours(line: bytes) -> bool:

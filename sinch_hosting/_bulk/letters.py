@@ -1,7 +1,7 @@
-"""Letters of authorization that are about to be mailed, shown to somebody who may refuse.
+"""The function `confirm`, which sees who would get letters of authorization, and may refuse.
 
-A letter goes to a real person and cannot be taken back: the vendor asks to confirm the e-mail
-address of whoever signs before it is sent.
+A letter goes to a real person and cannot be taken back. The vendor asks to confirm the e-mail
+address of the person who signs before the letter is sent.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from ..models._base import Record
 
 @frozen(kw_only=True, eq=False, repr=False)
 class LettersToSend(Record):
-    """Who gets how many letters: what `confirm` is shown before anything is sent."""
+    """Who gets how many letters; `confirm` gets this before anything is sent."""
 
     letters: Mapping[str, int]
-    """How many letters, by who gets them, such as `Jane Roe <jane.roe@example.com>`."""
+    """The number of letters for each person, such as `Jane Roe <jane.roe@example.com>`."""
     numbers: int
-    """Phone numbers that the letters are about."""
+    """How many phone numbers the letters are about."""
     is_at_least: bool = field(default=False)
-    """Whether there may be more: an onboarding mails one for each order, as numbers get ready."""
+    """Whether there may be more: an onboarding mails one for each order, when numbers are ready."""
 
     @property
     def total(self) -> int:
-        """How many letters there are."""
+        """The number of letters in all."""
         return sum(self.letters.values())
 
     def __str__(self) -> str:
@@ -41,16 +41,16 @@ Confirm = Callable[[LettersToSend], Awaitable[bool] | bool]
 
 
 def check_confirm(confirm: object, field: str = "confirm") -> None:
-    """Raise `InvalidRequest` for what is neither a function nor `None`."""
+    """Raise `InvalidRequest` unless it is a function or `None`."""
     if confirm is not None and not callable(confirm):
         rule = "must be a function, async or plain, that returns True or False, or None"
         raise InvalidRequest(field=field, value=confirm, rule=rule)
 
 
 async def ask(confirm: Confirm | None, letters: LettersToSend) -> None:
-    """Show somebody the letters; raises `NotConfirmed` unless they return `True`.
+    """Call `confirm`; raises `NotConfirmed` unless it returns `True`.
 
-    Not asked where there are none.
+    It is not called where no letter would be mailed.
     """
     if confirm is None or not letters.total:
         return

@@ -184,7 +184,11 @@ class _Adding:
         self._was_let_in = True
         untold = set(chunk).difference(number.phone_number for number in shown)
         there, missing = await self._looked_for(sorted(untold))
-        return [*shown, *there, *_failed(missing, _untold())]
+        error = SinchHostingError(
+            "the service took the request, but its answer does not hold the number, and reading "
+            "the number found nothing; add it again"
+        )
+        return [*shown, *there, *_failed(missing, error)]
 
     async def _looked_for(
         self, numbers: Sequence[str]
@@ -203,13 +207,6 @@ def _complained_of(refused: BadRequest, numbers: Sequence[str]) -> Collection[st
 
 def _failed(numbers: Iterable[str], error: Exception) -> list[Handled[QualifiedNumber]]:
     return [FailedNumber(phone_number=number, error=error) for number in numbers]
-
-
-def _untold() -> SinchHostingError:
-    return SinchHostingError(
-        "the service took the request and does not tell of it, and a look did not find it; "
-        "add it again"
-    )
 
 
 async def _look(number: str, get: Get) -> QualifiedNumber | FailedNumber | None:

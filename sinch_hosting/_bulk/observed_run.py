@@ -15,6 +15,7 @@ from .run import Run
 if TYPE_CHECKING:
     from .._session.orders_api import OrdersApi
     from .._telemetry import JobSpan, Telemetry
+    from .letters import Confirm
 
 
 class ObservedRun(Run):
@@ -28,8 +29,11 @@ class ObservedRun(Run):
         orders: OrdersApi,
         *,
         concurrency: int,
+        confirm: Confirm | None = None,
     ) -> None:
-        super().__init__(template, options, orders, orders.session, concurrency=concurrency)
+        super().__init__(
+            template, options, orders, orders.session, concurrency=concurrency, confirm=confirm
+        )
         self._telemetry = telemetry
         self._operation, self._has_job = template.operation, options is not None
         self._span: JobSpan | None = None

@@ -140,11 +140,15 @@ class OrderRuns:
         template: OrderTemplate,
         numbers: Numbers,
         max_concurrency: int | None,
+        *,
+        confirm: Confirm | None = None,
         **job: Unpack[JobArguments],
     ) -> AsyncGenerator[ChunkOutcome, None]:
         """Give the outcomes of a run as they come; checks the arguments at once."""
         check_source(numbers)
-        return self._run(template, job_options(template, **job), max_concurrency).outcomes(numbers)
+        check_confirm(confirm)
+        options = job_options(template, **job)
+        return self._run(template, options, max_concurrency, confirm).outcomes(numbers)
 
     async def many(
         self,
@@ -157,7 +161,7 @@ class OrderRuns:
         confirm: Confirm | None = None,
         **job: Unpack[JobArguments],
     ) -> BulkResult | BulkPlan:
-        """The outcomes of a run in one result, or what it would do."""
+        """Return the outcomes of a run in one result, or its plan."""
         check_confirm(confirm)
         options = job_options(template, **job)
         run = self._run(template, options, max_concurrency)
@@ -180,7 +184,7 @@ class OrderRuns:
         confirm: Confirm | None = None,
         **job: Unpack[JobArguments],
     ) -> Order:
-        """One order, with the care of a job where there is one; raises why there is none."""
+        """Create one order, with the protection of a job where there is one."""
         check_confirm(confirm)
         listed = check.check_phone_numbers(numbers, "numbers", at_most=template.size)
         whole = evolve(template, size=_WHOLE, all_or_nothing=True)
@@ -188,7 +192,7 @@ class OrderRuns:
         await self._confirmed(confirm, whole, options, listed)
         if options is None:
             try:
-                return await template.create(template.request_for(listed), None)
+                return await template.create(template.request_for(listed), None, 0)
             except ApiError as refused:
                 if complains_of_numbers(refused, listed):
                     refused.add_note(MAY_BE_OWN_ORDER)
@@ -213,17 +217,34 @@ class OrderRuns:
             await ask(confirm, LettersToSend(letters=plan.letters, numbers=mailed))
 
     def _run(
-        self, template: OrderTemplate, options: JobOptions | None, max_concurrency: int | None
+        self,
+        template: OrderTemplate,
+        options: JobOptions | None,
+        max_concurrency: int | None,
+        confirm: Confirm | None = None,
     ) -> Run:
         concurrency = concurrency_of(max_concurrency, self._max_concurrency)
         events, orders = self._session.events, self._orders
         if events is None or events.telemetry is None:
-            run = Run(template, options, orders, self._session, concurrency=concurrency)
+            run = Run(
+                template,
+                options,
+                orders,
+                self._session,
+                concurrency=concurrency,
+                confirm=confirm,
+            )
         else:
             from .observed_run import ObservedRun  # noqa: PLC0415 - with telemetry alone
 
-            observed = events.telemetry
-            run = ObservedRun(observed, template, options, orders, concurrency=concurrency)
+            run = ObservedRun(
+                events.telemetry,
+                template,
+                options,
+                orders,
+                concurrency=concurrency,
+                confirm=confirm,
+            )
         self.live.add(run)
         return run
 

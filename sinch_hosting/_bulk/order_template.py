@@ -1,4 +1,4 @@
-"""What a run creates, and how it resumes; all arguments are checked here."""
+"""The orders that a run creates, and how it resumes; all arguments are checked here."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ from .refusals import WhyNot
 from .tags import Fingerprint, Tag, check_job
 
 OnUnknown = Literal["hold", "resend"]
-Create = Callable[[OrderRequest, CreateObserver | None], Awaitable[Order]]
+Create = Callable[[OrderRequest, CreateObserver | None, int], Awaitable[Order]]
+"""Sends a request, tells an observer, and waits for so many 429s."""
 LedgerPath = str | os.PathLike[str]
 SETTLE, GRACE = 10.0, 60.0
 _MOST_SENDS = 2
@@ -30,7 +31,7 @@ _MOST_SENDS = 2
 
 @frozen(kw_only=True)
 class OrderTemplate:
-    """What a run creates: one order a chunk, which differ only in numbers and names."""
+    """The orders of a run: one for each chunk; they differ only in numbers and names."""
 
     operation: str
     """Its name in the contract."""
@@ -65,20 +66,20 @@ class OrderTemplate:
         return self.signer is not None
 
     def request_for(self, numbers: tuple[str, ...], tag: Tag | None = None) -> OrderRequest:
-        """The request for an order of these numbers, named with a tag where it has one."""
+        """Return the request for an order of these numbers; its name begins with the tag."""
         name = self.request.display_name
         return evolve(
             self.request, numbers=numbers, display_name=name if tag is None else tag.name(name)
         )
 
     def fingerprint(self) -> Fingerprint:
-        """A digest of every argument that changes what the orders do."""
+        """Return a digest of every argument that changes what the orders do."""
         further = {"operation": self.operation, "chunk_size": self.size}
         return Fingerprint.of(encode(self.request), **further)
 
 
 def place_of(request: OrderRequest) -> Place:
-    """Where an order is listed."""
+    """Return where an order is listed."""
     is_import = isinstance(request, ImportNumbers)
     campaign_id = None if isinstance(request, TextEnableTollFree) else request.campaign_id
     return Place(
@@ -90,7 +91,7 @@ def place_of(request: OrderRequest) -> Place:
 
 @frozen(kw_only=True)
 class JobOptions:
-    """How a run resumes, and what it does where an answer is lost; checked."""
+    """How a run resumes, and what it does where an answer is lost."""
 
     job: str
     ledger: LedgerPath | Ledger | None = None

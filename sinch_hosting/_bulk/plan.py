@@ -159,11 +159,11 @@ def _planned(
 
 
 def text_enable_warnings(numbers: int, campaign_id: str | None, nnid: str | None) -> Iterator[str]:
-    """What a person should know before so many local numbers are text-enabled."""
+    """Give what a person should know before so many local numbers are text-enabled."""
     if numbers and not campaign_id:
         yield (
             f"{numbers} local numbers are text-enabled without a campaign: the vendor says that no "
-            "letter is generated without one, so their orders may wait for ever; give campaign_id"
+            "letter is generated without one, so their orders may never end; give campaign_id"
         )
     if numbers and nnid is not None:
         yield (

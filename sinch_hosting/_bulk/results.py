@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from attrs import field, frozen
 
+from .._reports import few_of
 from .._session.orders_api import Place
 from ..errors import OutcomeUnknown
 from ..models import Order
@@ -133,8 +134,7 @@ async def collected(
     except BaseException:
         ids = [c.result.hosting_order_id for c in chunks if isinstance(c.result, Order)]
         if ids:
-            shown = f"{ids[:3]}" + (f" and {len(ids) - 3} more" if len(ids) > 3 else "")
-            _log.warning("a bulk call was ended early; these orders were created: %s", shown)
+            _log.warning("a bulk call was ended early; these orders were created: %s", few_of(ids))
         raise
     return result_of(chunks)
 

@@ -6,7 +6,7 @@ service's own, never counts as a refusal. What a run does after a create:
 | answer | what the run does |
 |---|---|
 | an order | it is recorded; the first one of a job is read, to see whether it kept its tag |
-| 429 | the create is sent again after a pause |
+| 429 | the session waits and sends it again, with the patience of a run |
 | a refusal that is not about its numbers | the chunk has failed |
 | a refusal of numbers that were taken before | the rest of the chunk goes in one order |
 | a refusal of numbers that its own duplicate may hold | the order is looked for |
@@ -27,7 +27,7 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, aclosing
 from typing import Protocol
 
-from attrs import define, evolve
+from attrs import evolve
 
 from .._aio import Clock, Sleep, map_concurrently
 from .._reports import few_of
@@ -37,10 +37,10 @@ from ..errors import (
     ApiError,
     JobChanged,
     LedgerError,
+    NotConfirmed,
     NotFound,
     OrderRejected,
     OutcomeUnknown,
-    RateLimited,
     RunStopped,
     SinchHostingError,
 )
@@ -52,6 +52,7 @@ from .decisions import Adopt, Hold, ReadKnown, Send, is_in_doubt
 from .job import Job
 from .known_orders import Tagged
 from .ledger_records import ADOPTED, FAILED, UNKNOWN, Entry, Pairs
+from .letters import Confirm, LettersToSend, ask
 from .order_numbers import NumbersDiffer
 from .order_template import JobOptions, OrderTemplate
 from .refusals import (
@@ -66,8 +67,8 @@ from .results import LEFT_OUT, ChunkOutcome
 from .tags import tag_of
 
 _log = logging.getLogger("sinch_hosting")
-_REFUSALS_FOR_RATE = 20
-_LONGEST_PAUSE = 3600.0
+_PATIENCE = 50
+"""How many 429s of one create are waited for: a run has the time that a single call lacks."""
 _ASK_TO_RESEND = "the service does not know it any more; on_unknown='resend' creates another"
 
 
@@ -83,14 +84,6 @@ class SessionLike(Protocol):
         ...
 
 
-@define
-class Tries:
-    """How often an attempt failed for a reason that may pass."""
-
-    lost: int = 0
-    refused: int = 0
-
-
 class Run:
     """A bulk run over chunks of numbers, with or without a job."""
 
@@ -102,7 +95,9 @@ class Run:
         session: SessionLike,
         *,
         concurrency: int,
+        confirm: Confirm | None = None,
     ) -> None:
+        """`confirm` is asked before each order that mails a letter, one order at a time."""
         self._template = template
         self._options = options
         self._orders = orders
@@ -113,6 +108,8 @@ class Run:
         self._stopped: RunStopped | None = None
         self._tags = TagGuard(orders.get, is_known=options is None)
         self._refusals = FirstRefusals()
+        self._confirm = confirm if template.mails_a_letter else None
+        self._asking = asyncio.Lock()
         self._cancel_notes: list[str] = []
 
     async def outcomes(self, numbers: Numbers) -> AsyncGenerator[ChunkOutcome, None]:
@@ -137,7 +134,7 @@ class Run:
             raise
 
     def stop(self, reason: str) -> None:
-        """Let no further create leave: chunks whose turn comes fail with `RunStopped`."""
+        """Send no further create: chunks that were not sent yet fail with `RunStopped`."""
         if self._stopped is None:
             self._stopped = RunStopped(reason)
 
@@ -256,27 +253,42 @@ class Run:
 
     async def _send(self, attempt: ChunkAttempt, send: Send | None = None) -> ChunkOutcome:
         """Create the order of an attempt, with as many tries as needed."""
-        tries = Tries(lost=int(send.again) if send else 0)
+        try:
+            await self._ask(attempt)
+        except NotConfirmed as refused:
+            return attempt.failed(refused)
+        lost = int(send is not None and send.again)
         while True:
             try:
                 return await self._create(attempt)
-            except Exception as error:
-                then = await self._after(attempt, error, tries)
+            except SinchHostingError as ours:
+                error = ours
+            except Exception as foreign:  # of a trace hook, for instance: it may have been sent
+                error = OutcomeUnknown(self._template.operation, foreign)
+            lost += isinstance(error, OutcomeUnknown)
+            then = await self._after(attempt, error, lost)
             if isinstance(then, ChunkOutcome):
                 return then
             attempt = then
 
+    async def _ask(self, attempt: ChunkAttempt) -> None:
+        """Raise `NotConfirmed` where the letter of an attempt is not agreed to."""
+        if self._confirm is not None and self._stopped is None:
+            letters = {self._template.signer or "": 1}
+            async with self._asking:
+                await ask(
+                    self._confirm, LettersToSend(letters=letters, numbers=len(attempt.numbers))
+                )
+
     async def _create(self, attempt: ChunkAttempt) -> ChunkOutcome:
         async with self._tags.turn(), self._limit:
-            if self._stopped is not None:
-                raise RunStopped(self._stopped.reason, self._stopped.__cause__)
+            self._check_stopped()
             request = self._template.request_for(attempt.numbers, attempt.tag)
-            recorder = self._recorder(attempt)
-            order = await self._template.create(request, recorder)
+            recorder = LedgerRecorder(self._job, attempt, self._answered, self._check_stopped)
+            order = await self._template.create(request, recorder, _PATIENCE)
             if self._job is not None:
                 self._job.known.saw(order)
-            if recorder is not None:
-                await recorder.on_created(order.hosting_order_id)
+            await recorder.on_created(order.hosting_order_id)
             if attempt.tag is not None:
                 reason = await self._tags.check(attempt.tag, order.hosting_order_id)
                 if reason:
@@ -285,39 +297,23 @@ class Run:
         return attempt.outcome(order)
 
     async def _after(
-        self, attempt: ChunkAttempt, error: Exception, tries: Tries
+        self, attempt: ChunkAttempt, error: SinchHostingError, lost: int
     ) -> ChunkOutcome | ChunkAttempt:
-        """Return the outcome of a create that failed, or the attempt to send next."""
+        """Return the outcome of a create that failed, or the attempt to send next.
+
+        `lost` is how often the outcome of a send was not known.
+        """
         match error:
             case OutcomeUnknown():
-                tries.lost += 1
-                return await self._look_for_lost(attempt, error, tries.lost)
-            case RateLimited():
-                tries.refused += 1
-                return await self._after_rate_limit(attempt, error, tries.refused)
-            case RunStopped() | LedgerError():
-                if isinstance(error, LedgerError):
-                    self._stop(f"the ledger failed: {error}", error)
+                return await self._look_for_lost(attempt, error, lost)
+            case RunStopped():
+                return attempt.failed(error)
+            case LedgerError():
+                self._stop(f"the ledger failed: {error}", error)
                 return attempt.failed(error)
             case ApiError() if complains_of_numbers(error, attempt.numbers):
-                return await self._after_number_refusal(attempt, error, was_lost=tries.lost > 0)
-            case SinchHostingError():
-                return self._refused(attempt, error)
-        # Raised by other code, such as a trace hook: the request may have been sent.
-        tries.lost += 1
-        return await self._look_for_lost(
-            attempt, OutcomeUnknown(self._template.operation, error), tries.lost
-        )
-
-    async def _after_rate_limit(
-        self, attempt: ChunkAttempt, limited: RateLimited, refusals: int
-    ) -> ChunkOutcome | ChunkAttempt:
-        """Wait and send again; fewer creates run at once then."""
-        pause = limited.retry_after or 2.0 ** min(refusals, 6)
-        if refusals >= _REFUSALS_FOR_RATE or pause > _LONGEST_PAUSE:
-            return self._refused(attempt, limited)
-        await self._sleep(pause)
-        return attempt
+                return await self._after_number_refusal(attempt, error, was_lost=lost > 0)
+        return self._refused(attempt, error)
 
     async def _after_number_refusal(
         self, attempt: ChunkAttempt, refused: ApiError, *, was_lost: bool
@@ -402,6 +398,11 @@ class Run:
         assert self._job is not None  # noqa: S101 - only reached with a job
         return self._job
 
+    def _check_stopped(self) -> None:
+        """Raise `RunStopped` where no further create may be sent."""
+        if self._stopped is not None:
+            raise RunStopped(self._stopped.reason, self._stopped.__cause__)
+
     def _stop(self, reason: str, cause: BaseException | None = None) -> None:
         if self._stopped is None:
             _log.error("the run stops: %s", reason)
@@ -415,11 +416,6 @@ class Run:
         """Record the REJECTED order of the attempt before."""
         if not self._its_job.knows(attempt.chunk, tagged):
             await self._note_adopted(evolve(attempt, tag=tagged.tag), tagged.order)
-
-    def _recorder(self, attempt: ChunkAttempt) -> LedgerRecorder | None:
-        if self._job is None or attempt.tag is None:
-            return None
-        return LedgerRecorder(self._job, attempt.tag, attempt, self._answered)
 
     async def _answered(
         self,

@@ -65,63 +65,71 @@ class OnboardCall:
     ) -> Onboarding:
         """Text-enable numbers on a plan and campaign, whatever their state is now.
 
-        Reads each one's state, puts the unknown into qualification (and says once which invoices
-        have to be mailed), waits until they may be ordered, text-enables local and toll-free ones
-        their own ways (`TextEnableQualifiedNumbers`, `TextEnableTollFreeQualifiedNumbers`), waits
-        for completion and verifies each. A number is done once its routing (OSR) is updated and
-        it is on the SMS platform, and on the campaign where one is given; an imported one, once
-        it is provisioned there. Numbers are grouped by kind, region and letter, then chunked.
+        It reads the state of each number, and adds unknown ones to qualification (it says once
+        which invoices have to be mailed). It waits until they may be ordered, and text-enables
+        them (`TextEnableQualifiedNumbers`, `TextEnableTollFreeQualifiedNumbers`). Then it waits
+        for the orders and checks each number. A number is done when its routing (OSR) is updated
+        and it is on the SMS platform, and on the campaign where one was given. A number that is
+        imported already is done once it is provisioned there. Each order holds either local or
+        toll-free numbers, of one region and with one letter.
+
+        It may be ended at any point. Safe to repeat with the same job.
 
         Args:
-            numbers: in E.164, or `NumberToOnboard` with a letter or region of its own; from an
-                iterable, which is read at once.
-            job: 1 to 25 letters; the same job run again goes on where it was.
-            service_plan_id: where the numbers shall be.
-            loa: the letter, or what returns one for a number; every order mails its own.
-            campaign_id: the 10DLC campaign, for local numbers. Without one the vendor generates
-                no letter for them, by its own words: that is allowed, and warned of.
+            numbers: numbers in E.164, or `NumberToOnboard` for one with its own letter or region.
+                The iterable is read at once.
+            job: a name of 1 to 25 characters; the same job run again goes on where it was.
+            service_plan_id: the service plan to link the numbers to.
+            loa: the letter, or a function that returns the letter of a number; every order mails
+                its own.
+            campaign_id: the 10DLC campaign, for local numbers. The vendor says that it generates
+                no letter for them without one: a warning says so.
             region_code: `US` or `CA`; by default what the service says of each number.
-            nnid: a routing id of your own, which the account manager has provisioned before; by
-                default the account's or Sinch's own.
+            nnid: as for `text_enable`.
             scheduled_osr_update_time: as for `text_enable`.
             scheduled_zipwhip_provisioning_time: as for `text_enable_toll_free`.
             display_name: as for `text_enable`; the job's tag comes before it.
             callback_url: as for `text_enable`.
             chunk_size: numbers an order, at most 500.
-            ready_at: `eligible` orders ELIGIBLE numbers of which no proof of ownership is asked
-                for; what the service refuses then waits to be VERIFIED, and is not ordered
-                again before. `verified` orders only what is VERIFIED.
-            readiness_window: seconds that numbers wait for others of their group, a day by
-                default: since every order is a letter, fewer orders are fewer letters.
-            voice_code: an async or plain function of a number that was rung; returns the code
-                that was told, or `None` for a proof by invoice, as for all without it. A slow or
-                failing one delays no other number. A run rings each unproven number once.
-            relink: move numbers that are imported elsewhere; each is without service meanwhile.
-            timeout: seconds after which it ends with what is done; by default without end. Only
-                a create that has left by then is waited for, so that its order is not lost.
-            ledger: the path of the job's ledger; needed without a campaign and for toll-free
-                numbers, and to be recommended wherever letters are mailed.
+            ready_at: `eligible` orders numbers that are ELIGIBLE, unless their ownership still has
+                to be verified; a number that the service then refuses waits until it is
+                VERIFIED. `verified` orders only numbers that are VERIFIED.
+            readiness_window: seconds that ready numbers wait for others, so that they share an
+                order; a day by default. Every order mails a letter: fewer orders, fewer letters.
+            voice_code: a function, async or plain, that gets a number after the service has
+                called it. It returns the code that was said, or `None` to rely on invoices, as
+                without this function. If it is slow or raises, other numbers go on. A run calls
+                each number once, a few at a time; the next run calls unproven numbers again.
+            relink: move numbers that are imported elsewhere; they have no service meanwhile.
+            timeout: seconds after which it ends with what is done; without end by default. It
+                then waits only for creates that were sent, so that no order is lost.
+            ledger: the path of the job's ledger. It is required without a campaign and for
+                toll-free numbers; use one wherever letters are mailed.
             settle: seconds between the two readings of the lists, 10 by default.
             grace: seconds to look for an order whose answer was lost, 60 by default.
             on_unknown: `hold` or `resend`; by default `hold` where a letter is mailed, or there
                 is no campaign.
-            retry_rejected: order again what is in REJECTED orders, or failed to be hosted; with
-                `voice_code` also ring again what is VERIFICATION_FAILED.
-            confirm: an async or plain function that is shown `LettersToSend`, who gets how many
-                letters at least, before anything is sent; unless it returns `True`,
+            retry_rejected: order numbers of REJECTED orders, and numbers whose hosting failed,
+                again; with `voice_code` also call numbers that are VERIFICATION_FAILED again.
+            confirm: a function, async or plain, that gets `LettersToSend` before anything is
+                sent: who gets how many letters at least. Unless it returns `True`,
                 `NotConfirmed` is raised.
-            max_letters: letters that this run mails at most; numbers whose order would mail one
-                more fail, and another run may order them. Any number by default.
+            max_letters: the most letters that this run mails, any number by default. Numbers whose
+                order would mail one more fail; another run may order them.
 
-        A `waiting` step tells for whom a number waits, again each day; each line of the report
-        has `waiting_on` and `what_to_do`. It looks as often as the client's `poll` says: by
-        default once a minute for each order. `PollPolicy(maximum=3600)` saves requests where
-        people take days. After a callback, `notify` lets it look at once.
+        Where it waits, a `waiting` step says for whom, again each day, and each line of the report
+        has `waiting_on` and `what_to_do`. The client's `poll` says how often it reads: once a
+        minute for each order by default, so `PollPolicy(maximum=3600)` saves requests where people
+        take days. `notify` makes it read at once.
 
-        Returns an `Onboarding`: iterate over it for its steps, or `await .run()` for the report,
-        once; `await .plan()` says what would be done. Raises `InvalidRequest` at once, and
-        `JobChanged`, before anything is sent, where the job was begun with other arguments. May
-        be ended at any point; safe to repeat with the same job.
+        Returns:
+            An `Onboarding`: iterate over it once for its steps, or `await .run()` once for the
+            report; `await .plan()` says what would be done.
+
+        Raises:
+            InvalidRequest: an argument breaks a rule; raised at once, nothing was sent.
+            JobChanged: the job was begun with another service plan, campaign or argument. Raised
+                when it runs; nothing was sent.
         """
         from .context import Context, OnboardingSettings  # noqa: PLC0415
         from .onboarding import begin  # noqa: PLC0415

@@ -100,8 +100,11 @@ class Ordering:
         """The template, each create noted when it leaves, and held back once time is up."""
         mails = template.signer is not None
 
-        async def create(request: OrderRequest, observer: CreateObserver | None) -> Order:
-            return await template.create(request, _DeadlineObserver(self, observer, mails))
+        async def create(
+            request: OrderRequest, observer: CreateObserver | None, patience: int
+        ) -> Order:
+            watched = _DeadlineObserver(self, observer, mails)
+            return await template.create(request, watched, patience)
 
         return evolve(template, create=create, why_not=self._why_not)
 

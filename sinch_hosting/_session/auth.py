@@ -6,6 +6,7 @@ import asyncio
 import logging
 from base64 import b64encode
 from collections.abc import Awaitable, Callable
+from contextvars import Context
 from typing import Protocol
 
 from attrs import field, frozen
@@ -161,7 +162,10 @@ class TokenCache:
 
     def _start(self) -> asyncio.Task[Secret]:
         if self._fetching is None or self._fetching.done():
-            self._fetching = asyncio.create_task(self._renew(), name="sinch_hosting token")
+            # In an empty context: it belongs to none of the requests that wait for it.
+            self._fetching = asyncio.create_task(
+                self._renew(), name="sinch_hosting token", context=Context()
+            )
             self._fetching.add_done_callback(self._note_failure)
         return self._fetching
 

@@ -93,7 +93,7 @@ def _check_not_hollow(payload: Any, answer_type: type[object]) -> None:
         return
     if payload.keys().isdisjoint(_wire_names(answer_type)):
         shown = ", ".join(map(repr, sorted(payload)[:3]))
-        raise StructureError(f"fields of {answer_type.__name__}, not only {shown},", payload)
+        raise StructureError(f"fields of {answer_type.__name__} (not only {shown})", payload)
 
 
 @lru_cache(maxsize=64)
@@ -204,9 +204,9 @@ def api_error(
         if isinstance(violation, dict)
     ]
     status = described.get("status")
+    if str(status) == str(status_code):
+        status = None  # problem details, and some gateways, repeat the status code there
     problem = _problem(described)
-    if problem and isinstance(status, int):
-        status = None  # problem details repeat the status code there
     message = described.get("message") or problem or text or _reason(status_code)
     if 300 <= status_code < 400 and (location := headers.get("Location")):
         shown = _masked(location, hide)[:_SHOWN]

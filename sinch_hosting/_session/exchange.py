@@ -82,6 +82,7 @@ class Call(Generic[T]):
         secret: str | None = None,
         is_poll: bool = False,
         observer: CreateObserver | None = None,
+        patience: int = 0,
     ) -> None:
         self.operation = operation
         self.response_type = response_type
@@ -92,6 +93,8 @@ class Call(Generic[T]):
         """The secret in the body, which no error may show."""
         self.is_poll = is_poll
         self.observer = observer
+        self.patience = patience
+        """How many 429s are waited for beyond what the policy allows."""
 
     async def count_sends(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
@@ -167,13 +170,13 @@ class Exchange:
         """
         if bound.is_closed:
             raise errors.UsageError(CLOSED)
-        header = header or await _authorize(bound)
-        await self.pause.wait(call.operation, self._retry)
+        header = header or await _authorize(bound, call)
+        await self.pause.wait(call.operation, self._retry, call.patience)
         while bound.pace is not None:
             await bound.pace.acquire()
             if self.pause.remaining() <= 0:
                 break
-            await self.pause.wait(call.operation, self._retry)
+            await self.pause.wait(call.operation, self._retry, call.patience)
         return bound.auth.current() or header  # it may have been renewed meanwhile
 
     async def _is_done(
@@ -192,7 +195,14 @@ class Exchange:
         if call.retries is None:
             policy = self._once if call.is_poll else self._retry
             call.retries = Retries(
-                operation, policy, self.pause, self._clock, self._sleep, started, self._events
+                operation,
+                policy,
+                self.pause,
+                self._clock,
+                self._sleep,
+                started,
+                patience=call.patience,
+                events=self._events,
             )
         if await call.retries.wait(error):
             return False
@@ -414,10 +424,12 @@ async def _read_error(response: aiohttp.ClientResponse, running: RunningRequest)
     return bytes(body[:_ERROR_BODY])
 
 
-async def _authorize(bound: LoopState) -> Secret:
+async def _authorize(bound: LoopState, call: Call[Any]) -> Secret:
     try:
         return await bound.auth.fetch()
     except errors.SinchHostingError as error:
+        if call.patience and isinstance(error, errors.RateLimited):
+            raise deepcopy(error) from error.__cause__  # waited for like a 429 of the call
         raise NoToken(error) from error
 
 

@@ -139,6 +139,8 @@ async def _authorize_late(
 async def _without_cookies(
     request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
 ) -> aiohttp.ClientResponse:
-    """A middleware: the cookies of a borrowed session are not the service's."""
+    """A middleware: a borrowed session sends the service no cookies, and keeps none of it."""
     request.headers.pop("Cookie", None)
-    return await handler(request)
+    response = await handler(request)
+    response.cookies = SimpleCookie()  # aiohttp has not put them into its jar yet
+    return response

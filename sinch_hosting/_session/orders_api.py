@@ -96,26 +96,34 @@ class OrdersApi:
     # ---------------------------------------------------------- creating
 
     async def create(
-        self, operation: str, request: OrderRequest, observer: CreateObserver | None = None
+        self,
+        operation: str,
+        request: OrderRequest,
+        observer: CreateObserver | None = None,
+        patience: int = 0,
     ) -> Order:
-        """Send a checked request that creates an order."""
+        """Send a checked request that creates an order; `patience` is that of the session."""
         if operation == "TextEnableQualifiedNumbers" and isinstance(request, TextEnable):
-            return await self.create_qualified(request, observer)
+            return await self.create_qualified(request, observer, patience)
         body = encode(request)
         if isinstance(request, TextEnableTollFree):
             body["projectId"] = self.session.project_id
-        order = await self.session.request(operation, Order, body=body, observer=observer)
+        order = await self.session.request(
+            operation, Order, body=body, observer=observer, patience=patience
+        )
         if not order.hosting_order_id:
             raise OutcomeUnknown(operation, _no_id(operation))
         self._tell_of_letter(operation, request, order.hosting_order_id)
         return remember_numbers(bind(order, self), NumberFilter.of(request.numbers))
 
     async def create_qualified(
-        self, request: TextEnable, observer: CreateObserver | None = None
+        self, request: TextEnable, observer: CreateObserver | None, patience: int
     ) -> Order:
         """Text-enable qualified numbers; the service returns an id alone, so the order is read."""
         name = "TextEnableQualifiedNumbers"
-        answer = await self.session.request(name, OrderId, body=encode(request), observer=observer)
+        answer = await self.session.request(
+            name, OrderId, body=encode(request), observer=observer, patience=patience
+        )
         if not answer.hosting_order_id:
             raise OutcomeUnknown(name, _no_id(name))
         self._tell_of_letter(name, request, answer.hosting_order_id)

@@ -122,10 +122,10 @@ class RateLimitPause:
         """Return the seconds until the pause ends; 0 or less where there is none."""
         return self._ends - self._clock()
 
-    async def wait(self, operation: Operation, policy: RetryPolicy) -> None:
+    async def wait(self, operation: Operation, policy: RetryPolicy, patience: int = 0) -> None:
         """Wait until the pause is over, or raise `RateLimited` where that takes too long."""
         while (seconds := self.remaining()) > 0:
-            if seconds > policy.maximum:
+            if seconds > _longest_pause(policy, patience):
                 raise errors.RateLimited(
                     "not sent: the service has asked the client to pause, for "
                     f"{seconds:.0f} s more",
@@ -148,6 +148,8 @@ class Retries:
         clock: the time in seconds.
         sleep: waits on that clock.
         started: when the first try began, on that clock.
+        patience: how many 429s are waited for on top, up to an hour each. The tries and the time
+             of the policy begin anew after each.
         events: who is told of each further try, where anybody is.
     """
 
@@ -159,6 +161,7 @@ class Retries:
         clock: Clock,
         sleep: Sleep,
         started: float,
+        patience: int = 0,
         events: Events | None = None,
     ) -> None:
         self._events = events
@@ -168,6 +171,7 @@ class Retries:
         self._clock = clock
         self._sleep = sleep
         self._started = started
+        self._patience = patience
         self._intervals = exponential(initial=policy.initial, factor=2, maximum=policy.maximum)
         self._tries = 0
         self._is_lost = False
@@ -179,16 +183,20 @@ class Retries:
         carried out.
         """
         self._tries += 1
+        tries = self._tries
         if isinstance(error, errors.ApiError):
             error.after_lost_answer = self._is_lost = self._is_lost or error.after_lost_answer
         seconds = self._seconds_after(error)
-        if seconds is None or self._tries >= self._policy.max_tries:
+        if seconds is None:
             return False
-        if not self._is_in_time(seconds):
+        if self._patience and isinstance(error, errors.RateLimited):
+            self._patience -= 1
+            self._tries, self._started = 0, self._clock() + seconds
+        if self._tries >= self._policy.max_tries or not self._is_in_time(seconds):
             return False
         self._is_lost = self._is_lost or error.may_have_been_applied
         if self._events is not None:
-            self._events.retries(self._operation.name, self._tries, seconds, error)
+            self._events.retries(self._operation.name, tries, seconds, error)
         await self._sleep(seconds)
         # Another call's 429 may have begun a pause meanwhile, which lasts longer than there is
         # time. One beyond the maximum is refused where it is waited for: that error says how
@@ -201,13 +209,18 @@ class Retries:
 
     def _seconds_after(self, error: errors.SinchHostingError) -> float | None:
         """Return the seconds before the next try, `None` where there must not be one."""
-        failure, policy = failure_of(error), self._policy
+        failure, longest = failure_of(error), _longest_pause(self._policy, self._patience)
         interval = next(self._intervals)
         floor = error.retry_after if isinstance(error, errors.ApiError) else None
         if failure is Failure.TOO_MANY:
-            longest = max(LONGEST_PAUSE, policy.maximum)
-            self._pause.begin(interval if floor is None else min(floor, longest))
+            self._pause.begin(
+                interval if floor is None else min(floor, max(LONGEST_PAUSE, longest))
+            )
         is_allowed = failure in SENT_AGAIN_AFTER[self._operation.kind]
-        if not is_allowed or (floor or 0) > policy.maximum:
+        if not is_allowed or (floor or 0) > longest:
             return None
         return (floor or 0) + full_jitter(interval)
+
+
+def _longest_pause(policy: RetryPolicy, patience: int) -> float:
+    return max(LONGEST_PAUSE, policy.maximum) if patience else policy.maximum

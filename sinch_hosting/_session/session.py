@@ -157,11 +157,13 @@ class Session:
         body: Mapping[str, Any] | None = None,
         is_poll: bool = False,
         observer: CreateObserver | None = None,
+        patience: int = 0,
     ) -> Coroutine[Any, Any, T]:
         """Return what sends an operation, and returns what its response holds; await it at once.
 
         A poll lets every other call go first, and is tried once: the next look tries again.
         The `observer` of a create is told of each try, when nothing is left to wait for.
+        `patience` is how many 429s are waited for beyond what the client's policy allows.
         """
         operation = OPERATIONS[name]
         address = _address(self._root, name, *identifiers.items() if identifiers else ())
@@ -174,6 +176,7 @@ class Session:
             secret=None if body is None else body.get("hmacSecret"),
             is_poll=is_poll,
             observer=observer,
+            patience=patience,
         )
         return self._exchange.run(self.bind(), call)
 
@@ -195,7 +198,7 @@ class Session:
             self.clock,
             self.sleep,
             self.clock(),
-            self.events,
+            events=self.events,
         )
         tries = 0
         while True:
@@ -295,6 +298,7 @@ class DerivedSession(Session):
         body: Mapping[str, Any] | None = None,
         is_poll: bool = False,
         observer: CreateObserver | None = None,
+        patience: int = 0,
     ) -> Coroutine[Any, Any, T]:
         sending = super().request(
             name,
@@ -304,6 +308,7 @@ class DerivedSession(Session):
             body=body,
             is_poll=is_poll,
             observer=observer,
+            patience=patience,
         )
         return sending if self.limit is None else _in_turn(self.limit, sending)
 

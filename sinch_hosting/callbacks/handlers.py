@@ -28,7 +28,7 @@ _inside: ContextVar[tuple[object, ...]] = ContextVar("handler_calls", default=()
 
 
 class HandlerCalls:
-    """The events and the calls of handlers that are under way on one event loop.
+    """The events, and the calls of handlers, that run on one event loop.
 
     Args:
         slots: the most calls of one handler at the same time.

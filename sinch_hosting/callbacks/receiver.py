@@ -1,10 +1,10 @@
-"""The receiver of callbacks: it checks, drops repeated events, answers, and calls the handlers.
+"""The receiver of callbacks: it checks requests, drops repeated events, and calls the handlers.
 
-The checks in their order, and the answer where a request does not pass:
+The checks in their order, each with the answer to a request that does not pass it:
 
     sender ── 403    size ── 413    signature ── 401    event ── 400
     event came before ── 200    closed, too many events, another event loop ── 503
-    else: it wakes the client's waits, is answered 200, and goes to the handlers
+    otherwise the client's waits are woken, the answer is 200, and the handlers are called
 
 An event is remembered before its handlers run, so that two deliveries at the same moment do not
 both run them. It is forgotten again if they do not end, whatever the cause, so that the next
@@ -66,7 +66,7 @@ def _later() -> CallbackResponse:
 
 
 class CallbackReceiver:
-    """Receives callbacks: it checks, drops repeated events, answers, and calls the handlers.
+    """Receives callbacks: it checks them, drops repeated events, and calls the handlers.
 
     Mount `handle` on a route of an aiohttp.web application, or `app()` under a prefix; for any
     other framework call `receive` with the raw body. Events reach the handlers outside the
@@ -153,7 +153,7 @@ class CallbackReceiver:
             ConfigurationError: `allow_from` is empty, or an address cannot be read.
         """
         receiver = cls(
-            random_secrets.token_hex(),  # so that nothing is accepted where this fails half way
+            random_secrets.token_hex(),  # nothing is accepted if this raises before its end
             sinch=sinch,
             handlers=handlers,
             seen=seen,
@@ -203,10 +203,10 @@ class CallbackReceiver:
         await self.aclose()
 
     async def aclose(self, timeout: float = 10.0) -> None:
-        """Let the handlers finish, and refuse further callbacks with 503. Safe to repeat.
+        """Let the handlers finish, and answer further callbacks with 503. Safe to repeat.
 
         No handler starts after it. A handler may call it; then it waits only for the others. It
-        waits for the handlers on the event loop that calls it.
+        waits for the handlers on the event loop from which it is called.
 
         Args:
             timeout: seconds that the handlers have; those that have not ended then are cancelled.
@@ -318,10 +318,10 @@ class CallbackReceiver:
     ) -> CallbackResponse:
         # Events that wait for the store are counted, too: once remembered, they cannot be put off.
         if self._is_closed or len(calls.events) >= self._max_pending:
-            return self._put_off("too many wait for the handlers, or the receiver is closed")
+            return self._put_off("too many events wait for the handlers, or it is closed")
         claim = object()
         if wait and self._awaited.setdefault(event_id, claim) is not claim:
-            return self._put_off("its handlers are at work for an earlier delivery")
+            return self._put_off("the handlers still process an earlier delivery of the event")
         answer: asyncio.Future[CallbackResponse] = asyncio.get_running_loop().create_future()
         task = calls.start(self._process(calls, event, event_id, answer, wait))
         calls.events[task] = event_id

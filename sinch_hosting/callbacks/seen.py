@@ -96,7 +96,7 @@ async def is_new(store: SeenEvents, event_id: str) -> bool:
             answer = store.add(event_id)
             return await answer if inspect.isawaitable(answer) else answer
     except Exception:
-        # Handling it twice is better than never; the service may deliver it twice, too.
+        # To handle it twice is better than never; the service may deliver it twice as well.
         _log.exception("the store of events failed; the event counts as new")
         return True
 
@@ -105,14 +105,14 @@ async def forget(store: SeenEvents, event_id: str, *, was_answered: bool) -> Non
     """Forget an event whose handlers did not end, where the store can."""
     if was_answered:
         _log.error(
-            "event %s was answered 200, and its handlers did not come to their end: it is "
-            "forgotten, and handled if it is delivered again",
+            "event %s was answered 200, but its handlers did not end: it is forgotten, and "
+            "handled if it is delivered again",
             event_id,
         )
     discard = getattr(store, "discard", None)
     if discard is None:
         _log.error(
-            "event %s did not get through its handlers, and stays remembered: "
+            "the handlers of event %s did not end, but a further delivery will count as known: "
             "the store of events has no method discard()",
             event_id,
         )
@@ -123,4 +123,8 @@ async def forget(store: SeenEvents, event_id: str, *, was_answered: bool) -> Non
             async with asyncio.timeout(STORE_TIMEOUT):
                 await answer
     except Exception:
-        _log.exception("event %s did not get through its handlers, and stays remembered", event_id)
+        _log.exception(
+            "the handlers of event %s did not end, but a further delivery will count as known: "
+            "the store cannot forget it",
+            event_id,
+        )

@@ -123,7 +123,7 @@ def _fits(body: bytes, signature: str | None, secrets: Iterable[str]) -> bool:
     return any(matches)
 
 
-# ------------------------------------------------- what a wrong signature looks like
+# --------------------------------------------- hints about a signature that does not fit
 
 
 def _why(body: bytes, signature: object, secrets: tuple[str, ...]) -> str:

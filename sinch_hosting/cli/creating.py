@@ -29,6 +29,7 @@ from .waiting import state_from, tell_how_to_wait, timeout_from, wait_for_orders
 
 if TYPE_CHECKING:
     from .. import BulkPlan, ChunkOutcome, Order, SinchHosting
+    from .._bulk.keywords import JobArguments
     from ..phone_files import PhoneRecord
 
 __all__ = [
@@ -87,6 +88,16 @@ class Job:
     ledger: Path
     settle: float
     grace: float
+
+    def arguments(self, *, retry_rejected: bool) -> JobArguments:
+        """Return what a bulk call takes of it."""
+        return {
+            "job": self.name,
+            "ledger": self.ledger,
+            "settle": self.settle,
+            "grace": self.grace,
+            "retry_rejected": retry_rejected,
+        }
 
 
 Stream = Callable[["SinchHosting", Group, Job], AsyncGenerator["ChunkOutcome", None]]

@@ -24,7 +24,8 @@ from .options import ACCOUNT, JOB, PLACE, SOURCE, Account, JobFlags, NumberSourc
 from .settings import open_client, read_settings
 
 if TYPE_CHECKING:
-    from .. import BulkPlan, ChunkOutcome, DirectLoa, Letter, ResellerLoa, SinchHosting
+    from .. import BulkPlan, ChunkOutcome, Letter, SinchHosting
+    from .._bulk.keywords import ImportArguments, TextEnableArguments, TollFreeArguments
 
 __all__ = ["import_", "text_enable"]
 
@@ -182,37 +183,29 @@ class _Importing:
         """Return the run over a group."""
         return sinch.hosting_orders.import_stream(
             group.numbers,
-            region_code=group.region,
-            service_plan_id=self.plan,
-            campaign_id=None if group.is_toll_free else self.campaign or None,
-            display_name=self.name,
-            callback_url=self.callback_url,
-            migrate_to_sinch_tmo=self.migrate,
+            **self._order(group),
+            **job.arguments(retry_rejected=self.retry_rejected),
             max_concurrency=_AT_ONCE,
-            job=job.name,
-            ledger=job.ledger,
-            settle=job.settle,
-            grace=job.grace,
-            retry_rejected=self.retry_rejected,
         )
 
     async def planned(self, sinch: SinchHosting, group: Group, job: Job) -> BulkPlan:
         """Return what the run over a group would do."""
         return await sinch.hosting_orders.import_many(
             group.numbers,
-            region_code=group.region,
-            service_plan_id=self.plan,
-            campaign_id=None if group.is_toll_free else self.campaign or None,
-            display_name=self.name,
-            callback_url=self.callback_url,
-            migrate_to_sinch_tmo=self.migrate,
-            job=job.name,
-            ledger=job.ledger,
-            settle=job.settle,
-            grace=job.grace,
-            retry_rejected=self.retry_rejected,
+            **self._order(group),
+            **job.arguments(retry_rejected=self.retry_rejected),
             plan=True,
         )
+
+    def _order(self, group: Group) -> ImportArguments:
+        return {
+            "region_code": group.region,
+            "service_plan_id": self.plan,
+            "campaign_id": None if group.is_toll_free else self.campaign or None,
+            "display_name": self.name,
+            "callback_url": self.callback_url,
+            "migrate_to_sinch_tmo": self.migrate,
+        }
 
 
 @frozen(kw_only=True)
@@ -232,78 +225,50 @@ class _TextEnabling:
         self, sinch: SinchHosting, group: Group, job: Job
     ) -> AsyncGenerator[ChunkOutcome, None]:
         """Return the run over a group."""
+        orders, run = sinch.hosting_orders, job.arguments(retry_rejected=self.retry_rejected)
         if group.is_toll_free:
-            return sinch.hosting_orders.text_enable_toll_free_stream(
-                group.numbers,
-                region_code=group.region,
-                service_plan_id=self.plan,
-                loa=self._toll_free_letter,
-                display_name=self.name,
-                callback_url=self.callback_url,
-                chunk_size=self.chunk_size,
-                job=job.name,
-                ledger=job.ledger,
-                settle=job.settle,
-                grace=job.grace,
-                retry_rejected=self.retry_rejected,
+            return orders.text_enable_toll_free_stream(
+                group.numbers, **self._toll_free_order(group), **run, chunk_size=self.chunk_size
             )
-        return sinch.hosting_orders.text_enable_stream(
-            group.numbers,
-            region_code=group.region,
-            service_plan_id=self.plan,
-            loa=self.letter,
-            campaign_id=self.campaign or None,
-            nnid=self.nnid,
-            display_name=self.name,
-            callback_url=self.callback_url,
-            chunk_size=self.chunk_size,
-            job=job.name,
-            ledger=job.ledger,
-            settle=job.settle,
-            grace=job.grace,
-            retry_rejected=self.retry_rejected,
+        return orders.text_enable_stream(
+            group.numbers, **self._order(group), **run, chunk_size=self.chunk_size
         )
 
     async def planned(self, sinch: SinchHosting, group: Group, job: Job) -> BulkPlan:
         """Return what the run over a group would do."""
+        orders, run = sinch.hosting_orders, job.arguments(retry_rejected=self.retry_rejected)
         if group.is_toll_free:
-            return await sinch.hosting_orders.text_enable_toll_free_many(
+            return await orders.text_enable_toll_free_many(
                 group.numbers,
-                region_code=group.region,
-                service_plan_id=self.plan,
-                loa=self._toll_free_letter,
-                display_name=self.name,
-                callback_url=self.callback_url,
+                **self._toll_free_order(group),
+                **run,
                 chunk_size=self.chunk_size,
-                job=job.name,
-                ledger=job.ledger,
-                settle=job.settle,
-                grace=job.grace,
-                retry_rejected=self.retry_rejected,
                 plan=True,
             )
-        return await sinch.hosting_orders.text_enable_many(
-            group.numbers,
-            region_code=group.region,
-            service_plan_id=self.plan,
-            loa=self.letter,
-            campaign_id=self.campaign or None,
-            nnid=self.nnid,
-            display_name=self.name,
-            callback_url=self.callback_url,
-            chunk_size=self.chunk_size,
-            job=job.name,
-            ledger=job.ledger,
-            settle=job.settle,
-            grace=job.grace,
-            retry_rejected=self.retry_rejected,
-            plan=True,
+        return await orders.text_enable_many(
+            group.numbers, **self._order(group), **run, chunk_size=self.chunk_size, plan=True
         )
 
-    @property
-    def _toll_free_letter(self) -> DirectLoa | ResellerLoa:
+    def _order(self, group: Group) -> TextEnableArguments:
+        return {
+            "region_code": group.region,
+            "service_plan_id": self.plan,
+            "loa": self.letter,
+            "campaign_id": self.campaign or None,
+            "nnid": self.nnid,
+            "display_name": self.name,
+            "callback_url": self.callback_url,
+        }
+
+    def _toll_free_order(self, group: Group) -> TollFreeArguments:
         from .. import BlanketLoa  # noqa: PLC0415 - models are loaded where they are needed
 
         if isinstance(self.letter, BlanketLoa):
             raise BadInput("a blanket letter is for local numbers only; there are toll-free ones")
-        return self.letter
+        return {
+            "region_code": group.region,
+            "service_plan_id": self.plan,
+            "loa": self.letter,
+            "display_name": self.name,
+            "callback_url": self.callback_url,
+        }

@@ -62,7 +62,7 @@ class BulkOrders(OrderStreams):
     ) -> BulkResult | BulkPlan:
         """Import any number of numbers, 5 an order, orders concurrently (`ImportNumbers`).
 
-        Not to be repeated blindly without `job`.
+        Never repeat it blindly without `job`.
 
         Args:
             numbers: phone numbers of one region, from any iterable or async iterable.
@@ -183,12 +183,12 @@ class BulkOrders(OrderStreams):
             ledger: the path of the job's ledger.
             settle: seconds between the two readings of the lists, 10 by default.
             grace: seconds to look for an order whose answer was lost, 60 by default.
-            on_unknown: `hold` or `resend` what cannot be found then; by default `hold` where a
-                letter is mailed, or there is no campaign.
-            retry_rejected: open REJECTED orders anew, with another letter if one is given.
-            confirm: an async or plain function that is shown `LettersToSend`, who gets how many
-                letters, before anything is sent; unless it returns `True`, `NotConfirmed` is
-                raised. Confirm the signer's e-mail address: a letter cannot be taken back.
+            on_unknown: what to do with an order that cannot be found then, `hold` or `resend`;
+                `hold` by default where a letter is mailed or there is no campaign.
+            retry_rejected: create REJECTED orders again, with another letter if one is given.
+            confirm: a function, async or plain, that gets `LettersToSend` before anything is
+                sent: who gets how many letters. Unless it returns `True`, `NotConfirmed` is
+                raised. Check the signer's e-mail address: a letter cannot be taken back.
             plan: return a `BulkPlan` of what would be done, and create nothing.
 
         Returns:
@@ -290,12 +290,12 @@ class BulkOrders(OrderStreams):
             ledger: the path of the job's ledger.
             settle: seconds between the two readings of the lists, 10 by default.
             grace: seconds to look for an order whose answer was lost, 60 by default.
-            on_unknown: `hold` or `resend` what cannot be found then; by default `hold` where a
-                letter is mailed, or there is no campaign.
-            retry_rejected: open REJECTED orders anew, with another letter if one is given.
-            confirm: an async or plain function that is shown `LettersToSend`, who gets how many
-                letters, before anything is sent; unless it returns `True`, `NotConfirmed` is
-                raised. Confirm the signer's e-mail address: a letter cannot be taken back.
+            on_unknown: what to do with an order that cannot be found then, `hold` or `resend`;
+                `hold` by default where a letter is mailed or there is no campaign.
+            retry_rejected: create REJECTED orders again, with another letter if one is given.
+            confirm: a function, async or plain, that gets `LettersToSend` before anything is
+                sent: who gets how many letters. Unless it returns `True`, `NotConfirmed` is
+                raised. Check the signer's e-mail address: a letter cannot be taken back.
             plan: return a `BulkPlan` of what would be done, and create nothing.
 
         Returns:

@@ -56,9 +56,9 @@ class HostingOrders(BulkOrders):
     ) -> Order:
         """Import 1 to 5 numbers in one order (`ImportNumbers`); no letter is mailed.
 
-        Importing is meant for numbers with an NNID of their own; the account manager has to have
-        that NNID provisioned before, or the numbers fail with `INVALID_NNID`. Not to be repeated
-        blindly without `job`.
+        Importing is meant for numbers with an NNID of their own. Your account manager has to
+        provision that NNID before; otherwise the numbers fail with `INVALID_NNID`. Never repeat
+        it blindly without `job`.
 
         Args:
             numbers: 1 to 5 in E.164; more with the client's `import_limit`. Each is sent once.
@@ -69,7 +69,7 @@ class HostingOrders(BulkOrders):
             callback_url: where events about the numbers are posted.
             migrate_to_sinch_tmo: `True` where T-Mobile answered 60135, to take the numbers over
                 from another aggregator (documented by the vendor for this call).
-            job: the care that bulk runs take, for this one order; see `order_streams`.
+            job: a name that protects this order from being created twice; see `order_streams`.
             ledger: the path of the job's ledger.
             settle: as for `text_enable_many`.
             grace: as for `text_enable_many`.
@@ -134,26 +134,25 @@ class HostingOrders(BulkOrders):
             loa: the letter of authorization; a `DirectLoa` or `ResellerLoa` is mailed to its
                 authorised person, who has to sign it. One order, one letter.
             campaign_id: the 10DLC campaign to link them to; none by default. The vendor says
-                that no letter is generated without one: the order may then wait for ever.
-            nnid: a routing id of your own; it has to be provisioned before, by the account
-                manager. By default the account's or Sinch's own.
+                that no letter is generated without one; the order may then never end.
+            nnid: a routing id of your own, which your account manager has to provision before;
+                by default the account's or Sinch's own.
             scheduled_osr_update_time: when the routing is switched, with a time zone; as soon as
                 possible by default. A letter that is signed later is likely to move it by a day.
             display_name: free text.
             callback_url: where events about the numbers are posted.
-            migrate_to_sinch_tmo: `True` to take the numbers over from another aggregator where
-                T-Mobile answered 60135; sent only where it is given. It is certain for
-                `import_numbers`; for text-enables the vendor's examples send it, and no more is
-                said.
-            job: the care that bulk runs take, for this one order; see `order_streams`.
+            migrate_to_sinch_tmo: `True` where T-Mobile answered 60135, to take the numbers over
+                from another aggregator. It is sent only where it is given. The vendor documents
+                it for `import_numbers`; text-enables have it in examples only.
+            job: a name that protects this order from being created twice; see `order_streams`.
             ledger: the path of the job's ledger.
             settle: as for `text_enable_many`.
             grace: as for `text_enable_many`.
             on_unknown: as for `text_enable_many`.
             retry_rejected: as for `text_enable_many`.
-            confirm: an async or plain function that is shown `LettersToSend`, who gets how many
-                letters, before anything is sent; unless it returns `True`, `NotConfirmed` is
-                raised. Confirm the signer's e-mail address: a letter cannot be taken back.
+            confirm: a function, async or plain, that gets `LettersToSend` before anything is
+                sent: who gets how many letters. Unless it returns `True`, `NotConfirmed` is
+                raised. Check the signer's e-mail address: a letter cannot be taken back.
 
         Returns:
             The order.
@@ -211,12 +210,12 @@ class HostingOrders(BulkOrders):
         """Text-enable 1 to 500 toll-free numbers (`TextEnableTollFreeHostingOrderNumbers`).
 
         It mails a letter. Never repeat it blindly without `job`. Arguments, result and errors
-        are those of `text_enable`, but for these:
+        are those of `text_enable`, except:
 
         * `loa` is a `DirectLoa` or a `ResellerLoa`; it is mailed to its authorised person.
         * `scheduled_zipwhip_provisioning_time` is when the numbers are switched, with a time
           zone; a letter that is signed later moves it to the next day at the same time.
-        * The vendor names `migrate_to_sinch_tmo` nowhere for toll-free numbers.
+        * `migrate_to_sinch_tmo`: the vendor does not mention it for toll-free numbers.
         """
         template = self._runs().toll_free_template(
             None,
@@ -394,7 +393,7 @@ class HostingOrders(BulkOrders):
         timeout: float | None = None,
         return_exceptions: bool = False,
     ) -> Sequence[Order | Exception]:
-        """Wait until all orders have reached `state`, or have passed it.
+        """Wait until all orders have reached `state`, or have passed it. Safe to repeat.
 
         Args:
             orders: orders, ids and tokens, in any mixture.
@@ -402,10 +401,13 @@ class HostingOrders(BulkOrders):
             timeout: seconds that each may take; by default without end.
             return_exceptions: return the errors in place instead of raising them.
 
-        Returns the orders as they were then, in the order given. Waits for all, then raises an
-        `ExceptionGroup` of what `order.wait_until` raises, each with its order in `.last`.
-        Raises `InvalidRequest` for a single order or text, and for what is no order. Safe to
-        repeat (`ListHostingOrders`, and `GetHostingOrder` where that takes fewer requests).
+        Returns:
+            The orders as they were then, in the order given.
+
+        Raises:
+            ExceptionGroup: after all waits have ended, the errors of `order.wait_until`, each with
+                its order in `.last`.
+            InvalidRequest: a single order or text, or what is no order; nothing was sent.
         """
         goal = order_goal(self._source, parse_state(OrderState, state, "state"))
         results = await waits.wait_all(
@@ -414,18 +416,21 @@ class HostingOrders(BulkOrders):
         return waits.unless_failed(results, "orders", return_exceptions=return_exceptions)
 
     def watch(self, orders: Iterable[Order | str]) -> AsyncIterator[OrderUpdate]:
-        """Follow orders: `async for update in hosting_orders.watch(orders)`.
+        """Follow orders (`ListHostingOrders`): `async for update in hosting_orders.watch(orders)`.
+
+        Safe to repeat. Orders are read one by one where that takes fewer requests.
 
         Args:
             orders: orders, ids and tokens, in any mixture; changes are counted from these
                 snapshots on.
 
-        Gives an `OrderUpdate` for every change of every order as it happens, and ends when all
-        are COMPLETED or REJECTED. An order that cannot be read any more, since it was deleted
-        for instance, gives an update with its `error`, and the others go on. Raises
-        `InvalidRequest` for an order without an id, for a single order or text, and for what is
-        no order, and `UsageError` on a closed client. Safe to
-        repeat (`ListHostingOrders`); where single orders take fewer requests, they are read so.
+        Yields:
+            An `OrderUpdate` for every change of every order, until all are COMPLETED or REJECTED.
+            An order that cannot be read any more gives one with its `error`; the others go on.
+
+        Raises:
+            InvalidRequest: a single order or text, an order without an id, or what is no order.
+            UsageError: the client is closed.
         """
         return waits.watch_orders(self._watcher(), self._source, self._api.orders_from(orders))
 

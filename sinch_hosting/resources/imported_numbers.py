@@ -1,8 +1,7 @@
-"""`sinch.imported_numbers`: numbers that send texts through Sinch, voice stays as it is."""
+"""`sinch.imported_numbers`: numbers that send texts through Sinch, while voice stays as it is."""
 
 from __future__ import annotations
 
-import asyncio
 import builtins
 import logging
 from collections.abc import Callable, Iterable, Sequence
@@ -22,15 +21,15 @@ from ..errors import (
     InvalidRequest,
     NotFound,
     OutcomeUnknown,
-    RelinkFailed,
     SinchHostingError,
 )
 from ..models import ImportedNumber
 from ..models import _checks as check
 from ..models.pages import Page, Pages
 from ..states import OpenEnum
-from .number_goals import FREE, PROVISIONED, SETTLED, unread_import
-from .number_links import imported_otherwise, is_as_patched, is_linked_as, is_settled
+from .number_goals import PROVISIONED, unread_import
+from .number_links import imported_otherwise, is_as_patched, is_linked_as
+from .relinks import relink
 
 if TYPE_CHECKING:
     from .._bulk.chunks import Numbers
@@ -63,8 +62,12 @@ class ImportedNumbers:
     ) -> ImportedNumber:
         """Import one number and link it (`ImportNumber`).
 
-        Importing is meant for numbers with an NNID of their own; the account manager has to have
-        that NNID provisioned before, or the import fails with `INVALID_NNID`.
+        Importing is meant for numbers with an NNID of their own. Your account manager has to
+        provision that NNID before; otherwise the import fails with `INVALID_NNID`.
+
+        Where the answer is lost, the number is looked up. If it has this plan and campaign, in
+        force or pending, it is returned; if it is absent, the import is sent again. Safe to
+        repeat: a second import raises `Conflict`.
 
         Args:
             phone_number: in E.164, such as `+12025550134`.
@@ -74,14 +77,11 @@ class ImportedNumbers:
             display_name: free text.
             callback_url: where events about the number are posted.
             migrate_to_sinch_tmo: `True` where T-Mobile answered 60135, to take the number over
-                from another aggregator; sent only where it is given. It is certain for
-                `hosting_orders.import_numbers`; for single imports the vendor's example sends it,
-                and no more is said.
+                from another aggregator. It is sent only where it is given. The vendor documents
+                it for `hosting_orders.import_numbers`; single imports have it in an example only.
 
         Returns:
-            The number. Where the answer is lost, it is looked up: with this plan and campaign,
-            in force or pending, it is returned; where it is absent the import is sent again. So
-            it is safe to repeat: a second import raises `Conflict`.
+            The number.
 
         Raises:
             InvalidRequest: an argument breaks a rule; nothing was sent.
@@ -106,7 +106,7 @@ class ImportedNumbers:
             return await self._settle(request, unknown)
         except Conflict as taken:
             taken.add_note(
-                "A proxy may have sent this call twice, and the first one may have imported the "
+                "A proxy may have sent this call twice, and the first call may have imported the "
                 "number: get() shows its service plan and campaign."
             )
             raise
@@ -115,7 +115,7 @@ class ImportedNumbers:
         return await self._session.request("ImportNumber", ImportedNumber, body=encode(request))
 
     async def _settle(self, request: ImportNumber, unknown: OutcomeUnknown) -> ImportedNumber:
-        """Look for the number; import it again only where it is not there."""
+        """Look for the number, and import it again only where it is absent."""
         pauses = exponential(initial=self._retry.initial, factor=2, maximum=self._retry.maximum)
         for tries in count(1):
             await self._session.sleep(next(pauses))
@@ -217,14 +217,20 @@ class ImportedNumbers:
     ) -> ImportedNumber:
         """Change the fields that are given, and no others (`UpdateImportedNumber`).
 
-        `""` clears a text; for `service_plan_id` and `campaign_id` it unlinks. A linked number
-        has to be unlinked before it can be linked anew, which `relink` does.
+        `""` clears a text; for `service_plan_id` and `campaign_id` it unlinks the number. A linked
+        number has to be unlinked before it can be linked again: `relink` does both. Where an
+        update is retried and then refused, the number is read; if it is as wanted, the update has
+        succeeded. Safe to repeat.
 
-        Returns the number as the service tells it. A retried update that is then refused is
-        settled by reading the number: where it is as wanted, it is returned.
+        Returns:
+            The number as the service shows it.
 
-        Raises `InvalidRequest` where nothing is given and for `None`, `NotFound`, `BadRequest`,
-        and what every call raises. Safe to repeat.
+        Raises:
+            InvalidRequest: no field is given, one is `None`, or one breaks a rule; nothing was
+                sent.
+            NotFound: the number is not imported.
+            BadRequest: the service refuses the change.
+            SinchHostingError: what every call raises; see `SinchHosting`.
         """
         sms = SmsPatch(service_plan_id=service_plan_id, campaign_id=campaign_id)
         patch = UpdateImportedNumber(
@@ -275,59 +281,31 @@ class ImportedNumbers:
     ) -> ImportedNumber:
         """Unlink a number, wait until it is free, and link it again (`UpdateImportedNumber`).
 
-        Between the two the number has no service. A number that is linked so already, or is
-        about to be, is returned as it is, and one that is free is linked straight away. While
-        another plan or campaign is pending the number is left alone until that has ended.
+        In between the number has no service. A number that has this link already, in force or
+        pending, is returned unchanged. A number without a link is linked at once. While another
+        plan or campaign is pending, the number is left as it is until that has ended. Safe to
+        repeat.
 
         Args:
             phone_number: in E.164.
             service_plan_id: the service plan to link it to.
             campaign_id: the campaign to link it to; `""` is none.
-            timeout: seconds to wait for what is pending, and again for the number to become
+            timeout: seconds to wait until nothing is pending, and again until the number is
                 free; `None` is without end.
 
-        Returns the number. Raises `InvalidRequest`, `NotFound`, `WaitTimeout` for what is
-        pending, and what `update` raises while the number is still linked; `RelinkFailed` once it
-        is unlinked and could not be linked (`__cause__` says why, a `WaitTimeout` among them).
-        Safe to repeat.
+        Returns:
+            The number.
+
+        Raises:
+            RelinkFailed: the number is unlinked, and could not be linked. `__cause__` says why;
+                it is a `WaitTimeout` where the time ran out.
+            WaitTimeout: another plan or campaign is still pending; the number is still linked.
+            SinchHostingError: what `get` and `update` raise while the number is still linked.
         """
         link = SmsLink(service_plan_id=service_plan_id, campaign_id=campaign_id)
         if timeout is not None:
             check.check_seconds(timeout, "timeout")
-        number = await self.get(phone_number)
-        if not is_settled(number) and not is_linked_as(number, link):
-            number = await waits.wait_until(self._watcher(), SETTLED, number, timeout=timeout)
-        if is_linked_as(number, link):
-            return number
-        try:
-            if number.is_linked:
-                await self._unlink(phone_number)
-            return await self._link(phone_number, link, timeout)
-        except asyncio.CancelledError:
-            _log.warning("relink was cancelled: %s may be unlinked, without service", phone_number)
-            raise
-
-    async def _unlink(self, phone_number: str) -> None:
-        try:
-            await self.update(phone_number, service_plan_id="", campaign_id="")
-        except SinchHostingError as error:
-            if error.may_have_been_applied:
-                error.add_note(f"{phone_number} may be unlinked, without service: relink it again")
-            raise
-
-    async def _link(
-        self, phone_number: str, link: SmsLink, timeout: float | None
-    ) -> ImportedNumber:
-        unread = unread_import(phone_number)
-        try:
-            await waits.wait_until(self._watcher(), FREE, unread, timeout=timeout)
-            return await self.update(
-                phone_number,
-                service_plan_id=link.service_plan_id,
-                campaign_id=link.campaign_id or "",
-            )
-        except SinchHostingError as error:
-            raise RelinkFailed(phone_number, error) from error
+        return await relink(self, self._watcher, phone_number, link, timeout)
 
     async def relink_many(
         self,
@@ -342,31 +320,48 @@ class ImportedNumbers:
 
         A number has no service while it is relinked. By default only ten numbers are relinked at
         once, so a call that is ended early leaves few numbers without service. Call it again to
-        relink the rest. Safe to repeat. The numbers come from any iterable or async iterable.
-        `timeout` holds for each number; the other arguments are as for `relink`.
+        relink the rest. Safe to repeat.
 
-        Returns the result of each number; `RelinkFailed` in `failed` marks those without service.
-        Raises `InvalidRequest` for a bad argument, or without numbers; nothing was sent.
+        Args:
+            phone_numbers: from any iterable or async iterable.
+            service_plan_id: as for `relink`.
+            campaign_id: as for `relink`.
+            timeout: as for `relink`, for each number.
+            max_concurrency: numbers that are relinked, and have no service, at the same time.
+
+        Returns:
+            The result of each number. `RelinkFailed` in `failed` marks those without service.
+
+        Raises:
+            InvalidRequest: an argument breaks a rule, or there are no numbers; nothing was sent.
         """
         from .._bulk.many_numbers import one_by_one  # noqa: PLC0415 - loads when used
 
         SmsLink(service_plan_id=service_plan_id, campaign_id=campaign_id)
         _log.warning("relinking: each number is without service until it is linked again")
 
-        async def relink(number: str) -> ImportedNumber:
+        async def one(number: str) -> ImportedNumber:
             return await self.relink(
                 number, service_plan_id=service_plan_id, campaign_id=campaign_id, timeout=timeout
             )
 
         concurrency = check.check_whole(max_concurrency, "max_concurrency")
-        return await one_by_one(phone_numbers, relink, concurrency=concurrency)
+        return await one_by_one(phone_numbers, one, concurrency=concurrency)
 
     async def delete_many(
         self, phone_numbers: Numbers, *, max_concurrency: int | None = None
     ) -> NumbersResult[str]:
         """Remove any number of numbers from Sinch (`DeleteImportedNumber`). Safe to repeat.
 
-        Arguments, result and errors are those of `qualified_numbers.delete_many`.
+        Args:
+            phone_numbers: from any iterable or async iterable.
+            max_concurrency: requests at once, by default the client's.
+
+        Returns:
+            The result of each number; those that are not imported are in `skipped`.
+
+        Raises:
+            InvalidRequest: an argument breaks a rule, or there are no numbers; nothing was sent.
         """
         from .._bulk.many_numbers import concurrency_of, deleted  # noqa: PLC0415 - loads when used
 
@@ -382,15 +377,20 @@ class ImportedNumbers:
     ) -> ImportedNumber:
         """Wait until a number is on its service plan, and on its campaign where it has one.
 
-        A plan and a campaign that are pending are waited for, too.
+        It also waits for a plan and a campaign that are pending. Many waits share lists. Safe to
+        repeat.
 
         Args:
             phone_number: in E.164.
             timeout: seconds to wait at most; by default without end.
 
-        Returns the number. Raises `NumberFailed` where a provisioning failed, `WaitTimeout`,
-        and what `get` raises but for passing failures. Many waits share lists. Safe to repeat
-        (`GetImportedNumber`).
+        Returns:
+            The number.
+
+        Raises:
+            NumberFailed: a provisioning failed.
+            WaitTimeout: the time ran out.
+            SinchHostingError: what `get` raises, unless it passes (`GetImportedNumber`).
         """
         check.check_phone_number(phone_number)
         number = unread_import(phone_number)
@@ -427,20 +427,24 @@ class ImportedNumbers:
         timeout: float | None = None,
         return_exceptions: bool = False,
     ) -> Sequence[ImportedNumber | Exception]:
-        """Wait until all numbers are on their service plan and campaign.
+        """Wait until all numbers are on their service plan and campaign. Safe to repeat.
 
         Args:
             phone_numbers: in E.164.
-            service_plan_id: where most of them are likely to be, which saves requests; by
-                default that is learnt from the first that are read.
-            campaign_id: the same.
+            service_plan_id: the plan that most of them are likely to have, which saves requests;
+                by default that is learnt from the first numbers that are read.
+            campaign_id: the same for the campaign.
             timeout: seconds that each may take; by default without end.
             return_exceptions: return the errors in place instead of raising them.
 
-        Returns the numbers as they were then, in the order given. Waits for all, then raises an
-        `ExceptionGroup` of what `wait_until_provisioned` raises, each with its number in
-        `.last`. Raises `InvalidRequest` for a single number, and for what is none. Safe to repeat
-        (`ListImportedNumbers`); where single numbers take fewer requests, they are read so.
+        Returns:
+            The numbers as they were then, in the order given. They are read from lists
+            (`ListImportedNumbers`), or one by one where that takes fewer requests.
+
+        Raises:
+            ExceptionGroup: after all waits have ended, the errors of `wait_until_provisioned`,
+                each with its number in `.last`.
+            InvalidRequest: a single number, or what is no number; nothing was sent.
         """
         numbers = [
             unread_import(number, service_plan_id, campaign_id)

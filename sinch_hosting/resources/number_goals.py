@@ -1,4 +1,4 @@
-"""What the waits for numbers wait for, and the numbers as they are before the first look."""
+"""What waits for numbers wait for, and the numbers as they are before they were read."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ SETTLED = Goal(source=IMPORTED_NUMBERS, is_over=is_settled, wanted="to have no c
 def unread_import(
     phone_number: str, service_plan_id: str | None = None, campaign_id: str | None = None
 ) -> ImportedNumber:
-    """An imported number of which nothing is known yet but where it is likely to be."""
+    """Return an imported number that was not read yet, with its likely plan and campaign."""
     place = SmsConfiguration(service_plan_id=service_plan_id, campaign_id=campaign_id)
     return ImportedNumber(phone_number=phone_number, sms_configuration=place)
 
 
 def unread_qualified(phone_numbers: Iterable[str]) -> list[QualifiedNumber]:
-    """Numbers in qualification of which nothing else is known yet."""
+    """Return numbers in qualification that were not read yet."""
     return [
         QualifiedNumber(phone_number=check.check_phone_number(number)) for number in phone_numbers
     ]
 
 
 def qualification_goal(states: Sequence[QualificationState | str]) -> Goal[QualifiedNumber]:
-    """What `qualified_numbers.wait_until` waits for: one of these states, or a later one."""
+    """Return what `qualified_numbers.wait_until` waits for: a state, or a later one."""
     if not states:
         raise InvalidRequest(field="states", value=states, rule="at least one state")
     wanted = [parse_state(QualificationState, state, "states") for state in states]

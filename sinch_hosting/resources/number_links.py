@@ -9,7 +9,7 @@ from ..states import ProvisioningState, ProvisioningType
 
 
 def links(number: ImportedNumber) -> tuple[str, str]:
-    """The plan and the campaign that a number is on, or is about to be; `""` is none."""
+    """Return the plan and the campaign of a number, pending ones first; `""` is none."""
     sms = number.sms_configuration
     plan = number.pending_service_plan_id or sms.service_plan_id
     campaign = number.pending_campaign_id or sms.campaign_id
@@ -17,7 +17,7 @@ def links(number: ImportedNumber) -> tuple[str, str]:
 
 
 def is_linked_as(number: ImportedNumber, link: SmsLink) -> bool:
-    """Whether a number is on a plan and a campaign, or is about to be."""
+    """Whether a number has this plan and campaign, in force or pending."""
     return links(number) == (link.service_plan_id, link.campaign_id or "")
 
 
@@ -27,7 +27,7 @@ def is_settled(number: ImportedNumber) -> bool:
 
 
 def imported_otherwise(number: ImportedNumber) -> Conflict:
-    """The refusal of an import whose number is there with other links."""
+    """Return the error of an import whose number is imported already, with other links."""
     plan, campaign = links(number)
     return Conflict(
         f"{number.phone_number} is imported already, with service plan {plan or 'none'} "
@@ -38,7 +38,7 @@ def imported_otherwise(number: ImportedNumber) -> Conflict:
 
 
 def is_as_patched(number: ImportedNumber, patch: UpdateImportedNumber) -> bool:
-    """Whether a number has all that a patch names; an absent text is an empty one."""
+    """Whether a number has all values of a patch; an absent text counts as an empty one."""
     sms = patch.sms_configuration
     wanted = [
         (patch.display_name, number.display_name),
@@ -55,7 +55,10 @@ def _puts_on(provisioning: Provisioning) -> bool:
 
 
 def is_provisioned(number: ImportedNumber) -> bool:
-    """Whether a number is on all that it is linked to; raises `NumberFailed` where it cannot be."""
+    """Whether a number is on the SMS platform, and on its campaign where it has one.
+
+    Raises `NumberFailed` where one of these failed.
+    """
     scheduled = number.sms_configuration.scheduled_provisioning
     if scheduled.has_failed and not _is_in_force(number.sms_configuration):
         codes = ", ".join(map(str, scheduled.error_codes)) or str(scheduled.status)
@@ -79,7 +82,10 @@ def _is_in_force(sms: SmsConfiguration) -> bool:
 
 
 def is_free(number: ImportedNumber) -> bool:
-    """Whether a number is linked to nothing; raises `NumberFailed` where it cannot come to that."""
+    """Whether a number has no link, and is not being unlinked any more.
+
+    Raises `NumberFailed` where unlinking failed.
+    """
     for name, step in (
         ("the SMS platform", number.sms_provisioning),
         ("the campaign", number.campaign_provisioning),

@@ -40,6 +40,7 @@ from ..models import DirectLoa, Letter, ResellerLoa
 
 if TYPE_CHECKING:
     from .._bulk.chunks import Numbers
+    from .._bulk.letters import Confirm
     from .._bulk.order_runs import OrderRuns
     from .._bulk.order_template import LedgerPath, OnUnknown
     from .._bulk.results import ChunkOutcome
@@ -54,12 +55,12 @@ class OrderStreams:
     def stop_runs(self, reason: str = "it was stopped") -> None:
         """Let the bulk runs that are under way send nothing more, as before a shutdown.
 
-        Creates that have left are waited for as ever, so no order is lost; chunks whose turn
-        comes later fail with `RunStopped`. An onboarding has a `stop` of its own. Safe to repeat;
-        runs that begin later are not concerned.
+        Creates that were sent are waited for, so no order is lost. Chunks that were not sent yet
+        fail with `RunStopped`. Runs that begin later are not stopped. An onboarding has its own
+        `stop`. Safe to repeat.
 
         Args:
-            reason: what `RunStopped` says.
+            reason: the text of `RunStopped`.
         """
         self._runs().stop(reason)
 
@@ -84,7 +85,7 @@ class OrderStreams:
     ) -> AsyncGenerator[ChunkOutcome, None]:
         """Import numbers, chunk by chunk (`ImportNumbers`).
 
-        Not to be repeated blindly without `job`.
+        Never repeat it blindly without `job`.
 
         Args:
             numbers: phone numbers of one region, from any iterable or async iterable.
@@ -160,6 +161,7 @@ class OrderStreams:
         grace: float | None = None,
         on_unknown: OnUnknown | None = None,
         retry_rejected: bool = False,
+        confirm: Confirm | None = None,
     ) -> AsyncGenerator[ChunkOutcome, None]:
         """Text-enable local numbers, chunk by chunk (`TextEnableHostingOrderNumbers`).
 
@@ -185,6 +187,9 @@ class OrderStreams:
             on_unknown: what to do with an order that cannot be found then, `hold` or `resend`;
                 `hold` by default where a letter is mailed or there is no campaign.
             retry_rejected: create REJECTED orders again, with another letter if one is given.
+            confirm: a function, async or plain, that gets `LettersToSend` before each order that
+                mails a letter, one order after the other. Unless it returns `True`, nothing is
+                sent for the chunk, which fails with `NotConfirmed`.
 
         Returns:
             An async iterator of `ChunkOutcome`, in the order in which chunks are done. It reads
@@ -222,6 +227,7 @@ class OrderStreams:
             grace=grace,
             on_unknown=on_unknown,
             retry_rejected=retry_rejected,
+            confirm=confirm,
         )
 
     def text_enable_toll_free_stream(
@@ -243,6 +249,7 @@ class OrderStreams:
         grace: float | None = None,
         on_unknown: OnUnknown | None = None,
         retry_rejected: bool = False,
+        confirm: Confirm | None = None,
     ) -> AsyncGenerator[ChunkOutcome, None]:
         """Text-enable toll-free numbers (`TextEnableTollFreeHostingOrderNumbers`).
 
@@ -266,6 +273,9 @@ class OrderStreams:
             on_unknown: what to do with an order that cannot be found then, `hold` or `resend`;
                 `hold` by default where a letter is mailed or there is no campaign.
             retry_rejected: create REJECTED orders again, with another letter if one is given.
+            confirm: a function, async or plain, that gets `LettersToSend` before each order that
+                mails a letter, one order after the other. Unless it returns `True`, nothing is
+                sent for the chunk, which fails with `NotConfirmed`.
 
         Returns:
             An async iterator of `ChunkOutcome`, in the order in which chunks are done. It reads
@@ -301,4 +311,5 @@ class OrderStreams:
             grace=grace,
             on_unknown=on_unknown,
             retry_rejected=retry_rejected,
+            confirm=confirm,
         )

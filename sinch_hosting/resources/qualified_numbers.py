@@ -244,10 +244,12 @@ class QualifiedNumbers:
     ) -> Order:
         """Text-enable 1 to 500 qualified local numbers (`TextEnableQualifiedNumbers`).
 
-        The arguments are those of `hosting_orders.text_enable`, the care of `job` included; so
-        are the errors. Without a campaign the vendor generates no letter. The service
-        answers an id alone: the order is then read, and where that fails it still comes back,
-        with its id and the state `UNSPECIFIED`. Mails a letter: never repeat it blindly.
+        Arguments, errors and the protection of `job` are those of `hosting_orders.text_enable`.
+        It mails a letter (without a campaign the vendor generates none). Never repeat it blindly.
+
+        Returns:
+            The order. The service returns its id alone, so the order is read then; where that
+            fails, the order has its id and the state `UNSPECIFIED`.
         """
         template = self._runs().text_enable_template(
             None,
@@ -366,17 +368,23 @@ class QualifiedNumbers:
         *states: QualificationState | str,
         timeout: float | None = None,
     ) -> QualifiedNumber:
-        """Wait until a number has reached one of the states, or has passed it.
+        """Wait until a number has reached one of the states, or has passed it. Safe to repeat.
+
+        Many waits share lists.
 
         Args:
             phone_number: in E.164.
             states: one state or several.
             timeout: seconds to wait at most; by default without end, since a review takes days.
 
-        Returns the number as it was then. Raises `NumberFailed` on NOT_ELIGIBLE,
-        VERIFICATION_FAILED, VERIFICATION_BLOCKED and HOSTING_FAILED where none of the states
-        was reached or passed, `WaitTimeout`, and what `get` raises but for passing failures.
-        Many waits share lists. Safe to repeat (`GetQualifiedNumber`).
+        Returns:
+            The number as it was then.
+
+        Raises:
+            NumberFailed: it is NOT_ELIGIBLE, VERIFICATION_FAILED, VERIFICATION_BLOCKED or
+                HOSTING_FAILED, and reached or passed none of the states.
+            WaitTimeout: the time ran out.
+            SinchHostingError: what `get` raises, unless it passes (`GetQualifiedNumber`).
         """
         goal = qualification_goal(states)
         (number,) = unread_qualified([phone_number])
@@ -407,7 +415,7 @@ class QualifiedNumbers:
         timeout: float | None = None,
         return_exceptions: bool = False,
     ) -> Sequence[QualifiedNumber | Exception]:
-        """Wait until all numbers have reached one of the states, or have passed it.
+        """Wait until all numbers have reached one of the states or passed it. Safe to repeat.
 
         Args:
             phone_numbers: in E.164.
@@ -415,10 +423,14 @@ class QualifiedNumbers:
             timeout: seconds that each may take; by default without end.
             return_exceptions: return the errors in place instead of raising them.
 
-        Returns the numbers as they were then, in the order given. Waits for all, then raises an
-        `ExceptionGroup` of what `wait_until` raises, each with its number in `.last`. Raises
-        `InvalidRequest` for a single number, and for what is none. Safe to repeat
-        (`ListQualifiedNumbers`); numbers are read one by one where that takes fewer requests.
+        Returns:
+            The numbers as they were then, in the order given. They are read from lists
+            (`ListQualifiedNumbers`), or one by one where that takes fewer requests.
+
+        Raises:
+            ExceptionGroup: after all waits have ended, the errors of `wait_until`, each with its
+                number in `.last`.
+            InvalidRequest: a single number, or what is no number; nothing was sent.
         """
         goal = qualification_goal(states)
         results = await waits.wait_all(

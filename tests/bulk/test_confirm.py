@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sinch_hosting import BlanketLoa, InvalidRequest, LettersToSend, NotConfirmed, SinchHosting
+from sinch_hosting import (
+    BlanketLoa,
+    FailedChunk,
+    InvalidRequest,
+    LettersToSend,
+    NotConfirmed,
+    SinchHosting,
+)
 
 from ..service import TEXT_ENABLES, Service, drop
 from ..service.fixtures import api_client, api_service, make_api_client
@@ -102,6 +110,40 @@ async def test_a_job_shows_how_many_letters_it_would_mail(
     assert not api_service.numbers_in_two_letters
 
 
+@pytest.mark.parametrize("name", ["text_enable_stream", "text_enable_toll_free_stream"])
+@pytest.mark.parametrize("as_job", [True, False])
+async def test_a_stream_asks_for_each_order(
+    api_service: Service, api_client: SinchHosting, tmp_path: Path, name: str, as_job: bool
+) -> None:
+    """One at a time; what is refused fails alone, and the next run asks for that alone."""
+    stream = getattr(api_client.hosting_orders, name)
+    job = {"job": "spring", "ledger": tmp_path / "spring.jsonl"} if as_job else {}
+    asking = 0
+
+    async def only_full_ones(letters: LettersToSend) -> bool:
+        nonlocal asking
+        asking += 1
+        await asyncio.sleep(0)
+        assert asking == 1
+        asking -= 1
+        return letters.numbers == 5
+
+    arguments = {**SHARED, **job, "chunk_size": 5}
+    outcomes = [one async for one in stream(numbers(23), confirm=only_full_ones, **arguments)]
+    (failed,) = [one for one in outcomes if isinstance(one.result, FailedChunk)]
+    assert failed.numbers == tuple(numbers(3, 20))
+    assert isinstance(failed.result.error, NotConfirmed)
+    assert len(outcomes) == 5
+    assert len(api_service.letters) == 4
+    if as_job:
+        asked = Asked(True)
+        again = [one async for one in stream(numbers(23), confirm=asked, **arguments)]
+        assert [(one.letters, one.numbers) for one in asked.shown] == [({WHO: 1}, 3)]
+        assert sum(one.adopted for one in again) == 4
+        assert len(api_service.letters) == 5
+        assert not api_service.numbers_in_two_letters
+
+
 async def test_nobody_is_asked_where_no_letter_is_mailed(
     api_service: Service, api_client: SinchHosting
 ) -> None:
@@ -128,4 +170,9 @@ async def test_what_confirm_raises_is_raised(
     for call in (orders.text_enable, orders.text_enable_many):
         with pytest.raises(InvalidRequest, match="confirm"):
             await call(numbers(1), confirm=True, **SHARED)
+    for stream in (orders.text_enable_stream, orders.text_enable_toll_free_stream):
+        with pytest.raises(InvalidRequest, match="confirm"):
+            stream(numbers(1), confirm=True, **SHARED)
+    with pytest.raises(ZeroDivisionError):
+        await anext(orders.text_enable_stream(numbers(1), confirm=breaks, **SHARED))
     assert not api_service.requests

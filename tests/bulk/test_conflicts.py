@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from sinch_hosting import (
     QualificationState,
     QualifiedNumber,
     RunStopped,
+    SinchHosting,
     SkippedNumber,
 )
 from sinch_hosting._bulk.refusals import (
@@ -26,7 +28,11 @@ from sinch_hosting._bulk.refusals import (
     why_not_qualified,
 )
 
+from ..service import TEXT_ENABLES, Service, reply
+from ..service.fixtures import api_client, api_service, make_api_client
 from .rig import CAMPAIGN, PLAN, Rig, adds_up, letter, numbers
+
+__all__ = ["api_client", "api_service", "make_api_client"]
 
 IMPORT: dict[str, Any] = {
     "region_code": "US",
@@ -255,3 +261,21 @@ def test_refusals_are_the_same_but_for_their_numerals() -> None:
     one, two = (refusal(BadRequest, f"order {n} of +1303{n} is odd") for n in (12, 13))
     assert kind_of_refusal(one) == kind_of_refusal(two)
     assert kind_of_refusal(ValueError("x")) is None
+
+
+async def test_a_long_reason_is_cut_in_results_and_in_the_ledger(
+    api_service: Service, api_client: SinchHosting, ledger: Path
+) -> None:
+    """Nothing bounds how a service explains itself."""
+    listed = numbers(5)
+    violation = {"field": "numbers[2]", "description": "x" * 50_000}
+    refused = {"code": "400", "message": "no", "details": [{"fieldViolations": [violation]}]}
+    api_service.fault(TEXT_ENABLES, reply(400, refused), times=1)
+    result = await api_client.hosting_orders.text_enable_many(
+        listed, **IMPORT, loa=letter(), job="long", ledger=ledger, settle=0, grace=0
+    )
+    (skipped,) = result.skipped
+    assert skipped.phone_number == listed[2]
+    assert len(skipped.reason) == 1_001
+    lines = await asyncio.to_thread(ledger.read_text)
+    assert max(map(len, lines.splitlines())) < 2_000

@@ -191,7 +191,7 @@ async def test_numbers_that_an_answer_does_not_tell_are_looked_up(rig: Rig) -> N
     assert [n.phone_number for n in result.succeeded] == listed[:2]
     (failed,) = result.failed
     assert failed.phone_number == listed[2]
-    assert "does not tell of it" in str(failed.error)
+    assert "its answer does not hold the number" in str(failed.error)
 
 
 async def test_many_are_deleted(rig: Rig) -> None:

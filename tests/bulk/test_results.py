@@ -308,14 +308,14 @@ async def test_cancelling_names_what_was_created(service, client, caplog, other_
         await task
     hold.release()
     assert [progress.outcome.hosting_order_id for progress in told] == ["early"]
-    assert "these orders were created: ['early']" in caplog.text
+    assert "these orders were created: early" in caplog.text
     await client.aclose()
     assert other_tasks() == set()
 
 
 @pytest.mark.parametrize(
     ("orders", "said"),
-    [(0, None), (3, "['0', '1', '2']"), (5, "['0', '1', '2'] and 2 more")],
+    [(0, None), (3, "0, 1, 2"), (5, "0, 1, 2 and 2 more")],
 )
 async def test_what_was_created_by_then_is_logged_in_short(caplog, orders, said):
     """Three examples and a count; nothing where there is none."""

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import pytest
 
-from sinch_hosting import FailedChunk, Order, RunStopped
+from sinch_hosting import FailedChunk, Order, RunStopped, SinchHosting
 
-from .rig import CAMPAIGN, PLAN, Rig, numbers, rigged
+from ..service import CREATES, Service, error
+from ..service.fixtures import api_service, make_api_client
+from .rig import CAMPAIGN, PLAN, Rig, letter, numbers, rigged
+
+__all__ = ["api_service", "make_api_client"]
 
 
 @pytest.fixture
@@ -47,3 +52,30 @@ async def test_chunks_whose_turn_comes_later_are_not_sent(rig: Rig) -> None:
 
     assert all(isinstance(result, Order) for result in second)
     assert rig.held() == dict.fromkeys(listed, 1)
+
+
+@pytest.mark.parametrize("as_job", [True, False])
+async def test_what_waits_in_the_pause_of_a_429_is_not_sent_any_more(
+    api_service: Service, make_api_client: Callable[..., SinchHosting], as_job: bool, clock: Any
+) -> None:
+    """The pause may take an hour, and the stop comes in it."""
+
+    async def sleep(seconds: float) -> None:
+        if seconds >= 1800:
+            client.hosting_orders.stop_runs("the machine goes down")
+        await clock.sleep(seconds)
+
+    client = make_api_client(sleep=sleep)
+    api_service.fault(CREATES, error(429, Retry_After="1800"), times=1)
+    result = await client.hosting_orders.text_enable_many(
+        numbers(3),
+        region_code="US",
+        service_plan_id=PLAN,
+        campaign_id=CAMPAIGN,
+        loa=letter(),
+        job="acme" if as_job else None,
+    )
+    (failed,) = result.failed
+    assert isinstance(failed.error, RunStopped)
+    assert not api_service.letters
+    assert sum(api_service.counts[name] for name in CREATES) == 1

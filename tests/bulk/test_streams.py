@@ -18,12 +18,17 @@ from sinch_hosting import (
     Order,
     RateLimited,
     RetryPolicy,
+    SinchHosting,
 )
 from sinch_hosting._aio import map_concurrently
 from sinch_hosting._bulk.chunks import Chunk, HeldChunks, SeenNumbers, chunks_of
 from sinch_hosting._session.throttle import AdaptiveLimit
 
+from ..service import Service, error
+from ..service.fixtures import api_client, api_service, make_api_client
 from .rig import CAMPAIGN, PLAN, Rig, adds_up, letter, numbers
+
+__all__ = ["api_client", "api_service", "make_api_client"]
 
 BASE: dict[str, Any] = {
     "region_code": "US",
@@ -186,6 +191,20 @@ async def test_a_429_that_outlasts_the_retries_is_waited_for(rig: Rig) -> None:
     result = await rig.blanket(numbers(5), job="wait")
     assert len(result.succeeded) == 1
     assert max(rig.slept) >= 500
+
+
+@pytest.mark.parametrize("whose", ["Token", "ImportNumbers"])
+async def test_a_run_waits_for_429s_of_both_endpoints(
+    api_service: Service, api_client: SinchHosting, clock: Any, whose: str
+) -> None:
+    """A single call would fail: the pauses are longer than the client's policy allows."""
+    api_service.fault(whose, error(429, Retry_After="900"), times=7)
+    arguments = {"region_code": "US", "service_plan_id": PLAN, "campaign_id": CAMPAIGN}
+    started = clock()
+    result = await api_client.hosting_orders.import_many(numbers(20), **arguments)
+    assert len(result.succeeded) == 4
+    assert clock() - started >= 7 * 900 / 4  # four wait at the same time
+    assert sum(len(order.numbers) for order in api_service.orders.values()) == 20
 
 
 async def test_a_429_without_end_fails(rig: Rig) -> None:

@@ -256,7 +256,7 @@ async def test_closing_forgets_what_it_cancels(
 
 
 async def test_a_store_that_cannot_forget_is_named(caplog: pytest.LogCaptureFixture) -> None:
-    """It needs no `discard`; the log then says that the event stays remembered."""
+    """It needs no `discard`; the log then says that the event counts as known."""
 
     class AddOnly:
         def add(self, event_id: str) -> bool | Awaitable[bool]:
@@ -272,4 +272,4 @@ async def test_a_store_that_cannot_forget_is_named(caplog: pytest.LogCaptureFixt
         await delivery(receiver)()
         await receiver.aclose(timeout=0)
         assert said in caplog.text
-        assert "stays remembered" in caplog.text
+        assert "will count as known" in caplog.text

@@ -83,6 +83,34 @@ async def test_import_sends_what_was_given(service, client):
     }
 
 
+@pytest.mark.parametrize("resource", ["hosting_orders", "qualified_numbers"])
+@pytest.mark.parametrize("migrate", [True, False, None])
+async def test_a_toll_free_text_enable_sends_what_was_given(service, client, resource, migrate):
+    """With the project, without a campaign; the move to Sinch's T-Mobile id only where given."""
+    path = {"hosting_orders": "/hostingOrders", "qualified_numbers": "/qualifiedNumbers"}[resource]
+    call = ("POST", f"{path}:textEnableTollFreeNumbers")
+    service.on(*call, order())
+    await getattr(client, resource).text_enable_toll_free(
+        NUMBERS,
+        **PLAN,
+        loa=LETTER,
+        display_name="d",
+        callback_url="https://example.com/c",
+        migrate_to_sinch_tmo=migrate,
+    )
+    body = service.calls(*call)[0].json
+    assert body.pop("directLoaInfo")["authorisedPerson"]["email"]
+    assert body == {
+        "projectId": "project-1",
+        "regionCode": "US",
+        "numbers": NUMBERS,
+        "servicePlanId": "plan",
+        "displayName": "d",
+        "callbackUrl": "https://example.com/c",
+        **({} if migrate is None else {"migrateToSinchTmo": migrate}),
+    }
+
+
 @pytest.mark.parametrize("limit", [None, 8])
 async def test_an_import_holds_as_many_as_the_account_allows(service, make_client, limit):
     """Five, or the client's `import_limit`."""

@@ -484,6 +484,20 @@ async def test_relink_that_waits_too_long_says_so(service, clock, client):
     assert len(service.calls(*PATCH)) == 1
 
 
+async def test_relink_looks_once_more_when_its_time_is_over(service, clock, client):
+    """A machine that slept, or a slow answer, leaves no time to see that the number is free."""
+
+    def late(_):
+        clock.now += 1000
+        return number("", "", **LEAVING)
+
+    service.on(*GET, number(), late, number("", "", **LEFT))
+    service.on(*PATCH, number("", ""), number("new", ""))
+    linked = await client.imported_numbers.relink(NUMBER, service_plan_id="new", timeout=60)
+    assert linked.sms_configuration.service_plan_id == "new"
+    assert len(service.calls(*GET)) == 3
+
+
 async def test_relink_whose_unlinking_fails_at_the_carrier_says_so(service, client):
     """A deprovisioning that FAILED never ends: no waiting for it."""
     failed = step("FAILED", "DEPROVISIONING", errorCode="60135", errorMessage="held")

@@ -8,6 +8,7 @@ import pickle
 import re
 
 import aiohttp
+import attrs
 import pytest
 
 from sinch_hosting import (
@@ -85,11 +86,28 @@ def aiohttp_reply(reply, status, headers=()):
     return type(reply)(status=status, body=reply.body, headers=dict(headers), cut_at=reply.cut_at)
 
 
-async def test_a_create_whose_refusal_breaks_off_pauses_and_is_sent_again(world, sinch, clock):
+def breaks_off(status, **headers):
+    """A refusal whose body ends after 20 bytes of those that its header promises."""
+    return attrs.evolve(error(status, "x" * 500, **headers), ending="cut", cut_at=20)
+
+
+@pytest.mark.parametrize("as_job", [True, False])
+async def test_a_create_whose_refusal_breaks_off_pauses_and_is_sent_again(
+    world, sinch, clock, tmp_path, as_job
+):
     """Nothing was done: a 429 is one, whatever its body."""
-    world.fault("ImportNumbers", error(429, Retry_After="3"), times=1)
-    order = await sinch.hosting_orders.import_numbers([NUMBER], **ARGUMENTS)
+    job = {"job": "spring", "ledger": tmp_path / "spring.jsonl"} if as_job else {}
+    world.fault("ImportNumbers", breaks_off(429, Retry_After="3"), times=2)
+    before = clock()
+    order = await sinch.hosting_orders.import_numbers([NUMBER], **ARGUMENTS, **job)
     assert order.hosting_order_id
+    assert clock() - before >= 6
+    assert world.counts["ImportNumbers"] == 3
+    assert len(world.orders) == 1
+    if as_job:
+        records = map(json.loads, job["ledger"].read_text().splitlines())
+        outcomes = [r.get("outcome", r["event"]) for r in records]
+        assert outcomes == ["run", *["sending", "failed"] * 2, "sending", "created"]
     world.fault("GetHostingOrder", cut(20), times=1)
     assert (await order.refresh()).hosting_order_id == order.hosting_order_id
 

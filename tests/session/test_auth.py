@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextvars
 import copy
 import itertools
 import logging
@@ -66,6 +67,21 @@ async def cache(endpoint, clock):
 
 
 # ------------------------------------------------------------------ the cache
+
+
+async def test_a_fetch_belongs_to_nobodys_request(clock):
+    """All share its token, so it is in the trace of none."""
+    trace = contextvars.ContextVar("trace", default="none")
+    seen = []
+
+    async def fetch():
+        seen.append(trace.get())
+        return Token(value="t", expires_in=1000)
+
+    cache = TokenCache(fetch, clock)
+    trace.set("a web request")
+    await cache.fetch()
+    assert seen == ["none"]
 
 
 async def test_one_fetch_however_many_ask(cache, endpoint):

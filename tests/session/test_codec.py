@@ -808,6 +808,14 @@ def test_problem_details() -> None:
         assert api_error({"title": odd, "detail": odd}, 404).message == "Not Found"
 
 
+@pytest.mark.parametrize("said", [422, "422"])
+def test_a_code_in_place_of_a_status_word_is_said_once(said: int | str) -> None:
+    """Some gateways write the code there."""
+    error = api_error({"status": said, "message": "Unprocessable Entity"}, 422)
+    assert error.status is None
+    assert str(error) == "Op: 422 Unprocessable Entity"
+
+
 def test_the_token_endpoints_shape() -> None:
     """RFC 6749: `error` is a word, `error_description` explains it."""
     error = api_error({"error": "invalid_client", "error_description": "unknown key"}, 401)

@@ -29,7 +29,13 @@ from sinch_hosting import (
     TransportError,
 )
 from sinch_hosting._session.operations import OPERATIONS, SENT_AGAIN_AFTER, Failure, Retryability
-from sinch_hosting._session.retry import exponential, failure_of, full_jitter
+from sinch_hosting._session.retry import (
+    RateLimitPause,
+    Retries,
+    exponential,
+    failure_of,
+    full_jitter,
+)
 
 NUMBER = "+12025550134"
 ORDER = {"hostingOrderId": "1", "state": "DRAFT"}
@@ -865,3 +871,34 @@ async def test_no_answer_pauses_the_client_for_good(service, clock, make_client,
     clock.now += longest
     assert (await client.hosting_orders.get("1")).state == "DRAFT"
     assert len(service.requests) == 2
+
+
+def limited(seconds):
+    """A 429 with a `Retry-After`."""
+    return RateLimited("slow", operation="Op", status_code=429, retry_after=seconds)
+
+
+def unsent():
+    """A connection that never opened."""
+    return TransportError("no connection", never_sent=True)
+
+
+@pytest.mark.parametrize(
+    ("failures", "raised"),
+    [
+        ([limited(3000)] * 5, None),
+        ([limited(3000)] * 6, RateLimited),
+        ([limited(3601)], RateLimited),
+        ([unsent(), unsent(), limited(3000), unsent(), unsent(), limited(60), unsent()], None),
+        ([limited(3000), unsent(), unsent(), unsent()], TransportError),
+    ],
+    ids=["429s", "too many", "too long", "mixed", "no connection"],
+)
+async def test_patience_waits_for_429s_alone(clock, failures, raised):
+    """On top of the policy, whose tries and time begin anew after each."""
+    pause = RateLimitPause(clock, clock.sleep)
+    policy = RetryPolicy(max_tries=3, max_time=60)
+    operation = OPERATIONS["ImportNumbers"]
+    retries = Retries(operation, policy, pause, clock, clock.sleep, clock(), patience=5)
+    goes_on = [await retries.wait(error) for error in failures]
+    assert goes_on == [True] * (len(failures) - 1) + [raised is None]

@@ -12,6 +12,7 @@ import warnings
 
 import aiohttp
 import pytest
+from yarl import URL
 
 from sinch_hosting import (
     BadRequest,
@@ -118,6 +119,24 @@ async def test_cookies_are_not_kept(service, make_client):
     await client.hosting_orders.get("1")
     await client.hosting_orders.get("1")
     assert "Cookie" not in service.requests[-1].headers
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_cookies_of_the_service_stay_out_of_a_borrowed_jar(service, make_client, method):
+    """Nothing of the lender's session changes; what it keeps of others, it keeps."""
+    service.on(*GET_ORDER, (200, ORDER, {"Set-Cookie": "a=b; Path=/"}))
+    service.on(*CREATE, (200, ORDER, {"Set-Cookie": "a=b"}))
+    service.on_token((200, {"access_token": "t"}, {"Set-Cookie": "t=u"}))
+    jar = aiohttp.CookieJar(unsafe=True)
+    jar.update_cookies({"own": "kept"}, URL(service.base_url))
+    async with aiohttp.ClientSession(cookie_jar=jar) as session:
+        client = make_client(session=session)
+        if method == "GET":
+            await read(client)
+        else:
+            await create(client)
+        assert [cookie.key for cookie in jar] == ["own"]
+        assert not any("Cookie" in seen.headers for seen in service.requests)
 
 
 async def test_redirects_are_not_followed(service, client):
