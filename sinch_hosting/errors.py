@@ -258,9 +258,9 @@ class ApiError(SinchHostingError):
         violations = "; ".join(
             f"{v.get('field') or '?'}: {v.get('description') or '?'}" for v in field_violations
         )
-        shown = f" [{shortened(violations)}]" if violations else ""
-        shown += f" (request id {request_id})" if request_id else ""
-        super().__init__(f"{operation}: {status_code} {shortened(said)}".rstrip() + shown)
+        text = f"{operation}: {status_code} {shortened(said)}".rstrip()
+        text += f" [{shortened(violations)}]" if violations else ""
+        super().__init__(text + (f" (request id {request_id})" if request_id else ""))
         self.operation = operation
         """The name of the operation in the contract."""
         self.status_code = status_code
@@ -294,9 +294,8 @@ class ApiError(SinchHostingError):
         True for every other status. True for these statuses as well, 429 apart, where the body is
         not the service's own. True where the service says that it stopped half way (`ABORTED`).
         """
-        if self.status_code not in _NOTHING_WAS_DONE or self.status in _BROKE_OFF:
-            return True
-        return not self.is_from_service and self.status_code != 429
+        is_refusal = self.status_code in _NOTHING_WAS_DONE and self.status not in _BROKE_OFF
+        return not is_refusal or not (self.is_from_service or self.status_code == 429)
 
 
 class BadRequest(ApiError):
