@@ -21,7 +21,7 @@ from .models import Order
 from .models._base import Record
 
 if TYPE_CHECKING:
-    from ._telemetry import Telemetry
+    from ._telemetry import Recorder
 
 _log = logging.getLogger("sinch_hosting")
 _MOST_WAITING = 1000
@@ -84,7 +84,7 @@ OnEvent: TypeAlias = Callable[[ClientEvent], Awaitable[None] | None]
 class Events:
     """Tells what happens to a function, if there is one, and counts it, if telemetry is on."""
 
-    def __init__(self, on_event: OnEvent | None, telemetry: Telemetry | None) -> None:
+    def __init__(self, on_event: OnEvent | None, telemetry: Recorder | None) -> None:
         self.telemetry = telemetry
         self._listener = None if on_event is None else Listener(on_event)
 

@@ -67,7 +67,7 @@ _CALLS = {
 
 
 class Telemetry:
-    """Where a client's spans and measurements go, for a program with providers of its own.
+    """Providers of OpenTelemetry for one client, where the global ones are not meant.
 
     Args:
         tracer_provider: makes the spans; the global one by default.
@@ -83,15 +83,26 @@ class Telemetry:
         tracer_provider: TracerProvider | None = None,
         meter_provider: MeterProvider | None = None,
     ) -> None:
+        self.tracer_provider = tracer_provider
+        self.meter_provider = meter_provider
         try:
-            from opentelemetry import metrics, trace  # noqa: PLC0415 - optional
+            import opentelemetry.metrics  # noqa: PLC0415 - optional
+            import opentelemetry.trace  # noqa: F401, PLC0415
         except ImportError:
             raise ConfigurationError(
                 "telemetry: OpenTelemetry is not installed; pip install 'sinch-hosting[otel]'"
             ) from None
+
+
+class Recorder:
+    """Makes the spans and measurements of one client."""
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        from opentelemetry import metrics, trace  # noqa: PLC0415 - `telemetry` has found it
+
         self._trace = trace
-        self._tracer = trace.get_tracer(_NAME, __version__, tracer_provider)
-        meter = metrics.get_meter(_NAME, __version__, meter_provider)
+        self._tracer = trace.get_tracer(_NAME, __version__, telemetry.tracer_provider)
+        meter = metrics.get_meter(_NAME, __version__, telemetry.meter_provider)
         self._duration = meter.create_histogram(
             "http.client.request.duration",
             unit="s",
@@ -298,10 +309,10 @@ def _error_type(error: BaseException) -> str:
     return str(error.status_code) if isinstance(error, ApiError) else type(error).__name__
 
 
-def telemetry_of(given: bool | Telemetry) -> Telemetry | None:
-    """The telemetry of a client; raises `ConfigurationError` for what is none."""
-    if isinstance(given, Telemetry):
-        return given
+def recorder_of(given: bool | Telemetry) -> Recorder | None:
+    """The recorder of a client; raises `ConfigurationError` for what is none."""
     if isinstance(given, bool):
-        return Telemetry() if given else None
-    raise ConfigurationError(f"telemetry = {given!r}: must be True, False, a Telemetry or None")
+        return Recorder(Telemetry()) if given else None
+    if not isinstance(given, Telemetry):
+        raise ConfigurationError(f"telemetry = {given!r}: must be True, False, a Telemetry or None")
+    return Recorder(given)

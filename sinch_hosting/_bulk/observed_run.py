@@ -14,7 +14,7 @@ from .run import Run
 
 if TYPE_CHECKING:
     from .._session.orders_api import OrdersApi
-    from .._telemetry import JobSpan, Telemetry
+    from .._telemetry import JobSpan, Recorder
     from .letters import Confirm
 
 
@@ -23,7 +23,7 @@ class ObservedRun(Run):
 
     def __init__(
         self,
-        telemetry: Telemetry,
+        telemetry: Recorder,
         template: OrderTemplate,
         options: JobOptions | None,
         orders: OrdersApi,

@@ -11,7 +11,7 @@ from .responses import OrderId
 if TYPE_CHECKING:
     from .._aio import Clock, Sleep
     from .._events import Events
-    from .._telemetry import Telemetry
+    from .._telemetry import Recorder
     from .credentials import Credentials
     from .loop_state import LoopState
     from .retry import RetryPolicy
@@ -26,7 +26,7 @@ class ObservedExchange(Exchange):
 
     def __init__(
         self,
-        telemetry: Telemetry,
+        telemetry: Recorder,
         http: HttpSettings,
         credentials: Credentials,
         retry: RetryPolicy,

@@ -208,9 +208,9 @@ def events_of(on_event: OnEvent | None, telemetry: bool | Telemetry | None) -> E
     if on_event is None and is_asked_for is False:
         return None
     from .._events import Events  # noqa: PLC0415
-    from .._telemetry import telemetry_of  # noqa: PLC0415
+    from .._telemetry import recorder_of  # noqa: PLC0415
 
-    return Events(on_event, telemetry_of(is_asked_for))
+    return Events(on_event, recorder_of(is_asked_for))
 
 
 def _is_observed() -> bool:
