@@ -22,6 +22,7 @@ from sinch_hosting import (
 )
 from sinch_hosting._events import _MOST_WAITING
 
+from .bulk.rig import numbers, rigged
 from .bulk.test_results import LETTER
 
 ORDER = ("GET", "/hostingOrders/1")
@@ -76,6 +77,21 @@ async def test_letters_are_told_of(service, make_client):
         ("e", "TextEnableHostingOrderNumbers", 1),
         ("q", "TextEnableQualifiedNumbers", 1),
     ]
+
+
+async def test_a_letter_whose_answer_was_lost_is_told_of_once_it_is_found():
+    """It was mailed all the same."""
+    heard: list[Any] = []
+    async with rigged() as rig:
+        client = rig.client(on_event=heard.append)
+        rig.sandbox.faults.add("drop_after", operation="TextEnableHostingOrderNumbers", count=1)
+        result = await client.hosting_orders.text_enable_many(
+            numbers(3), **PLAN, campaign_id="C1", loa=LETTER, job="letters"
+        )
+        await client.aclose()
+    (order,) = result.succeeded
+    letters = [event for event in heard if isinstance(event, LetterSent)]
+    assert [(e.order_id, e.numbers) for e in letters] == [(order.hosting_order_id, 3)]
 
 
 @pytest.mark.parametrize("is_async", [True, False])

@@ -113,7 +113,7 @@ class OrdersApi:
         )
         if not order.hosting_order_id:
             raise OutcomeUnknown(operation, _no_id(operation))
-        self._tell_of_letter(operation, request, order.hosting_order_id)
+        self.tell_of_letter(operation, request, order.hosting_order_id)
         return remember_numbers(bind(order, self), NumberFilter.of(request.numbers))
 
     async def create_qualified(
@@ -126,12 +126,13 @@ class OrdersApi:
         )
         if not answer.hosting_order_id:
             raise OutcomeUnknown(name, _no_id(name))
-        self._tell_of_letter(name, request, answer.hosting_order_id)
+        self.tell_of_letter(name, request, answer.hosting_order_id)
         if observer is not None:
             await observer.on_created(answer.hosting_order_id)
         return await self._read_created(answer.hosting_order_id)
 
-    def _tell_of_letter(self, operation: str, request: OrderRequest, order_id: str) -> None:
+    def tell_of_letter(self, operation: str, request: OrderRequest, order_id: str) -> None:
+        """Tell whoever asked for events that the service mails a letter for a fresh order."""
         if self.session.events is None or isinstance(request, ImportNumbers):
             return
         if request.loa.mails_a_letter:
