@@ -119,6 +119,17 @@ async def test_an_operation_is_a_span_and_so_is_each_try(service, watched, obser
     assert token.attributes["http.response.status_code"] == 200
 
 
+async def test_resends_are_counted_over_all_tries(service, watched, observed):
+    """The one with a renewed token, too."""
+    expired = (401, {"message": "no"}, {"WWW-Authenticate": 'Bearer error="expired"'})
+    service.on(*ORDER, expired, (503, {}), OK)
+    await watched.hosting_orders.get("1")
+    counts = [
+        span.attributes.get("http.request.resend_count") for span in observed.spans(f"GET {PREFIX}")
+    ]
+    assert counts == [None, 1, 2]
+
+
 async def test_a_callers_span_is_around_it(service, watched, observed):
     """As with any library."""
     service.on(*ORDER, OK)
@@ -241,6 +252,23 @@ async def test_a_stream_that_is_left_ends_its_span(service, watched, observed):
         break
     await stream.aclose()
     assert observed.span("job import_numbers").status.is_unset
+
+
+async def test_an_onboarding_is_a_span_with_all_that_it_sends(observed):
+    """What it asks and orders is inside; its waits are spans of their own."""
+    from .bulk.rig import rigged
+
+    async with rigged(profile="immediate") as rig:
+        client = rig.client(telemetry=observed.telemetry)
+        report = await client.onboard(
+            [NUMBER], job="j", service_plan_id="p", campaign_id="C1", loa=BlanketLoa()
+        ).run()
+        await client.aclose()
+    assert report.lines
+    job = observed.span("job onboard")
+    inside = [s for s in observed.spans() if s.parent and s.parent.span_id == job.context.span_id]
+    assert {"get qualified_numbers", "add qualified_numbers"} & {span.name for span in inside}
+    assert NUMBER[1:] not in observed.all_texts()
 
 
 async def test_what_is_measured(service, watched, observed, clock):

@@ -70,6 +70,8 @@ class Call(Generic[T]):
     is_token_renewed = False
     """Whether the request is sent once more in the same try: its token had expired."""
     retries: Retries | None = None
+    requests = 0
+    """How many requests an observed exchange has made of it."""
 
     def __init__(
         self,

@@ -47,7 +47,7 @@ class ObservedExchange(Exchange):
 
     async def send(self, bound: LoopState, call: Call[Any], header: Secret) -> Reply:
         """Send a request, in a span inside of the call's."""
-        resends = call.tries - 1 + call.is_token_renewed
+        resends, call.requests = call.requests, call.requests + 1
         method, template = call.operation.method, _template_of(call)
         with self._telemetry.request(method, template, call.url, resends) as told:
             reply = await super().send(bound, call, header)
