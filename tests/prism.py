@@ -9,63 +9,30 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import re
-import shutil
-import subprocess
 import sys
-import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+if __package__:
+    from . import npm
+    from .npm import Missing
+else:  # as a program, ahead of the tests
+    import npm  # type: ignore[import-not-found, no-redef]
+    from npm import Missing  # type: ignore[import-not-found, no-redef]
+
 PACKAGE = "@stoplight/prism-cli"
 VERSION = "5.14.2"
-INSTALLING, STARTING = 240.0, 60.0
-"""Seconds that the installation and a start may take."""
+STARTING = 60.0
+"""Seconds that a start may take."""
 CONTRACT = Path(__file__).parent / "contract" / "imported-hosting.openapi.yaml"
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sinch-hosting-tests"
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-
-
-class Missing(Exception):
-    """Prism cannot run on this machine; the text says what it lacks."""
-
-
-# ------------------------------------------------------------ the program
 
 
 def installed() -> Path:
     """The program, installed where it is not yet; raises `Missing`."""
-    npm = shutil.which("npm")
-    if shutil.which("node") is None or npm is None:
-        raise Missing("there is no node with npm on this machine, which Prism needs")
-    home = CACHE / f"prism-{VERSION}"
-    if not home.is_dir():
-        _install(npm, home)
-    return home / "node_modules" / ".bin" / "prism"
-
-
-def _install(npm: str, home: Path) -> None:
-    """All or nothing: whoever installs at the same time finds one whole folder or none."""
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=CACHE) as made:
-        command = (npm, "install", "--prefix", made, "--no-audit", "--no-fund", "--ignore-scripts")
-        try:
-            subprocess.run(
-                (*command, f"{PACKAGE}@{VERSION}"),
-                check=True,
-                timeout=INSTALLING,
-                capture_output=True,
-                text=True,
-            )
-        except subprocess.CalledProcessError as error:
-            raise Missing(f"npm cannot install {PACKAGE}: {error.stderr[-500:]}") from None
-        except subprocess.TimeoutExpired:
-            raise Missing(f"npm did not install {PACKAGE} in {INSTALLING:g} s") from None
-        with contextlib.suppress(OSError):  # somebody else was first
-            Path(made).rename(home)
-        Path(made).mkdir(exist_ok=True)  # for the clean-up
+    return npm.installed(PACKAGE, VERSION) / ".bin" / "prism"
 
 
 # ------------------------------------------------------------ one that runs

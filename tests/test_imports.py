@@ -17,21 +17,23 @@ PACKAGE = "sinch_hosting"
 # From the bottom up. A room may import its own floor and the floors below it.
 LAYERS: list[set[str]] = [
     {"_version", "errors", "states", "_aio", "_reports"},
-    {"models", "phone_files", "_events", "_telemetry"},
+    {"models", "phone_files", "workflows", "_events", "_telemetry"},
     {"_session"},
     {"_polling", "_bulk", "callbacks"},
     {"resources"},
     {"_onboarding"},
-    {"client"},
+    {"client", "_explaining"},
     {""},  # the package itself, whose names resolve lazily
+    {"mcp", "temporal"},
     {"cli", "pytest_plugin", "__main__"},
 ]
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 # Third parties that are imported in one place only; the sandbox is a program of its own.
 ONLY_IN = {
+    "asyncpg": {"_bulk"},
     "backoff": {"_session"},
     "aiohttp": {"_session", "callbacks", "cli"},  # aiohttp.web where callbacks are received
-    "cattrs": {"_session"},
+    "cattrs": {"_session", "temporal"},
     "msgspec": {"_session"},  # optional
     "phonenumbers": {"phone_files"},
     "python_calamine": {"phone_files"},
@@ -39,7 +41,12 @@ ONLY_IN = {
     "pydantic_core": {"models"},  # where pydantic asks a model for its schema
     "rich": {"cli"},
     "opentelemetry": {"_telemetry"},
+    "mcp": {"mcp"},
+    "mcp_types": {"mcp"},
+    "pydantic": {"mcp"},
+    "uvicorn": {"mcp"},
     "pytest": {"pytest_plugin"},
+    "temporalio": {"temporal"},
 }
 
 
@@ -247,6 +254,13 @@ def test_the_sdk_does_not_know_the_sandbox() -> None:
     """Only the command and the fixtures start one."""
     users = {part(f.importer) for f, inner in below(IMPORTS) if part(inner) == "sandbox"}
     assert users <= {"sandbox", "cli", "pytest_plugin"}
+
+
+def test_only_the_command_imports_the_tools_and_only_when_it_runs() -> None:
+    """They need an extra of their own, which takes a second to load."""
+    found = [f for f, inner in below(RUNNING) if part(inner) == "mcp" and part(f.importer) != "mcp"]
+    assert {part(one.importer) for one in found} == {"cli"}
+    assert all(one.lazy for one in found)
 
 
 def test_nothing_imports_the_command() -> None:

@@ -18,6 +18,7 @@ PROJECT = tomllib.loads(
 EXTRAS = PROJECT["optional-dependencies"]
 CORE = {found.name: found for found in map(Requirement, PROJECT["dependencies"])}
 OF_COMMAND = {"cli", "phone_files", "_phone_cells"}
+OF_TOOLS = {"mcp"}
 USED_WHERE_INSTALLED = {"keyring"}
 # A plugin of pytest is loaded by pytest, and says so where pytest-asyncio is not there.
 OF_PLUGIN = {"pytest", "pytest-asyncio"}
@@ -44,9 +45,10 @@ def distributions(rooms: set[str], *, inside: bool) -> set[str]:
 
 def test_what_the_core_imports_is_declared() -> None:
     """Also what would come along with another package, such as yarl with aiohttp."""
-    needed = distributions(OF_COMMAND | {"pytest_plugin"}, inside=False)
-    # pydantic asks for a schema where it is there; telemetry and speed have extras of their own.
-    optional = {"pydantic-core", "opentelemetry", *installed_with("speed")}
+    needed = distributions(OF_COMMAND | OF_TOOLS | {"pytest_plugin"}, inside=False)
+    # pydantic asks for a schema where it is there; all else that is optional has an extra.
+    extras = set(EXTRAS) - {"dev", "test"}
+    optional = {"pydantic-core", "opentelemetry"}.union(*map(installed_with, extras))
     assert needed - optional == set(CORE)
     assert installed_with("otel") == {"opentelemetry-api"}
 
@@ -56,6 +58,12 @@ def test_what_the_command_imports_is_declared() -> None:
     needed = distributions(OF_COMMAND, inside=True) - set(CORE) - USED_WHERE_INSTALLED
     assert needed == installed_with("cli")
     assert distributions({"pytest_plugin"}, inside=True) <= OF_PLUGIN
+
+
+def test_what_the_tools_for_assistants_import_is_declared() -> None:
+    """In the extra `mcp`, which brings the command along: it starts them."""
+    needed = distributions(OF_TOOLS, inside=True) - set(CORE)
+    assert needed == installed_with("mcp") - installed_with("cli")
 
 
 @pytest.mark.parametrize(

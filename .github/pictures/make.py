@@ -20,7 +20,7 @@ from sinch_hosting.sandbox import Sandbox
 
 HERE = Path(__file__).parent
 LINES = 14
-WIDTH, HEIGHT = 1200, 720
+WIDTH, HEIGHT = 1400, 700
 
 
 def draw_demo() -> None:
@@ -67,6 +67,7 @@ async def some_life(sandbox: Sandbox) -> None:
             campaign_id="campaign",
             loa=BlanketLoa(),
         )
+        await sandbox.pass_time(minutes=45)
         await sinch.hosting_orders.import_numbers(
             ["+12025550136"], region_code="US", service_plan_id="plan", campaign_id="campaign"
         )

@@ -10,10 +10,12 @@ from typing import Protocol
 
 from attrs import define, evolve, frozen
 
+from .._aio import Clock, Sleep
 from ..errors import OutcomeUnknown, SinchHostingError, shortened
 from ..models import Order
 from .chunks import Chunk, SkippedNumber
 from .job import Job
+from .ledger import Claim
 from .ledger_records import CREATED, FAILED, Entry, Pairs
 from .order_template import OrderTemplate
 from .refusals import complains_of_numbers
@@ -24,6 +26,18 @@ _log = logging.getLogger("sinch_hosting")
 Result = Order | FailedChunk | UnknownChunk | None
 
 
+class SessionLike(Protocol):
+    """The part of the session that a run needs."""
+
+    clock: Clock
+    sleep: Sleep
+
+    @property
+    def refusals(self) -> int:
+        """How many requests were answered 429 so far."""
+        ...
+
+
 @frozen
 class ChunkAttempt:
     """A chunk that is being sent: which of its numbers, and with which tag."""
@@ -32,6 +46,8 @@ class ChunkAttempt:
     numbers: tuple[str, ...]
     tag: Tag | None = None
     left_out: tuple[SkippedNumber, ...] = ()
+    claim: Claim | None = None
+    """The claim of the chunk, where there is a ledger."""
 
     def without(self, left_out: Iterable[SkippedNumber]) -> ChunkAttempt:
         """Return the attempt without some of its numbers."""
@@ -82,6 +98,14 @@ class ChunkAttempt:
         return None if self.tag is None else str(self.tag)
 
 
+@define
+class Tries:
+    """How often an attempt failed for a reason that may pass."""
+
+    lost: int = 0
+    refused: int = 0
+
+
 class Note(Protocol):
     """Records the result of an attempt in the ledger."""
 
@@ -114,12 +138,18 @@ class LedgerRecorder:
     _is_open: bool = False
 
     async def on_sending(self) -> None:
-        """Record that it is sent; durable before it is sent."""
+        """Record that it is sent, durably; then let it pass only while its claim outlasts it.
+
+        Writing the record may have taken any time: this machine may have stood still. Where the
+        claim may end before the request does, `LedgerLocked` is raised, and told to `on_refused`.
+        """
         self._check()
         attempt = self._attempt
         if self._job is not None and attempt.tag is not None:
             await self._job.sending(attempt.chunk, attempt.tag, attempt.numbers, attempt.left_out)
         self._is_open = True
+        if self._job is not None and attempt.claim is not None:
+            attempt.claim.check(self._job.longest_request)
 
     async def on_created(self, order_id: str) -> None:
         """Record the order; a second call changes nothing."""

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Mapping, Sized
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Mapping,
+    Sized,
+)
 from contextlib import aclosing
+from typing import TypeVar
 
 from attrs import field, frozen
 
+from .._aio import map_concurrently
 from ..errors import InvalidRequest, shortened
 from ..models._base import Record
 from ..models._checks import NO_NUMBERS, check_phone_number
 
+R = TypeVar("R")
 Numbers = Iterable[str] | AsyncIterable[str]
 DUPLICATE = "duplicate"
 
@@ -164,6 +176,33 @@ class HeldChunks:
                 skipped=bare.skipped,
                 is_last=bare.is_last,
             )
+
+
+async def held_last(
+    chunks: AsyncIterator[Chunk],
+    attempt: Callable[[Chunk], Awaitable[R | Chunk]],
+    handle: Callable[[Chunk], Awaitable[R]],
+    *,
+    concurrency: int,
+) -> AsyncGenerator[R, None]:
+    """Give the results of `attempt`; chunks that it gives back are left to `handle` at the end."""
+    held = HeldChunks()
+
+    async def released() -> AsyncGenerator[Chunk, None]:
+        for chunk in held.release():
+            yield chunk
+
+    first = map_concurrently(chunks, attempt, concurrency=concurrency)
+    async with aclosing(first):
+        async for result in first:
+            if isinstance(result, Chunk):
+                held.add(result)
+            else:
+                yield result
+    rest = map_concurrently(released(), handle, concurrency=concurrency)
+    async with aclosing(rest):
+        async for outcome in rest:
+            yield outcome
 
 
 def _packed(number: str) -> int:

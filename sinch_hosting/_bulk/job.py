@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
 
 from .._session.orders_api import OrdersApi
 from ..errors import ApiError, NotFound, SinchHostingError, UnreadableList
@@ -22,10 +23,10 @@ from .known_orders import (
     differing_arguments,
     job_changed,
 )
-from .ledger import Ledger
-from .ledger_file import LedgerFile
+from .ledger import Claim, Ledger
 from .ledger_records import Entry, Pairs
 from .lost_orders import Search, find_lost_order
+from .open_ledger import open_ledger
 from .order_numbers import is_long_ago, missing_numbers, pauses
 from .order_template import JobOptions, OrderTemplate
 from .tags import Tag, numbers_digest, parse_tag
@@ -69,7 +70,12 @@ class Job:
         if isinstance(self.options.ledger, Ledger):
             self._ledger = self.options.ledger
         elif self.options.ledger is not None:
-            self._ledger = await LedgerFile.open(self.options.ledger, read_only=not to_send)
+            self._ledger = await open_ledger(
+                self.options.ledger,
+                longest_request=self._orders.session.longest_request,
+                job=self.options.job,
+                read_only=not to_send,
+            )
         knows_job = self._compare_run()
         await self._read_lists(settle=to_send, knows_job=knows_job)
         self._compare_tags()
@@ -105,6 +111,36 @@ class Job:
         """Whether the ledger has this order for the chunk; its numbers were compared then."""
         entry = self.entry(chunk.index)
         return entry is not None and entry.order_id == tagged.order.hosting_order_id
+
+    @property
+    def longest_request(self) -> float:
+        """Seconds after which a request has ended; only a shared ledger asks for a limit."""
+        return self._orders.session.longest_request or 0.0
+
+    @asynccontextmanager
+    async def claim(self, chunk: Chunk) -> AsyncIterator[Claim | None]:
+        """Hold a chunk for the time of a block; `None` where another run holds it."""
+        if self._ledger is None:
+            yield Claim(self._orders.session.clock)
+            return
+        async with self._ledger.claim(self.options.job, chunk.index) as claim:
+            yield claim
+
+    async def take_over(self, chunk: Chunk) -> None:
+        """Find out what became of a chunk that another run wrote of; nothing is sent.
+
+        A create without an answer is looked for until the lists could be read, however long they
+        cannot. Raises `JobChanged` where the other run had other numbers.
+        """
+        self._check(chunk)
+        entry = self.entry(chunk.index)
+        tag = parse_tag(entry.tag) if entry is not None and entry.is_open else None
+        known = [tagged.tag for tagged in self.known.of_chunk(chunk.index)]
+        while tag is not None and tag not in known:
+            search = await self.search(tag)
+            if search.found is not None or search.is_absent or not self.template.place.is_certain:
+                return
+            _log.warning("what became of %s is still open: the lists cannot be read", tag)
 
     async def search(self, tag: Tag) -> Search:
         """Look for the order of a tag in the lists, until the grace is over."""

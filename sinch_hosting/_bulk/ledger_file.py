@@ -25,26 +25,29 @@ import logging
 import os
 import stat
 import sys
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import ClassVar
 from weakref import WeakSet
 
 from .._aio import retrieve
-from ..errors import LedgerError, LedgerLocked, shortened
-from .ledger import Ledger
+from ..errors import LedgerError, LedgerLocked
+from .ledger import Claim, Ledger
 from .ledger_records import (
-    FAILED,
     Damaged,
     Entry,
     JobEntries,
     Pairs,
+    answered_record,
     check_number,
     line_of,
     record_of,
+    sending_record,
     take_in,
+    unsent_record,
 )
 
 if sys.platform == "win32":  # pragma: no cover
@@ -82,6 +85,7 @@ class LedgerFile(Ledger):
         self._loop = asyncio.get_running_loop()
         self._is_closing = False
         self._closed = asyncio.Event()
+        self._claimed: set[tuple[str, int]] = set()
 
     @classmethod
     async def open(
@@ -125,6 +129,19 @@ class LedgerFile(Ledger):
         self._append({"event": "run", "job": job, **about})
         await self._synced(self._written)
 
+    @asynccontextmanager
+    async def claim(self, job: str, chunk: int) -> AsyncIterator[Claim | None]:
+        """Hold a chunk against the other tasks of this process: no other one has the file."""
+        key = job, chunk
+        if key in self._claimed:
+            yield None
+            return
+        self._claimed.add(key)
+        try:
+            yield Claim(time.monotonic)
+        finally:
+            self._claimed.discard(key)
+
     async def sending(self, job: str, entry: Entry, **about: object) -> None:
         """Record that a create is about to be sent; durable when this returns.
 
@@ -132,15 +149,12 @@ class LedgerFile(Ledger):
         ledger then records that, if it can still be written.
         """
         self._check_place()
-        left_out = [list(pair) for pair in entry.left_out]
-        about = {"count": entry.count, "sent": entry.sent, "left_out": left_out, **about}
-        self._append({**_about("sending", job, entry), **about})
+        self._append(sending_record(job, entry, about))
         try:
             await self._synced(self._written)
         except BaseException as error:
-            unsent = {"outcome": FAILED, "error": f"not sent: {type(error).__name__}"}
             with suppress(LedgerError):
-                self._append({**_about("answered", job, entry), **unsent})
+                self._append(unsent_record(job, entry, error))
             raise
 
     async def answered(
@@ -157,14 +171,9 @@ class LedgerFile(Ledger):
 
         `left_out` are the numbers that the order does not hold, with reasons, where known.
         """
-        record = {**_about("answered", job, entry), "outcome": outcome}
-        if left_out is not None:
-            record["left_out"] = [list(pair) for pair in left_out]
-        if order_id:
-            record["order_id"] = order_id
-        if error is not None:
-            record["error"] = shortened(f"{type(error).__name__}: {error}")
-        self._append(record)
+        self._append(
+            answered_record(job, entry, outcome, order_id=order_id, error=error, left_out=left_out)
+        )
         await self._synced(self._written)
 
     # ------------------------------------------------------------- writing
@@ -347,16 +356,6 @@ class LedgerFile(Ledger):
             os.close(fd)
         self._open.discard(self)
         self._closed.set()
-
-
-def _about(event: str, job: str, entry: Entry) -> dict[str, object]:
-    return {
-        "event": event,
-        "job": job,
-        "chunk": entry.chunk,
-        "attempt": entry.attempt,
-        "tag": entry.tag,
-    }
 
 
 def _begins_as_ours(line: bytes) -> bool:

@@ -17,6 +17,7 @@ from typing import cast
 from attrs import define, evolve, field, frozen
 
 from .._session.orders_api import Place
+from ..errors import shortened
 from ..states import OrderType
 from .tags import Fingerprint, parse_tag
 
@@ -89,6 +90,49 @@ class JobEntries:
             arguments={str(name): str(digest) for name, digest in known},
             letter=str(self.run.get("letter")),
         )
+
+
+def sending_record(job: str, entry: Entry, about: Mapping[str, object]) -> dict[str, object]:
+    """Return the record of a create that is about to be sent."""
+    left_out = [list(pair) for pair in entry.left_out]
+    sent = {"count": entry.count, "sent": entry.sent, "left_out": left_out}
+    return {**_of_entry("sending", job, entry), **sent, **about}
+
+
+def answered_record(
+    job: str,
+    entry: Entry,
+    outcome: str,
+    *,
+    order_id: str | None = None,
+    error: BaseException | None = None,
+    left_out: Pairs | None = None,
+) -> dict[str, object]:
+    """Return the record of the result of a create."""
+    record = {**_of_entry("answered", job, entry), "outcome": outcome}
+    if left_out is not None:
+        record["left_out"] = [list(pair) for pair in left_out]
+    if order_id:
+        record["order_id"] = order_id
+    if error is not None:
+        record["error"] = shortened(f"{type(error).__name__}: {error}")
+    return record
+
+
+def unsent_record(job: str, entry: Entry, error: BaseException) -> dict[str, object]:
+    """Return the record that a create was not sent after all."""
+    record = answered_record(job, entry, FAILED)
+    return {**record, "error": f"not sent: {type(error).__name__}"}
+
+
+def _of_entry(event: str, job: str, entry: Entry) -> dict[str, object]:
+    return {
+        "event": event,
+        "job": job,
+        "chunk": entry.chunk,
+        "attempt": entry.attempt,
+        "tag": entry.tag,
+    }
 
 
 class Damaged(ValueError):

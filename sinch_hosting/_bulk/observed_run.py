@@ -46,12 +46,12 @@ class ObservedRun(Run):
                     self._span.count(_kind_of(outcome))
                     yield outcome
 
-    async def handle(self, chunk: Chunk) -> ChunkOutcome:
-        """Return the outcome of one chunk."""
+    async def try_to_handle(self, chunk: Chunk) -> ChunkOutcome | Chunk:
+        """Do what every run does, inside of the span."""
         if self._span is None:
-            return await super().handle(chunk)
+            return await super().try_to_handle(chunk)
         with self._span.inside():
-            return await super().handle(chunk)
+            return await super().try_to_handle(chunk)
 
 
 def _kind_of(outcome: ChunkOutcome) -> str:

@@ -19,10 +19,10 @@ from ..models import ImportedNumber, Order, QualifiedNumber
 from ..models import _checks as check
 from .chunks import Numbers, SkippedNumber, check_source, distinct_numbers, in_order
 from .keywords import ImportArguments, JobArguments, TextEnableArguments, TollFreeArguments
-from .ledger_file import LedgerFile
 from .letters import Confirm, LettersToSend, ask, check_confirm
 from .lost_orders import check_ledger_knows, lost_orders_in, lost_orders_in_ledger, reconcile
 from .many_numbers import concurrency_of
+from .open_ledger import open_ledger
 from .order_template import SETTLE, JobOptions, LedgerPath, OrderTemplate, job_options, place_of
 from .plan import BulkPlan, plan_of
 from .refusals import (
@@ -269,7 +269,14 @@ class OrderRuns:
             raise InvalidRequest(
                 field="unknown", value=None, rule="give the unknown chunks, a ledger, or both"
             )
-        opened = None if ledger is None else await LedgerFile.open(ledger, is_new_fine=False)
+        opened = None
+        if ledger is not None:
+            opened = await open_ledger(
+                ledger,
+                longest_request=self._session.longest_request,
+                job=job,
+                is_new_fine=False,
+            )
         try:
             if isinstance(unknown, BulkResult):
                 lost_orders = lost_orders_in(unknown.unknown)

@@ -1,7 +1,7 @@
 """One bulk run: every chunk becomes an order, an adopted order, or a reason why there is none.
 
-A letter that was mailed cannot be taken back. So a missing answer, or an answer that is not the
-service's own, never counts as a refusal. What a run does after a create:
+A letter cannot be taken back. So a missing answer, or one that is not the service's own, never
+counts as a refusal. What a run does after a create:
 
 | answer | what the run does |
 |---|---|
@@ -15,8 +15,7 @@ service's own, never counts as a refusal. What a run does after a create:
 To look for an order, the run reads the lists for its tag until `grace` is over. If it is found, its
 numbers are compared and it is adopted. If it is absent, there was no duplicate, and a lost create
 is sent again where `on_unknown` allows it. If the lists cannot be read, the chunk is unknown.
-Without a job there is no tag to look for. `decisions` holds what a run does before a create, and
-`ledger` what remains after a crash.
+`decisions` holds what a run does before a create, `ledger` what remains after a crash.
 """
 
 from __future__ import annotations
@@ -25,18 +24,18 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, aclosing
-from typing import Protocol
 
 from attrs import evolve
 
-from .._aio import Clock, Sleep, map_concurrently
 from .._reports import few_of
 from .._session.orders_api import OrdersApi
+from .._session.retry import exponential
 from .._session.throttle import AdaptiveLimit
 from ..errors import (
     ApiError,
     JobChanged,
     LedgerError,
+    LedgerLocked,
     NotConfirmed,
     NotFound,
     OrderRejected,
@@ -46,8 +45,8 @@ from ..errors import (
 )
 from ..models import Order
 from ..states import OrderState
-from .attempts import ChunkAttempt, LedgerRecorder, TagGuard
-from .chunks import Chunk, Numbers, SkippedNumber, chunks_of
+from .attempts import ChunkAttempt, LedgerRecorder, SessionLike, TagGuard
+from .chunks import Chunk, Numbers, SkippedNumber, chunks_of, held_last
 from .decisions import Adopt, Hold, ReadKnown, Send, is_in_doubt
 from .job import Job
 from .known_orders import Tagged
@@ -67,21 +66,10 @@ from .results import LEFT_OUT, ChunkOutcome
 from .tags import tag_of
 
 _log = logging.getLogger("sinch_hosting")
+_FIRST_LOOK, _LONGEST_LOOK = 0.1, 5.0  # seconds between looks at a chunk that another run holds
 _PATIENCE = 50
 """How many 429s of one create are waited for: a run has the time that a single call lacks."""
 _ASK_TO_RESEND = "the service does not know it any more; on_unknown='resend' creates another"
-
-
-class SessionLike(Protocol):
-    """The part of the session that a run needs."""
-
-    clock: Clock
-    sleep: Sleep
-
-    @property
-    def refusals(self) -> int:
-        """How many requests were answered 429 so far."""
-        ...
 
 
 class Run:
@@ -124,7 +112,9 @@ class Run:
                     await job.open()
                     self.join(job)
                     chunks = await stack.enter_async_context(aclosing(job.verified(chunks)))
-                results = map_concurrently(chunks, self.handle, concurrency=self._concurrency)
+                results = held_last(
+                    chunks, self.try_to_handle, self.handle, concurrency=self._concurrency
+                )
                 await stack.enter_async_context(aclosing(results))
                 async for outcome in results:
                     yield outcome
@@ -133,22 +123,50 @@ class Run:
                 error.add_note(note)
             raise
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether no further create leaves."""
+        return self._stopped is not None
+
     def stop(self, reason: str) -> None:
         """Send no further create: chunks that were not sent yet fail with `RunStopped`."""
         if self._stopped is None:
             self._stopped = RunStopped(reason)
 
-    def join(self, job: Job) -> None:
-        """Use a job; call it before `handle`."""
+    def join(self, job: Job, *, knows_tags: bool = False) -> None:
+        """Use a job, whose orders may be known to keep their tags; call it before `handle`."""
         self._job = job
-        self._tags.is_known = job.tags_come_back
+        self._tags.is_known = knows_tags or job.tags_come_back
 
     async def handle(self, chunk: Chunk) -> ChunkOutcome:
-        """Return the outcome of one chunk."""
+        """Return the outcome of one chunk; wait for it as long as another run holds it."""
+        pauses = exponential(initial=_FIRST_LOOK, factor=2, maximum=_LONGEST_LOOK)
+        while isinstance(outcome := await self.try_to_handle(chunk), Chunk):
+            if self._stopped is not None:
+                return ChunkAttempt(chunk, chunk.numbers).failed(RunStopped(self._stopped.reason))
+            await self._sleep(next(pauses))
+        return outcome
+
+    async def try_to_handle(self, chunk: Chunk) -> ChunkOutcome | Chunk:
+        """Return the outcome of one chunk; the chunk itself where another run may hold it."""
         try:
-            return await self._handle(ChunkAttempt(chunk, chunk.numbers))
-        except asyncio.CancelledError as cancelled:
-            # The caller of the run gets another error object than this task.
+            if self._job is None:
+                return await self._handle(ChunkAttempt(chunk, chunk.numbers))
+            async with self._job.claim(chunk) as claim:
+                if claim is None:
+                    return chunk
+                if claim.is_stale:
+                    await self._job.take_over(chunk)
+                return await self._handle(ChunkAttempt(chunk, chunk.numbers, claim=claim))
+        except JobChanged as changed:
+            return ChunkAttempt(chunk, chunk.numbers).failed(changed)
+        except LedgerLocked as lost:
+            _log.warning("chunk %d: %s", chunk.index, lost)
+            return chunk
+        except LedgerError as error:
+            self._stop(f"the ledger failed: {error}", error)
+            return ChunkAttempt(chunk, chunk.numbers).failed(error)
+        except asyncio.CancelledError as cancelled:  # the caller gets another error object
             self._cancel_notes += getattr(cancelled, "__notes__", ())
             raise
 
@@ -169,8 +187,6 @@ class Run:
             await self._note_rejected(attempt, decision.rejected)
         tag = self._job.tag(chunk, decision.attempt)
         return await self._send(evolve(attempt, tag=tag), decision)
-
-    # ------------------------------------------------------------ what is there
 
     async def _read_known(self, attempt: ChunkAttempt, entry: Entry) -> ChunkOutcome:
         """Return the order that the ledger has; create a REJECTED one again where asked for."""
@@ -249,8 +265,6 @@ class Run:
         )
         return attempt.as_recorded(entry).unknown(cause, self._template)
 
-    # ---------------------------------------------------------------- creating
-
     async def _send(self, attempt: ChunkAttempt, send: Send | None = None) -> ChunkOutcome:
         """Create the order of an attempt, with as many tries as needed."""
         try:
@@ -308,6 +322,8 @@ class Run:
                 return await self._look_for_lost(attempt, error, lost)
             case RunStopped():
                 return attempt.failed(error)
+            case LedgerLocked():
+                raise error  # nothing was sent: who holds the chunk now settles it
             case LedgerError():
                 self._stop(f"the ledger failed: {error}", error)
                 return attempt.failed(error)
@@ -392,8 +408,6 @@ class Run:
         if self._refusals.stops_run(error):
             self._stop(f"the first chunks were all refused: {error}", error)
         return attempt.failed(error)
-
-    # ----------------------------------------------------------------- helpers
 
     @property
     def _its_job(self) -> Job:

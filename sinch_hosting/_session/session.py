@@ -89,6 +89,17 @@ class Session:
         return self._http.max_concurrency
 
     @property
+    def longest_request(self) -> float | None:
+        """Seconds after which a request has ended, whatever happened; `None` is no limit.
+
+        aiohttp rounds the end of a longer time-out up to a whole second.
+        """
+        total = self._http.timeout.total
+        if not total:
+            return None
+        return total + (1 if total > self._http.timeout.ceil_threshold else 0)
+
+    @property
     def refusals(self) -> int:
         """How many requests of the client were answered 429 so far."""
         return self._exchange.pause.refusals

@@ -26,6 +26,7 @@ doctor` shows which, and from where. Exit codes: 0 done, 1 some numbers failed, 
 """
 
 COMMANDS: dict[str, tuple[str, str]] = {
+    "start": ("start:start", "Ask what you want to do, and end with the lines that do it."),
     "onboard": ("onboard:onboard", "Take numbers from wherever they are to text-enabled."),
     "numbers": ("numbers:app", "Imported numbers: look, explain, audit, change."),
     "qualify": ("qualify:app", "Numbers on their way to be proven yours."),
@@ -36,6 +37,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "sandbox": ("sandbox:app", "A stand-in for the service, on this machine."),
     "demo": ("demo:demo", "Take a file of phone numbers through it all, without an account."),
     "guide": ("guide:guide", "Show a page of the guide."),
+    "mcp": ("mcp:mcp", "Serve tools for assistants (Model Context Protocol)."),
     "doctor": ("doctor:doctor", "Check settings, credentials, clock and network."),
     "api": ("api:api", "Read anything from the service with your credentials."),
     "completion": ("completion:completion", "Print the completion script for a shell."),

@@ -137,6 +137,8 @@ async def listen(
     host: str = "127.0.0.1",
     port: int = 8080,
     path: str = "/callbacks",
+    allow_from: list[str] | None = None,
+    trusted_proxy: list[str] | None = None,
     output: Output = OUTPUT,
 ) -> int:
     """Receive callbacks: check them, print them, and pass them on.
@@ -155,6 +157,10 @@ async def listen(
         host: The address to listen on.
         port: The port to listen on; 0 takes a free one.
         path: Where callbacks are posted.
+        allow_from: Take callbacks from this address or network only, such as 10.0.0.0/8; `sinch`
+            is the vendor's own addresses. May be given several times; by default from anywhere.
+        trusted_proxy: The address or network of your own proxy, whose X-Forwarded-For header says
+            who sent a callback. May be given several times.
     """
     from .listening import Listening  # noqa: PLC0415 - the server is loaded only to listen
 
@@ -167,6 +173,11 @@ async def listen(
             )
         known = Path(named)
     listening = Listening(
-        secret_file=known, forward_to=forward_to, path=f"/{path.strip('/')}", output=output
+        secret_file=known,
+        forward_to=forward_to,
+        path=f"/{path.strip('/')}",
+        output=output,
+        allow_from=allow_from or (),
+        trusted_proxies=trusted_proxy or (),
     )
     return await listening.serve(host, port)

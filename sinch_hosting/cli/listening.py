@@ -7,7 +7,7 @@ import contextlib
 import json
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,7 +15,7 @@ import aiohttp
 from aiohttp import web
 
 from .. import CallbackEvent, CallbackReceiver
-from ..callbacks import SIGNATURE_HEADER
+from ..callbacks import SENDER_ADDRESSES, SIGNATURE_HEADER
 from .errors import BadInput, ExitCode, complain, mask
 from .invocation import tell
 from .options import Output
@@ -45,14 +45,26 @@ class Listening:
     """Receives, prints and passes on callbacks until it is stopped."""
 
     def __init__(
-        self, *, secret_file: Path, forward_to: str | None, path: str, output: Output
+        self,
+        *,
+        secret_file: Path,
+        forward_to: str | None,
+        path: str,
+        output: Output,
+        allow_from: Iterable[str] = (),
+        trusted_proxies: Iterable[str] = (),
     ) -> None:
         self._secret_file = secret_file.expanduser()
         self._path = path
         self._output = output
         self._forward_to = _checked(forward_to)
         self._read_at = self._modified()
-        self._receiver = CallbackReceiver(read_secrets(self._secret_file), handlers=[self._print])
+        self._receiver = CallbackReceiver(
+            read_secrets(self._secret_file),
+            handlers=[self._print],
+            allow_from=_addresses(allow_from),
+            trusted_proxies=tuple(trusted_proxies),
+        )
         self._forwarding: set[asyncio.Task[None]] = set()
         self._http: aiohttp.ClientSession | None = None
 
@@ -98,7 +110,12 @@ class Listening:
         except web.HTTPRequestEntityTooLarge:
             return web.Response(status=413, text="the body is too large")
         signature = request.headers.get(SIGNATURE_HEADER)
-        answer = await self._receiver.receive(body, signature)
+        answer = await self._receiver.receive(
+            body,
+            signature,
+            peer=request.remote,
+            forwarded_for=",".join(request.headers.getall("X-Forwarded-For", ())),
+        )
         if answer.status == 200 and answer.text == "ok" and self._forward_to:
             task = asyncio.create_task(self._forward(body, signature or "", request.content_type))
             self._forwarding.add(task)
@@ -149,6 +166,15 @@ class Listening:
             except (aiohttp.ClientError, OSError, TimeoutError) as error:
                 said = str(error) or type(error).__name__
         complain(f"an event could not be passed on to {self._forward_to}: {mask(said)}")
+
+
+def _addresses(allow_from: Iterable[str]) -> tuple[str, ...]:
+    """Return the addresses and networks that may send; `sinch` is those of the vendor."""
+    return tuple(
+        address
+        for given in allow_from
+        for address in (SENDER_ADDRESSES if given == "sinch" else (given,))
+    )
 
 
 def _checked(address: str | None) -> str | None:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
 import os
-import shlex
-import signal
 import sys
 import urllib.error
 import urllib.request
+from pathlib import Path
 from typing import Any
 
 from cyclopts import App
@@ -36,11 +33,15 @@ async def serve(
     seed: int | None = None,
     profile: str = "standard",
     host: str = "127.0.0.1",
+    state: Path | None = None,
+    seed_file: Path | None = None,
+    log_requests: bool = False,
 ) -> int:
     """Serve a stand-in for the service until Ctrl-C, and print how to point programs at it.
 
     It stays in the foreground: paste the export lines into another terminal. Or keep them in a
     file, with `sinch-hosting sandbox > sandbox.env &`, and read it with `. ./sandbox.env`.
+    The last line, `# ready {...}`, is JSON for programs. `/healthz` says 200 while it serves.
 
     Example: `sinch-hosting sandbox serve --port 0 --speed 86400`
 
@@ -52,21 +53,32 @@ async def serve(
         profile: standard, immediate, manual, people (nobody signs or mails by itself) or
             troubled.
         host: The address to listen on. Anybody who reaches it may use it: leave it on loopback.
+        state: A file that keeps the state; the next start goes on from it.
+        seed_file: A JSON file with what the sandbox holds at its first start.
+        log_requests: Log each request on standard error, without bodies and credentials.
     """
-    from sinch_hosting.sandbox import Sandbox  # noqa: PLC0415 - `--help` must not pay for it
+    # `--help` must not pay for these.
+    from sinch_hosting.sandbox import Sandbox  # noqa: PLC0415
+    from sinch_hosting.sandbox.serving import log_requests_to_stderr  # noqa: PLC0415
+    from sinch_hosting.sandbox.serving import serve as serve_until_stopped  # noqa: PLC0415
 
+    if log_requests:
+        log_requests_to_stderr()
     try:
-        service = Sandbox(host=host, port=port, speed=speed, seed=seed, profile=profile)
+        service = Sandbox(
+            host=host,
+            port=port,
+            speed=speed,
+            seed=seed,
+            profile=profile,
+            state_file=state,
+            seed_file=seed_file,
+            log_requests=log_requests,
+        )
         await service.start()
     except (OSError, OverflowError, ValueError) as error:
         raise BadInput(f"The sandbox cannot start: {error}") from error
-    try:
-        for name, value in service.environ.items():
-            _say(f"export {name}={shlex.quote(value)}")
-        _say(f"# orders, numbers and requests live: {service.base_url}/_sandbox/")
-        await _until_stopped()
-    finally:
-        await service.stop()
+    await serve_until_stopped(service, _say)
     return 0
 
 
@@ -112,24 +124,6 @@ def _read(address: str) -> dict[str, Any]:
     except ValueError as error:
         raise Failed(f"{address}: what answers is no sandbox", ExitCode.REFUSED) from error
     return told
-
-
-async def _until_stopped() -> None:
-    """Wait for Ctrl-C or a request to terminate."""
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    handled = []
-    for number in (signal.SIGINT, signal.SIGTERM):
-        # Windows, and loops outside the main thread, have no signal handlers:
-        # there Ctrl-C arrives as a cancellation.
-        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
-            loop.add_signal_handler(number, stopped.set)
-            handled.append(number)
-    try:
-        await stopped.wait()
-    finally:
-        for number in handled:
-            loop.remove_signal_handler(number)
 
 
 def _say(line: str) -> None:

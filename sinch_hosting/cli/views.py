@@ -5,15 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from ..states import ProvisioningState
+from .._explaining import carriers, error_codes, trouble
 from .durations import since
 from .output import Column, View
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from .. import (
-        CarrierState,
         ImportedNumber,
         Order,
         OrderNumber,
@@ -56,53 +53,6 @@ ORDER: View[Order] = View(
     ),
     key=lambda order: order.hosting_order_id,
 )
-
-
-def carriers(number: OrderNumber | ImportedNumber) -> Iterator[tuple[str, CarrierState]]:
-    """Give the four carriers' states of a number, with their names."""
-    from ..models import ImportedNumber  # noqa: PLC0415 - loaded by now
-
-    at = number.mno_configuration if isinstance(number, ImportedNumber) else number
-    yield "AT&T SMS", at.sms_att
-    yield "T-Mobile SMS", at.sms_tmo
-    yield "AT&T MMS", at.mms_att
-    yield "T-Mobile MMS", at.mms_tmo
-
-
-def error_codes(number: OrderNumber | ImportedNumber) -> set[str]:
-    """Return the codes with which carriers refused a number."""
-    return {at.error_code for _, at in carriers(number) if at.error_code}
-
-
-def _steps(number: OrderNumber | ImportedNumber) -> Iterator[tuple[str, ProvisioningState, str]]:
-    """Give the steps of a number before the carriers: name, state and error."""
-    osr, platform = (
-        getattr(number, "osr_update", None),
-        getattr(number, "platform_provisioning", None),
-    )
-    if osr is not None:
-        yield "routing (OSR)", osr.state, ""
-    step = platform or getattr(number, "sms_provisioning", None)
-    if step is not None:
-        yield "SMS platform", step.state, _said(step)
-    campaign = number.campaign_provisioning
-    yield "campaign", campaign.state, _said(campaign)
-
-
-def _said(step: object) -> str:
-    parts = (getattr(step, "error_code", None), getattr(step, "error_message", None))
-    return " ".join(str(part) for part in parts if part)
-
-
-def trouble(number: OrderNumber | ImportedNumber) -> str:
-    """Return what has failed for a number, each with the reason that was given; `""` if none."""
-    steps = list(_steps(number))
-    steps += [(name, at.state, _said(at)) for name, at in carriers(number)]
-    return "; ".join(
-        f"{name} failed" + (f": {said}" if said else "")
-        for name, state, said in steps
-        if state == ProvisioningState.FAILED
-    )
 
 
 def _carriers_said(number: OrderNumber | ImportedNumber) -> str:

@@ -5,6 +5,9 @@ each order begins with a tag: job, chunk, attempt, and a digest of the numbers a
 its first create, a run reads the existing orders of its type, plan and campaign. A chunk whose
 order exists is adopted: nothing is sent for it. The same job with other numbers or arguments raises
 `JobChanged`. With `ledger=`, a file records every create before it is sent and after its answer.
+A `postgresql://` address instead of a path keeps these records in a database (extra `[postgres]`).
+Then any number of machines may make the same call at the same time: they share its chunks, and one
+takes over what another left. All of them get the whole result.
 
 What a run does where it cannot be sure:
 
@@ -24,7 +27,8 @@ What is promised: exactly one order a chunk provided that every committed order 
 and for orders with one only where a killed run kept no ledger (with a ledger they are held).
 Use a ledger for everything that mails letters.
 
-Not excluded: two first runs of one job at the same moment without a shared ledger, tags edited or
+Not excluded: two first runs of one job at the same moment without a shared ledger, a machine that
+stands still within the microseconds between the last check and its network card, tags edited or
 cut by the service, old orders dropped from lists, a create that is committed long after its
 sender died. A job has one ledger: an older copy does not know what was sent after it
 was made.

@@ -8,20 +8,25 @@
 It keeps state, runs on a virtual clock, mails nobody, and makes the faults that you ask for. It
 imports nothing of the SDK, and the SDK nothing of it, so that both cannot share a mistake.
 
-- Time: `Sandbox.speed`, `advance`, `pass_time`, `step`, `settle`. A `Profile` says for each
-  transition (`STANDARD` names them) whether it is immediate, timed or manual.
+- Time: `Sandbox.speed`, `change_speed`, `advance`, `pass_time`, `step`, `settle`. A `Profile`
+  says for each transition (`STANDARD` names them) whether it is immediate, timed or manual.
 - People: `Sandbox.sign_letter`, `decline_letter`, `receive_invoices`, `approve`, `refuse`,
   `voice_code`, `reject`, `complete`, `trigger`, `plan`; and `outbox`.
 - Rules: `Sandbox.rules` and `Sandbox.change_rules`, for what the contract leaves open.
 - Faults: `Sandbox.faults.add`, with the kinds that ``help(sinch_hosting.sandbox.faults)`` explains.
 - Observations: `Sandbox.requests`, `orders_created`, `letters_sent`, `callbacks`.
+- State: `Sandbox(state_file=...)` keeps it, `Sandbox(seed_file=...)` starts with some; see
+  `sinch_hosting.sandbox.seeding`.
 - All of it over HTTP below ``/_sandbox``, with a page at ``/_sandbox/``: GET ``state``,
-  ``orders``, ``orders/ID``, ``requests``, ``callbacks``, ``outbox``, ``letters``, ``faults``,
-  ``time``, ``rules``; POST ``advance``, ``step``, ``sign-letter``, ``decline-letter``, ``reject``,
-  ``complete``, ``trigger``, ``receive-invoices``, ``approve``, ``refuse``, ``voice-code``,
-  ``plan``, ``rules``, ``faults``, ``expire-tokens``, ``reset``, each with the handle's arguments
-  as a JSON object; DELETE ``faults`` and ``faults/ID``. Lists take ``?limit=`` for their newest
-  records.
+  ``orders``, ``orders/ID``, ``numbers?search=DIGITS``, ``requests``, ``requests/NUMBER``,
+  ``callbacks``, ``outbox``, ``letters``, ``faults``, ``fault-kinds``, ``time``, ``rules``; POST
+  ``advance``, ``speed``, ``step``, ``sign-letter``, ``decline-letter``, ``reject``, ``complete``,
+  ``trigger``, ``receive-invoices``, ``approve``, ``refuse``, ``voice-code``, ``plan``, ``rules``,
+  ``faults``, ``switch-fault``, ``expire-tokens``, ``reset``, each with the handle's arguments as a
+  JSON object; DELETE ``faults`` and ``faults/ID``. Lists take ``?limit=`` for their newest
+  records; ``requests``, and ``state`` for the requests in it, also take ``operation=``,
+  ``status=`` (``200``, ``4xx``, ``none``) and ``order=``.
+- ``/healthz`` answers 200 while it serves.
 
 Assumptions
 ===========

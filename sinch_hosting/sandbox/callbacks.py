@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import json
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import aiohttp
 from attrs import define, field
@@ -16,6 +16,8 @@ from .checks import is_loopback, url_host
 from .records import CallbackRecord
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from .clock import Subject
     from .faults import Fault, Faults
     from .records import HostingOrder, ImportedNumber
@@ -32,6 +34,9 @@ A receiver that restarts needs real seconds for it.
 """
 AT_ONCE = 16
 """Receivers that are called at the same time."""
+
+Retry: TypeAlias = tuple[str, str, float]
+"""The id of an event, why it is attempted later, and when."""
 
 _WRONG_KEY = "not the key"
 
@@ -70,10 +75,8 @@ class Callbacks:
     _held: dict[str, _Held] = field(init=False, factory=dict)
     _workers: dict[str, asyncio.Task[None]] = field(init=False, factory=dict)
     _session: aiohttp.ClientSession | None = field(init=False, default=None)
+    _backlog: list[CallbackRecord] = field(init=False, factory=list)
     _slots: asyncio.Semaphore = field(init=False, factory=lambda: asyncio.Semaphore(AT_ONCE))
-
-    def __attrs_post_init__(self) -> None:
-        self.world.clock.at_rest = self.release_last
 
     def emit(self, url: str, payload: dict[str, Any]) -> None:
         """Complete one event, and deliver it as the faults allow."""
@@ -89,6 +92,33 @@ class Callbacks:
             record.state = "lost"
         else:
             self._dispatch(record)
+
+    def open(self) -> None:
+        """Begin to deliver; what an earlier run left undelivered comes first."""
+        self.is_open = True
+        backlog, self._backlog = self._backlog, []
+        for record in backlog:
+            self._enqueue(record)
+
+    def restore(self, records: Iterable[CallbackRecord], planned: Iterable[Retry]) -> None:
+        """Take in the events of an earlier run, and when which of them is to be attempted.
+
+        Those that were on their way are attempted when this opens. Raises `ValueError` where
+        an event is missing.
+        """
+        self.records.extend(records)
+        known = {record.event_id: record for record in self.records}
+        later = set()
+        for event_id, name, due in planned:
+            if event_id not in known:
+                raise ValueError(f"planned: there is no callback {event_id!r}")
+            self.resume(known[event_id], name, due)
+            later.add(event_id)
+        self._backlog = [
+            record
+            for record in self.records
+            if record.state in {"waiting", "retrying"} and record.event_id not in later
+        ]
 
     async def settle(self) -> None:
         """Wait until every event that is due has been attempted."""
@@ -124,6 +154,11 @@ class Callbacks:
             held.record.fault = ""
             self._enqueue(held.record)
 
+    def resume(self, record: CallbackRecord, name: str, due: float) -> None:
+        """Attempt *record* at the virtual time *due*, for the reason *name*."""
+        subject = ("callback", record.event_id)
+        self.world.clock.call_at(due, name, subject, lambda: self._enqueue(record))
+
     def _url_of(self, subject: Subject) -> str:
         """Where the events of *subject* go; ``""`` where it has none."""
         kind, name = subject
@@ -152,7 +187,7 @@ class Callbacks:
         if delay is not None:
             record.fault = delay.kind
             due = self.world.now + delay.settings["seconds"]
-            self.world.clock.call_at(due, delay.kind, lambda: self._enqueue(record))
+            self.resume(record, delay.kind, due)
         elif not self._hold(record):
             twice = self.faults.first(record.about["eventType"], "callback_duplicate")
             if twice is not None:
@@ -199,6 +234,7 @@ class Callbacks:
         wrong = self._strikes("callback_bad_signature", record)
         secret = _WRONG_KEY if wrong else self.world.hmac_secret
         result, delivered = await self._post(record.url, body, secret)
+        self.world.changed = True
         record.attempts.append((self.world.now, result))
         if delivered:
             record.state = "delivered"
@@ -213,7 +249,7 @@ class Callbacks:
         record.state = "retrying"
         delay = RETRY_DELAYS[tries - 1]
         due = self.world.now + max(delay, delay * REAL_SHARE * self.world.clock.speed)
-        self.world.clock.call_at(due, "callback_retry", lambda: self._enqueue(record))
+        self.resume(record, "callback_retry", due)
 
     async def _post(self, url: str, body: bytes, secret: str) -> tuple[str, bool]:
         if self._session is None:

@@ -13,6 +13,7 @@ import time
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from operator import itemgetter
 from typing import TYPE_CHECKING, TypeAlias
 
 from attrs import define, field
@@ -91,17 +92,35 @@ class Clock:
             heapq.heappush(self._heap, (due, self._count, pending))
             self._wake()
 
-    def call_at(self, due: float, name: str, action: Callable[[], None]) -> None:
+    def call_at(self, due: float, name: str, subject: Subject, action: Callable[[], None]) -> None:
         """Let *action*, called *name*, happen at *due*; nothing replaces or triggers it."""
         self._count += 1
-        heapq.heappush(self._heap, (due, self._count, Pending(name, ("", ""), due, action)))
+        heapq.heappush(self._heap, (due, self._count, Pending(name, subject, due, action)))
         self._wake()
+
+    def planned(self) -> list[Pending]:
+        """Everything that is planned: what has a due time in the order in which it happens."""
+        timed = [pending for _, _, pending in sorted(self._heap, key=itemgetter(0, 1))]
+        manual = [pending for pending in self._waiting.values() if pending.due is None]
+        return [pending for pending in (*timed, *manual) if pending.live]
 
     def forget(self, subject: Subject) -> None:
         """Drop what is planned for *subject*, if anything is."""
         pending = self._waiting.pop(subject, None)
         if pending is not None:
             pending.live = False
+
+    def change_speed(self, speed: float) -> None:
+        """Let time pass *speed* times as fast from now on; 0 lets it stand still."""
+        now = self.now
+        self.start, self._offset, self._origin = now, 0.0, self._monotonic()
+        self.speed = speed
+        self._disarm()
+        self._wake()
+
+    def start_at(self, moment: float) -> None:
+        """Let it be *moment* now; nothing may be planned yet."""
+        self.start, self._offset, self._origin = moment, 0.0, self._monotonic()
 
     @contextmanager
     def still(self) -> Iterator[None]:

@@ -14,10 +14,19 @@ from attrs import asdict, define
 from .checks import is_loopback, read_json, read_query
 from .errors import Refusal, invalid, not_found, shown
 from .http import Dropped, json_response, read_body
-from .views import VIEWS, View, order_view, time_of
+from .views import (
+    VIEWS,
+    View,
+    numbers_view,
+    order_view,
+    request_view,
+    requests_view,
+    summary,
+    time_of,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from .records import Plan
     from .rules import Rules
@@ -53,6 +62,7 @@ class Handles(View, Protocol):
     def plan(self, number: str, **failures: str) -> Plan: ...
     def change_rules(self, **changes: Any) -> Rules: ...
     def expire_tokens(self) -> None: ...
+    def change_speed(self, speed: float) -> None: ...
     def reset(self) -> None: ...
 
 
@@ -70,8 +80,9 @@ class Control:
             if path in {"", "/"}:
                 return _page(path)
             body = await _read_object(request) if request.method == "POST" else {}
-            limit = _limit(request)
-            answer = self._do(request.method, path.removeprefix("/"), body)
+            query = read_query(request.rel_url.raw_query_string)
+            limit = _limit(query, request.method)
+            answer = self._do(request.method, path.removeprefix("/"), body, query)
             return json_response(_newest(answer, limit))
         except Refusal as refusal:
             failure = refusal
@@ -85,12 +96,14 @@ class Control:
             failure = Refusal(400, shown(str(error)))
         return json_response(failure.body(nested=False), failure.code, failure.headers)
 
-    def _do(self, method: str, path: str, body: Json) -> Any:
+    def _do(self, method: str, path: str, body: Json, query: Mapping[str, str]) -> Any:
         name, _, rest = path.partition("/")
-        if method == "GET" and not rest and name in VIEWS:
-            return VIEWS[name](self.sandbox)
-        if method == "GET" and name == "orders" and rest:
-            return order_view(self.sandbox, rest)
+        known = _PARAMETERS.get(path, ()) if method == "GET" else ()
+        for parameter in query:
+            if parameter not in known:
+                raise invalid(shown(parameter), "is no parameter here")
+        if method == "GET":
+            return self._show(path, name, rest, query)
         if method == "POST" and not rest and name in _ACTIONS:
             return self._act(_ACTIONS[name], body)
         if method == "DELETE" and name == "faults":
@@ -99,6 +112,21 @@ class Control:
             self.sandbox.faults.remove(int(rest)) if rest else self.sandbox.faults.clear()
             return {}
         raise not_found(f"{method} {PREFIX}/{path}")
+
+    def _show(self, path: str, name: str, rest: str, query: Mapping[str, str]) -> Any:
+        if path == "state":
+            return summary(self.sandbox, query)
+        if path == "requests":
+            return requests_view(self.sandbox, query)
+        if path == "numbers":
+            return numbers_view(self.sandbox, query.get("search", ""))
+        if path in VIEWS:
+            return VIEWS[path](self.sandbox)
+        if name == "orders" and rest:
+            return order_view(self.sandbox, rest)
+        if name == "requests" and rest.isdecimal():
+            return request_view(self.sandbox, int(rest))
+        raise not_found(f"GET {PREFIX}/{path}")
 
     def _act(self, action: Callable[..., Json | None], body: Json) -> Json:
         for name in ("order", "number", "subject", "reason"):
@@ -124,12 +152,16 @@ class Control:
             raise Refusal(403, "that host name does not belong to this machine")
 
 
-def _limit(request: web.BaseRequest) -> int | None:
-    """Return how many records are asked for; raises `Refusal` for any other parameter."""
-    query = read_query(request.rel_url.raw_query_string)
+_FILTERS = ("operation", "status", "order")
+_PARAMETERS = {"state": _FILTERS, "requests": _FILTERS, "numbers": ("search",)}
+"""The parameters of a view, besides ``limit``."""
+
+
+def _limit(query: dict[str, str], method: str) -> int | None:
+    """Take how many records are asked for out of the *query*; raises `Refusal`."""
     limit = query.pop("limit", None)
-    if query or (limit is not None and request.method != "GET"):
-        raise invalid(shown(next(iter(query), "limit")), "is no parameter here")
+    if limit is not None and method != "GET":
+        raise invalid("limit", "is no parameter here")
     if limit is not None and not (limit.isascii() and limit.isdigit() and len(limit) < 10):
         raise invalid("limit", "must be a whole number that is not negative")
     return None if limit is None else int(limit)
@@ -172,6 +204,17 @@ def _add_fault(sandbox: Handles, kind: str, **about: Any) -> Json:
     return sandbox.faults.add(kind, **about).json()
 
 
+def _switch_fault(sandbox: Handles, id: int, on: bool) -> Json:
+    if type(id) is not int or type(on) is not bool:
+        raise invalid("switch-fault", "takes the id of a fault and on, which is true or false")
+    return sandbox.faults.switch(id, on).json()
+
+
+def _speed(sandbox: Handles, speed: float) -> Json:
+    sandbox.change_speed(speed)
+    return time_of(sandbox)
+
+
 def _plan(sandbox: Handles, number: str, **failures: str) -> Json:
     return asdict(sandbox.plan(number, **failures))
 
@@ -191,6 +234,8 @@ _ACTIONS: dict[str, Callable[..., Json | None]] = {
     "plan": _plan,
     "rules": lambda sandbox, **changes: sandbox.change_rules(**changes).json(),
     "faults": _add_fault,
+    "switch-fault": _switch_fault,
+    "speed": _speed,
     "expire-tokens": lambda sandbox: sandbox.expire_tokens(),
     "reset": lambda sandbox: sandbox.reset(),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import time
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
@@ -14,7 +15,7 @@ from .errors import Refusal
 from .faults import TokenBucket, retry_later
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 _CHALLENGE = 'Bearer realm="sandbox", Basic realm="sandbox"'
 
@@ -51,7 +52,7 @@ class Credentials:
         """
         scheme, _, value = authorization.partition(" ")
         if scheme.lower() == "bearer":
-            ends = self._tokens.get(value.strip())
+            ends = self._tokens.get(_digest(value.strip()))
             if ends is None:
                 raise _refused("the token is not known", 'Bearer error="invalid_token"')
             if ends <= self._now():
@@ -78,7 +79,9 @@ class Credentials:
             raise Refusal(400, "use client_credentials", status="unsupported_grant_type")
         token = self.new_token()
         self._forget_old()
-        self._tokens[token] = self._now() + (self.token_lifetime if lifetime is None else lifetime)
+        self._tokens[_digest(token)] = self._now() + (
+            self.token_lifetime if lifetime is None else lifetime
+        )
         return {
             "access_token": token,
             "token_type": "bearer",
@@ -94,12 +97,23 @@ class Credentials:
     def expire(self, authorization: str) -> None:
         """Let the token in that header expire now."""
         if self.is_valid_token(authorization):
-            self._tokens[authorization.partition(" ")[2].strip()] = self._now()
+            self._tokens[_digest(authorization.partition(" ")[2].strip())] = self._now()
 
     def is_valid_token(self, authorization: str) -> bool:
         """Whether that header holds a token that has not ended yet."""
         scheme, _, token = authorization.partition(" ")
-        return scheme.lower() == "bearer" and self._tokens.get(token.strip(), 0.0) > self._now()
+        ends = self._tokens.get(_digest(token.strip()), 0.0)
+        return scheme.lower() == "bearer" and ends > self._now()
+
+    def export(self) -> dict[str, float]:
+        """The digests of the tokens, and when each ends, in seconds since 1970."""
+        offset = time.time() - self._now()
+        return {digest: ends + offset for digest, ends in self._tokens.items()}
+
+    def restore(self, tokens: Mapping[str, float]) -> None:
+        """Take in what `export` returned."""
+        offset = time.time() - self._now()
+        self._tokens = {digest: ends - offset for digest, ends in tokens.items()}
 
     def _forget_old(self) -> None:
         """Forget tokens that ended long ago, once there are many."""
@@ -118,6 +132,11 @@ class Credentials:
         except (binascii.Error, ValueError):
             return False
         return pair == f"{self.key_id}:{self.key_secret}"
+
+
+def _digest(token: str) -> str:
+    """What is kept of a *token*: enough to know it again."""
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def expired() -> Refusal:

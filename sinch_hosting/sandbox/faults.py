@@ -29,101 +29,48 @@ many virtual ``seconds`` later. ``callback_bad_signature``: one attempt is signe
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable
-from datetime import timedelta
 from email.utils import formatdate
 from math import ceil
 from random import Random
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from attrs import define, field
 
 from .errors import Refusal
-from .operation_ids import LISTS, OPERATION_IDS, READS, WRITES
+from .fault_kinds import EVENT_TYPES, GROUPS, KINDS, check_setting, is_amount, reached, seconds_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from .clock import Clock
+    from .fault_kinds import Seconds
 
-Seconds: TypeAlias = "float | timedelta"
+__all__ = ["EVENT_TYPES", "GROUPS", "KINDS", "Fault", "Faults", "KeptFault", "TokenBucket"]
 
-KINDS: dict[str, dict[str, Any]] = {
-    # before acting
-    "latency": {"seconds": 0.1},
-    "drop_before": {},
-    "error_before": {"status": 503},
-    "rate_limited": {"retry_after": 1.0, "form": "seconds"},
-    "rate_limit": {"per_second": 10.0, "burst": 10, "form": "seconds", "only_basic": False},
-    "expire_token": {},
-    "short_token": {"lifetime": 0.0},
-    # after acting
-    "error_after": {"status": 502},
-    "drop_after": {},
-    "truncate": {"keep": 0.5},
-    "not_json": {"text": "<html><body>gateway</body></html>", "content_type": "text/html"},
-    "drop_idle": {"after": None},
-    # in the answer
-    "empty_page": {},
-    "repeat_token": {},
-    "unknown_values": {"value": "NOT_KNOWN_YET"},
-    "forget_display_name": {"text": None},
-    "lag": {"seconds": 60.0},
-    "order_moves": {"order": ""},
-    # on callbacks
-    "callback_duplicate": {"copies": 2},
-    "callback_reorder": {},
-    "callback_delay": {"seconds": 60.0},
-    "callback_bad_signature": {},
-    "callback_lost": {},
-}
-"""Every kind of fault with its settings and their defaults; the module says what each does."""
 
-EVENT_TYPES = (
-    "PROVISIONING_TO_SMS_PLATFORM",
-    "DEPROVISIONING_TO_SMS_PLATFORM",
-    "LINK_TO_10DLC_CAMPAIGN",
-    "UNLINK_TO_10DLC_CAMPAIGN",
-    "HOSTING_PROCESS",
-    "OSR_UPDATE",
-    "DELETE",
-)
-"""What a callback fault may be scoped to instead of an operation."""
+@define(eq=False)
+class KeptFault:
+    """A fault as a state file keeps it; without ``ends`` it has no end."""
 
-GROUPS = {
-    "*": frozenset(OPERATION_IDS),
-    "reads": frozenset(READS),
-    "writes": frozenset(WRITES),
-    "lists": frozenset(LISTS),
-}
-"""Names for several operations at once; none of them includes ``token``."""
-
-_NAMED = (
-    "ImportNumber GetImportedNumber ListImportedNumbers UpdateImportedNumber "
-    "GetHostingOrder ListHostingOrders ImportNumbers "
-    "TextEnableHostingOrderNumbers TextEnableTollFreeHostingOrderNumbers"
-)
-_REACH = {
-    "short_token": frozenset({"token"}),
-    "expire_token": GROUPS["*"],
-    "unknown_values": GROUPS["*"],
-    "forget_display_name": frozenset(_NAMED.split()),
-    "empty_page": GROUPS["lists"],
-    "repeat_token": GROUPS["lists"],
-    "lag": GROUPS["lists"],
-    "order_moves": frozenset({"ListHostingOrders"}),
-}
-"""The operations or events that a kind can strike, where it cannot strike all."""
-
-_LEAST = {"per_second": 1e-6, "burst": 1.0}
-_MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+\Z", re.ASCII)
+    number: int
+    kind: str
+    operations: tuple[str, ...]
+    count: int | None
+    skip: int
+    probability: float
+    begins: float
+    settings: dict[str, Any]
+    ends: float | None = None
+    hits: int = 0
+    seen: int = 0
+    on: bool = True
 
 
 @define(eq=False)
 class Fault:
-    """One fault that was asked for; ``hits`` counts how often it struck."""
+    """One fault that was asked for; ``hits`` counts how often it struck, while it is ``on``."""
 
     number: int
     kind: str
@@ -136,12 +83,13 @@ class Fault:
     settings: dict[str, Any]
     random: Random = field(repr=False)
     hits: int = 0
+    on: bool = True
     bucket: TokenBucket | None = field(default=None, repr=False)
     _seen: int = 0
 
     def strikes(self, operation: str, now: float) -> bool:
         """Count, and return whether it strikes this time."""
-        if operation not in self.operations or not self.begins <= now < self.ends:
+        if operation not in self.operations or not self.begins <= now < self.ends or not self.on:
             return False
         if self.count is not None and self.hits >= self.count:
             return False
@@ -167,8 +115,26 @@ class Fault:
             "skip": self.skip,
             "probability": self.probability,
             "hits": self.hits,
+            "on": self.on,
             "settings": self.settings,
         }
+
+    def export(self) -> KeptFault:
+        """The fault for a state file."""
+        return KeptFault(
+            self.number,
+            self.kind,
+            tuple(sorted(self.operations)),
+            self.count,
+            self.skip,
+            self.probability,
+            self.begins,
+            self.settings,
+            None if self.ends == float("inf") else self.ends,
+            self.hits,
+            self._seen,
+            self.on,
+        )
 
 
 @define(eq=False)
@@ -233,8 +199,9 @@ class Faults:
             count: how often it strikes at most.
             skip: how many matching requests it spares first.
             probability: the chance, 0 to 1, that it strikes a matching request.
-            begins_in, lasts: virtual seconds (or a `timedelta`) until it begins, and for how long.
-            settings: what the kind takes.
+            begins_in: virtual seconds (or a `timedelta`) until it begins.
+            lasts: for how many virtual seconds (or a `timedelta`); for ever by default.
+            **settings: what the kind takes.
 
         Raises `ValueError` for unknown kinds, operations and settings, and for what cannot strike.
         """
@@ -244,32 +211,78 @@ class Faults:
         if unknown:
             raise ValueError(f"{kind} takes {sorted(KINDS[kind])}, not {unknown}")
         for name, value in settings.items():
-            _check_setting(name, value, KINDS[kind][name])
-        if not _is_amount(probability) or probability > 1:
+            check_setting(name, value, KINDS[kind][name])
+        if not is_amount(probability) or probability > 1:
             raise ValueError("probability lies between 0 and 1")
         for name, number in (("count", count), ("skip", skip)):
-            if number is not None and not (_is_amount(number) and isinstance(number, int)):
+            if number is not None and not (is_amount(number) and isinstance(number, int)):
                 raise ValueError(f"{name} must be a whole number that is not negative")
-        operations = _operations(kind, operation)
-        begins = self.clock.now + _seconds("begins_in", begins_in)
-        ends = float("inf") if lasts is None else begins + _seconds("lasts", lasts)
-        self._count += 1
-        fault = Fault(
-            self._count,
-            kind,
-            operations,
-            count,
-            skip,
-            probability,
-            begins,
-            ends,
-            {**KINDS[kind], **settings},
-            Random(f"{self.seed}|{self._count}|{kind}"),  # noqa: S311 - reproducible by design
+        operations = reached(kind, operation)
+        begins = self.clock.now + seconds_of("begins_in", begins_in)
+        ends = None if lasts is None else begins + seconds_of("lasts", lasts)
+        whole = {**KINDS[kind], **settings}
+        return self._put(
+            KeptFault(
+                self._count + 1,
+                kind,
+                tuple(operations),
+                count,
+                skip,
+                probability,
+                begins,
+                whole,
+                ends,
+            )
         )
-        if kind == "rate_limit":
+
+    def _put(self, kept: KeptFault) -> Fault:
+        """Put a fault in force, new or of an earlier run."""
+        self._count = max(self._count, kept.number)
+        # Reproducible by design: nothing that this draws protects anything.
+        random = Random(f"{self.seed}|{kept.number}|{kept.kind}")  # noqa: S311
+        if kept.probability < 1:
+            for _ in range(kept.seen - kept.skip):
+                random.random()
+        fault = Fault(
+            kept.number,
+            kept.kind,
+            frozenset(kept.operations),
+            kept.count,
+            kept.skip,
+            kept.probability,
+            kept.begins,
+            float("inf") if kept.ends is None else kept.ends,
+            kept.settings,
+            random,
+            kept.hits,
+            kept.on,
+            seen=kept.seen,
+        )
+        if kept.kind == "rate_limit":
             fault.bucket = TokenBucket(fault.settings["per_second"], fault.settings["burst"])
         self._faults.append(fault)
         return fault
+
+    def restore(self, faults: Iterable[KeptFault]) -> None:
+        """Put the faults of an earlier run in force; raises `ValueError` for unknown kinds."""
+        for kept in faults:
+            if kept.kind not in KINDS or kept.settings.keys() != KINDS[kept.kind].keys():
+                raise ValueError(f"faults: {kept.kind!r} with these settings is not known here")
+            self._put(kept)
+
+    def switch(self, fault: Fault | int, on: bool) -> Fault:
+        """Let a fault strike or pause it; a fault whose count is used up starts to count anew.
+
+        Returns it. Raises `LookupError` where it is not in force.
+        """
+        number = fault if isinstance(fault, int) else fault.number
+        found = next((known for known in self._faults if known.number == number), None)
+        if found is None:
+            raise LookupError(f"there is no fault {number}")
+        if on and not found.on and found.count is not None and found.hits >= found.count:
+            found.hits = 0
+        found.on = on
+        return found
 
     def remove(self, fault: Fault | int) -> None:
         """Take one fault out of force; raises `LookupError` where it is not."""
@@ -317,67 +330,3 @@ def retry_later(wait: float, form: str, kind: str) -> Refusal:
     elif form == "date":
         headers["Retry-After"] = formatdate(ceil(time.time() + wait), usegmt=True)
     return Refusal(429, "too many requests", headers=headers, fault=kind)
-
-
-def _operations(kind: str, operation: str | Iterable[str]) -> frozenset[str]:
-    """What a fault of that *kind* strikes; raises `ValueError` where that is nothing."""
-    if kind.startswith("callback_"):
-        reach = frozenset(EVENT_TYPES)
-        groups = {"*": reach}
-    else:
-        reach = _REACH.get(kind, GROUPS["*"] | {"token"})
-        groups = {**GROUPS, "*": reach & GROUPS["*"] or reach}
-    if not isinstance(operation, (str, list, tuple, set, frozenset)):
-        raise ValueError(f"{operation!r} makes no sense as operation")
-    found: set[str] = set()
-    for name in [operation] if isinstance(operation, str) else operation:
-        there = groups.get(name, {name}) & reach if isinstance(name, str) else None
-        if not there:
-            raise ValueError(f"{kind} cannot be scoped to {name!r}; there are {sorted(reach)}")
-        found |= there
-    if not found:
-        raise ValueError("a fault needs an operation to strike")
-    return frozenset(found)
-
-
-def _check_setting(name: str, value: Any, default: Any) -> None:
-    """Raises `ValueError` for a setting that could only fail later, in the midst of a request."""
-    check = _CHECKS.get(name)
-    if check is not None:
-        good = check(value)
-    elif isinstance(default, (bool, str)):
-        good = type(value) is type(default)
-    else:
-        good = _is_amount(value) and value >= _LEAST.get(name, 0.0)
-    if not good:
-        raise ValueError(f"{value!r} makes no sense as {name}")
-
-
-def _is_text(value: Any) -> bool:
-    """Whether *value* is a string that can be sent."""
-    if not isinstance(value, str):
-        return False
-    return not any("\ud800" <= character <= "\udfff" for character in value)
-
-
-def _is_amount(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 1e9
-
-
-_CHECKS: dict[str, Callable[[Any], bool]] = {
-    "status": lambda value: isinstance(value, int) and 400 <= value <= 599,
-    "form": lambda value: value in ("seconds", "date", "absent"),
-    "text": lambda value: value is None or _is_text(value),
-    "content_type": lambda value: isinstance(value, str) and bool(_MEDIA_TYPE.match(value)),
-    "after": lambda value: value is None or _is_amount(value),
-    "copies": lambda value: isinstance(value, int) and 2 <= value <= 1000,
-    "keep": lambda value: _is_amount(value) and value < 1,
-}
-"""What settings must be; those not named here must be of their default's type, or an amount."""
-
-
-def _seconds(name: str, value: Seconds) -> float:
-    seconds = value.total_seconds() if isinstance(value, timedelta) else value
-    if not _is_amount(seconds):
-        raise ValueError(f"{name} must be seconds or a timedelta, and not negative")
-    return float(seconds)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
 LARGEST_BODY = 1 << 20
 """Bytes in a request's body; more is answered 413."""
+HEALTH = "/healthz"
+"""The path that says that the sandbox serves; such requests are in no log."""
 BODY_TIMEOUT = 10.0
 """Seconds of real time in which a body must arrive."""
 
@@ -49,6 +52,7 @@ _BENDING = frozenset(
 _AFTER = frozenset(["error_after", "drop_after", "truncate", "not_json", "drop_idle"])
 
 _log = logging.getLogger("sinch_hosting.sandbox")
+_requests_log = logging.getLogger("sinch_hosting.sandbox.requests")
 
 
 class Dropped(Exception):
@@ -65,6 +69,8 @@ class Service:
         faults: the faults in force.
         requests: the log, oldest first.
         serves: whether a ``Host`` is this service.
+
+    ``logs`` says whether each request is logged, ``count`` how many there were.
     """
 
     world: World
@@ -73,7 +79,8 @@ class Service:
     faults: Faults
     requests: deque[RequestRecord]
     serves: Callable[[str], bool]
-    _count: int = field(init=False, default=0)
+    logs: bool = field(init=False, default=False)
+    count: int = field(init=False, default=0)
     _dead: WeakKeyDictionary[asyncio.BaseTransport, bool] = field(
         init=False, factory=WeakKeyDictionary
     )
@@ -82,6 +89,16 @@ class Service:
         """Answer one request; whatever goes wrong is answered in the contract's shape."""
         self.world.clock.run_due()
         record = self._record(request)
+        began = time.monotonic()
+        try:
+            return await self._answered(request, record)
+        finally:
+            if self.logs:
+                _log_request(record, time.monotonic() - began)
+
+    async def _answered(
+        self, request: web.BaseRequest, record: RequestRecord
+    ) -> web.StreamResponse:
         try:
             if self._dead and request.transport in self._dead:
                 record.fault = "drop_idle"
@@ -96,10 +113,10 @@ class Service:
             return web.Response()
 
     def _record(self, request: web.BaseRequest) -> RequestRecord:
-        self._count += 1
+        self.count += 1
         url = request.rel_url
         record = RequestRecord(
-            self._count, self.world.now, request.method, url.raw_path, url.raw_query_string
+            self.count, self.world.now, request.method, url.raw_path, url.raw_query_string
         )
         self.requests.append(record)
         return record
@@ -111,6 +128,7 @@ class Service:
                 request.method, request.rel_url.raw_path, self.world.project_id
             )
             record.operation = operation.operation_id
+            record.order = path.get("hostingOrderId", "")
             # Read first: the request log shows what was sent, whatever the answer is.
             body = await self._body(request, operation, record)
             self._check_host(request)
@@ -145,7 +163,8 @@ class Service:
     ) -> web.Response:
         record.status, record.outcome = refusal.code, refusal.fault or "refused"
         nested = operation is not None and operation.nested and refusal.code != 401
-        response = json_response(refusal.body(nested=nested), refusal.code, refusal.headers)
+        record.error = refusal.body(nested=nested)
+        response = json_response(record.error, refusal.code, refusal.headers)
         if refusal.code in {408, 413}:
             response.force_close()
         return response
@@ -166,8 +185,8 @@ class Service:
             return await self._after(request, answer, record)
         except Refusal as refusal:
             record.status, record.outcome = refusal.code, refusal.fault or "refused"
-            body = {"error": refusal.status, "error_description": refusal.message}
-            return json_response(body, refusal.code, refusal.headers)
+            record.error = {"error": refusal.status, "error_description": refusal.message}
+            return json_response(record.error, refusal.code, refusal.headers)
 
     async def _body(
         self, request: web.BaseRequest, operation: Operation, record: RequestRecord
@@ -200,6 +219,7 @@ class Service:
         else:
             answer = perform(call)
         record.acted = operation.writes
+        record.order = record.order or answer.get("hostingOrderId", "")
         return self._bent(operation, call, answer, record) if len(self.faults) else answer
 
     async def _before(self, request: web.BaseRequest, record: RequestRecord) -> None:
@@ -389,6 +409,23 @@ def _checked(body: Any, shape: Shape) -> Json:
     if isinstance(body, Refusal):
         raise body
     return checks.check_shape(body, shape)
+
+
+def _log_request(record: RequestRecord, seconds: float) -> None:
+    """Write one line without the query of a token request, bodies and credentials."""
+    path = record.path
+    if record.query and record.operation != "token":
+        path = f"{path}?{record.query}"
+    _requests_log.info(
+        "%s %s %s %s, %s%s, %.1f ms",
+        record.method,
+        path.encode("ascii", "backslashreplace").decode(),
+        record.status or "no answer",
+        record.operation or "no operation",
+        record.outcome,
+        f", fault {record.fault}" if record.fault else "",
+        seconds * 1000,
+    )
 
 
 def _note(record: RequestRecord, fault: Fault) -> None:

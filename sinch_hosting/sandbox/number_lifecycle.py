@@ -12,8 +12,6 @@ from .records import DONE, FAILED, IN_PROGRESS, NO_CARRIERS, WAITING, Carrier, I
 from .store import CARRIER_ERRORS, is_toll_free
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from .records import HostingOrder, OrderNumber, Plan
     from .store import World
 
@@ -124,21 +122,34 @@ class NumberLifecycle:
         campaign = number.campaign
         leaving = [s for s in (number.platform, campaign) if s and s.type == "DEPROVISIONING"]
         if any(step.state == IN_PROGRESS for step in leaving):
-            self._plan(number, "number_deprovisioning", self._unlinked)
+            self._plan(number, "number_deprovisioning")
         elif number.platform.state == IN_PROGRESS:
-            self._plan(number, "number_provisioning", self._on_platform)
+            self._plan(number, "number_provisioning")
         elif campaign is not None and campaign.state in {WAITING, IN_PROGRESS}:
             campaign.state = IN_PROGRESS
-            self._plan(number, "number_campaign", self._in_campaign)
+            self._plan(number, "number_campaign")
         elif number.platform.type == "PROVISIONING" and number.carriers[0].state != DONE:
             number.carriers = (Carrier(IN_PROGRESS),) * 4
-            self._plan(number, "number_carriers", self._at_carriers)
+            self._plan(number, "number_carriers")
 
-    def _plan(
-        self, number: ImportedNumber, name: str, action: Callable[[ImportedNumber], None]
-    ) -> None:
+    def _plan(self, number: ImportedNumber, name: str) -> None:
+        self.resume(number, name, self.world.due(name))
+
+    def resume(self, number: ImportedNumber, name: str, due: float | None) -> None:
+        """Plan the transition *name* of *number* at *due*; ``None`` leaves it to a person.
+
+        Raises `ValueError` where an imported number has no such transition.
+        """
+        actions = {
+            "number_deprovisioning": self._unlinked,
+            "number_provisioning": self._on_platform,
+            "number_campaign": self._in_campaign,
+            "number_carriers": self._at_carriers,
+        }
+        if name not in actions:
+            raise ValueError(f"an imported number has no transition {name!r}")
         subject = ("imported", number.phone_number)
-        self.world.clock.plan(subject, name, self.world.due(name), partial(action, number))
+        self.world.clock.plan(subject, name, due, partial(actions[name], number))
 
     def _on_platform(self, number: ImportedNumber) -> None:
         refusal = self.world.plan_for(number.phone_number).platform

@@ -14,8 +14,6 @@ from .number_lifecycle import settle_carriers, wanted_campaign
 from .records import DONE, FAILED, IN_PROGRESS, Carrier, Letter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from .number_lifecycle import NumberLifecycle
     from .qualification import Qualification
     from .records import HostingOrder, OrderNumber
@@ -40,13 +38,13 @@ class OrderLifecycle:
         self.world.orders[order.hosting_order_id] = order
         if order.type == "IMPORT":
             self._enter(order, "SUBMITTED")
-            self._plan(order, "start", self.start)
+            self._plan(order, "start")
             return
         for phone_number in order.numbers:
             self.qualification.hosting_started(phone_number)
         if self.world.rules.first_state == "DRAFT":
             self._enter(order, "DRAFT")
-            self._plan(order, "submit", self._submit)
+            self._plan(order, "submit")
         else:
             self._submit(order)
 
@@ -65,12 +63,7 @@ class OrderLifecycle:
             hosting_order_id=order.hosting_order_id,
         )
         self._enter(order, "WAITING_FOR_LOA_SIGNATURE")
-        declined = self.world.chance(order.hosting_order_id, "letter")
-        if declined < self.world.profile.letters_declined:
-            action: Callable[[HostingOrder], None] = self.decline
-        else:
-            action = self.sign
-        self._plan(order, "sign_letter", action)
+        self._plan(order, "sign_letter")
 
     def sign(self, order: HostingOrder) -> None:
         """The authorised person signed."""
@@ -118,20 +111,47 @@ class OrderLifecycle:
         """Do the next planned transition of *order* now; returns its name, or ``""``."""
         return self.world.clock.trigger(("order", order.hosting_order_id))
 
+    def resume(self, order: HostingOrder, name: str, due: float | None) -> None:
+        """Plan the transition *name* of *order* at *due*; ``None`` leaves it to a person.
+
+        Raises `ValueError` where an order has no such transition.
+        """
+        known = ("submit", "send_letter", "sign_letter", "start", "complete", *_phases(order))
+        if name not in known:
+            raise ValueError(f"an order has no transition {name!r}")
+        self.world.clock.plan(
+            ("order", order.hosting_order_id), name, due, partial(self._happen, order, name)
+        )
+
+    def _happen(self, order: HostingOrder, name: str) -> None:
+        """Do the transition *name*."""
+        if name == "send_letter" and order.warning:
+            # The order waits for the signature of a letter that nobody was sent.
+            self._enter(order, "WAITING_FOR_LOA_SIGNATURE")
+        elif name == "sign_letter":
+            chance = self.world.chance(order.hosting_order_id, "letter")
+            declined = chance < self.world.profile.letters_declined
+            (self.decline if declined else self.sign)(order)
+        elif name in _phases(order):
+            self._pass_wave(order, name)
+        else:
+            actions = {
+                "submit": self._submit,
+                "send_letter": self.send_letter,
+                "start": self.start,
+                "complete": self.complete,
+            }
+            actions[name](order)
+
     def _submit(self, order: HostingOrder) -> None:
         self._enter(order, "SUBMITTED")
         if order.letter_kind == "BLANKET":
-            self._plan(order, "start", self.start)
-        elif order.campaign_id or order.toll_free or self.world.rules.no_campaign == "letter":
-            self._plan(order, "send_letter", self.send_letter)
-        else:
+            self._plan(order, "start")
+            return
+        if not (order.campaign_id or order.toll_free or self.world.rules.no_campaign == "letter"):
             order.warning = "without a campaign no letter is generated"
             _log.warning("order %s: %s", order.hosting_order_id, order.warning)
-            self._plan(order, "send_letter", self._await_no_letter)
-
-    def _await_no_letter(self, order: HostingOrder) -> None:
-        """The order waits for the signature of a letter that nobody was sent."""
-        self._enter(order, "WAITING_FOR_LOA_SIGNATURE")
+        self._plan(order, "send_letter")
 
     def _enter(self, order: HostingOrder, state: str) -> None:
         order.state = state
@@ -140,17 +160,8 @@ class OrderLifecycle:
         key = (state, order.type, order.service_plan_id, order.campaign_id)
         self.world.orders_index.put(key, order)
 
-    def _plan(
-        self,
-        order: HostingOrder,
-        name: str,
-        action: Callable[[HostingOrder], None],
-        not_before: float = 0.0,
-    ) -> None:
-        due = self.world.due(name)
-        if due is not None:
-            due = max(due, not_before)
-        self.world.clock.plan(("order", order.hosting_order_id), name, due, partial(action, order))
+    def _plan(self, order: HostingOrder, name: str) -> None:
+        self.resume(order, name, self.world.due(name))
 
     def _reschedule(self, order: HostingOrder) -> None:
         """A scheduled time that is already past moves to the next day at the same time."""
@@ -164,40 +175,41 @@ class OrderLifecycle:
     def _begin_phase(self, order: HostingOrder, index: int) -> None:
         phases = _phases(order)
         if index == len(phases):
-            self._plan(order, "complete", self.complete)
+            self._plan(order, "complete")
             return
         moving = _entrants(order, phases[index])
         now = self.world.now
         for number in moving:
             _set(number, phases[index], IN_PROGRESS, now)
         if moving:
-            self._next_wave(order, index, moving, 0)
+            self._plan_wave(order, phases[index], len(moving))
         else:
             self._begin_phase(order, index + 1)
 
-    def _next_wave(
-        self, order: HostingOrder, index: int, moving: list[OrderNumber], wave: int
-    ) -> None:
-        phase = _phases(order)[index]
-        timing = self.world.profile.timings[phase]
-        waves = 1 if timing.manual else min(self.world.profile.waves, len(moving))
+    def _waves(self, phase: str, moving: int) -> int:
+        """In how many slices so many numbers pass a *phase*."""
+        manual = self.world.profile.timings[phase].manual
+        return 1 if manual else min(self.world.profile.waves, moving)
+
+    def _plan_wave(self, order: HostingOrder, phase: str, moving: int) -> None:
         scheduled = order.scheduled if phase == "osr_update" and order.scheduled else 0.0
         began = max(self.world.now, scheduled)
-        wait = timing.due(began, self.world.random)
-        due = None if wait is None else began + (wait - began) / waves
-        size = ceil(len(moving) / waves)
-        part = moving[wave * size : (wave + 1) * size]
+        wait = self.world.profile.timings[phase].due(began, self.world.random)
+        due = None if wait is None else began + (wait - began) / self._waves(phase, moving)
+        self.resume(order, phase, due)
 
-        def pass_wave() -> None:
-            for number in part:
-                self._finish(order, phase, number)
-            order.updated = self.world.now
-            if (wave + 1) * size < len(moving):
-                self._next_wave(order, index, moving, wave + 1)
-            else:
-                self._begin_phase(order, index + 1)
-
-        self.world.clock.plan(("order", order.hosting_order_id), phase, due, pass_wave)
+    def _pass_wave(self, order: HostingOrder, phase: str) -> None:
+        """Settle the *phase* for the next slice of those numbers that are still in it."""
+        moving = _entrants(order, phase)
+        left = [number for number in moving if _is_in(number, phase)]
+        size = ceil(len(moving) / self._waves(phase, len(moving)))
+        for number in left[:size]:
+            self._finish(order, phase, number)
+        order.updated = self.world.now
+        if len(left) > size:
+            self._plan_wave(order, phase, len(moving))
+        else:
+            self._begin_phase(order, _phases(order).index(phase) + 1)
 
     def _finish(self, order: HostingOrder, phase: str, number: OrderNumber) -> None:
         """Settle one *phase* for one *number*, as planned or well."""
@@ -282,6 +294,17 @@ def _entrants(order: HostingOrder, phase: str) -> list[OrderNumber]:
 
 
 _BUSY = (Carrier(IN_PROGRESS),) * 4
+
+
+def _is_in(number: OrderNumber, phase: str) -> bool:
+    """Whether the number has entered the *phase*, and not left it."""
+    states = {
+        "osr_update": number.osr,
+        "platform_provisioning": number.platform,
+        "campaign_provisioning": number.campaign,
+        "carrier_provisioning": number.carriers[0].state,
+    }
+    return states[phase] == IN_PROGRESS
 
 
 def _set(number: OrderNumber, phase: str, state: str, now: float) -> None:

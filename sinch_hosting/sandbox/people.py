@@ -129,6 +129,14 @@ class People:
         pending = [self._world.clock.pending(key) for key in self._subjects(subject)]
         return next((found.name for found in pending if found), "")
 
+    def due(self, subject: OrderLike | NumberLike) -> float | None:
+        """When that transition happens by itself, in virtual seconds since 1970.
+
+        Returns ``None`` where a person has to do it, and where nothing is planned.
+        """
+        pending = [self._world.clock.pending(key) for key in self._subjects(subject)]
+        return next((found.due for found in pending if found), None)
+
     def receive_invoices(self, numbers: NumberLike | Iterable[NumberLike]) -> None:
         """Invoices that list *numbers* reach orders@sinch.com: their review can end.
 

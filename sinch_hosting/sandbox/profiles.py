@@ -22,7 +22,8 @@ class Timing:
     """When a transition happens: at once, after a while, or only when a person starts it.
 
     Args:
-        low, high: the wait in seconds (business days with *business*), drawn between the two.
+        low: the shortest wait, in seconds (in business days with *business*).
+        high: the longest wait; the wait is drawn between the two.
         manual: only a handle starts it; *low* and *high* do not matter then.
         business: count in business days instead of seconds.
     """

@@ -12,8 +12,6 @@ from .records import QualifiedNumber
 from .store import region_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from .store import World
 
 MAX_WRONG_CODES = 3
@@ -32,7 +30,7 @@ class Qualification:
         number = QualifiedNumber(phone_number, region_of(phone_number), now, now)
         self.world.qualified[phone_number] = number
         self._enter(number, number.state)
-        self._plan(number, "check_eligibility", self._check)
+        self._plan(number, "check_eligibility")
         return number
 
     def remove(self, number: QualifiedNumber) -> None:
@@ -45,7 +43,7 @@ class Qualification:
         """The invoices that list *number* arrived: its review can end now."""
         number.invoices_received = True
         if number.state == "VERIFICATION_PENDING":
-            self._plan(number, "review", self._review)
+            self._plan(number, "review")
 
     def approve(self, number: QualifiedNumber) -> None:
         """The reviewer approves: the number is VERIFIED, whatever was still missing."""
@@ -62,6 +60,13 @@ class Qualification:
         else:
             number.verification_error = reason
             self._enter(number, "VERIFICATION_FAILED")
+
+    def block(self, number: QualifiedNumber, reason: str) -> None:
+        """Too many wrong codes: the number takes no further voice challenge."""
+        self.world.clock.forget(("qualified", number.phone_number))
+        number.code = ""
+        number.verification_error = reason
+        self._enter(number, "VERIFICATION_BLOCKED")
 
     def call(self, number: QualifiedNumber) -> None:
         """Call the number and say a code; raises `Refusal` where that makes no sense."""
@@ -93,13 +98,13 @@ class Qualification:
             return
         number.wrong_codes += 1
         left = MAX_WRONG_CODES - number.wrong_codes
+        reason = f"wrong code, {left} tries left"
+        if not left:
+            self.block(number, reason)
+            return
         self.world.clock.forget(("qualified", number.phone_number))
-        number.verification_error = f"wrong code, {left} tries left"
-        if left:
-            self._enter(number, "VERIFICATION_FAILED")
-        else:
-            number.code = ""
-            self._enter(number, "VERIFICATION_BLOCKED")
+        number.verification_error = reason
+        self._enter(number, "VERIFICATION_FAILED")
 
     def hosting_started(self, phone_number: str) -> None:
         """An order took the number up, if it is qualified at all."""
@@ -115,6 +120,22 @@ class Qualification:
             number.hosting_error = error
             self._enter(number, "HOSTING_FAILED" if error else "HOSTING_DONE")
 
+    def resume(self, number: QualifiedNumber, name: str, due: float | None) -> None:
+        """Plan the transition *name* of *number* at *due*; ``None`` leaves it to a person.
+
+        Raises `ValueError` where a qualified number has no such transition.
+        """
+        actions = {
+            "check_eligibility": self._check,
+            "open_verification": self._open,
+            "send_invoices": self.receive_invoices,
+            "review": self._review,
+        }
+        if name not in actions:
+            raise ValueError(f"a qualified number has no transition {name!r}")
+        subject = ("qualified", number.phone_number)
+        self.world.clock.plan(subject, name, due, partial(actions[name], number))
+
     def _check(self, number: QualifiedNumber) -> None:
         plan = self.world.plan_for(number.phone_number)
         if plan.not_eligible:
@@ -124,7 +145,7 @@ class Qualification:
         number.needs_verification = needed == "needed"
         self._enter(number, "ELIGIBLE")
         if number.needs_verification:
-            self._plan(number, "open_verification", self._open)
+            self._plan(number, "open_verification")
 
     def _open(self, number: QualifiedNumber) -> None:
         self._enter(number, "VERIFICATION_PENDING")
@@ -132,9 +153,9 @@ class Qualification:
 
     def _plan_invoices(self, number: QualifiedNumber) -> None:
         if number.invoices_received:
-            self._plan(number, "review", self._review)
+            self._plan(number, "review")
         else:
-            self._plan(number, "send_invoices", self.receive_invoices)
+            self._plan(number, "send_invoices")
 
     def _review(self, number: QualifiedNumber) -> None:
         refusal = self.world.plan_for(number.phone_number).not_verified
@@ -149,11 +170,8 @@ class Qualification:
         number.history.append(moment)
         self.world.qualified_index.put((state,), number)
 
-    def _plan(
-        self, number: QualifiedNumber, name: str, action: Callable[[QualifiedNumber], None]
-    ) -> None:
-        subject = ("qualified", number.phone_number)
-        self.world.clock.plan(subject, name, self.world.due(name), partial(action, number))
+    def _plan(self, number: QualifiedNumber, name: str) -> None:
+        self.resume(number, name, self.world.due(name))
 
 
 @lru_cache(maxsize=256)

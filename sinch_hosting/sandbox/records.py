@@ -189,12 +189,15 @@ class Plan:
     """What shall go wrong with one number; everything left empty goes well.
 
     Args:
-        not_eligible, not_verified: the reason why qualification ends.
+        not_eligible: the reason why the number is NOT_ELIGIBLE.
+        not_verified: the reason why the review of the number fails.
         osr: a failure code with which the routing update fails.
         platform: an error message with which the SMS platform refuses the number.
         campaign: a failure code with which the campaign refuses it.
-        sms_att, sms_tmo, mms_att, mms_tmo: a carrier's error code. ``60135`` for T-Mobile
-            vanishes with ``migrateToSinchTmo``.
+        sms_att: the error code of AT&T for SMS.
+        sms_tmo: that of T-Mobile for SMS; ``60135`` vanishes with ``migrateToSinchTmo``.
+        mms_att: that of AT&T for MMS.
+        mms_tmo: that of T-Mobile for MMS.
         verification: ``needed`` or ``not_needed``, where this number is no rule's case: one
             that needs no verification stays ELIGIBLE.
     """
@@ -255,6 +258,8 @@ class RequestRecord:
     the fault that struck.
     ``acted`` is true where the sandbox's state may have changed by it. ``status`` is 0 where no
     answer was given. ``body`` is the decoded JSON, or ``None``; secrets in it are blanked.
+    ``order`` is the id of the order that it created or named, ``error`` the body of an answer
+    that refuses.
     """
 
     number: int
@@ -268,6 +273,8 @@ class RequestRecord:
     outcome: str = ""
     acted: bool = False
     fault: str = ""
+    order: str = ""
+    error: dict[str, Any] | None = None
 
 
 @define(eq=False)

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 from collections import deque
-from datetime import UTC, datetime, timedelta
-from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeVar
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from .arguments import check_amount, check_project, check_texts, span
 from .callbacks import Callbacks
 from .checks import is_loopback
 from .clock import FASTEST, Clock
 from .control import PREFIX, Control
 from .credentials import Credentials
 from .faults import Faults, TokenBucket
-from .http import Listener, Service
+from .http import HEALTH, Listener, Service, json_response
+from .keeping import Keeper
+from .observations import Observations
 from .operation_ids import OPERATION_IDS
 from .operations import Operations
 from .people import People
@@ -28,16 +29,12 @@ from .store import World
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import timedelta
     from types import TracebackType
 
     from .profiles import Profile, TimingSpec
     from .records import (
         CallbackRecord,
-        HostingOrder,
-        ImportedNumber,
-        Letter,
-        Mail,
-        QualifiedNumber,
         RequestRecord,
     )
 
@@ -50,17 +47,16 @@ MONDAY = datetime(2026, 1, 5, 14, tzinfo=UTC)
 _ANY_ADDRESS = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 """Hosts that one can listen on and not everywhere connect to, and what to connect to instead."""
 
-R = TypeVar("R")
-
 _log = logging.getLogger("sinch_hosting.sandbox")
 
 
-class Sandbox(People):
+class Sandbox(People, Observations):
     """The simulated service on a port of this machine; use it as ``async with``.
 
     Args:
-        host, port: where it listens; port 0 takes a free one. Other hosts than loopback ones
-            are possible, and warned about: anybody who reaches it may use it.
+        host: the address that it listens on. Other addresses than loopback ones are possible,
+            and warned about: anybody who reaches it may use it.
+        port: the port; 0 takes a free one.
         speed: virtual seconds in one real second, at most ten million; 0 stands still but for
             `advance`.
         seed: makes ids, codes, delays and faults reproducible, and time start at a fixed
@@ -73,10 +69,20 @@ class Sandbox(People):
         start: the virtual time at which it starts.
         token_lifetime: seconds of real time that a token lasts.
         import_limit: the numbers allowed in one import order.
-        project_id, key_id, key_secret: what it accepts; the defaults are fine.
+        project_id: the one project that it has.
+        key_id: the id of the one key that it accepts.
+        key_secret: the secret of that key.
         hmac_secret: the key that signs callbacks; without one they come unsigned.
         callback_hosts: hosts that callbacks may go to besides loopback ones; ``"*"`` for all.
         request_log: how many requests `requests`, and events `callbacks`, remember.
+        state_file: keeps the state, and goes on from it at the next start: orders, numbers,
+            letters, mails, plans, rules, faults, callbacks that are not delivered yet, tokens
+            (as digests), the newest requests, and the virtual time, which stands still in
+            between. What a request changed is in the file before it is answered.
+        seed_file: what it holds at the start, as `sinch_hosting.sandbox.seeding` explains; not
+            read where *state_file* exists already.
+        log_requests: write a line for each request to the log ``sinch_hosting.sandbox.requests``,
+            at the level INFO, without bodies and credentials.
     """
 
     def __init__(
@@ -98,41 +104,41 @@ class Sandbox(People):
         hmac_secret: str = "",
         callback_hosts: str | Iterable[str] = (),
         request_log: int = 100_000,
+        state_file: str | os.PathLike[str] | None = None,
+        seed_file: str | os.PathLike[str] | None = None,
+        log_requests: bool = False,
     ) -> None:
-        _check_amount("speed", speed, FASTEST)
-        _check_amount("token_lifetime", token_lifetime, 1e9)
+        check_amount("speed", speed, FASTEST)
+        check_amount("token_lifetime", token_lifetime, 1e9)
         for name, count in (("import_limit", import_limit), ("request_log", request_log)):
-            _check_amount(name, count, 1e9, whole=True)
-        _check_texts(project_id=project_id, key_id=key_id, key_secret=key_secret)
-        if not isinstance(hmac_secret, str):
-            raise ValueError(f"hmac_secret must be a string, not {hmac_secret!r}")
-        if not re.fullmatch(r"[\w.~-]+", project_id, re.ASCII):
-            raise ValueError(f"project_id must fit into a path as it is, not {project_id!r}")
+            check_amount(name, count, 1e9, whole=True)
+        check_texts(project_id=project_id, key_id=key_id, key_secret=key_secret)
+        check_texts(may_be_empty=True, hmac_secret=hmac_secret)
+        check_project(project_id)
         if start is None:
             start = MONDAY if speed == 0 or seed is not None else datetime.now(UTC)
         if not 1970 < start.year < 9000:
             raise ValueError("start must lie between the years 1971 and 9000")
-        if seed is None:
-            seed = int.from_bytes(os.urandom(4), "big")
-        self.seed = seed
+        dice = int.from_bytes(os.urandom(4), "big") if seed is None else seed
         self._host, self._port = host, port
         chosen = profile_named(profile).with_timings(**dict(transitions or {}))
         self._world = World(
             Clock(float(speed), start.timestamp()),
             chosen,
             rules if isinstance(rules, Rules) else Rules().changed(**dict(rules or {})),
-            seed,
+            dice,
             project_id,
             hmac_secret,
             import_limit,
         )
         operations = Operations.over(self._world)
         super().__init__(self._world, operations)
-        self.faults: Faults = Faults(self._world.clock, seed)
+        self.faults: Faults = Faults(self._world.clock, dice)
         self._callback_records: deque[CallbackRecord] = deque(maxlen=request_log)
         hosts = frozenset({callback_hosts} if isinstance(callback_hosts, str) else callback_hosts)
         self._callbacks = Callbacks(self._world, self.faults, hosts, self._callback_records)
         self._world.emit = self._callbacks.emit
+        self._world.clock.at_rest = self._at_rest
         self.project_id = project_id
         self.key_id = key_id
         self._credentials = Credentials(
@@ -141,6 +147,20 @@ class Sandbox(People):
         self._requests: deque[RequestRecord] = deque(maxlen=request_log)
         self._service = Service(
             self._world, operations, self._credentials, self.faults, self._requests, self._serves
+        )
+        self._service.logs = log_requests
+        self._keeper = Keeper(
+            state_file,
+            seed_file,
+            self._world,
+            operations,
+            self.faults,
+            self._credentials,
+            self._callbacks,
+            self._service,
+            seed,
+            keeps_rules=rules is None,
+            keeps_secret=not hmac_secret,
         )
         self._apply_rules()
         self._control = Control(self)
@@ -151,9 +171,24 @@ class Sandbox(People):
         return f"<Sandbox {where} seed={self.seed} profile={self._world.profile.name}>"
 
     async def start(self) -> Sandbox:
-        """Listen; returns itself. Raises `OSError` where the port is taken."""
+        """Read the state or seed file, if there is one, and listen; returns itself.
+
+        Raises `OSError` where the port is taken or a file cannot be read, and `ValueError` that
+        names file and place where a file is damaged, or another sandbox has it.
+        """
         if self._runner is not None:
             raise RuntimeError("the sandbox is already running")
+        try:
+            self._keeper.load()
+            self._apply_rules()
+            await self._listen()
+        except BaseException:
+            self._keeper.release()
+            raise
+        self._keeper.begin()
+        return self
+
+    async def _listen(self) -> None:
         if not self.on_loopback:
             _log.warning("the sandbox listens on %s: whoever reaches it may use it", self._host)
         server = Listener(self._handle, access_log=None)
@@ -166,17 +201,35 @@ class Sandbox(People):
             raise
         self._port = int(runner.addresses[0][1])
         self._runner = runner
-        self._callbacks.is_open = True
+        self._callbacks.open()
         self._world.clock.run_due()
-        return self
 
     async def stop(self) -> None:
         """Stop listening and drop every connection; stopping twice is fine."""
         runner, self._runner = self._runner, None
+        await self._keeper.end()
         self._world.clock.close()
         await self._callbacks.close()
-        if runner is not None:
-            await runner.cleanup()
+        if runner is None:
+            return
+        await runner.cleanup()
+        try:
+            self.save()
+        finally:
+            self._keeper.release()
+
+    def save(self) -> None:
+        """Write the state file now, if there is one; raises `OSError` where that fails.
+
+        It happens by itself before a request that changed something is answered, within half a
+        second after transitions and callbacks, and at the end. What methods of `Sandbox` change
+        is kept with the next of these.
+        """
+        self._keeper.save()
+
+    def _at_rest(self) -> None:
+        self._world.changed = True
+        self._callbacks.release_last()
 
     async def __aenter__(self) -> Sandbox:
         return await self.start()
@@ -191,10 +244,22 @@ class Sandbox(People):
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         path = request.rel_url.raw_path
+        if path == HEALTH:
+            return json_response({"status": "ok"})
         if path == PREFIX or path.startswith(f"{PREFIX}/"):
             self._world.clock.run_due()
-            return await self._control.handle(request)
-        return await self._service.handle(request)
+            response = await self._control.handle(request)
+        else:
+            response = await self._service.handle(request)
+        if request.method != "GET" or len(self.faults):
+            self._world.changed = True
+        self._keeper.save_changes()
+        return response
+
+    @property
+    def seed(self) -> int:
+        """What makes ids, codes, delays and faults reproducible."""
+        return self._world.seed
 
     @property
     def host(self) -> str:
@@ -254,6 +319,14 @@ class Sandbox(People):
         """Virtual seconds in one real second; 0 where time is stepped by hand."""
         return self._world.clock.speed
 
+    def change_speed(self, speed: float) -> None:
+        """Let *speed* virtual seconds pass in a real one from now on; 0 stands still.
+
+        Raises `ValueError` for a speed that is negative, or above ten million.
+        """
+        check_amount("speed", speed, FASTEST)
+        self._world.clock.change_speed(float(speed))
+
     @property
     def now(self) -> datetime:
         """The virtual time."""
@@ -270,7 +343,7 @@ class Sandbox(People):
         is retried counting from there. Call `settle` to wait for them, or `pass_time` instead
         where retries, delays and transitions shall mix as they would.
         """
-        return self._world.clock.advance(_span(delta, units))
+        return self._world.clock.advance(span(delta, units))
 
     async def pass_time(self, delta: timedelta | None = None, /, **units: float) -> int:
         """Move time ahead as `advance` does, and `settle` at every instant at which things happen.
@@ -278,7 +351,7 @@ class Sandbox(People):
         So each callback is attempted at its own virtual time, and so is each retry that falls due.
         """
         clock = self._world.clock
-        target, happened = clock.check_ahead(_span(delta, units)), 0
+        target, happened = clock.check_ahead(span(delta, units)), 0
         await self.settle()
         while (due := clock.next_due()) is not None and due <= target:
             happened += clock.advance(max(0.0, due - clock.now))
@@ -359,18 +432,6 @@ class Sandbox(People):
             raise ValueError(f"no operation is called {operation!r}")
         return [record for record in self._requests if record.operation == operation]
 
-    def orders_created(self) -> list[HostingOrder]:
-        """Every order that exists, oldest first, however its creation was answered."""
-        return list(self._world.orders.values())
-
-    def qualified_numbers(self, newest: int | None = None) -> list[QualifiedNumber]:
-        """The numbers in qualification, oldest first: all, or only so many of the *newest*."""
-        return _newest(self._world.qualified, newest)
-
-    def imported_numbers(self, newest: int | None = None) -> list[ImportedNumber]:
-        """The imported numbers, oldest first: all, or only so many of the *newest*."""
-        return _newest(self._world.imported, newest)
-
     def counts(self) -> dict[str, int]:
         """How many there are of everything."""
         return {
@@ -384,52 +445,6 @@ class Sandbox(People):
         }
 
     @property
-    def letters_sent(self) -> list[Letter]:
-        """Every letter mailed so far, oldest first."""
-        return list(self._world.letters)
-
-    @property
     def callbacks(self) -> list[CallbackRecord]:
         """The events so far, oldest first, and what became of each."""
         return list(self._callback_records)
-
-    @property
-    def outbox(self) -> list[Mail]:
-        """The mails and voice calls that it pretended to send, oldest first."""
-        return list(self._world.outbox)
-
-
-def _check_amount(name: str, value: object, most: float, *, whole: bool = False) -> None:
-    """Raises `ValueError` for what is no number between 0 and *most*."""
-    good = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
-    if not (good and isinstance(value, (int, float)) and 0 <= value <= most):
-        kind = "whole number" if whole else "number"
-        raise ValueError(f"{name} must lie between 0 and {most:.0f}: {value!r} is no such {kind}")
-
-
-def _check_texts(**values: object) -> None:
-    """Raises `ValueError` for what is no text, or empty."""
-    for name, value in values.items():
-        if not isinstance(value, str) or not value:
-            raise ValueError(f"{name} must be a string that is not empty, not {value!r}")
-
-
-def _span(delta: timedelta | None, units: dict[str, float]) -> float:
-    """Return the seconds to ``advance``; raises `ValueError` for arguments without sense."""
-    if (delta is None) == (not units):
-        raise ValueError("say how far: advance(days=2), or advance(timedelta(days=2))")
-    if delta is not None and not isinstance(delta, timedelta):
-        raise ValueError(f"advance takes a timedelta, or units as in days=2, not {delta!r}")
-    for unit, amount in units.items():
-        if isinstance(amount, bool) or not isinstance(amount, (int, float)):
-            raise ValueError(f"{unit} must be a number, not {amount!r}")
-    try:
-        return (timedelta(**units) if delta is None else delta).total_seconds()
-    except TypeError as error:
-        raise ValueError(f"advance knows no {' or '.join(units)}: use days, hours ...") from error
-    except OverflowError as error:
-        raise ValueError("that is beyond the end of virtual time") from error
-
-
-def _newest(records: dict[str, R], count: int | None) -> list[R]:
-    return list(islice(reversed(records.values()), count))[::-1]

@@ -112,6 +112,11 @@ class Index(Generic[R]):
         self.buckets: dict[tuple[str, ...], Bucket[R]] = {}
         self._entries = 0
 
+    @property
+    def entries(self) -> int:
+        """How many entries were given out so far."""
+        return self._entries
+
     def put(self, key: tuple[str, ...], record: R) -> None:
         """File *record* under *key*, behind all others, wherever it was before."""
         if record.bucket == key:
@@ -122,6 +127,13 @@ class Index(Generic[R]):
         if key not in self.buckets:
             self.buckets[key] = Bucket(self._text)
         self.buckets[key].add(record)
+
+    def restore(self, records: Iterable[R], entries: int) -> None:
+        """File *records* as their ``bucket`` and ``entry`` say; *entries* were given out so far."""
+        self._entries = entries
+        for record in sorted(records, key=lambda record: record.entry):
+            if record.bucket is not None:
+                self.buckets.setdefault(record.bucket, Bucket(self._text)).add(record)
 
     def remove(self, record: R) -> None:
         """Take *record* out of the lists."""
@@ -146,6 +158,8 @@ class World:
         project_id: the one project there is.
         hmac_secret: the key that signs callbacks; ``""`` where they are not signed.
         import_limit: the numbers allowed in one import order.
+
+    ``changed`` is set whenever something may have changed that is worth keeping.
     """
 
     clock: Clock
@@ -165,6 +179,7 @@ class World:
     plans: dict[str, Plan] = field(init=False, factory=dict)
     outbox: list[Mail] = field(init=False, factory=list)
     letters: list[Letter] = field(init=False, factory=list)
+    changed: bool = field(init=False, default=False)
     emit: Callable[[str, dict[str, Any]], None] | None = field(init=False, default=None)
 
     def __attrs_post_init__(self) -> None:

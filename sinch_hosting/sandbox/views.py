@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 from attrs import asdict
 
 from .clock import wire_time
-from .order_lifecycle import report
+from .fault_kinds import EVENT_TYPES, GROUPS, KINDS, MEANINGS, reach_of
+from .order_lifecycle import FINAL, report
 from .records import CallbackRecord
 from .wire import imported_response_json, order_json, order_number_json, qualified_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from .faults import Faults
@@ -41,9 +42,10 @@ class View(Protocol):
 
     # ruff: noqa: D102
     project_id: str
-    seed: int
     faults: Faults
 
+    @property
+    def seed(self) -> int: ...
     @property
     def now(self) -> datetime: ...
     @property
@@ -66,6 +68,7 @@ class View(Protocol):
     def imported_numbers(self, newest: int | None = None) -> list[ImportedNumber]: ...
     def order(self, order: str) -> HostingOrder: ...
     def coming(self, subject: str) -> str: ...
+    def due(self, subject: str) -> float | None: ...
 
 
 def order_view(sandbox: View, order_id: str) -> Json:
@@ -79,12 +82,41 @@ def order_view(sandbox: View, order_id: str) -> Json:
         "history": [{"time": wire_time(at), "state": state} for at, state in order.history],
         "reason": order.reason,
         "warning": order.warning,
-        "next": sandbox.coming(order.hosting_order_id),
+        **_coming(sandbox, order),
     }
 
 
-def summary(sandbox: View) -> Json:
-    """What the page shows: the newest of everything, and how many there are."""
+def _coming(sandbox: View, order: HostingOrder) -> Json:
+    """What happens next to an order, when (`None`: a person has to do it), and what that means."""
+    name = sandbox.coming(order.hosting_order_id)
+    due = sandbox.due(order.hosting_order_id)
+    person = (order.letter_info or {}).get("authorisedPerson", {}).get("email", "")
+    waits = _WAITS.get(name, "").format(person=person)
+    if order.warning and not name and order.state not in FINAL:
+        waits = f"nothing that can come: {order.warning}"
+    return {"next": name, "nextTime": None if due is None else wire_time(due), "waitsFor": waits}
+
+
+_WAITS = {
+    "submit": "its submission",
+    "send_letter": "the letter to be mailed",
+    "sign_letter": "the signature of {person}",
+    "start": "the service to start it",
+    "osr_update": "the routing update (OSR)",
+    "platform_provisioning": "the SMS platform",
+    "campaign_provisioning": "the campaign",
+    "carrier_provisioning": "the carriers",
+    "complete": "its completion",
+}
+"""What an order waits for, by the name of its next transition."""
+
+
+def summary(sandbox: View, wanted: Mapping[str, str]) -> Json:
+    """What the page shows: the newest of everything, and how many there are.
+
+    Its requests are those that fit what is *wanted*, as in `requests_view`.
+    """
+    requests = _fitting(sandbox, wanted)
     return {
         **time_of(sandbox),
         "projectId": sandbox.project_id,
@@ -96,9 +128,8 @@ def summary(sandbox: View) -> Json:
         "importedNumbers": list(map(_imported_line(sandbox), sandbox.imported_numbers(SHOWN))),
         "outbox": _records(sandbox.outbox),
         "callbacks": _records(sandbox.callbacks),
-        "requests": [
-            {**line, "body": _abridged(line["body"])} for line in _records(sandbox.requests)
-        ],
+        "requests": [{**line, "body": _abridged(line["body"])} for line in _records(requests)],
+        "fitting": len(requests),
         "faults": [fault.json() for fault in sandbox.faults],
     }
 
@@ -115,7 +146,8 @@ def _order_line(sandbox: View, order: Any) -> Json:
         "numbers": len(order.numbers),
         "report": report(order),
         "warning": order.warning,
-        "next": sandbox.coming(order.hosting_order_id),
+        "reason": order.reason,
+        **_coming(sandbox, order),
     }
 
 
@@ -124,11 +156,15 @@ def _qualified_line(sandbox: View) -> Callable[[Any], Json]:
         **qualified_json(number, sandbox.project_id, sandbox.rules),
         "invoicesReceived": number.invoices_received,
         "voiceCode": number.code,
+        "next": sandbox.coming(number.phone_number),
     }
 
 
 def _imported_line(sandbox: View) -> Callable[[Any], Json]:
-    return lambda number: imported_response_json(number, sandbox.project_id, sandbox.rules)
+    return lambda number: {
+        **imported_response_json(number, sandbox.project_id, sandbox.rules),
+        "next": sandbox.coming(number.phone_number),
+    }
 
 
 def _records(records: list[Any], most: int = SHOWN) -> list[Json]:
@@ -151,15 +187,99 @@ def _every(records: list[Any]) -> list[Json]:
     return _records(records, len(records)) if records else []
 
 
+def request_view(sandbox: View, number: int) -> Json:
+    """One request with its whole body; raises `LookupError` where the log has it not."""
+    for record in reversed(sandbox.requests):
+        if record.number == number:
+            return _records([record])[0]
+    raise LookupError(f"there is no request {number} in the log")
+
+
+def requests_view(sandbox: View, wanted: Mapping[str, str]) -> list[Json]:
+    """The requests that fit: ``operation``, ``status`` (``200``, ``4xx``, ``none``), ``order``."""
+    return _every(_fitting(sandbox, wanted))
+
+
+def _fitting(sandbox: View, wanted: Mapping[str, str]) -> list[RequestRecord]:
+    if not wanted:
+        return sandbox.requests
+    operation, status, order = (wanted.get(name) for name in ("operation", "status", "order"))
+    return [
+        record
+        for record in sandbox.requests
+        if operation in (None, record.operation)
+        and status in (None, *_statuses(record.status))
+        and order in (None, record.order)
+    ]
+
+
+def _statuses(status: int) -> tuple[str, ...]:
+    return (str(status), f"{status // 100}xx") if status else ("none", "0")
+
+
+def numbers_view(sandbox: View, digits: str) -> list[Json]:
+    """Where the numbers with those *digits* in a row are: in qualification, imported, in orders.
+
+    Raises `ValueError` for fewer than three digits, as too many numbers would fit.
+    """
+    sought = "".join(filter(str.isdigit, digits))
+    if len(sought) < LEAST_DIGITS:
+        raise ValueError(f"search: must have {LEAST_DIGITS} digits or more, not {digits!r}")
+    found: dict[str, Json] = {}
+
+    def line(phone_number: str) -> Json:
+        empty: Json = {"phoneNumber": phone_number, "orders": []}
+        return found.setdefault(phone_number, empty)
+
+    for qualified in sandbox.qualified_numbers():
+        if sought in qualified.phone_number:
+            line(qualified.phone_number)["qualification"] = qualified.state
+    for imported in sandbox.imported_numbers():
+        if sought in imported.phone_number:
+            line(imported.phone_number)["imported"] = imported.platform.state
+    for order in sandbox.orders_created():
+        for number in order.numbers.values():
+            if sought in number.phone_number:
+                about = {"hostingOrderId": order.hosting_order_id, "state": order.state}
+                steps = {"osr": number.osr, "platform": number.platform}
+                line(number.phone_number)["orders"].append({**about, **steps})
+    return list(found.values())
+
+
+LEAST_DIGITS = 3
+"""The digits that a search needs."""
+
+
+def fault_kinds_view() -> Json:
+    """What faults there are to add, and what each can strike."""
+    return {
+        kind: {
+            "meaning": MEANINGS[kind],
+            "settings": settings,
+            "operations": _names_of(kind),
+        }
+        for kind, settings in KINDS.items()
+    }
+
+
+def _names_of(kind: str) -> list[str]:
+    """What a fault of that *kind* may be scoped to, the groups first."""
+    reach = reach_of(kind)
+    events = reach <= set(EVENT_TYPES)
+    groups = [] if events else [name for name in GROUPS if name != "*" and GROUPS[name] & reach]
+    return ["*", *groups, *sorted(reach)]
+
+
 VIEWS: dict[str, Callable[[View], Any]] = {
-    "state": summary,
+    "state": lambda sandbox: summary(sandbox, {}),
     "time": time_of,
     "rules": lambda sandbox: sandbox.rules.json(),
-    "requests": lambda sandbox: _every(sandbox.requests),
+    "requests": lambda sandbox: requests_view(sandbox, {}),
     "callbacks": lambda sandbox: _every(sandbox.callbacks),
     "outbox": lambda sandbox: _every(sandbox.outbox),
     "letters": lambda sandbox: _every(sandbox.letters_sent),
     "faults": lambda sandbox: [fault.json() for fault in sandbox.faults],
+    "fault-kinds": lambda sandbox: fault_kinds_view(),
     "orders": lambda sandbox: [_order_line(sandbox, order) for order in sandbox.orders_created()],
 }
 """What GET shows, by name."""

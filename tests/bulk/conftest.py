@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
+from ..postgres import Postgres, running_postgres
 from .rig import Rig, rigged
 
 
@@ -21,3 +22,10 @@ async def rig() -> AsyncIterator[Rig]:
 def ledger(tmp_path: Path) -> Path:
     """Where a ledger can be."""
     return tmp_path / "job.jsonl"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A database server; tests that ask for it are skipped where there is none."""
+    with running_postgres() as server:
+        yield server

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Generator
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sinch_hosting import BulkResult
 
-from .rig import Rig
+if TYPE_CHECKING:
+    from .rig import Rig
 
 R = TypeVar("R")
 

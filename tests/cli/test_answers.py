@@ -19,9 +19,8 @@ from sinch_hosting import (
     ScheduledProvisioning,
     SmsConfiguration,
 )
+from sinch_hosting._explaining import Facts, error_codes, explained, trouble
 from sinch_hosting.cli.audit import drift_of
-from sinch_hosting.cli.explain import Facts, explained
-from sinch_hosting.cli.views import error_codes, trouble
 
 NUMBER = "+12025550100"
 DONE = Provisioning(state=ProvisioningState.DONE)

@@ -63,9 +63,10 @@ def event(event_id: str) -> bytes:
     return json.dumps({**told, "resourceId": "+12025550100"}).encode()
 
 
-def post(url: str, body: bytes, signature: str) -> int:
+def post(url: str, body: bytes, signature: str, **further: str) -> int:
     """Post a callback; returns the status of the answer."""
     headers = {"X-Sinch-Signature": signature, "Content-Type": "application/json"}
+    headers |= {name.replace("_", "-"): value for name, value in further.items()}
     request = urllib.request.Request(url, data=body, headers=headers)
     try:
         with urllib.request.urlopen(request, timeout=10) as answer:
@@ -109,3 +110,28 @@ def test_events_are_printed_and_forwarded_as_they_came(still: Account, target: T
     assert target.came[2:] == [(newer, sign(newer, "new-secret"))]
     assert "stopping: what is under way is waited for" in err
     assert SECRET not in ready + out + err
+
+
+def test_only_the_senders_that_are_allowed_are_taken(still: Account) -> None:
+    """Directly, or by way of a proxy that is trusted; a header that anybody can send is not."""
+    still.file("secrets", f"{SECRET}\n")
+    options = ("--secret-file", "secrets", "--port", "0", "--allow-from", "sinch")
+    proxied = ("--allow-from", "192.0.2.0/24", "--trusted-proxy", "127.0.0.1")
+    body = event("1")
+    statuses = []
+    for further in ((), proxied):
+        process = still.start("callbacks", "listen", *options, *further)
+        assert process.stderr is not None
+        url = process.stderr.readline().removeprefix("ready: ").strip()
+        statuses += [
+            post(url, body, sign(body, SECRET)),
+            post(url, body, sign(body, SECRET), X_Forwarded_For="192.0.2.7"),
+            post(url, event("2"), sign(event("2"), SECRET), X_Forwarded_For="54.76.19.159"),
+        ]
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=30)
+
+    assert statuses == [403, 403, 403, 403, 200, 200]
+    wrong = still.run("callbacks", "listen", *options[:-1], "everywhere")
+    assert wrong.returncode == 2
+    assert "'everywhere' is neither an address nor a network" in wrong.stderr

@@ -63,6 +63,7 @@ def test_a_yes_goes_on_with_bars(quick: Account) -> None:
 
 def test_the_secret_is_asked_for_unseen(quick: Account) -> None:
     """Where there is none it is typed, and never shown."""
+    quick.run("callbacks", "set-secret", stdin="the-secret-of-callbacks\n")
     with terminal(quick, "callbacks", "get", SINCH_KEY_SECRET="") as screen:
         screen.read_until("Secret of key sandbox-key-id: ")
         screen.type("sandbox-key-secret\n")
@@ -70,7 +71,8 @@ def test_the_secret_is_asked_for_unseen(quick: Account) -> None:
 
     assert screen.process.returncode == 0, told
     assert "sandbox-key-secret" not in told
-    assert "secret is set" in told  # whether it is, another test may have changed
+    assert "the-secret-of-callbacks" not in told
+    assert "secret is set  yes" in told
 
 
 def test_a_voice_challenge_asks_for_its_code(still: Account) -> None:
@@ -157,3 +159,28 @@ def test_no_color_has_no_colours(still: Account) -> None:
         screen.read_to_end()
 
     assert "\x1b[3" not in screen.raw
+
+
+def test_start_asks_and_asks_anew(quick: Account) -> None:
+    """A wrong answer is said to be wrong at once; the last question runs it on a sandbox."""
+    with terminal(quick, "start", SINCH_HOSTING_CAMPAIGN_ID="") as screen:
+        screen.read_until("What do you want to do? ")
+        screen.type("everything\n")
+        screen.read_until("must be one of import")
+        screen.type("1\n")
+        screen.read_until("Which numbers")
+        screen.type("12\n")
+        screen.read_until("12")
+        screen.read_until("Which numbers (in E.164, or a file)? 12")
+        screen.type("+12025550134\n")
+        screen.read_until("Which 10DLC campaign?")
+        screen.type("campaign-7\n")
+        screen.read_until("How do you want to do it? [command] ")
+        screen.type("python\n")
+        screen.read_until("Run it? [no] ")
+        screen.type("sandbox\n")
+        told = screen.read_to_end()
+
+    assert screen.process.returncode == 0, told
+    assert 'CAMPAIGN = "campaign-7"' in told
+    assert told.rstrip().endswith("+12025550134 DONE")

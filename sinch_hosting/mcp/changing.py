@@ -1,0 +1,359 @@
+"""The tools that plan, and those that change something: each takes the digest of a plan."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from attrs import frozen
+from mcp.server.elicitation import AcceptedElicitation, ElicitationResult
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.resolve import Elicit, Resolve
+from pydantic import BaseModel, Field
+
+from ..models import _checks as check
+from .answers import (
+    ChangeAnswer,
+    LetterOfAuthorization,
+    OnboardAnswer,
+    PlanAnswer,
+    first,
+)
+from .plans import Plan, PlanRefused, digest_of
+from .reading import CampaignId, PlanId
+from .wishes import ImportWish, OnboardWish, Outlook, Progress, TextEnableWish, letter_of
+from .workplace import Workplace, batches_of
+
+__all__ = ["ChangingTools", "PlanningTools"]
+
+Numbers = Annotated[list[str], Field(description="In E.164.", min_length=1, max_length=5000)]
+Region = Annotated[
+    str | None, Field(description="US or CA, for toll-free numbers; others say it themselves.")
+]
+Digest = Annotated[str, Field(description="Of the plan that a person has seen.")]
+_READ_ONLY = (
+    "Show this to a person. This server only reads: to carry it out it has to be started with "
+    "--allow-changes."
+)
+
+
+class PlanningTools:
+    """The tools that show what would be done; nothing is sent."""
+
+    def __init__(self, workplace: Workplace) -> None:
+        self._at = workplace
+
+    async def plan_import(
+        self,
+        numbers: Numbers,
+        service_plan_id: PlanId = None,
+        campaign_id: CampaignId = None,
+        region_code: Region = None,
+        migrate_to_sinch_tmo: Annotated[
+            bool, Field(description="Take numbers over that T-Mobile refused with 60135.")
+        ] = False,
+    ) -> PlanAnswer:
+        """Show what importing numbers would do; no letter is mailed for it."""
+        at = self._at
+        wish = ImportWish(
+            at=at,
+            batches=tuple(batches_of(numbers, region_code)),
+            service_plan_id=at.plan_id(service_plan_id),
+            campaign_id=at.campaign(campaign_id),
+            migrate_to_sinch_tmo=migrate_to_sinch_tmo,
+        )
+        digest = digest_of(
+            wish.tool,
+            at.project_id,
+            wish.numbers,
+            region_code,
+            wish.service_plan_id,
+            wish.campaign_id,
+            migrate_to_sinch_tmo,
+        )
+        outlook = await wish.look(digest)
+        at.plans.show(Plan(digest=digest, wish=wish, shown=outlook.text))
+        return self._answer(wish.tool, digest, outlook)
+
+    async def plan_text_enable(
+        self,
+        numbers: Numbers,
+        letter: LetterOfAuthorization,
+        service_plan_id: PlanId = None,
+        campaign_id: CampaignId = None,
+        region_code: Region = None,
+    ) -> PlanAnswer:
+        """Show what text-enabling numbers would do: orders, letters and to whom, warnings."""
+        at = self._at
+        wish = TextEnableWish(
+            at=at,
+            batches=tuple(batches_of(numbers, region_code)),
+            service_plan_id=at.plan_id(service_plan_id),
+            campaign_id=at.campaign(campaign_id),
+            letter=letter_of(letter),
+        )
+        digest = digest_of(
+            wish.tool,
+            at.project_id,
+            wish.numbers,
+            region_code,
+            wish.service_plan_id,
+            wish.campaign_id,
+            letter.model_dump(),
+        )
+        outlook = await wish.look(digest)
+        plan = Plan(digest=digest, wish=wish, shown=outlook.text, letters=dict(outlook.letters))
+        at.plans.show(plan)
+        return self._answer(wish.tool, digest, outlook)
+
+    async def plan_onboarding(
+        self,
+        numbers: Numbers,
+        letter: LetterOfAuthorization,
+        service_plan_id: PlanId = None,
+        campaign_id: CampaignId = None,
+        region_code: Region = None,
+    ) -> PlanAnswer:
+        """Show what taking numbers from any state to text-enabled would do."""
+        at = self._at
+        wish = OnboardWish(
+            at=at,
+            batches=tuple(batches_of(numbers, region_code)),
+            service_plan_id=at.plan_id(service_plan_id),
+            campaign_id=at.campaign(campaign_id),
+            letter=letter_of(letter),
+        )
+        digest = digest_of(
+            wish.tool,
+            at.project_id,
+            [batch.numbers for batch in wish.batches],
+            region_code,
+            wish.service_plan_id,
+            wish.campaign_id,
+            letter.model_dump(),
+        )
+        outlook = await wish.look(digest)
+        plan = Plan(digest=digest, wish=wish, shown=outlook.text, letters=dict(outlook.letters))
+        at.plans.show(plan)
+        return self._answer(wish.tool, digest, outlook)
+
+    def _answer(self, tool: str, digest: str, outlook: Outlook) -> PlanAnswer:
+        next_step = f"Show this to a person. If they agree, call {tool} with the digest."
+        return PlanAnswer(
+            tool=tool,
+            digest=digest,
+            orders=list(outlook.orders[:50]),
+            steps=list(outlook.steps),
+            letters=dict(outlook.letters),
+            left_out=dict(first(outlook.left_out)),
+            warnings=list(outlook.warnings),
+            next_step=next_step if self._at.allow_changes else _READ_ONLY,
+        )
+
+
+class Consent(BaseModel):
+    """What a person answers before letters are mailed."""
+
+    mail_the_letters: Annotated[
+        bool, Field(description="Letters go to real people and cannot be taken back.")
+    ] = False
+
+
+@frozen(kw_only=True)
+class _Rung:
+    """A number that is to be rung."""
+
+    tool: ClassVar[str] = "voice_challenge"
+    number: str
+
+
+@frozen(kw_only=True)
+class _Verified:
+    """A code that is to be given back."""
+
+    tool: ClassVar[str] = "voice_challenge"
+    number: str
+
+
+@frozen(kw_only=True)
+class _Added:
+    """Numbers that are to be put into qualification."""
+
+    tool: ClassVar[str] = "qualify"
+    numbers: tuple[str, ...]
+
+
+class ChangingTools:
+    """The tools that change something; each takes the digest of a plan that was shown."""
+
+    def __init__(self, workplace: Workplace) -> None:
+        self._at = workplace
+
+    def consent_to(self, kind: type[TextEnableWish] | type[OnboardWish]) -> Resolve:
+        """Return what asks a person before letters are mailed, where the client can ask."""
+
+        async def consent(digest: str, ctx: Context) -> Consent | Elicit[Consent]:
+            plan = self._at.plans.look(kind, digest)
+            if not plan.letters or not _can_ask(ctx):
+                return Consent(mail_the_letters=True)
+            letters = ", ".join(f"{count} to {who}" for who, count in plan.letters.items())
+            return Elicit(f"Letters of authorization: {letters}. Mail them?", Consent)
+
+        return Resolve(consent)
+
+    async def import_numbers(self, digest: Digest, ctx: Context) -> ChangeAnswer:
+        """Carry out a plan of plan_import."""
+        plan = self._at.plans.take(ImportWish, digest)
+        _check_unchanged(plan.shown, await plan.wish.look(digest))
+        return await plan.wish.run(digest, _progress(ctx))
+
+    async def text_enable(
+        self, digest: str, ctx: Context, consent: ElicitationResult[Consent]
+    ) -> ChangeAnswer:
+        """Carry out a plan of plan_text_enable: letters are mailed to real people."""
+        plan = self._at.plans.take(TextEnableWish, digest)
+        _check_consent(consent)
+        _check_unchanged(plan.shown, await plan.wish.look(digest))
+        return await plan.wish.run(digest, _progress(ctx))
+
+    async def onboard(
+        self,
+        digest: str,
+        ctx: Context,
+        consent: ElicitationResult[Consent],
+        timeout_seconds: float,
+    ) -> OnboardAnswer:
+        """Go on with a plan of plan_onboarding for a while."""
+        plan = self._at.plans.take(OnboardWish, digest)
+        _check_consent(consent)
+        _check_unchanged(plan.shown, await plan.wish.look(digest))
+        return await plan.wish.run(
+            digest,
+            _progress(ctx),
+            timeout=timeout_seconds,
+            max_letters=sum(plan.letters.values()),
+        )
+
+    async def qualify(
+        self,
+        numbers: Numbers,
+        digest: Annotated[str, Field(description="Empty shows the plan.")] = "",
+    ) -> ChangeAnswer:
+        """Put numbers into qualification; without a digest it shows the plan, and sends nothing."""
+        at = self._at
+        wanted = tuple(n for batch in batches_of(numbers, None) for n in batch.numbers)
+        wish = _Added(numbers=wanted)
+        made = digest_of(wish.tool, at.project_id, wanted)
+        if not digest:
+            at.plans.show(Plan(digest=made, wish=wish, shown=""))
+            return _shown(
+                made,
+                f"{len(wanted)} numbers would be put into qualification. Show this to a person. If "
+                "they agree, call qualify again with the digest. Afterwards somebody has to e-mail "
+                "invoices that list the numbers to orders@sinch.com.",
+            )
+        if at.plans.take(_Added, digest).wish != wish:
+            raise PlanRefused("the plan is for other numbers: show the plan for these first")
+        result = await at.sinch.qualified_numbers.add_many(wanted)
+        return ChangeAnswer(
+            orders=[],
+            numbers=dict(
+                first((n.phone_number, n.global_process_state.name) for n in result.succeeded)
+            ),
+            left_out=dict(first((n.phone_number, n.reason) for n in result.skipped)),
+            failed=[f"{n.phone_number}: {type(n.error).__name__}" for n in result.failed][:20],
+            unknown=[],
+            next_step="Now somebody e-mails invoices that list the numbers to orders@sinch.com, or "
+            "voice_challenge rings them. The review takes 1 to 3 business days; explain_number "
+            "tells how far a number is.",
+        )
+
+    async def voice_challenge(
+        self,
+        phone_number: Annotated[str, Field(description="In E.164.")],
+        code: Annotated[str, Field(description="That a person was told; empty rings.")] = "",
+        digest: Annotated[str, Field(description="Empty shows the plan.")] = "",
+    ) -> ChangeAnswer:
+        """Ring a number, or give back the code that the voice told; without a digest it only shows.
+
+        Neither is ever repeated by itself: the one rings a person's phone, the other burns one of
+        few tries.
+        """
+        at, number = self._at, check.check_phone_number(phone_number)
+        if code:
+            return await self._verify(number, check.check_text(code, "code"), digest)
+        made = digest_of("ring", at.project_id, number)
+        if not digest:
+            at.plans.show(Plan(digest=made, wish=_Rung(number=number), shown=""))
+            return _shown(
+                made,
+                f"{number} would be rung. Make sure that somebody is there to take the call, then "
+                "call voice_challenge again with the digest.",
+            )
+        if at.plans.take(_Rung, digest).wish.number != number:
+            raise PlanRefused("the plan is for another number: show the plan for this one first")
+        rung = await at.sinch.qualified_numbers.send_voice_challenge(number)
+        to_verify = digest_of("verify", at.project_id, number)
+        at.plans.show(Plan(digest=to_verify, wish=_Verified(number=number), shown=""))
+        return _shown(
+            to_verify,
+            "It rings. Ask for the code, and call voice_challenge with it and this digest. Never "
+            "guess it: three wrong codes may block the number.",
+            {number: rung.global_process_state.name},
+        )
+
+    async def _verify(self, number: str, code: str, digest: str) -> ChangeAnswer:
+        at = self._at
+        if not digest:
+            made = digest_of("verify", at.project_id, number)
+            at.plans.show(Plan(digest=made, wish=_Verified(number=number), shown=""))
+            return _shown(made, f"The code would be given back for {number}; each try counts.")
+        if at.plans.take(_Verified, digest).wish.number != number:
+            raise PlanRefused("the plan is for another number: show the plan for this one first")
+        answer = await at.sinch.qualified_numbers.verify_voice_challenge(number, code)
+        state = answer.global_process_state
+        return _shown(
+            "",
+            "The code was wrong. Ask for it again, or mail invoices."
+            if state.is_failure
+            else "It is proven. plan_text_enable or plan_onboarding goes on with it.",
+            {number: state.name},
+        )
+
+
+def _shown(digest: str, next_step: str, numbers: dict[str, str] | None = None) -> ChangeAnswer:
+    return ChangeAnswer(
+        orders=[],
+        numbers=numbers or {},
+        left_out={},
+        failed=[],
+        unknown=[],
+        digest=digest,
+        next_step=next_step,
+    )
+
+
+def _can_ask(ctx: Context) -> bool:
+    """Return whether the client can show a form to a person."""
+    known = ctx.client_capabilities
+    elicitation = None if known is None else known.elicitation
+    return elicitation is not None and (elicitation.form is not None or elicitation.url is None)
+
+
+def _check_consent(consent: ElicitationResult[Consent]) -> None:
+    if not isinstance(consent, AcceptedElicitation) or not consent.data.mail_the_letters:
+        raise PlanRefused("a person did not agree to the letters; nothing was sent")
+
+
+def _check_unchanged(shown: str, now: Outlook) -> None:
+    if now.text != shown:
+        raise PlanRefused(
+            "what would be done has changed since the plan was shown; nothing was sent. Show the "
+            "plan again"
+        )
+
+
+def _progress(ctx: Context) -> Progress:
+    async def tell(done: float, what: str) -> None:
+        await ctx.report_progress(done, message=what)
+
+    return tell

@@ -1,0 +1,172 @@
+"""What a sandbox reads when it starts, and writes while it runs: the seed and the state file."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from attrs import define, field
+
+from .seeding import Seeding, read_seed
+from .state_file import KEPT, Snapshot, StateFile, restore, take
+
+if TYPE_CHECKING:
+    from .callbacks import Callbacks
+    from .credentials import Credentials
+    from .faults import Faults
+    from .http import Service
+    from .operations import Operations
+    from .store import World
+
+SAVE_EVERY = 0.5
+"""Real seconds after which changes that no request made are in the state file."""
+
+_log = logging.getLogger("sinch_hosting.sandbox")
+
+
+@define(eq=False)
+class Keeper:
+    """Reads the two files of a sandbox, and keeps its state.
+
+    Args:
+        state_file, seed_file: the files, where there are any.
+        world, operations, faults, credentials, callbacks, service: the parts with a state.
+        seed: the seed that was asked for, if one was; the state must have the same.
+        keeps_rules, keeps_secret: whether the rules and the secret for callbacks are those of
+            the state file, and not those that the sandbox was made with.
+    """
+
+    state_file: str | os.PathLike[str] | None
+    seed_file: str | os.PathLike[str] | None
+    world: World
+    operations: Operations
+    faults: Faults
+    credentials: Credentials
+    callbacks: Callbacks
+    service: Service
+    seed: int | None
+    keeps_rules: bool
+    keeps_secret: bool
+    _state: StateFile | None = field(init=False, default=None)
+    _is_loaded: bool = field(init=False, default=False)
+    _saving: asyncio.Task[None] | None = field(init=False, default=None)
+
+    def load(self) -> None:
+        """Take the state file, and read it or the seed file; reads once for all starts.
+
+        Raises `OSError` where a file cannot be read, and `ValueError` that names file and place
+        where it is wrong, or where another sandbox has the state file.
+        """
+        kept = None
+        if self.state_file is not None:
+            self._state = StateFile(self.state_file)
+            kept = self._state.open()
+        if self._is_loaded:
+            return
+        if kept is not None:
+            self._restore(kept)
+        elif self.seed_file is not None:
+            self._sow(Path(self.seed_file))
+        self._is_loaded = True
+
+    def _sow(self, path: Path) -> None:
+        seed = read_seed(path)
+        try:
+            Seeding(self.world, self.operations, self.faults).sow(seed)
+        except ValueError as error:
+            self._forget()
+            raise ValueError(f"{path}: {error}") from error
+
+    def _restore(self, kept: Snapshot) -> None:
+        path = "" if self._state is None else self._state.path
+        if self.seed not in {None, kept.seed}:
+            raise ValueError(f"the state in {path} has the seed {kept.seed}, not {self.seed}")
+        rules, secret = self.world.rules, self.world.hmac_secret
+        try:
+            restore(self.world, self.operations, kept)
+            self.faults.seed = kept.seed
+            self.faults.restore(kept.faults)
+            self.callbacks.restore(
+                kept.callbacks,
+                [
+                    (planned.id, planned.name, planned.due)
+                    for planned in kept.planned
+                    if planned.kind == "callback" and planned.due is not None
+                ],
+            )
+        except ValueError as error:
+            self._forget()
+            raise ValueError(f"{path} is damaged: {error}; move it away to start anew") from error
+        self.credentials.restore(kept.tokens)
+        self.service.requests.extend(kept.requests)
+        self.service.count = kept.requests[-1].number if kept.requests else 0
+        if not self.keeps_rules:
+            self.world.rules = rules
+        if not self.keeps_secret:
+            self.world.hmac_secret = secret
+
+    def _forget(self) -> None:
+        """Forget what was read so far: the next start begins anew."""
+        self.world.clear()
+        self.faults.clear()
+        self.callbacks.records.clear()
+
+    def begin(self) -> None:
+        """Save, and go on saving what changes by itself; needs a running event loop."""
+        if self._state is not None:
+            self.save()
+            self._saving = asyncio.get_running_loop().create_task(self._keep_saving())
+
+    async def end(self) -> None:
+        """Save no more by itself."""
+        saving, self._saving = self._saving, None
+        if saving is not None:
+            saving.cancel()
+            with suppress(asyncio.CancelledError):
+                await saving
+
+    def release(self) -> None:
+        """Let others have the state file."""
+        state, self._state = self._state, None
+        if state is not None:
+            state.close()
+
+    def save(self) -> None:
+        """Write the state file, if there is one; raises `OSError` where that fails."""
+        if self._state is None:
+            return
+        kept = take(self.world)
+        kept.tokens = self.credentials.export()
+        kept.faults = [fault.export() for fault in self.faults]
+        events = list(self.callbacks.records)
+        newest = len(events) - KEPT
+        kept.callbacks = [
+            record
+            for position, record in enumerate(events)
+            if position >= newest or record.state in {"waiting", "retrying"}
+        ]
+        kept.requests = list(self.service.requests)[-KEPT:]
+        self.world.changed = False
+        try:
+            self._state.save(kept)
+        except OSError:
+            self.world.changed = True
+            raise
+
+    def save_changes(self) -> None:
+        """Save where something may have changed since the last time."""
+        if self._state is not None and self.world.changed:
+            self.save()
+
+    async def _keep_saving(self) -> None:
+        """Save what changed by itself; requests see to their own changes."""
+        while True:
+            await asyncio.sleep(SAVE_EVERY)
+            try:
+                self.save_changes()
+            except OSError as error:
+                _log.error("the sandbox cannot write its state: %s", error)

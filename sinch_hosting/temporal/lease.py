@@ -1,0 +1,114 @@
+"""How long an attempt of an activity may act: the fence before a create.
+
+Temporal runs an activity at least once, and attempts can overlap: a worker that stood still comes
+back while another one does its work. A heartbeat that the server has taken is a lease. It lasts
+for the activity's heartbeat time-out, counted here from before the heartbeat was sent, on this
+machine's own clock. A create leaves only if its request ends within that time. Then no create of an
+attempt can arrive after the server has given the attempt up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+
+from attrs import evolve
+from temporalio import activity
+from temporalio.client import AsyncActivityHandle
+from temporalio.service import RPCError
+
+from .._aio import Clock
+from .._bulk.ledger import machine_clock
+from .._bulk.order_template import OrderTemplate
+from .._session.orders_api import OrderRequest
+from .._session.retry import CreateObserver
+from ..errors import RunStopped, SinchHostingError
+from ..models import Order
+
+_log = logging.getLogger("sinch_hosting")
+_RENEWALS = 4
+
+
+class Lease:
+    """The time for which the server leaves this attempt alone."""
+
+    def __init__(
+        self, handle: AsyncActivityHandle, seconds: float, clock: Clock = machine_clock
+    ) -> None:
+        self._handle = handle
+        self._seconds = seconds
+        self._clock = clock
+        self._ends = clock()
+
+    @classmethod
+    def of_activity(cls, seconds: float) -> Lease:
+        """The lease of the activity that runs; its heartbeat time-out is `seconds`."""
+        token = activity.info().task_token
+        return cls(activity.client().get_async_activity_handle(task_token=token), seconds)
+
+    async def renew(self) -> None:
+        """Send a heartbeat; raises where the server has given this attempt up, or cancelled it."""
+        asked = self._clock()
+        await self._handle.heartbeat()
+        self._ends = max(self._ends, asked + self._seconds)
+
+    async def check(self, seconds: float) -> None:
+        """Renew the lease, and raise `RunStopped` unless it lasts for so many seconds more."""
+        try:
+            await self.renew()
+        except RPCError as error:
+            raise RunStopped("Temporal has given this attempt up", error) from error
+        left = self._ends - self._clock()
+        if left < seconds:
+            raise RunStopped(
+                f"this attempt may act for {left:.1f} s more, a request may take {seconds:.1f} s"
+            )
+
+    @contextlib.asynccontextmanager
+    async def kept(self) -> AsyncIterator[None]:
+        """Renew it again and again, for the time of a block."""
+        keeping = asyncio.create_task(self._keep())
+        try:
+            yield
+        finally:
+            keeping.cancel()
+            await asyncio.wait([keeping])
+
+    async def _keep(self) -> None:
+        while True:
+            await asyncio.sleep(self._seconds / _RENEWALS)
+            try:
+                await self.renew()
+            except RPCError as error:
+                _log.warning("a heartbeat was not taken: %s", error)
+
+
+def fenced(template: OrderTemplate, lease: Lease, longest_request: float) -> OrderTemplate:
+    """Return the template of orders whose creates leave only within the lease."""
+
+    async def create(
+        request: OrderRequest, observer: CreateObserver | None, patience: int
+    ) -> Order:
+        return await template.create(request, _Fence(lease, longest_request), patience)
+
+    return evolve(template, create=create)
+
+
+class _Fence(CreateObserver):
+    """Lets a create leave only within its lease."""
+
+    def __init__(self, lease: Lease, longest_request: float) -> None:
+        self._lease = lease
+        self._longest_request = longest_request
+
+    async def on_sending(self) -> None:
+        """Raise `RunStopped` where the request might outlast the lease."""
+        await self._lease.check(self._longest_request)
+
+    async def on_refused(self, error: SinchHostingError) -> None:
+        """Nothing is noted: the history has the result."""
+
+    async def on_created(self, order_id: str) -> None:
+        """Nothing is noted: the history has the result."""

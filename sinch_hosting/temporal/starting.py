@@ -1,0 +1,116 @@
+"""Starts jobs on Temporal, and finds them again by project and name."""
+
+from __future__ import annotations
+
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
+from temporalio.client import Client, WorkflowHandle
+from temporalio.common import (
+    SearchAttributeKey,
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDReusePolicy,
+)
+from temporalio.envconfig import ClientConfig
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError
+
+from .._bulk.tags import check_job
+from ..errors import ConfigurationError, InvalidRequest, JobChanged, TransportError
+from .messages import MOST_PENDING, Progress, TextEnableInput
+from .plugin import TASK_QUEUE, SinchHostingPlugin
+from .text_enable import TextEnableJob
+
+Handle = WorkflowHandle[TextEnableJob, Progress]
+JOB_ATTRIBUTE = SearchAttributeKey.for_keyword("SinchHostingJob")
+PLAN_ATTRIBUTE = SearchAttributeKey.for_keyword("SinchHostingPlan")
+
+
+async def connect(plugin: SinchHostingPlugin | None = None, *, lazy: bool = False) -> Client:
+    """Connect to Temporal as its own configuration says.
+
+    That is `TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE`, `TEMPORAL_API_KEY`, `TEMPORAL_TLS_...`,
+    `TEMPORAL_PROFILE`, and its file `temporal.toml`.
+
+    Raises:
+        ConfigurationError: The configuration makes no sense.
+        TransportError: The server is not reached.
+    """
+    try:
+        settings = ClientConfig.load_client_connect_config()
+    except RuntimeError as error:
+        raise ConfigurationError(f"the configuration of Temporal: {error}") from error
+    settings.setdefault("target_host", "localhost:7233")
+    try:
+        return await Client.connect(**settings, plugins=[plugin or SinchHostingPlugin()], lazy=lazy)
+    except RuntimeError as error:
+        raise TransportError(
+            f"Temporal at {settings['target_host']} is not reached: {error}. Set TEMPORAL_ADDRESS, "
+            "or start one: temporal server start-dev",
+            never_sent=True,
+        ) from error
+
+
+def workflow_id(project_id: str, job: str) -> str:
+    """Return the id of a job's workflow: one job of a name in each project."""
+    return f"sinch-hosting/{project_id}/{check_job(job)}"
+
+
+async def start(
+    client: Client, project_id: str, given: TextEnableInput, *, task_queue: str = TASK_QUEUE
+) -> Handle:
+    """Start a job; safe to repeat, since a name is used once.
+
+    Args:
+        client: A client of Temporal with `SinchHostingPlugin`.
+        project_id: The project of the account.
+        given: What is to be done.
+        task_queue: The task queue of the workers.
+
+    Returns:
+        The handle of its workflow.
+
+    Raises:
+        InvalidRequest: An argument breaks a rule.
+        JobChanged: There is a job of that name; nothing was started.
+    """
+    if not 0 < given.most_pending <= MOST_PENDING:
+        rule = f"must be 1 to {MOST_PENDING}"
+        raise InvalidRequest(field="most_pending", value=given.most_pending, rule=rule)
+    order = given.order
+    try:
+        return await client.start_workflow(
+            TextEnableJob.run,
+            given,
+            id=workflow_id(project_id, order.job),
+            task_queue=task_queue,
+            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            memo={"job": order.job, "service_plan_id": order.service_plan_id},
+            search_attributes=await _attributes(client, given),
+        )
+    except WorkflowAlreadyStartedError:
+        rule = "is there already; see `sinch-hosting jobs status`, or take another name"
+        raise JobChanged(field="job", value=order.job, rule=rule) from None
+
+
+def find(client: Client, project_id: str, job: str) -> Handle:
+    """Return the handle of a job that was started; nothing is asked of the server."""
+    return client.get_workflow_handle_for(TextEnableJob.run, workflow_id(project_id, job))
+
+
+async def _attributes(client: Client, given: TextEnableInput) -> TypedSearchAttributes:
+    """Return the search attributes that are registered at the server; others would be refused."""
+    try:
+        known = await client.operator_service.list_search_attributes(
+            ListSearchAttributesRequest(namespace=client.namespace)
+        )
+    except RPCError:
+        return TypedSearchAttributes.empty  # not everybody may ask: the memo has both
+    keyword = IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
+    pairs = [
+        SearchAttributePair(JOB_ATTRIBUTE, given.order.job),
+        SearchAttributePair(PLAN_ATTRIBUTE, given.order.service_plan_id),
+    ]
+    return TypedSearchAttributes(
+        [pair for pair in pairs if known.custom_attributes.get(pair.key.name) == keyword]
+    )

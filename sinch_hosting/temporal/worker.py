@@ -1,0 +1,95 @@
+"""`python -m sinch_hosting.temporal.worker`: a worker that serves jobs until SIGTERM.
+
+| variable | what it says |
+|---|---|
+| `SINCH_PROJECT_ID`, `SINCH_KEY_ID`, `SINCH_KEY_SECRET` | the account |
+| `TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE`, `TEMPORAL_API_KEY`, `TEMPORAL_TLS_...` | Temporal |
+| `SINCH_HOSTING_TASK_QUEUE` | the task queue, `sinch-hosting` by default |
+| `SINCH_HOSTING_FOLDER` | the folder of numbers and letters; without it names are paths |
+| `SINCH_HOSTING_FLEET_RATE` | requests a second of all workers together |
+| `SINCH_HOSTING_FLEET_WORKERS` | the most workers that will run at once, 1 by default |
+| `SINCH_HOSTING_REQUEST_TIMEOUT` | seconds that a request may take, 60 by default |
+
+Each worker sends its share of the rate: the rate divided by the most workers. With fewer workers
+the fleet is slower than the rate, and never faster.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from datetime import timedelta
+
+from temporalio.worker import Worker
+
+from ..client import SinchHosting
+from ..errors import ConfigurationError, SinchHostingError
+from .files import References
+from .plugin import TASK_QUEUE, SinchHostingPlugin
+from .starting import connect
+
+_DRAIN = timedelta(seconds=120)
+_MOST_ACTIVITIES = 100
+
+
+def share_of_rate(environment: Mapping[str, str]) -> float | None:
+    """Return the requests a second of this worker; raises `ConfigurationError`."""
+    rate = _number(environment, "SINCH_HOSTING_FLEET_RATE")
+    workers = _number(environment, "SINCH_HOSTING_FLEET_WORKERS")
+    if workers is not None and (workers < 1 or workers != int(workers)):
+        raise ConfigurationError(f"SINCH_HOSTING_FLEET_WORKERS = {workers:g}: must be 1 or more")
+    return None if rate is None else rate / (workers or 1)
+
+
+def _number(environment: Mapping[str, str], name: str) -> float | None:
+    text = environment.get(name)
+    if not text:
+        return None
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise ConfigurationError(f"{name} = {text!r}: must be a number above 0")
+    return number
+
+
+async def main(environment: Mapping[str, str] = os.environ) -> None:
+    """Serve jobs until SIGTERM or SIGINT, then finish what is under way."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    queue = environment.get("SINCH_HOSTING_TASK_QUEUE", TASK_QUEUE)
+    async with SinchHosting.from_env(
+        requests_per_second=share_of_rate(environment),
+        timeout=_number(environment, "SINCH_HOSTING_REQUEST_TIMEOUT"),
+    ) as sinch:
+        references = References(environment.get("SINCH_HOSTING_FOLDER"))
+        client = await connect(SinchHostingPlugin(sinch, references=references))
+        worker = Worker(
+            client,
+            task_queue=queue,
+            max_concurrent_activities=_MOST_ACTIVITIES,
+            graceful_shutdown_timeout=_DRAIN,
+        )
+        async with worker:
+            host, namespace = client.service_client.config.target_host, client.namespace
+            _say(f"ready: task queue {queue}, namespace {namespace}, Temporal at {host}")
+            await stop.wait()
+            _say("stopping: what is under way is finished")
+    _say("stopped")
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    try:
+        asyncio.run(main())
+    except SinchHostingError as failed:
+        sys.exit(f"sinch_hosting.temporal.worker: {failed}")
