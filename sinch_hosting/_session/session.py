@@ -323,6 +323,11 @@ class DerivedSession(Session):
         )
         return sending if self.limit is None else _in_turn(self.limit, sending)
 
+    async def get_json(self, path: str) -> object:
+        """Read any path, in turn."""
+        sending = super().get_json(path)
+        return await (sending if self.limit is None else _in_turn(self.limit, sending))
+
     async def aclose(self) -> None:
         """Do nothing: what is open belongs to the shared session."""
 

@@ -65,7 +65,7 @@ async def test_each_has_its_own_timeout(service, client):
 
 
 async def test_its_limit_holds_for_its_calls_alone(service, client):
-    """Two at once of ten; the first client's calls pass by."""
+    """Two at once of twenty; the first client's calls pass by."""
     gate, under_way, most = asyncio.Event(), 0, 0
 
     async def held(_):
@@ -82,6 +82,7 @@ async def test_its_limit_holds_for_its_calls_alone(service, client):
     async with asyncio.TaskGroup() as group:
         for _ in range(10):
             group.create_task(narrow.hosting_orders.get("1"))
+            group.create_task(narrow.get_json("hostingOrders/1"))
         await until(lambda: under_way == 2)
         await client.hosting_orders.get("2")
         gate.set()
