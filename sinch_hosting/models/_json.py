@@ -307,8 +307,10 @@ def _error(kind: type[BaseException], value: object, _: object) -> BaseException
     error = cls.__new__(cls, value["text"])
     error.args = (value["text"],)  # OSError, a base of TimeoutError, leaves them empty
     for key, each in value.items():
-        if key not in ("type", "text"):
-            setattr(error, key, _attribute(key, each))
+        # What a method is called by stays a method, whoever wrote the JSON.
+        is_attribute = not str(key).startswith("_") and not callable(getattr(cls, str(key), None))
+        if is_attribute and key not in ("type", "text"):
+            error.__dict__[str(key)] = _attribute(str(key), each)
     return cast("BaseException", error)
 
 

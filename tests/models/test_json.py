@@ -138,7 +138,7 @@ def plain(value: Any) -> Any:
 
 
 @pytest.mark.parametrize("cls", [cls for cls in RECORDS if cls not in POLICIES])
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(data=st.data())
 def test_what_becomes_json_comes_back(cls: type[Any], data: st.DataObject) -> None:
     """Every record, through text; what the schema says of it is true."""
@@ -149,8 +149,35 @@ def test_what_becomes_json_comes_back(cls: type[Any], data: st.DataObject) -> No
     jsonschema.validate(written, TypeAdapter(cls).json_schema())
 
 
+@pytest.mark.parametrize("cls", RECORDS)
+@settings(max_examples=8, deadline=None)
+@given(data=st.data())
+def test_anything_is_read_or_refused(cls: type[Any], data: st.DataObject) -> None:
+    """Whatever stands under the names that a class has: a record, or `InvalidRequest`."""
+    errors = st.fixed_dictionaries({"type": st.sampled_from(["RateLimited", "OrderRejected", "?"])})
+    odd = st.dictionaries(st.sampled_from(["text", "token", "args", "add_note", "order"]), JSON)
+    values = JSON | st.tuples(errors, odd).map(lambda pair: pair[0] | pair[1])
+    keys = st.sampled_from([field.key for field in fields_of(cls)] or ["later"])
+    written = data.draw(st.dictionaries(keys, values))
+    try:
+        record = cls.from_dict(written)
+    except InvalidRequest:
+        return
+    assert json.dumps(record.to_dict())
+    assert repr(record)
+
+
+def test_an_error_keeps_its_methods() -> None:
+    """Though JSON has something of their names."""
+    written = {"type": "RateLimited", "text": "t", "add_note": 1, "token": 2, "_x": 3, "args": 4}
+    chunk = FailedChunk.from_dict({"numbers": [], "error": written, "tag": None})
+    chunk.error.add_note("it works")
+    assert chunk.error.args == ("t",)
+    assert getattr(chunk.error, "token", None) is None
+
+
 @pytest.mark.parametrize("cls", ON_THE_WIRE)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(data=st.data())
 def test_it_is_the_services_json(cls: type[Any], data: st.DataObject) -> None:
     """What reads answers reads it to the same record: names, times and extras are the wire's."""
