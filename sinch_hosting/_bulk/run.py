@@ -390,8 +390,10 @@ class Run:
             error.add_note(f"order {tagged.order.hosting_order_id} has its tag: {differ}")
             await self._answered(attempt, UNKNOWN, error=error)
             return attempt.unknown(error, self._template)
-        await self._note_adopted(adopted, tagged.order)
-        return self._existing(adopted, tagged.order, ())
+        request, order = self._template.request_for(adopted.numbers), tagged.order
+        self._orders.tell_of_letter(self._template.operation, request, order.hosting_order_id)
+        await self._note_adopted(adopted, order)
+        return self._existing(adopted, order, ())
 
     def _refused(self, attempt: ChunkAttempt, error: Exception) -> ChunkOutcome:
         """Return a failure; the same refusal of all first chunks stops the run."""

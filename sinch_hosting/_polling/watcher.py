@@ -71,6 +71,8 @@ class Watcher:
 
     def __init__(self, session: Session, policy: PollPolicy) -> None:
         self._session = session
+        self._events = session.events
+        self.telemetry = None if session.events is None else session.events.telemetry
         self._policy = policy
         self.budget = budget_of(policy, session.requests_per_second, session.clock, session.sleep)
         """What all polling of the client may spend."""
@@ -144,6 +146,7 @@ class Watcher:
         member.fresh_until = now + FRESH
         self._members[source.noun, member.id] = member
         self._join_group(member)
+        self._count_orders(member, +1)
         return member
 
     def _learn(self, member: Watched[T], thing: T, now: float) -> None:
@@ -152,8 +155,14 @@ class Watcher:
         member.know(member.source.copy(thing), now)
         member.listed_as = 0
         self._regroup(member)
+        self._tell(member, previous)
+
+    def _tell(self, member: Watched[Any], previous: Any) -> None:
+        """Tell those who follow a thing how it has changed, and whoever hears of all changes."""
         for follower in member.followers:
             follower.tell(Change(member.item, previous))
+        if self._events is not None and isinstance(member.item, Order):
+            self._events.changed(member.item, previous)
 
     def _hasten(self, member: Watched[Any], due: float) -> None:
         member.due = min(member.due, due)
@@ -169,6 +178,11 @@ class Watcher:
         if self._members.pop((member.source.noun, member.id), None) is not None:
             self._leave_group(member)
             self._numbers.remove(member)
+            self._count_orders(member, -1)
+
+    def _count_orders(self, member: Watched[Any], more: int) -> None:
+        if self.telemetry is not None and member.source.model is Order:
+            self.telemetry.waits_for_orders(more)
 
     def _leave_group(self, member: Watched[Any]) -> None:
         group: Group = member.group
@@ -239,8 +253,7 @@ class Watcher:
         """Tell those who follow a thing that it was looked at, and how it changed."""
         if previous is not None:
             self._regroup(member)
-            for follower in member.followers:
-                follower.tell(Change(member.item, previous))
+            self._tell(member, previous)
         member.group.bring_forward(member.due)
         for follower in member.followers:
             follower.looked(member.id)
@@ -290,6 +303,8 @@ class Watcher:
         closed = errors.UsageError("the client was closed during a wait; the order goes on")
         for follower in {f for m in self._members.values() for f in m.followers}:
             follower.end(closed)
+        for member in self._members.values():
+            self._count_orders(member, -1)
         self._members.clear()
         self._groups.clear()
         self._numbers = NumberIndex()
