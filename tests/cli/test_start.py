@@ -51,7 +51,7 @@ def arguments(words: tuple[str, ...], language: str) -> list[str]:
 
 RUNS = [
     *((name, "python") for name in GOALS),
-    *((name, "command") for name in ("import", "text-enable", "onboard")),
+    *((name, "command") for name in ("text-enable", "onboard")),
     *((name, "curl") for name in ("import one", "text-enable toll-free", "relink")),
 ]
 
