@@ -174,6 +174,7 @@ async def serve_http(
     with socket.socket(family, socket.SOCK_STREAM) as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((host, port))
+        listening.listen()  # from here on connections wait, and are not refused
         shown = f"[{host}]" if ":" in host else host
         app = server.streamable_http_app(host=host)
         config = uvicorn.Config(app, log_level=logging.WARNING, access_log=False, lifespan="on")
