@@ -27,6 +27,8 @@ __all__ = ["app", "orders_of_job", "read_ledger"]
 app = App(
     name="jobs", help="See what earlier runs did, and what is still open.", help_format="markdown"
 )
+for _name in ("start", "status", "pause", "resume", "cancel", "report"):  # jobs on Temporal
+    app.command(f"{__package__}.fleet_jobs:{_name}", name=_name)
 
 
 async def read_ledger(path: str) -> list[Entry]:
