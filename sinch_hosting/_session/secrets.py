@@ -126,9 +126,10 @@ def mask(text: str, secrets: Iterable[str]) -> str:
 def _places(text: str, secret: str) -> Iterator[tuple[int, int]]:
     """Where the secret stands; at the end of a text that was cut short, a part of it may."""
     secret = "".join((secret, ""))  # plain: a pattern is made of it
-    for found in re.finditer("".join(map(_spellings, secret)), text):
-        yield found.span()
-    for length in range(len(secret) - 1, _TELLING, -1):
+    if len(text) >= len(secret):  # no spelling is shorter
+        for found in re.finditer("".join(map(_spellings, secret)), text):
+            yield found.span()
+    for length in range(min(len(secret) - 1, len(text)), _TELLING, -1):
         if text.endswith(secret[:length]):
             yield len(text) - length, len(text)
             return
