@@ -1,7 +1,7 @@
 """A loopback server in a process of its own, so that its CPU is nobody else's.
 
-It answers a token to every POST and one of two hosting orders to everything else, and does next to
-nothing for that: the service is far away and takes no time from its client's cores.
+It sends a token for every POST, and one of two hosting orders for everything else. It does next to
+nothing for that: the real service is far away, and takes no time from its client's cores.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _IMPORT = {
     "type": "IMPORT",
     "state": "IN_PROGRESS",
 }
-_TOKEN = {"access_token": "t" * 800, "token_type": "bearer", "expires_in": 3600}
+_TOKEN = {"access_token": "t" * 800, "token_type": "bearer", "expires_in": 3600, "scope": ""}
 
 
 _HEAD = (
@@ -94,7 +94,7 @@ _BUSY = _answer({"message": "busy"}, status="503 Service Unavailable")
 
 
 class _Connection(asyncio.Protocol):
-    """Takes what it reads for whole requests: on loopback they come in one piece."""
+    """Treats each piece that it reads as a whole request: on loopback it is one."""
 
     order, small, token = _answer(_ORDER), _answer(_IMPORT), _answer(_TOKEN)
     small_id = IMPORT_ID.encode()
@@ -136,7 +136,7 @@ async def _serve() -> None:
 
 @contextmanager
 def server() -> Iterator[str]:
-    """Start the server; its address, which holds until the end of the block."""
+    """Start the server, and give its address; the end of the block ends it."""
     process = subprocess.Popen(
         [sys.executable, "-m", "benchmarks._server"],
         cwd=Path(__file__).parent.parent,

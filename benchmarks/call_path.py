@@ -57,6 +57,7 @@ def run(*, short: bool) -> Table:
             f"Wanted: at most {MOST_FILES} files and {MOST_FRAMES} frames.",
             f"Executed on the way, all that has returned by then included: "
             f"{len(executed.calls)} calls in {len(ran)} files of the package.",
+            "What it does not show: how long any of it takes; it has no size to vary.",
         ),
     )
 

@@ -29,6 +29,8 @@ def _benchmarks_importable(monkeypatch: pytest.MonkeyPatch) -> None:
         ("bulk", "64 at once"),
         ("waiting", "20 orders in 1 group, a day, 1,000 a page"),
         ("phone_files", "csv and phonenumbers"),
+        ("paging", "async for, in prefetch()"),
+        ("peers", "hosting_orders.get, a typed Order"),
     ],
 )
 def test_a_benchmark_prints_its_table(name: str, said: str) -> None:
@@ -113,3 +115,69 @@ def test_a_ratio_is_the_median_of_pairs() -> None:
     table = import_module("benchmarks._table")
 
     assert table.show_ratio([2.0, 30.0, 8.0], [1.0, 10.0, 8.0]) == "2.00"
+
+
+def test_a_peer_that_is_not_installed_is_named_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The table says what it does not compare with, and which versions it does."""
+    peers = import_module("benchmarks.peers")
+    monkeypatch.setitem(sys.modules, "httpx", None)
+    chosen = ("sinch_hosting", "aiohttp by hand", "httpx by hand")
+    monkeypatch.setattr(peers, "PEERS", {name: peers.PEERS[name] for name in chosen})
+
+    rows = {row[0]: row for row in peers.run(short=True).rows}
+
+    assert rows["httpx by hand"][1] == "not installed"
+    assert rows["aiohttp by hand"][1][0].isdigit()
+    assert rows["aiohttp by hand"][4] == "1.00"
+
+
+def test_a_plot_draws_the_figures_of_each_unit() -> None:
+    """Milliseconds do not stand beside megabytes; names that come twice are told apart."""
+    table = import_module("benchmarks._table").Table(
+        "t",
+        ("what", "size", "measured"),
+        [
+            ("a", "10", "1,500.5 ms (fast)"),
+            ("a", "100", "2 ms"),
+            ("b", "10", "3 MiB"),
+            ("c", "1", "-"),
+        ],
+        plot="measured",
+    )
+
+    assert import_module("benchmarks._plots").bars_by_unit(table) == {
+        "ms": [("a, 10", 1500.5), ("a, 100", 2.0)],
+        "MiB": [("b", 3.0)],
+    }
+
+
+def test_a_plot_is_an_svg_file(tmp_path: Path) -> None:
+    """`--plots DIR` makes the folder, and a file for each table."""
+    pytest.importorskip("matplotlib")
+    main = import_module("benchmarks.__main__").main
+
+    main(["call_path", "--short", "--plots", str(tmp_path / "new")])
+
+    assert "<svg" in (tmp_path / "new" / "call_path.svg").read_text()
+
+
+def test_plots_without_matplotlib_say_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It is in an extra."""
+    plots = import_module("benchmarks._plots")
+    table = import_module("benchmarks._table").Table("t", ("what", "ms"), [("a", "1")])
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+
+    with pytest.raises(plots.NoMatplotlib, match=r"sinch-hosting\[bench\]"):
+        plots.write_plot("t", table, tmp_path)
+
+
+def test_each_benchmark_says_what_it_does_not_show() -> None:
+    """A figure without its limits is an advertisement."""
+    folder = ROOT / "benchmarks"
+    names = import_module("benchmarks.__main__").names()
+
+    silent = [name for name in names if "oes not show" not in (folder / f"{name}.py").read_text()]
+
+    assert silent == []

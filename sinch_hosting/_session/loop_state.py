@@ -50,11 +50,8 @@ class LoopState:
         traces = http.trace_configs if http.session is None else http.session.trace_configs
         lent: tuple[aiohttp.ClientMiddlewareType, ...] = getattr(http.session, "_middlewares", ())
         self.is_traced = bool(traces)
-        if traces or lent:
-            self.limits = self.limits_of_creates = Limits.left_to_aiohttp(http.timeout)
-        else:
-            self.limits = Limits.of(http.timeout, connects=False)
-            self.limits_of_creates = Limits.of(http.timeout, connects=True)
+        self._leaves_timeouts = bool(traces or lent)
+        self._set_limits(http.timeout)
         self.http = http.session or _open(http, self.limits.rest)
         self._authorization = _DEFERRED if self.owns_http and http.trust_env else "Authorization"
         self._authorized_by: Secret | None = None
@@ -73,6 +70,14 @@ class LoopState:
         if not self.owns_http:
             self.middlewares = (*self.middlewares, _without_cookies)
             self._options.update(_OPTIONS, timeout=self.limits.rest, middlewares=self.middlewares)
+
+    def _set_limits(self, timeout: aiohttp.ClientTimeout) -> None:
+        """Set the time-outs of requests; what traces or wraps a request sees aiohttp's own."""
+        if self._leaves_timeouts:
+            self.limits = self.limits_of_creates = Limits.left_to_aiohttp(timeout)
+        else:
+            self.limits = Limits.of(timeout, connects=False)
+            self.limits_of_creates = Limits.of(timeout, connects=True)
 
     def options_with(self, header: Secret) -> dict[str, Any]:
         """Return what every request asks of aiohttp, with these credentials."""
@@ -95,6 +100,21 @@ class LoopState:
         finally:
             if self.owns_http:
                 await self.http.close()
+
+
+class SharedLoopState(LoopState):
+    """What another client has on the loop, used with time-outs of one's own."""
+
+    def __init__(self, whole: LoopState, timeout: aiohttp.ClientTimeout) -> None:
+        self.__dict__.update(whole.__dict__)
+        self._whole = whole
+        self._set_limits(timeout)
+        self._options = {**self._options, "timeout": self.limits.rest}
+
+    @property
+    def is_closed(self) -> bool:  # type: ignore[override]
+        """Whether the other client is closed."""
+        return self._whole.is_closed
 
 
 def _open(http: HttpSettings, timeout: aiohttp.ClientTimeout) -> aiohttp.ClientSession:
