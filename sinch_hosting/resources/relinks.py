@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from .._polling import waits
-from .._polling.watcher import Watcher
 from .._session.requests import UNSET, SmsLink, Unset
 from ..errors import RelinkFailed, SinchHostingError
 from ..models import ImportedNumber
 from .number_goals import FREE, SETTLED, unread_import
 from .number_links import is_linked_as, is_settled
+
+if TYPE_CHECKING:
+    from .._polling.watcher import Watcher
 
 _log = logging.getLogger("sinch_hosting")
 
