@@ -363,5 +363,5 @@ def test_modules_that_are_not_underscored_are_few() -> None:
     }
     assert public <= {
         *("callbacks", "client", "errors", "models", "states", "phone_files", "resources"),
-        *("sandbox", "cli", "pytest_plugin", "workflows", "mcp"),
+        *("sandbox", "cli", "pytest_plugin", "workflows", "mcp", "temporal"),
     }

@@ -151,6 +151,11 @@ class LedgerRecorder:
         if self._job is not None and attempt.claim is not None:
             attempt.claim.check(self._job.longest_request)
 
+    def on_writing(self) -> None:
+        """Let it pass only while its claim lasts: opening the connection may take any time."""
+        if self._attempt.claim is not None:
+            self._attempt.claim.check(0.0)
+
     async def on_created(self, order_id: str) -> None:
         """Record the order; a second call changes nothing."""
         if self._is_open:

@@ -21,6 +21,7 @@ from functools import partial
 from typing import Any, Generic, TypeVar, cast
 
 import aiohttp
+from aiohttp.abc import AbstractStreamWriter
 from attrs import evolve
 from multidict import CIMultiDictProxy
 from yarl import URL
@@ -99,6 +100,25 @@ class Call(Generic[T]):
         """A middleware: aiohttp sends a GET or DELETE again by itself on a stale connection."""
         self.sends += 1
         return await handler(request)
+
+
+class WatchedBody(aiohttp.BytesPayload):
+    """The body of a create, whose observer has the last word before it is written.
+
+    Opening a connection takes time, and a machine may stand still at any `await`. The service
+    carries out nothing of which it has not read the body.
+    """
+
+    def __init__(self, body: bytes, observer: CreateObserver) -> None:
+        super().__init__(body)
+        self._observer = observer
+
+    async def write_with_length(
+        self, writer: AbstractStreamWriter, content_length: int | None
+    ) -> None:
+        """Write the body unless the observer raises."""
+        self._observer.on_writing()
+        await super().write_with_length(writer, content_length)
 
 
 class Exchange:
@@ -233,6 +253,8 @@ class Exchange:
                 "a proxy's address, of the client or of the environment, is no URL"
             ) from None
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            if isinstance(error.__cause__, errors.SinchHostingError):
+                raise error.__cause__ from None  # of the observer: the body was not written
             raise connection_error(operation.name, error) from without_secrets(error)
         except (RuntimeError, ValueError) as error:
             raise other_error(bound, operation, error) from without_secrets(error)
@@ -265,7 +287,8 @@ class Exchange:
         operation, limits = call.operation, self.limits
         options = {**common, "headers": {**common["headers"], **call.headers}}
         if call.data is not None:
-            options["data"] = call.data
+            observer = call.observer
+            options["data"] = WatchedBody(call.data, observer) if observer else call.data
         elif operation.loses_answers:
             # aiohttp would give a request without a body the type of a binary one.
             options["skip_auto_headers"] = ("Content-Type",)

@@ -80,6 +80,10 @@ class CreateObserver(Protocol):
         """It is about to be sent; where this raises, it is not."""
         ...
 
+    def on_writing(self) -> None:
+        """Its connection is open, and its body is written next; where this raises, it is not."""
+        ...
+
     async def on_refused(self, error: errors.SinchHostingError) -> None:
         """It was refused, or never arrived; it may yet be sent again."""
         ...

@@ -13,8 +13,17 @@ from math import inf
 import aiohttp
 import pytest
 
-from sinch_hosting import NotFound, OutcomeUnknown, RetryPolicy, TransportError
+from sinch_hosting import (
+    NotFound,
+    OutcomeUnknown,
+    RetryPolicy,
+    RunStopped,
+    SinchHosting,
+    TransportError,
+)
+from sinch_hosting._session.requests import ImportNumbers
 from sinch_hosting._session.timeouts import Limits, RequestTimeouts
+from tests.service import Service
 
 ORDER = {"hostingOrderId": "1", "state": "DRAFT"}
 GET_ORDER = ("GET", "/hostingOrders/1")
@@ -432,3 +441,39 @@ async def test_a_request_needs_a_task():
     asyncio.get_running_loop().call_soon(outside)
     await asyncio.sleep(0)
     assert failed == [True]
+
+
+class RefusesToWrite:
+    """An observer of a create that has second thoughts when its connection is open."""
+
+    def __init__(self):
+        self.told = []
+
+    async def on_sending(self):
+        """Let it go."""
+
+    def on_writing(self):
+        """Refuse."""
+        raise RunStopped("too late")
+
+    async def on_refused(self, error):
+        """Remember it."""
+        self.told.append(error)
+
+    async def on_created(self, order_id):
+        """Remember it."""
+        self.told.append(order_id)
+
+
+async def test_the_observer_of_a_create_has_the_last_word_before_its_body_is_written():
+    """It is not carried out, and its error is the observer's own, not an unknown outcome."""
+    observer = RefusesToWrite()
+    async with Service() as service, SinchHosting(**service.client_arguments) as client:
+        await client.qualified_numbers.add_many(["+12025550134"])
+        request = ImportNumbers(numbers=("+12025550134",), region_code="US", service_plan_id="plan")
+        for _ in range(3):
+            with pytest.raises(RunStopped, match="too late"):
+                await client._orders_api.create("ImportNumbers", request, observer)
+        assert [type(told) for told in observer.told] == [RunStopped] * 3
+        assert not service.orders
+        assert not service.counts["ImportNumbers"]
