@@ -131,6 +131,7 @@ class OnboardCall:
             JobChanged: the job was begun with another service plan, campaign or argument. Raised
                 when it runs; nothing was sent.
         """
+        from .._polling.reads import Reader  # noqa: PLC0415
         from .context import Context, OnboardingSettings  # noqa: PLC0415
         from .onboarding import begin  # noqa: PLC0415
         from .reader import NumberReader  # noqa: PLC0415
@@ -165,12 +166,7 @@ class OnboardCall:
             qualified=self.qualified_numbers,
             orders=self._orders_api,
             runs=self._get_runs(),
-            reader=NumberReader(
-                self.qualified_numbers,
-                self.imported_numbers,
-                self._get_watcher().budget,
-                self._session.max_concurrency,
-            ),
+            reader=NumberReader(Reader(self._session, self._poll, self._get_watcher().budget)),
             poll=self._poll,
         )
         return begin(context, numbers, loa=loa, region_code=region_code)

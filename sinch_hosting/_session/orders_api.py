@@ -60,17 +60,23 @@ class Place(Record):
 class NumberFilter:
     """Which numbers an order has, in four bytes each; a stranger passes once in millions."""
 
-    _sums: array[int]
+    sums: array[int]
+    """A checksum of each, sorted."""
 
     @classmethod
     def of(cls, numbers: Iterable[str]) -> NumberFilter:
-        """The filter of these numbers."""
-        return cls(array("I", sorted(crc32(number.encode()) for number in numbers)))
+        """Return the filter of these numbers."""
+        return cls(array("I", sorted(map(cls.sum_of, numbers))))
+
+    @staticmethod
+    def sum_of(phone_number: str) -> int:
+        """Return the checksum of a number."""
+        return crc32(phone_number.encode("utf-8", "surrogatepass"))
 
     def __contains__(self, phone_number: object) -> bool:
-        wanted = crc32(str(phone_number).encode("utf-8", "surrogatepass"))
-        at = bisect_left(self._sums, wanted)
-        return at < len(self._sums) and self._sums[at] == wanted
+        wanted = self.sum_of(str(phone_number))
+        at = bisect_left(self.sums, wanted)
+        return at < len(self.sums) and self.sums[at] == wanted
 
 
 class WaitFor(Protocol):

@@ -111,7 +111,7 @@ class OrderStreams:
 
         Returns:
             An async iterator of `ChunkOutcome`, in the order in which chunks are done. It reads
-            at most `max_concurrency` chunks ahead; memory grows by 70 bytes a number only, to
+            at most `max_concurrency` chunks ahead; memory grows by about 9 bytes a number, to
             know duplicates. What is no phone number is in `skipped`. Ending the iteration early
             cancels what is under way.
 
@@ -197,7 +197,7 @@ class OrderStreams:
 
         Returns:
             An async iterator of `ChunkOutcome`, in the order in which chunks are done. It reads
-            at most `max_concurrency` chunks ahead; memory grows by 70 bytes a number only, to
+            at most `max_concurrency` chunks ahead; memory grows by about 9 bytes a number, to
             know duplicates. What is no phone number is in `skipped`. Ending the iteration early
             cancels what is under way.
 
@@ -283,7 +283,7 @@ class OrderStreams:
 
         Returns:
             An async iterator of `ChunkOutcome`, in the order in which chunks are done. It reads
-            at most `max_concurrency` chunks ahead; memory grows by 70 bytes a number only, to
+            at most `max_concurrency` chunks ahead; memory grows by about 9 bytes a number, to
             know duplicates. What is no phone number is in `skipped`. Ending the iteration early
             cancels what is under way.
 
