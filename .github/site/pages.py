@@ -28,31 +28,27 @@ COPIES = {
 
 GUIDE = [
     *("start", "credentials", "import", "qualify", "bulk", "onboarding", "waiting", "callbacks"),
-    *("sandbox", "command", "files", "observability", "troubleshooting", "wire", "benchmarks"),
-    "stability",
+    *("sandbox", "command", "files", "json", "observability", "troubleshooting", "wire"),
+    *("benchmarks", "stability"),
 ]
 """The pages of the guide in their order; others come behind them."""
 
 REFERENCE = {
     "Client": ("client", "_polling.policy", "_session"),
-    "Resources": (),
+    "Resources": ("resources",),
     "Models": ("models",),
     "States": ("states",),
     "Bulk work": ("_bulk",),
     "Onboarding": ("_onboarding",),
     "Waiting": ("_polling.waits",),
     "Callbacks": ("callbacks",),
+    "Events and telemetry": ("_events", "_telemetry"),
     "Errors": ("errors",),
     "More": ("",),
 }
 """The pages of the reference, and the modules whose public names each holds."""
 
 WHOLE = {
-    "Resources": """
-        resources.imported_numbers.ImportedNumbers resources.qualified_numbers.QualifiedNumbers
-        resources.hosting_orders.HostingOrders
-        resources.callback_configuration.Callbacks
-    """,
     "Callbacks": "callbacks.sign callbacks.verify callbacks.parse",
 }
 """What the reference holds besides the names that `sinch_hosting` has."""

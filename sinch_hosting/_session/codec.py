@@ -14,8 +14,10 @@ from http import HTTPStatus
 from typing import Any, TypeVar, cast
 
 import attrs
+from multidict import CIMultiDict
 
 from .. import errors
+from ..models._base import SECRET_FIELDS
 from .converter import StructureError, camel_case, converter
 
 T = TypeVar("T")
@@ -23,21 +25,24 @@ _SHOWN = 1000
 """How many characters an error shows of any text of the service."""
 _MASKED = 65_536
 """How many bytes of a body are searched for secrets; what comes after them is not shown."""
-_LONGEST_RETRY_AFTER = 86_400.0
-_SECRET_FIELDS = frozenset(
-    {
-        "hmacSecret",
-        "hmac_secret",
-        "accessToken",
-        "access_token",
-        "refresh_token",
-        "client_secret",
-        "key_secret",
-    }
+_LONGEST_ID = 200
+_REQUEST_IDS = (
+    "X-Request-Id",
+    "Request-Id",
+    "X-Correlation-Id",
+    "X-Trace-Id",
+    "X-Amzn-RequestId",
+    "X-Amzn-Trace-Id",
+    "X-B3-TraceId",
+    "CF-Ray",
 )
+_SECRET_HEADERS = frozenset(
+    {"set-cookie", "set-cookie2", "cookie", "authorization", "proxy-authorization"}
+)
+_LONGEST_RETRY_AFTER = 86_400.0
 # A text up to its end or the end of the body; from an array or an object on, all; or a word.
 _SECRET_IN_JSON = re.compile(
-    rf'("(?:{"|".join(sorted(_SECRET_FIELDS))})"\s*:\s*)'
+    rf'("(?:{"|".join(sorted(SECRET_FIELDS))})"\s*:\s*)'
     r'(?:(")[^"\\]*(?:\\.[^"\\]*)*|[\[{].*|(?!null\b)[^\s"\[{,\]}]+)',
     re.DOTALL,
 )
@@ -142,7 +147,7 @@ def _without_secrets(value: Any, hide: Hide) -> Any:
         return [_without_secrets(item, hide) for item in value]
     if isinstance(value, dict):
         return {
-            key: "***" if key in _SECRET_FIELDS else _without_secrets(item, hide)
+            key: "***" if key in SECRET_FIELDS else _without_secrets(item, hide)
             for key, item in value.items()
         }
     return value
@@ -214,11 +219,36 @@ def api_error(
         details=details,
         field_violations=violations,
         retry_after=parse_retry_after(headers.get("Retry-After"), headers.get("Date")),
+        request_id=request_id_of(headers, hide) or _request_id_in(details),
+        headers=shown_headers(headers, hide),
     )
     error.is_from_service = bool(problem) or any(
         isinstance(described.get(k), str | int) for k in ("message", "code")
     )
     return error
+
+
+def request_id_of(headers: Mapping[str, str], hide: Hide) -> str | None:
+    """The id that a response gives its request; `None` where it gives none.
+
+    The service documents no header for it, so the common ones are looked for.
+    """
+    found = next((headers[name] for name in _REQUEST_IDS if headers.get(name)), None)
+    return None if found is None else _masked(found, hide)[:_LONGEST_ID]
+
+
+def _request_id_in(details: list[Any]) -> str | None:
+    """The id in the details of an error (`google.rpc.RequestInfo`)."""
+    found = [detail.get("requestId") for detail in details if isinstance(detail, dict)]
+    return next((each[:_LONGEST_ID] for each in found if isinstance(each, str) and each), None)
+
+
+def shown_headers(headers: Mapping[str, str], hide: Hide) -> CIMultiDict[str]:
+    """The headers of a response without secrets; cookies are taken for one."""
+    return CIMultiDict(
+        (name, "***" if name.lower() in _SECRET_HEADERS else _masked(value, hide)[:_SHOWN])
+        for name, value in headers.items()
+    )
 
 
 def _problem(described: Mapping[str, Any]) -> str:

@@ -91,6 +91,20 @@ class LoopState:
                 await self.http.close()
 
 
+class SharedLoopState(LoopState):
+    """What another client has on the loop, used with time-outs of one's own."""
+
+    def __init__(self, whole: LoopState, timeout: aiohttp.ClientTimeout) -> None:
+        self.__dict__.update(whole.__dict__)
+        self._whole = whole
+        self._options = {**self._options, "timeout": timeout}
+
+    @property
+    def is_closed(self) -> bool:  # type: ignore[override]
+        """Whether the other client is closed."""
+        return self._whole.is_closed
+
+
 def _open(http: HttpSettings, timeout: aiohttp.ClientTimeout) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         headers=_HEADERS,

@@ -18,6 +18,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _PATH_SYNTAX = re.compile(r"[\x00-\x20\x7f/\\?#%:]")
 _BLANK = re.compile(r"[\s\x00-\x20\x7f]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
+NO_NUMBERS = "must hold at least 1 number"
 REGIONS = ("US", "CA")
 _IDS = ("service_plan_id", "campaign_id")
 
@@ -34,22 +35,19 @@ def check_phone_number(value: object, field: str = "phone_number") -> str:
 
 
 def check_phone_numbers(values: object, field: str, *, at_most: int | None) -> tuple[str, ...]:
-    """A list of different E.164 numbers, 1 to `at_most` of them."""
+    """A list of E.164 numbers, each once in the order given, 1 to `at_most` of them."""
     if isinstance(values, (str, bytes, Mapping)) or not isinstance(values, Iterable):
         raise InvalidRequest(
             field=field, value=values, rule="must be a list of numbers, not a single value"
         )
-    numbers = tuple(
-        check_phone_number(value, f"{field}[{index}]") for index, value in enumerate(values)
-    )
-    if not numbers or (at_most is not None and len(numbers) > at_most):
-        rule = "must hold at least 1 number" if at_most is None else f"must hold 1 to {at_most}"
-        raise InvalidRequest(field=field, value=f"{len(numbers)} numbers", rule=rule)
-    seen: set[str] = set()
-    for number in numbers:
-        if number in seen:
-            raise InvalidRequest(field=field, value=number, rule="must not hold a number twice")
-        seen.add(number)
+    checked = [check_phone_number(value, f"{field}[{n}]") for n, value in enumerate(values)]
+    numbers = tuple(dict.fromkeys(checked))
+    if not numbers:
+        raise InvalidRequest(field=field, value=[], rule=NO_NUMBERS)
+    if at_most is not None and len(numbers) > at_most:
+        raise InvalidRequest(
+            field=field, value=f"{len(numbers)} numbers", rule=f"must hold 1 to {at_most}"
+        )
     return numbers
 
 

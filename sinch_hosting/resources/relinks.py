@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from .._polling import waits
@@ -42,12 +43,16 @@ class Numbers(Protocol):
 
 
 async def relink(
-    numbers: Numbers, watcher: Watcher, phone_number: str, link: SmsLink, timeout: float | None
+    numbers: Numbers,
+    watcher: Callable[[], Watcher],
+    phone_number: str,
+    link: SmsLink,
+    timeout: float | None,
 ) -> ImportedNumber:
     """Unlink a number, wait until it is free, and link it; see `imported_numbers.relink`."""
     number = await numbers.get(phone_number)
     if not is_settled(number) and not is_linked_as(number, link):
-        number = await waits.wait_until(watcher, SETTLED, number, timeout=timeout)
+        number = await waits.wait_until(watcher(), SETTLED, number, timeout=timeout)
     if is_linked_as(number, link):
         return number
     try:
@@ -69,10 +74,14 @@ async def _unlink(numbers: Numbers, phone_number: str) -> None:
 
 
 async def _link(
-    numbers: Numbers, watcher: Watcher, phone_number: str, link: SmsLink, timeout: float | None
+    numbers: Numbers,
+    watcher: Callable[[], Watcher],
+    phone_number: str,
+    link: SmsLink,
+    timeout: float | None,
 ) -> ImportedNumber:
     try:
-        await waits.wait_until(watcher, FREE, unread_import(phone_number), timeout=timeout)
+        await waits.wait_until(watcher(), FREE, unread_import(phone_number), timeout=timeout)
         return await numbers.update(
             phone_number,
             service_plan_id=link.service_plan_id,

@@ -37,8 +37,14 @@ SAID = {
     "bulk": ["3 orders, 0 numbers left out", "3 orders adopted, 0 unknown"],
     "onboarding": ["Counter({'done': 3})"],
     "files": ["['+12025550134', '+15145550135']"],
+    "json": ["True\n2\nTrue\n"],
     "import": ["imported already: 409", "Front desk C999999"],
-    "observability": ["GET 127.0.0.1 200"],
+    "observability": [
+        "GET 127.0.0.1 200",
+        "GetCallbackConfiguration 200 1",
+        "get callback_configuration\nlook up\n",
+        "a token is valid for 3600",
+    ],
     "troubleshooting": ["404 False False"],
 }
 
@@ -91,9 +97,12 @@ def test_every_block_runs(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """The examples work as written, one after the other."""
-    if page == "callbacks":
-        for framework in ("fastapi", "django", "flask"):
-            pytest.importorskip(framework)
+    for framework in {
+        "callbacks": ("fastapi", "django", "flask"),
+        "json": ("fastapi",),
+        "observability": ("opentelemetry.sdk",),
+    }.get(page, ()):
+        pytest.importorskip(framework)
     run_page(page, runner)
     said = capsys.readouterr().out
     for text in SAID.get(page, []):

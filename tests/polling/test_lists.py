@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from sinch_hosting import Order, OrderState, OrderType
-from sinch_hosting._polling.lists import Group, Memory, Sweep, Walk, list_or_single
+from sinch_hosting._polling.lists import Group, Memory, list_or_single
 from sinch_hosting._polling.schedule import Watched
 from sinch_hosting._polling.sources import orders_of
+from sinch_hosting._polling.sweeps import Sweep, Walk
 from sinch_hosting.states import COMPLETED, REJECTED
 
 SOURCE = orders_of(None)  # type: ignore[arg-type]
@@ -97,9 +98,12 @@ def test_a_list_that_is_long_is_left_out_for_an_hour() -> None:
 def test_who_no_list_shows_is_not_sought_in_lists() -> None:
     """Neither who was missed, nor who was found hidden."""
     known = group({IN_PROGRESS: 3})
-    known.members["o0"].is_alone = True
+    known.members["o0"].was_missed(NOW)
     known.members["o1"].hidden_until = NOW + 5
     assert walk_all(known, {}) == []
+    known.members["o0"].was_missed(NOW - 31)
+    known.members["o1"].hidden_until = NOW - 5
+    assert walk_all(known, {}) == ["IN_PROGRESS", "COMPLETED", "REJECTED"], "lists may have lagged"
 
 
 # -------------------------------------------------------------------- a walk
@@ -163,6 +167,19 @@ def test_the_service_says_how_large_a_page_is() -> None:
     assert short.sweep.group.per_page == 20
 
 
+def test_a_list_that_was_left_with_the_last_that_was_sought_is_not_too_long() -> None:
+    """Though it has no total, and nobody knows how many pages there are yet."""
+    short = walk(20)
+    assert not add(short, 20)
+    short.learn()
+    assert short.sweep.group.pages(COMPLETED, 5, NOW) == 2
+    longer = walk(20)
+    while add(longer, 0):
+        pass
+    longer.learn()
+    assert longer.sweep.group.pages(COMPLETED, 5, NOW) > 1000
+
+
 def test_trust_is_lost_after_a_few_tries_and_for_longer_each_time() -> None:
     """A refusal counts at once, a failure the second time, a contradiction the third."""
     known = group({})
@@ -177,8 +194,27 @@ def test_trust_is_lost_after_a_few_tries_and_for_longer_each_time() -> None:
     known.refused(NOW)
     assert not known.has_lists(NOW + 599)
     assert known.has_lists(NOW + 600)
-    assert not known.audited(NOW, is_right=False)
-    assert not known.audited(NOW, is_right=True)
-    lies = [known.audited(NOW, is_right=False) for _ in range(3)]
-    assert lies == [False, False, True]
+    assert [contradict(known, NOW + 100) for _ in range(2)] == [False, False]
+    known.confirmed()
+    assert [contradict(known, NOW + 100) for _ in range(3)] == [False, False, True]
+    assert contradict(known, NOW + 9999), "they did so before"
     assert REJECTED.is_terminal
+
+
+def contradict(known: Group, began: float) -> bool:
+    """Let a sweep show an order as before a single look that was 30 s ago; are lists left?"""
+    known.suspect("o1", 17, began - 30)
+    known.shown_as_before("o1", began)
+    return known.swept(began, began)
+
+
+@pytest.mark.parametrize(("seconds", "is_left"), [(0, False), (29, False), (31, True)])
+def test_lists_may_lag_a_little(seconds: float, is_left: bool) -> None:
+    """An order that moved a moment ago is no contradiction: neither at once nor later."""
+    known = group({})
+    for name in ("o1", "o2", "o3"):
+        known.suspect(name, 17, NOW)
+        known.shown_as_before(name, NOW + seconds)
+    assert known.swept(NOW + seconds, NOW + seconds) is is_left
+    assert not known.swept(NOW + 60, NOW + 60)
+    assert not known.suspects, "a sweep that does not show them as before clears them"
