@@ -16,7 +16,7 @@ import sinch_hosting
 from benchmarks._table import Table
 from sinch_hosting import BlanketLoa, SinchHosting
 
-MOST_FILES, MOST_FRAMES = 6, 12
+MOST_FILES, MOST_FRAMES = 4, 7
 _PACKAGE = Path(sinch_hosting.__file__).parent
 
 

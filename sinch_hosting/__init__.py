@@ -231,13 +231,13 @@ __all__ = [
     "PlannedGroup", "PlannedNumber", "PlannedOrder", "PlatformProvisioning", "PollPolicy",
     "PrefetchedPages", "Provisioning", "ProvisioningState", "ProvisioningType",
     "QualificationState", "QualifiedNumber", "QualifiedNumbers", "RateLimited", "ReadyAt",
-    "RecentEvents", "RelinkFailed", "RequestsPaused", "ResellerLoa", "ResourceType",
-    "ResponseInfo", "RetryPolicy", "RetryScheduled", "RunStopped", "ScheduledProvisioning",
-    "SeenEvents", "ServerError", "ServiceType", "SinchHosting", "SinchHostingError",
-    "SkippedNumber", "SmsConfiguration", "Step", "Telemetry", "TextEnableArguments",
-    "TextEnableInfo", "TextEnableMany", "TokenFetched", "TollFreeArguments", "TollFreeMany",
-    "TransportError", "UnknownChunk", "UnreadableList", "UsageError", "VoiceCode", "WaitError",
-    "WaitTimeout", "WaitingOn", "__version__", "record_responses",
+    "RecentEvents", "RelinkFailed", "RequestsPaused", "ResellerLoa", "ResourceType", "ResponseInfo",
+    "RetryPolicy", "RetryScheduled", "RunStopped", "ScheduledProvisioning", "SeenEvents",
+    "ServerError", "ServiceType", "SinchHosting", "SinchHostingError", "SkippedNumber",
+    "SmsConfiguration", "Step", "Telemetry", "TextEnableArguments", "TextEnableInfo",
+    "TextEnableMany", "TokenFetched", "TollFreeArguments", "TollFreeMany", "TransportError",
+    "UnknownChunk", "UnreadableList", "UsageError", "VoiceCode", "WaitError", "WaitTimeout",
+    "WaitingOn", "__version__", "record_responses",
 ]
 # fmt: on
 

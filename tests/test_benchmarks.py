@@ -48,13 +48,31 @@ def test_a_benchmark_prints_its_table(name: str, said: str) -> None:
 
 
 def test_a_call_is_followed_in_one_sitting() -> None:
-    """The design's promise: at most six files and twelve frames down to aiohttp."""
+    """The promise: at most four files and seven frames down to aiohttp."""
     call_path = import_module("benchmarks.call_path")
 
     files, frames = call_path.measure()
 
+    assert (call_path.MOST_FILES, call_path.MOST_FRAMES) == (4, 7)
+
     assert 1 <= files <= call_path.MOST_FILES
     assert 1 <= frames <= call_path.MOST_FRAMES
+
+
+def test_a_typed_call_costs_the_instructions_that_it_did() -> None:
+    """Relative to aiohttp by hand: a change that costs or saves much is seen, and noise is not."""
+    instructions = import_module("benchmarks.instructions")
+    stored = instructions.stored_ratio()
+    if stored is None:
+        pytest.skip("no ratio is stored for these versions of Python and aiohttp")
+
+    try:
+        counted = instructions.measure((instructions.BY_HAND, instructions.PACED))
+    except instructions.NoValgrind as error:
+        pytest.skip(str(error))
+
+    ratio = counted[instructions.PACED] / counted[instructions.BY_HAND]
+    assert ratio == pytest.approx(stored, rel=instructions.TOLERANCE)
 
 
 def test_a_million_numbers_are_streamed_in_bounded_memory() -> None:
