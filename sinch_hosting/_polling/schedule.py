@@ -221,6 +221,7 @@ class Watched(Generic[T]):
         """Move all planned times by so many seconds, after the clock was set."""
         self.due += seconds
         self.hidden_until += seconds
+        self.alone_since += seconds
         self.audited_at += seconds
         self.fresh_until += seconds
         self.notices = None
