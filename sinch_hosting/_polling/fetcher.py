@@ -152,7 +152,7 @@ class Fetcher:
         else:
             self._swept(sweep)
         for thing_id in sweep.missed - sweep.seen - sweep.guests:
-            sweep.asked[thing_id].is_alone = True
+            sweep.asked[thing_id].was_missed(self._session.clock())
         self._host.in_no_list(sweep.absent())
         return sweep
 

@@ -303,11 +303,8 @@ class Watcher:
         closed = errors.UsageError("the client was closed during a wait; the order goes on")
         for follower in {f for m in self._members.values() for f in m.followers}:
             follower.end(closed)
-        for member in self._members.values():
-            self._count_orders(member, -1)
-        self._members.clear()
-        self._groups.clear()
-        self._numbers = NumberIndex()
+        for member in list(self._members.values()):
+            self._forget(member)
         await self.end_if_idle()
         if self._ending:
             await asyncio.wait(self._ending)
