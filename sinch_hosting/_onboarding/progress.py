@@ -171,11 +171,16 @@ class Tasks:
 
     def close(self) -> None:
         """Drop what is still held."""
-        for work in self._held or []:
+        held, self._held = self._held or [], None
+        for work in held:
             work.close()
 
     def _add(self, work: Coroutine[None, None, None], among: set[asyncio.Task[None]]) -> None:
-        task = self._owner.create_task(work)
+        try:
+            task = self._owner.create_task(work)
+        except RuntimeError:  # the owner is ending: a task that just ended wanted to go on
+            work.close()
+            return
         among.add(task)
         task.add_done_callback(among.discard)
 

@@ -102,8 +102,7 @@ class _Reading(Generic[T]):
 
     def put_off(self, member: Watched[T], error: errors.SinchHostingError) -> None:
         """Handle an error that is left after the session's retries."""
-        if not member.refused_with:  # `refused` follows
-            self.ended(member, error)
+        self.ended(member, error)
 
     def in_no_list(self, members: Iterable[Watched[T]]) -> None:
         """Store that things do not exist, where the lists that do not show them show all things."""
