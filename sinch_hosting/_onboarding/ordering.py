@@ -162,6 +162,11 @@ class _DeadlineObserver:
             await self._next.on_sending()
         self._ordering.in_flight.add(self._task)
 
+    def on_writing(self) -> None:
+        """Pass it on."""
+        if self._next is not None:
+            self._next.on_writing()
+
     async def on_refused(self, error: SinchHostingError) -> None:
         """Note that the create is not under way any more."""
         self._ordering.discount_departure(mails=self._mails)

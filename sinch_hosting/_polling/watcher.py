@@ -11,28 +11,25 @@ Each thing has a time at which it is due, and a group is due when its first thin
                                          one token a turn ┘ (this task)
 ```
 
-A *round* of a group reads the lists that are worth it, in the order of the states (`sweeps`). Then
-it reads singly what the lists should have shown and did not show, first what is due longest. So:
+A *round* of a group reads the lists that are worth it, in the order of the states (`sweeps`), then
+singly what these should have shown and did not show, first what is due longest. So:
 
 * **Every round makes progress.** What is due when a round begins is shown by a list or read singly
   in that round. Lists come first and take a bounded share of the requests. They are not used for a
-  while after they were refused, after they failed or hung twice, and after they showed states that
-  had passed.
-* **Groups take turns.** Each request waits for a turn, and a round waits for one turn at a time.
-  Every second turn goes to the request that waits longest. So with N groups, each group gets at
-  least every 2Nth token. The other turns go to the request that is due longest. So the things of a
-  large group do not wait for many small groups.
+  while after they were refused, failed or hung twice, or showed states that had passed.
+* **Groups take turns.** A round waits for one turn at a time. Every second turn goes to the request
+  that waits longest: so with N groups, each gets at least every 2Nth token. The other turns go to
+  the request that is due longest: so a large group does not wait for many small ones.
 * **A thing counts as looked at when a response came.** Only then its due time moves.
 * **Lists are checked.** They may lag, or show a state that has passed. From time to time one of
   many things that a sweep has shown is read singly, and each thing some minutes after its last
   change, then four times as late each time (`audit_at`). A list that is read later and still shows
   the state before is wrong. After three such cases in a row things are read singly for a while.
-* **One response ends no wait.** A response that does not tell the state only delays the next look,
-  however often. A refusal is believed when the next look gets the same one.
+* **One response ends no wait.** One without a state only delays the next look, however often; a
+  refusal is believed when the next look gets the same one.
 
 A callback leads to a look at once, beside the rounds, which is taken from the budget afterwards.
-The task exists while something is watched. The wait that leaves last ends it, and awaits its end.
-The task runs in an empty context, so its requests are part of no caller's trace.
+The task runs while something is watched, in an empty context: no caller's trace has its requests.
 """
 
 from __future__ import annotations
@@ -72,6 +69,8 @@ class Watcher:
 
     def __init__(self, session: Session, policy: PollPolicy) -> None:
         self._session = session
+        self._events = session.events
+        self.telemetry = None if session.events is None else session.events.telemetry
         self._policy = policy
         self.budget = budget_of(policy, session.requests_per_second, session.clock, session.sleep)
         """The budget of all waits of the client."""
@@ -145,6 +144,7 @@ class Watcher:
         member.fresh_until = now + FRESH
         self._members[source.noun, member.id] = member
         self._join_group(member)
+        self._count_orders(member, +1)
         return member
 
     def _learn(self, member: Watched[T], thing: T, now: float) -> None:
@@ -153,8 +153,14 @@ class Watcher:
         member.know(member.source.copy(thing), now)
         member.listed_as = 0
         self._regroup(member)
+        self._tell(member, previous)
+
+    def _tell(self, member: Watched[Any], previous: Any) -> None:
+        """Tell those who follow a thing how it has changed, and whoever hears of all changes."""
         for follower in member.followers:
             follower.tell(Change(member.item, previous))
+        if self._events is not None and isinstance(member.item, Order):
+            self._events.changed(member.item, previous)
 
     def _hasten(self, member: Watched[Any], due: float) -> None:
         member.due = min(member.due, due)
@@ -170,6 +176,11 @@ class Watcher:
         if self._members.pop((member.source.noun, member.id), None) is not None:
             self._leave_group(member)
             self._numbers.remove(member)
+            self._count_orders(member, -1)
+
+    def _count_orders(self, member: Watched[Any], more: int) -> None:
+        if self.telemetry is not None and member.source.model is Order:
+            self.telemetry.waits_for_orders(more)
 
     def _leave_group(self, member: Watched[Any]) -> None:
         group: Group = member.group
@@ -204,11 +215,7 @@ class Watcher:
             return
         now = self._now()
         nouns = {noun for noun, _ in self._groups}
-        named = [
-            self._members[noun, resource_id]
-            for noun in nouns
-            if (noun, resource_id) in self._members
-        ]
+        named = [m for noun in nouns if (m := self._members.get((noun, resource_id)))]
         if resource_id.startswith("+"):
             named += self._orders_with(resource_id, now)
         for member in named:
@@ -217,10 +224,11 @@ class Watcher:
 
     def _orders_with(self, phone_number: str, now: float) -> list[Watched[Any]]:
         """Return the orders that have a number; where none has it, look at those that may."""
-        found = self._numbers.orders_with(phone_number)
-        for group in set() if found else {member.group for member in self._numbers.unknown}:
+        if found := self._numbers.orders_with(phone_number):
+            return found
+        for group in {member.group for member in self._numbers.unknown}:
             group.notice(now)
-        return found
+        return []
 
     def _notice(self, member: Watched[Any], now: float) -> None:
         if not member.notice(now):
@@ -240,8 +248,7 @@ class Watcher:
         """Tell the waits that follow a thing that it was looked at, and how it changed."""
         if previous is not None:
             self._regroup(member)
-            for follower in member.followers:
-                follower.tell(Change(member.item, previous))
+            self._tell(member, previous)
         member.group.bring_forward(member.due)
         for follower in member.followers:
             follower.looked(member.id)
@@ -291,6 +298,8 @@ class Watcher:
         closed = errors.UsageError("the client was closed during a wait; the order goes on")
         for follower in {f for m in self._members.values() for f in m.followers}:
             follower.end(closed)
+        for member in self._members.values():
+            self._count_orders(member, -1)
         self._members.clear()
         self._groups.clear()
         self._numbers = NumberIndex()

@@ -112,11 +112,12 @@ class OrderStreams:
         Returns:
             An async iterator of `ChunkOutcome`, in the order in which chunks are done. It reads
             at most `max_concurrency` chunks ahead; memory grows by about 9 bytes a number, to
-            know duplicates. What is no phone number is in `skipped`. Without numbers there is no
-            outcome. Ending the iteration early cancels what is under way.
+            know duplicates. What is no phone number is in `skipped`. Ending the iteration early
+            cancels what is under way.
 
         Raises:
-            InvalidRequest: an argument breaks a rule; raised at once, nothing was sent.
+            InvalidRequest: an argument breaks a rule; raised at once, nothing was sent. There
+                are no numbers: raised at once, or when that is seen.
             JobChanged: the job was begun with other numbers or arguments. Raised when the
                 iteration begins; nothing was sent.
             LedgerLocked: another run holds the ledger. Raised when the iteration begins; nothing
@@ -197,11 +198,12 @@ class OrderStreams:
         Returns:
             An async iterator of `ChunkOutcome`, in the order in which chunks are done. It reads
             at most `max_concurrency` chunks ahead; memory grows by about 9 bytes a number, to
-            know duplicates. What is no phone number is in `skipped`. Without numbers there is no
-            outcome. Ending the iteration early cancels what is under way.
+            know duplicates. What is no phone number is in `skipped`. Ending the iteration early
+            cancels what is under way.
 
         Raises:
-            InvalidRequest: an argument breaks a rule; raised at once, nothing was sent.
+            InvalidRequest: an argument breaks a rule; raised at once, nothing was sent. There
+                are no numbers: raised at once, or when that is seen.
             JobChanged: the job was begun with other numbers or arguments. Raised when the
                 iteration begins; nothing was sent.
             LedgerLocked: another run holds the ledger. Raised when the iteration begins; nothing
@@ -282,11 +284,12 @@ class OrderStreams:
         Returns:
             An async iterator of `ChunkOutcome`, in the order in which chunks are done. It reads
             at most `max_concurrency` chunks ahead; memory grows by about 9 bytes a number, to
-            know duplicates. What is no phone number is in `skipped`. Without numbers there is no
-            outcome. Ending the iteration early cancels what is under way.
+            know duplicates. What is no phone number is in `skipped`. Ending the iteration early
+            cancels what is under way.
 
         Raises:
-            InvalidRequest: an argument breaks a rule; raised at once, nothing was sent.
+            InvalidRequest: an argument breaks a rule; raised at once, nothing was sent. There
+                are no numbers: raised at once, or when that is seen.
             JobChanged: the job was begun with other numbers or arguments. Raised when the
                 iteration begins; nothing was sent.
             LedgerLocked: another run holds the ledger. Raised when the iteration begins; nothing

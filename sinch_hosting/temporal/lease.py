@@ -66,6 +66,11 @@ class Lease:
                 f"this attempt may act for {left:.1f} s more, a request may take {seconds:.1f} s"
             )
 
+    def check_now(self) -> None:
+        """Raise `RunStopped` where the lease is over."""
+        if self._clock() > self._ends:
+            raise RunStopped("the time of this attempt was over before its request was written")
+
     @contextlib.asynccontextmanager
     async def kept(self) -> AsyncIterator[None]:
         """Renew it again and again, for the time of a block."""
@@ -106,6 +111,10 @@ class _Fence(CreateObserver):
     async def on_sending(self) -> None:
         """Raise `RunStopped` where the request might outlast the lease."""
         await self._lease.check(self._longest_request)
+
+    def on_writing(self) -> None:
+        """Raise `RunStopped` where the lease is over: opening the connection takes time, too."""
+        self._lease.check_now()
 
     async def on_refused(self, error: SinchHostingError) -> None:
         """Nothing is noted: the history has the result."""

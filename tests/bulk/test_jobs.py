@@ -608,8 +608,10 @@ exactly one order a chunk provided that every committed order is listed within `
 with one only where a killed run kept no ledger (with a ledger they are held).
 """
 NOT_EXCLUDED = """
-two first runs of one job at the same moment without a shared ledger, tags edited or cut by the
-service, old orders dropped from lists, a create that is committed long after its sender died.
+two first runs of one job at the same moment without a shared ledger, a machine that
+stands still within the microseconds between the last check and its network card, tags edited or
+cut by the service, old orders dropped from lists, a create that is committed long after its
+sender died.
 """
 
 

@@ -327,7 +327,7 @@ async def all_chunks(listed: list[str], size: int, *, look_ahead: bool) -> list[
 
 
 @given(
-    listed=st.lists(st.integers(0, 40), max_size=60),
+    listed=st.lists(st.integers(0, 40), min_size=1, max_size=60),
     size=st.integers(1, 7),
     look_ahead=st.booleans(),
 )
