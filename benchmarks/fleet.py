@@ -168,7 +168,7 @@ async def _in_one_process(chunks: int) -> float:
             under_way.add(asyncio.create_task(run.handle(chunk)))
             if len(under_way) >= AT_ONCE:
                 _, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
-        await asyncio.wait(under_way)
+        await asyncio.gather(*under_way)
         took = time.perf_counter() - started
         await ledger.close()
     return took
