@@ -27,8 +27,17 @@ COPIES = {
 """What stands elsewhere in the repository, and where it stands on the site."""
 
 GUIDE = [
-    *("start", "credentials", "import", "qualify", "bulk", "onboarding", "waiting", "callbacks"),
-    *("sandbox", "command", "files", "observability", "troubleshooting", "wire", "stability"),
+    *("start", "credentials", "import", "qualify", "bulk", "fleets", "onboarding", "waiting"),
+    *(
+        "callbacks",
+        "sandbox",
+        "command",
+        "files",
+        "observability",
+        "troubleshooting",
+        "wire",
+        "stability",
+    ),
 ]
 """The pages of the guide in their order; others come behind them."""
 

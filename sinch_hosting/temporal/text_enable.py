@@ -43,6 +43,8 @@ _LONG = timedelta(days=400)
 """An attempt ends by its heartbeats: nothing else may cut off a create that is under way."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 300.0
 _SAME_REFUSALS = 3
+_SLICE, _MOMENT = 50, 0.001
+"""So many creates are begun in one workflow task: 500 of them may take a busy worker seconds."""
 _SENDS = 2
 """How often the create of a chunk is sent at most, where its order is absent."""
 
@@ -166,6 +168,8 @@ class TextEnableJob:
             task = asyncio.create_task(self._one(chunk, exists=chunk in existing))
             under_way.add(task)
             task.add_done_callback(under_way.discard)
+            if self._state.next_chunk % _SLICE == 0:
+                await workflow.sleep(_MOMENT)  # ends the task, so that none takes too long
         if under_way:
             await asyncio.gather(*under_way)
         if self._state.next_chunk < chunks and not self._state.is_cancelled:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from temporalio.service import RPCError, RPCStatusCode
 
 from sinch_hosting import BlanketLoa, ConfigurationError, InvalidRequest, RunStopped
+from sinch_hosting.temporal import text_enable
 from sinch_hosting.temporal.files import References
 from sinch_hosting.temporal.lease import Lease
 from sinch_hosting.temporal.messages import (
@@ -159,3 +161,16 @@ async def test_an_attempt_that_was_given_up_sends_nothing() -> None:
     handle: Any = Handle(is_gone=True)
     with pytest.raises(RunStopped, match="given this attempt up"):
         await Lease(handle, 10, handle.clock).check(1)
+
+
+def test_workflow_code_imports_messages_only() -> None:
+    """What is replayed does not depend on what starts processes, opens files or sends requests."""
+    source = Path(text_enable.__file__).read_text()
+    imported = {
+        f"{'.' * node.level}{node.module or ''}"
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.ImportFrom)
+    }
+    ours = {name for name in imported if name.startswith(".")}
+    assert ours == {".messages"}
+    assert "subprocess" not in source
