@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
+from temporalio.client import AsyncActivityCancelledError
 from temporalio.service import RPCError, RPCStatusCode
 
 from sinch_hosting import BlanketLoa, ConfigurationError, InvalidRequest, RunStopped
@@ -161,6 +163,26 @@ async def test_an_attempt_that_was_given_up_sends_nothing() -> None:
     handle: Any = Handle(is_gone=True)
     with pytest.raises(RunStopped, match="given this attempt up"):
         await Lease(handle, 10, handle.clock).check(1)
+
+
+@pytest.mark.parametrize("is_gone", [True, False])
+async def test_what_was_given_up_does_not_go_on(*, is_gone: bool) -> None:
+    """A watching attempt would read the lists for ever, beside the one that took its place."""
+    handle: Any = Handle(is_gone=is_gone)
+    if not is_gone:
+        handle.heartbeat = refused_heartbeat
+
+    async def watch() -> None:
+        async with Lease(handle, 0.04, handle.clock).kept():
+            await asyncio.Event().wait()
+
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(watch(), 30)
+
+
+async def refused_heartbeat() -> None:
+    """A heartbeat of an activity that its workflow has cancelled."""
+    raise AsyncActivityCancelledError
 
 
 def test_workflow_code_imports_messages_only() -> None:
