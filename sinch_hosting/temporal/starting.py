@@ -43,12 +43,12 @@ async def connect(plugin: SinchHostingPlugin | None = None, *, lazy: bool = Fals
         settings = ClientConfig.load_client_connect_config()
     except RuntimeError as error:
         raise ConfigurationError(f"the configuration of Temporal: {error}") from error
-    settings.setdefault("target_host", "localhost:7233")
+    address = settings.setdefault("target_host", "localhost:7233")
     try:
         return await Client.connect(**settings, plugins=[plugin or SinchHostingPlugin()], lazy=lazy)
     except RuntimeError as error:
         raise TransportError(
-            f"Temporal at {settings['target_host']} is not reached: {error}. Set TEMPORAL_ADDRESS, "
+            f"Temporal at {address} is not reached: {error}. Set TEMPORAL_ADDRESS, "
             "or start one: temporal server start-dev",
             never_sent=True,
         ) from error
