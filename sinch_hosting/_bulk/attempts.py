@@ -20,6 +20,7 @@ from .ledger_records import CREATED, FAILED, Entry, Pairs
 from .order_template import OrderTemplate
 from .refusals import complains_of_numbers
 from .results import ChunkOutcome, FailedChunk, UnknownChunk
+from .stopping import Stopping
 from .tags import Tag, parse_tag, tag_of
 
 _log = logging.getLogger("sinch_hosting")
@@ -98,14 +99,6 @@ class ChunkAttempt:
         return None if self.tag is None else str(self.tag)
 
 
-@define
-class Tries:
-    """How often an attempt failed for a reason that may pass."""
-
-    lost: int = 0
-    refused: int = 0
-
-
 class Note(Protocol):
     """Records the result of an attempt in the ledger."""
 
@@ -133,8 +126,8 @@ class LedgerRecorder:
     _job: Job | None
     _attempt: ChunkAttempt
     _note: Note
-    _check: Callable[[], None]
-    """Raises where it must not be sent any more."""
+    _stopping: Stopping
+    _wait: asyncio.Timeout
     _is_open: bool = False
 
     async def on_sending(self) -> None:
@@ -143,7 +136,7 @@ class LedgerRecorder:
         Writing the record may have taken any time: this machine may have stood still. Where the
         claim may end before the request does, `LedgerLocked` is raised, and told to `on_refused`.
         """
-        self._check()
+        self._stopping.sends(self._wait)
         attempt = self._attempt
         if self._job is not None and attempt.tag is not None:
             await self._job.sending(attempt.chunk, attempt.tag, attempt.numbers, attempt.left_out)
@@ -164,6 +157,7 @@ class LedgerRecorder:
 
     async def on_refused(self, error: SinchHostingError) -> None:
         """Record that there is no order, unless its own order may have caused the refusal."""
+        self._stopping.waits_again(self._wait)
         if self._is_open and not complains_of_numbers(error, self._attempt.numbers):
             self._is_open = False
             await self._note(self._attempt, FAILED, error=error)

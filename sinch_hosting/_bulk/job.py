@@ -59,8 +59,9 @@ class Job:
 
     @property
     def tags_come_back(self) -> bool:
-        """Whether an order of this job has been seen with its tag."""
-        return any(True for _ in self.known.chunks())
+        """Whether orders were seen with their tags: of this job, or as long ones of others."""
+        first = self.tag(Chunk(index=0, numbers=()), 1)
+        return any(True for _ in self.known.chunks()) or self.known.show_that_names_are_kept(first)
 
     async def open(self, *, to_send: bool = True) -> None:
         """Lock and read the ledger, and read the lists; raises `JobChanged` and `LedgerLocked`.

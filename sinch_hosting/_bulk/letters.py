@@ -6,16 +6,18 @@ address of the person who signs before the letter is sent.
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
 
 from attrs import field, frozen
 
 from ..errors import InvalidRequest, NotConfirmed
+from ..models._base import Record
 
 
-@frozen(kw_only=True)
-class LettersToSend:
+@frozen(kw_only=True, eq=False, repr=False)
+class LettersToSend(Record):
     """Who gets how many letters; `confirm` gets this before anything is sent."""
 
     letters: Mapping[str, int]
@@ -58,3 +60,19 @@ async def ask(confirm: Confirm | None, letters: LettersToSend) -> None:
         said = await said
     if said is not True:
         raise NotConfirmed(str(letters), said)
+
+
+class EachLetter:
+    """Asks before each letter to a signer, about one letter at a time."""
+
+    def __init__(self, confirm: Confirm | None, signer: str | None) -> None:
+        self._confirm = confirm
+        self._signer = signer
+        self._asking = asyncio.Lock()
+
+    async def ask(self, numbers: int) -> None:
+        """Ask about a letter for so many numbers; raises `NotConfirmed`."""
+        if self._confirm is not None and self._signer is not None:
+            async with self._asking:
+                letter = LettersToSend(letters={self._signer: 1}, numbers=numbers)
+                await ask(self._confirm, letter)

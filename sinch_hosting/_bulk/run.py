@@ -51,7 +51,7 @@ from .decisions import Adopt, Hold, ReadKnown, Send, is_in_doubt
 from .job import Job
 from .known_orders import Tagged
 from .ledger_records import ADOPTED, FAILED, UNKNOWN, Entry, Pairs
-from .letters import Confirm, LettersToSend, ask
+from .letters import Confirm, EachLetter
 from .order_numbers import NumbersDiffer
 from .order_template import JobOptions, OrderTemplate
 from .refusals import (
@@ -63,6 +63,7 @@ from .refusals import (
     obstacles,
 )
 from .results import LEFT_OUT, ChunkOutcome
+from .stopping import Stopping
 from .tags import tag_of
 
 _log = logging.getLogger("sinch_hosting")
@@ -93,11 +94,10 @@ class Run:
         self._concurrency = concurrency
         self._limit = AdaptiveLimit(concurrency, lambda: session.refusals)
         self._job: Job | None = None
-        self._stopped: RunStopped | None = None
+        self._stopping = Stopping()
         self._tags = TagGuard(orders.get, is_known=options is None)
         self._refusals = FirstRefusals()
-        self._confirm = confirm if template.mails_a_letter else None
-        self._asking = asyncio.Lock()
+        self._letters = EachLetter(confirm, template.signer)
         self._cancel_notes: list[str] = []
 
     async def outcomes(self, numbers: Numbers) -> AsyncGenerator[ChunkOutcome, None]:
@@ -124,13 +124,12 @@ class Run:
 
     @property
     def is_stopped(self) -> bool:
-        """Whether no further create leaves."""
-        return self._stopped is not None
+        """Whether no further create is sent."""
+        return self._stopping.reason is not None
 
     def stop(self, reason: str) -> None:
         """Send no further create: chunks that were not sent yet fail with `RunStopped`."""
-        if self._stopped is None:
-            self._stopped = RunStopped(reason)
+        self._stopping.stop(RunStopped(reason))
 
     def join(self, job: Job, *, knows_tags: bool = False) -> None:
         """Use a job, whose orders may be known to keep their tags; call it before `handle`."""
@@ -141,8 +140,10 @@ class Run:
         """Return the outcome of one chunk; wait for it as long as another run holds it."""
         pauses = exponential(initial=_FIRST_LOOK, factor=2, maximum=_LONGEST_LOOK)
         while isinstance(outcome := await self.try_to_handle(chunk), Chunk):
-            if self._stopped is not None:
-                return ChunkAttempt(chunk, chunk.numbers).failed(RunStopped(self._stopped.reason))
+            try:
+                self._stopping.check()
+            except RunStopped as stopped:
+                return ChunkAttempt(chunk, chunk.numbers).failed(stopped)
             await self._sleep(next(pauses))
         return outcome
 
@@ -267,8 +268,9 @@ class Run:
     async def _send(self, attempt: ChunkAttempt, send: Send | None = None) -> ChunkOutcome:
         """Create the order of an attempt, with as many tries as needed."""
         try:
-            await self._ask(attempt)
-        except NotConfirmed as refused:
+            self._stopping.check()
+            await self._letters.ask(len(attempt.numbers))
+        except (NotConfirmed, RunStopped) as refused:
             return attempt.failed(refused)
         lost = int(send is not None and send.again)
         while True:
@@ -284,21 +286,12 @@ class Run:
                 return then
             attempt = then
 
-    async def _ask(self, attempt: ChunkAttempt) -> None:
-        """Raise `NotConfirmed` where the letter of an attempt is not agreed to."""
-        if self._confirm is not None and self._stopped is None:
-            letters = {self._template.signer or "": 1}
-            async with self._asking:
-                await ask(
-                    self._confirm, LettersToSend(letters=letters, numbers=len(attempt.numbers))
-                )
-
     async def _create(self, attempt: ChunkAttempt) -> ChunkOutcome:
         async with self._tags.turn(), self._limit:
-            self._check_stopped()
             request = self._template.request_for(attempt.numbers, attempt.tag)
-            recorder = LedgerRecorder(self._job, attempt, self._answered, self._check_stopped)
-            order = await self._template.create(request, recorder, _PATIENCE)
+            async with self._stopping.wait() as wait:
+                recorder = LedgerRecorder(self._job, attempt, self._answered, self._stopping, wait)
+                order = await self._template.create(request, recorder, _PATIENCE)
             if self._job is not None:
                 self._job.known.saw(order)
             await recorder.on_created(order.hosting_order_id)
@@ -397,8 +390,10 @@ class Run:
             error.add_note(f"order {tagged.order.hosting_order_id} has its tag: {differ}")
             await self._answered(attempt, UNKNOWN, error=error)
             return attempt.unknown(error, self._template)
-        await self._note_adopted(adopted, tagged.order)
-        return self._existing(adopted, tagged.order, ())
+        request, order = self._template.request_for(adopted.numbers), tagged.order
+        self._orders.tell_of_letter(self._template.operation, request, order.hosting_order_id)
+        await self._note_adopted(adopted, order)
+        return self._existing(adopted, order, ())
 
     def _refused(self, attempt: ChunkAttempt, error: Exception) -> ChunkOutcome:
         """Return a failure; the same refusal of all first chunks stops the run."""
@@ -411,15 +406,10 @@ class Run:
         assert self._job is not None  # noqa: S101 - only reached with a job
         return self._job
 
-    def _check_stopped(self) -> None:
-        """Raise `RunStopped` where no further create may be sent."""
-        if self._stopped is not None:
-            raise RunStopped(self._stopped.reason, self._stopped.__cause__)
-
     def _stop(self, reason: str, cause: BaseException | None = None) -> None:
-        if self._stopped is None:
+        if self._stopping.reason is None:
             _log.error("the run stops: %s", reason)
-            self._stopped = RunStopped(reason, cause)
+            self._stopping.stop(RunStopped(reason, cause))
 
     async def _note_adopted(self, attempt: ChunkAttempt, order: Order) -> None:
         left_out = [(skipped.phone_number, skipped.reason) for skipped in attempt.left_out]

@@ -384,7 +384,7 @@ async def test_a_run_that_is_stopped_does_not_wait_for_another_one(
     await rule.arrived.wait()
     client = make_api_client()
     second = asyncio.ensure_future(text_enable(client, numbers(5), ledger=url))
-    while not client._get_runs()._live:  # noqa: ASYNC110
+    while not client._get_runs().live:  # noqa: ASYNC110
         await asyncio.sleep(0)
     client.hosting_orders.stop_runs("shutdown")
     stopped = await second

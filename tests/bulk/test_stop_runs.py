@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from sinch_hosting import FailedChunk, Order, RunStopped, SinchHosting
 
-from ..service import CREATES, Service, error
+from ..service import CREATES, Service, error, hang
 from ..service.fixtures import api_service, make_api_client
 from .rig import CAMPAIGN, PLAN, Rig, letter, numbers, rigged
 
@@ -63,9 +64,11 @@ async def test_what_waits_in_the_pause_of_a_429_is_not_sent_any_more(
     async def sleep(seconds: float) -> None:
         if seconds >= 1800:
             client.hosting_orders.stop_runs("the machine goes down")
+            await asyncio.Event().wait()  # nobody waits for the pause to end
         await clock.sleep(seconds)
 
     client = make_api_client(sleep=sleep)
+    started = clock()
     api_service.fault(CREATES, error(429, Retry_After="1800"), times=1)
     result = await client.hosting_orders.text_enable_many(
         numbers(3),
@@ -79,3 +82,36 @@ async def test_what_waits_in_the_pause_of_a_429_is_not_sent_any_more(
     assert isinstance(failed.error, RunStopped)
     assert not api_service.letters
     assert sum(api_service.counts[name] for name in CREATES) == 1
+    assert clock() - started < 1800
+
+
+@pytest.mark.parametrize("as_job", [True, False])
+async def test_what_was_sent_is_waited_for(
+    api_service: Service, make_api_client: Callable[..., SinchHosting], as_job: bool
+) -> None:
+    """A stop ends the wait of what waits for a slot, and no request that is under way."""
+    client = make_api_client(max_concurrency=1)
+    held = api_service.fault(CREATES, hang(after=True), times=1)
+    calling = asyncio.create_task(
+        client.hosting_orders.text_enable_many(
+            numbers(6),
+            region_code="US",
+            service_plan_id=PLAN,
+            campaign_id=CAMPAIGN,
+            loa=letter(),
+            chunk_size=2,
+            max_concurrency=3,
+            job="acme" if as_job else None,
+        )
+    )
+    await held.arrived.wait()
+    client.hosting_orders.stop_runs("the machine goes down")
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert not calling.done()
+    held.release()
+    result = await calling
+    assert len(result.succeeded) == len(api_service.letters) == 1
+    assert all(isinstance(chunk.error, RunStopped) for chunk in result.failed)
+    assert len(result.failed) == 2
+    assert not result.unknown
