@@ -131,7 +131,8 @@ class Job:
         """Find out what became of a chunk that another run wrote of; nothing is sent.
 
         A create without an answer is looked for until the lists could be read, however long they
-        cannot. Raises `JobChanged` where the other run had other numbers.
+        cannot. Raises `JobChanged` where the other run had other numbers, and `UsageError` where
+        the client was closed meanwhile.
         """
         self._check(chunk)
         entry = self.entry(chunk.index)
@@ -141,6 +142,7 @@ class Job:
             search = await self.search(tag)
             if search.found is not None or search.is_absent or not self.template.place.is_certain:
                 return
+            self._orders.session.bind()  # raises where the client was closed: it reads no more
             _log.warning("what became of %s is still open: the lists cannot be read", tag)
 
     async def search(self, tag: Tag) -> Search:

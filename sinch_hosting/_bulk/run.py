@@ -112,9 +112,8 @@ class Run:
                     await job.open()
                     self.join(job)
                     chunks = await stack.enter_async_context(aclosing(job.verified(chunks)))
-                results = held_last(
-                    chunks, self.try_to_handle, self.handle, concurrency=self._concurrency
-                )
+                first, rest = self.try_to_handle, self.handle
+                results = held_last(chunks, first, rest, concurrency=self._concurrency)
                 await stack.enter_async_context(aclosing(results))
                 async for outcome in results:
                     yield outcome

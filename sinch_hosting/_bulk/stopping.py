@@ -37,8 +37,9 @@ class Stopping:
     async def wait(self) -> AsyncIterator[asyncio.Timeout]:
         """Raise `RunStopped` inside the block when the run is stopped, except while it is sent."""
         self.check()
+        wait = asyncio.timeout(None)
         try:
-            async with asyncio.timeout(None) as wait:
+            async with wait:
                 self._waiting.add(wait)
                 yield wait
         except TimeoutError:

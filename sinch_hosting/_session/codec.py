@@ -22,9 +22,9 @@ from .converter import StructureError, camel_case, converter
 
 T = TypeVar("T")
 _SHOWN = 1000
-"""Characters of any text of the service that an error shows."""
+"""How many characters an error shows of any text of the service."""
 _MASKED = 65_536
-"""Bytes of a body that are searched for secrets; what is behind them is not shown."""
+"""How many bytes of a body are searched for secrets; what comes after them is not shown."""
 _LONGEST_ID = 200
 _REQUEST_IDS = (
     "X-Request-Id",
@@ -40,7 +40,7 @@ _SECRET_HEADERS = frozenset(
     {"set-cookie", "set-cookie2", "cookie", "authorization", "proxy-authorization"}
 )
 _LONGEST_RETRY_AFTER = 86_400.0
-# A text up to its end or the body's, all the rest from an array or an object on, or a word.
+# A text up to its end or the end of the body; from an array or an object on, all; or a word.
 _SECRET_IN_JSON = re.compile(
     rf'("(?:{"|".join(sorted(SECRET_FIELDS))})"\s*:\s*)'
     r'(?:(")[^"\\]*(?:\\.[^"\\]*)*|[\[{].*|(?!null\b)[^\s"\[{,\]}]+)',
@@ -49,7 +49,7 @@ _SECRET_IN_JSON = re.compile(
 
 
 def encode(request: object) -> dict[str, Any]:
-    """The JSON object of a request model, defaults left out."""
+    """Return the JSON object of a request model, without what has its default."""
     answer: dict[str, Any] = converter.unstructure(request)
     return answer
 
@@ -61,12 +61,12 @@ Hide = Callable[[str], str]
 
 
 def decode(operation: str, raw: bytes, answer_type: type[T], hide: Hide) -> T:
-    """The model for a 2xx body; `DecodeError` names the path to what does not fit.
+    """Return the model for a 2xx body; `DecodeError` names the path to what does not fit.
 
-    `hide` takes the secrets that the caller knows out of what the error shows.
+    `hide` removes the secrets that the caller knows from what the error shows.
     """
     if answer_type is types.NoneType:
-        return cast("T", None)  # a delete may answer nothing, {} or any JSON
+        return cast("T", None)  # a delete may get nothing, {} or any JSON
     try:
         payload = _parsed(raw)
     except (ValueError, RecursionError) as error:
@@ -131,7 +131,7 @@ def _decode_and_load(raw: bytes) -> Any:
 
 
 def _shown(raw: bytes, hide: Hide) -> str:
-    """A body as text, secret fields masked even in JSON that is cut short."""
+    """Return a body as text, with secret fields masked also in JSON that is cut short."""
     return _masked(raw[:_MASKED].decode("utf-8", "replace"), hide)[:_SHOWN]
 
 
@@ -140,7 +140,7 @@ def _masked(text: str, hide: Hide) -> str:
 
 
 def _without_secrets(value: Any, hide: Hide) -> Any:
-    """JSON without secrets: what is escaped in a body's text shows once it is parsed."""
+    """Return JSON without secrets: what a body escapes shows once it is parsed."""
     if isinstance(value, str):
         return _masked(value, hide)[:_SHOWN]
     if isinstance(value, list):
@@ -170,7 +170,7 @@ def _error_class(status_code: int) -> type[errors.ApiError]:
 
 
 def _error_object(raw: bytes, hide: Hide) -> tuple[dict[str, Any], str]:
-    """The object that describes an error, flat or nested, and the text where there is none."""
+    """Return the object that describes an error, flat or nested; where there is none, the text."""
     text = _shown(raw, hide)
     try:
         body = _without_secrets(json.loads(raw), hide)
@@ -193,7 +193,7 @@ def _listed(value: object) -> list[Any]:
 def api_error(
     operation: str, status_code: int, headers: Mapping[str, str], raw: bytes, hide: Hide
 ) -> errors.ApiError:
-    """The error for an answer that is none, from either shape of body or any other."""
+    """Return the error for a status that is no success, whatever the shape of its body."""
     described, text = _error_object(raw, hide)
     details = _listed(described.get("details"))
     violations = [
@@ -252,7 +252,7 @@ def shown_headers(headers: Mapping[str, str], hide: Hide) -> CIMultiDict[str]:
 
 
 def _problem(described: Mapping[str, Any]) -> str:
-    """What the vendor's general error shape says, problem details (RFC 9457); `""` for others."""
+    """Return the text of problem details (RFC 9457), another shape of the vendor's; else `""`."""
     said = (described.get("title"), described.get("detail"))
     return ": ".join(text for text in said if isinstance(text, str) and text)
 
@@ -267,11 +267,11 @@ def _reason(status_code: int) -> str:
 def parse_retry_after(
     value: str | None, date: str | None = None, now: Callable[[], float] = time.time
 ) -> float | None:
-    """The seconds that a `Retry-After` asks for; `None` where it says nothing readable.
+    """Return the seconds that a `Retry-After` asks for; `None` where it is not readable.
 
-    A date is held against the answer's own `Date`, whose clock wrote both, else against
-    this machine's. More than a day says nothing either: it is a wrong clock, or the time as
-    seconds since 1970.
+    A date is compared with the answer's own `Date`, since one clock wrote both; without that, with
+    this machine's clock. More than a day is `None`, too: it comes from a wrong clock, or is the
+    time in seconds since 1970.
     """
     if not value:
         return None

@@ -63,8 +63,20 @@ _SECRET_FIELD = re.compile(r"([a-zA-Z]+\.)*(hmacSecret|hmac_secret)")
 
 
 class Call(Generic[T]):
-    """One call of an operation, over all its tries."""
+    """One call of an operation, over all its tries.
 
+    Most calls need no more than an operation and an address. All else has a value of the class,
+    which costs them nothing.
+    """
+
+    data: bytes | None = None
+    headers: Mapping[str, str] = _NO_HEADERS
+    secret: str | None = None
+    """The secret in the body, which no error may show."""
+    is_poll = False
+    observer: CreateObserver | None = None
+    patience = 0
+    """How many 429s are waited for beyond what the policy allows."""
     tries = 0
     sends = 0
     """How often aiohttp has sent the request of a delete in the last try."""
@@ -74,30 +86,10 @@ class Call(Generic[T]):
     requests = 0
     """How many requests an observed exchange has made of it."""
 
-    def __init__(
-        self,
-        operation: Operation,
-        response_type: type[T],
-        url: URL,
-        *,
-        data: bytes | None = None,
-        headers: Mapping[str, str] = _NO_HEADERS,
-        secret: str | None = None,
-        is_poll: bool = False,
-        observer: CreateObserver | None = None,
-        patience: int = 0,
-    ) -> None:
+    def __init__(self, operation: Operation, response_type: type[T], url: URL) -> None:
         self.operation = operation
         self.response_type = response_type
         self.url = url
-        self.data = data
-        self.headers = headers
-        self.secret = secret
-        """The secret in the body, which no error may show."""
-        self.is_poll = is_poll
-        self.observer = observer
-        self.patience = patience
-        """How many 429s are waited for beyond what the policy allows."""
 
     async def count_sends(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
@@ -147,8 +139,6 @@ class Exchange:
         self._sleep = sleep
         self._limit = http.max_response_bytes
         self._host = URL(credentials.base_url).raw_host
-        self.limits = Limits.of(http.timeout, connects=False)
-        self._limits_of_creates = Limits.of(http.timeout, connects=True)
 
     # ------------------------------------------------------------- tries
 
@@ -243,7 +233,7 @@ class Exchange:
         """Send a request, and say in this package's terms where that failed."""
         if call.observer is not None:
             await call.observer.on_sending()
-        operation, options, limits = call.operation, bound.options_with(header), self.limits
+        operation, options, limits = call.operation, bound.options_with(header), bound.limits
         if operation.method != "GET":
             options, limits = self._options_of(bound, call, options)
         status, headers = None, _NO_HEADERS
@@ -307,7 +297,7 @@ class Exchange:
         self, bound: LoopState, call: Call[Any], common: dict[str, Any]
     ) -> tuple[dict[str, Any], Limits]:
         """Return what a request asks of aiohttp beyond what all do, and its time-outs."""
-        operation, limits = call.operation, self.limits
+        operation, limits = call.operation, bound.limits
         options = {**common, "headers": {**common["headers"], **call.headers}}
         if call.data is not None:
             observer = call.observer
@@ -320,7 +310,7 @@ class Exchange:
             # be dead already: a create on it would look lost though it never left. The name
             # is the one that TLS would use anyway.
             options["server_hostname"] = self._host
-            limits = self._limits_of_creates
+            limits = bound.limits_of_creates
             options["timeout"] = limits.rest
         elif operation.method == "DELETE":
             call.sends = 0

@@ -97,7 +97,7 @@ class Session:
         total = self._http.timeout.total
         if not total:
             return None
-        return total + (1 if total > self._http.timeout.ceil_threshold else 0)
+        return total + (1 if total >= self._http.timeout.ceil_threshold else 0)
 
     @property
     def refusals(self) -> int:
@@ -133,8 +133,7 @@ class Session:
             raise errors.UsageError(
                 "the client belongs to another event loop; make one SinchHosting for each loop"
             )
-        timeout = self._exchange.limits.rest
-        self._bound = LoopState(self._http, timeout, self._make_auth(), self.clock, self.sleep)
+        self._bound = LoopState(self._http, self._make_auth(), self.clock, self.sleep)
         return self._bound
 
     async def aclose(self) -> None:
@@ -178,17 +177,14 @@ class Session:
         """
         operation = OPERATIONS[name]
         address = _address(self._root, name, *identifiers.items() if identifiers else ())
-        call = Call(
-            operation,
-            response_type,
-            _with_query(address, query) if query else address,
-            data=None if body is None else _encoded(body),
-            headers=_HEADERS[operation.loses_answers, body is not None],
-            secret=None if body is None else body.get("hmacSecret"),
-            is_poll=is_poll,
-            observer=observer,
-            patience=patience,
-        )
+        call = Call(operation, response_type, _with_query(address, query) if query else address)
+        call.is_poll = is_poll
+        if operation.method != "GET":
+            call.observer, call.patience = observer, patience
+            call.headers = _HEADERS[operation.loses_answers, body is not None]
+            if body is not None:
+                call.data = _encoded(body)
+                call.secret = body.get("hmacSecret")
         return self._exchange.run(self.bind(), call)
 
     async def get_json(self, path: str) -> object:
@@ -228,9 +224,8 @@ class Session:
         bound, mine = self.bind(), self._credentials
         await self._token_pause.wait(_GET_TOKEN, self._retry)
         url = URL(mine.auth_url, encoded=True)
-        call = Call(
-            _GET_TOKEN, AccessToken, url, data=b"grant_type=client_credentials", headers=_FORM
-        )
+        call = Call(_GET_TOKEN, AccessToken, url)
+        call.data, call.headers = b"grant_type=client_credentials", _FORM
         call.tries = tries
         header = basic_header(mine.key_id, mine.key_secret)
         return self._token_of(call, header, *await self._exchange.send(bound, call, header))
@@ -295,7 +290,7 @@ class DerivedSession(Session):
         bound = self._shared.bind()
         if bound is not self._bound_of:
             self._bound_of = bound
-            self._bound = SharedLoopState(bound, self._exchange.limits.rest)
+            self._bound = SharedLoopState(bound, self._http.timeout)
         assert self._bound is not None  # noqa: S101 - it was made with `_bound_of`
         return self._bound
 

@@ -160,7 +160,7 @@ def absent(cls: type[Record], attribute: attrs.Attribute[Any]) -> object:
 
 @frozen(kw_only=True, eq=False, repr=False)
 class Answered(Record):
-    """The base of what the service answers."""
+    """The base of what the service sends."""
 
     is_on_the_wire: ClassVar[bool] = True
     _extra: Mapping[str, Any] | None = field(default=None, alias="extra", repr=False, hash=False)

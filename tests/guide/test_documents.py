@@ -48,6 +48,14 @@ SAID = {
     "troubleshooting": ["404 False False"],
 }
 
+OPTIONAL = {
+    "callbacks": ("fastapi", "django", "flask"),
+    "fleets": ("temporalio",),
+    "json": ("fastapi",),
+    "observability": ("opentelemetry.sdk",),
+}
+"""What a page's blocks need besides this package."""
+
 
 class AwaitingEvaluator(PythonEvaluator):
     """Runs a block with top-level await on the runner in the document's namespace."""
@@ -97,12 +105,8 @@ def test_every_block_runs(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """The examples work as written, one after the other."""
-    for framework in {
-        "callbacks": ("fastapi", "django", "flask"),
-        "json": ("fastapi",),
-        "observability": ("opentelemetry.sdk",),
-    }.get(page, ()):
-        pytest.importorskip(framework)
+    for optional in OPTIONAL.get(page, ()):
+        pytest.importorskip(optional)
     run_page(page, runner)
     said = capsys.readouterr().out
     for text in SAID.get(page, []):
