@@ -12,16 +12,13 @@ has arrived decides, even where the body behind it breaks off.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import re
-from collections.abc import Mapping
 from copy import deepcopy
 from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import aiohttp
-from aiohttp.abc import AbstractStreamWriter
 from attrs import evolve
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
@@ -30,10 +27,10 @@ from .. import errors
 from .._aio import Clock, Sleep
 from ..models import CallbackConfiguration
 from . import codec, recording
+from .call import Call, WatchedBody, what_was_cancelled
 from .credentials import Credentials
 from .loop_state import LoopState
-from .operations import Operation
-from .retry import CreateObserver, RateLimitPause, Retries, RetryPolicy
+from .retry import RateLimitPause, Retries, RetryPolicy
 from .secrets import Secret, mask
 from .settings import HttpSettings
 from .timeouts import Limits, RunningRequest
@@ -60,62 +57,6 @@ _NO_HEADERS: CIMultiDictProxy[str] = CIMultiDictProxy(CIMultiDict())
 _ERROR_BODY = 65_536
 # The field that a violation names.
 _SECRET_FIELD = re.compile(r"([a-zA-Z]+\.)*(hmacSecret|hmac_secret)")
-
-
-class Call(Generic[T]):
-    """One call of an operation, over all its tries.
-
-    Most calls need no more than an operation and an address. All else has a value of the class,
-    which costs them nothing.
-    """
-
-    data: bytes | None = None
-    headers: Mapping[str, str] = _NO_HEADERS
-    secret: str | None = None
-    """The secret in the body, which no error may show."""
-    is_poll = False
-    observer: CreateObserver | None = None
-    patience = 0
-    """How many 429s are waited for beyond what the policy allows."""
-    tries = 0
-    sends = 0
-    """How often aiohttp has sent the request of a delete in the last try."""
-    is_token_renewed = False
-    """Whether the request is sent once more in the same try: its token had expired."""
-    retries: Retries | None = None
-    requests = 0
-    """How many requests an observed exchange has made of it."""
-
-    def __init__(self, operation: Operation, response_type: type[T], url: URL) -> None:
-        self.operation = operation
-        self.response_type = response_type
-        self.url = url
-
-    async def count_sends(
-        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
-    ) -> aiohttp.ClientResponse:
-        """Count the sends, as a middleware: aiohttp repeats a DELETE where a connection is dead."""
-        self.sends += 1
-        return await handler(request)
-
-
-class WatchedBody(aiohttp.BytesPayload):
-    """The body of a create, which its observer can stop until it is written.
-
-    Opening a connection takes time, and a machine may stand still at any `await`. The service
-    carries out nothing of which it has not read the body.
-    """
-
-    def __init__(self, body: bytes, observer: CreateObserver) -> None:
-        super().__init__(body)
-        self._observer = observer
-
-    async def write_with_length(
-        self, writer: AbstractStreamWriter, content_length: int | None
-    ) -> None:
-        """Write the body unless the observer raises."""
-        self._observer.on_writing()
-        await super().write_with_length(writer, content_length)
 
 
 class Exchange:
@@ -272,7 +213,7 @@ class Exchange:
                 raise connection_error(operation.name, timed_out) from timed_out
             if operation.loses_answers:
                 _log.warning("%s was cancelled: it may have been carried out", operation.name)
-                cancelled.add_note(_what_was_cancelled(call))
+                cancelled.add_note(what_was_cancelled(call))
             raise
         finally:
             bound.timeouts.end(running)
@@ -449,17 +390,3 @@ async def _authorize(bound: LoopState, call: Call[Any]) -> Secret:
         if call.patience and isinstance(error, errors.RateLimited):
             raise deepcopy(error) from error.__cause__  # waited for like a 429 of the call
         raise NoToken(error) from error
-
-
-def _what_was_cancelled(call: Call[Any]) -> str:
-    """Return what may have been carried out, and what to look for before it is sent again."""
-    body = json.loads(call.data) if call.data else {}
-    numbers = body.get("numbers") or body.get("phoneNumbers") or []
-    numbers = numbers or [n for n in (body.get("phoneNumber"),) if n]
-    of = f" of {len(numbers)} numbers ({', '.join(numbers[:3])})" if numbers else ""
-    name = body.get("displayName")
-    sought = f"an order named {name!r}" if name else "its numbers, or an order that holds them,"
-    return (
-        f"{call.operation.name}{of} was sent, and cancelled before its response came: it may have "
-        f"been carried out. Look for {sought} before you send it again."
-    )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..models import Order
-from .exchange import Call, Exchange, Reply
+from .call import Call
+from .exchange import Exchange, Reply
 from .responses import OrderId
 
 if TYPE_CHECKING:

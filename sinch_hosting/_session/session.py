@@ -17,8 +17,9 @@ from .. import errors
 from .._aio import Clock, Sleep
 from . import codec
 from .auth import Authorization, Basic, Token, TokenCache, basic_header
+from .call import Call
 from .credentials import Credentials
-from .exchange import CLOSED, Call, Exchange
+from .exchange import CLOSED, Exchange
 from .loop_state import LoopState, SharedLoopState
 from .operations import OPERATIONS, Operation, Retryability
 from .responses import AccessToken

@@ -1,0 +1,87 @@
+"""One call of an operation, and the body that it sends."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Generic, TypeVar
+
+import aiohttp
+from aiohttp.abc import AbstractStreamWriter
+from yarl import URL
+
+from .operations import Operation
+from .retry import CreateObserver, Retries
+
+T = TypeVar("T")
+_NO_HEADERS: Mapping[str, str] = {}
+
+
+class Call(Generic[T]):
+    """One call of an operation, over all its tries.
+
+    Most calls need no more than an operation and an address. All else has a value of the class,
+    which costs them nothing.
+    """
+
+    data: bytes | None = None
+    headers: Mapping[str, str] = _NO_HEADERS
+    secret: str | None = None
+    """The secret in the body, which no error may show."""
+    is_poll = False
+    observer: CreateObserver | None = None
+    patience = 0
+    """How many 429s are waited for beyond what the policy allows."""
+    tries = 0
+    sends = 0
+    """How often aiohttp has sent the request of a delete in the last try."""
+    is_token_renewed = False
+    """Whether the request is sent once more in the same try: its token had expired."""
+    retries: Retries | None = None
+    requests = 0
+    """How many requests an observed exchange has made of it."""
+
+    def __init__(self, operation: Operation, response_type: type[T], url: URL) -> None:
+        self.operation = operation
+        self.response_type = response_type
+        self.url = url
+
+    async def count_sends(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        """Count the sends, as a middleware: aiohttp repeats a DELETE where a connection is dead."""
+        self.sends += 1
+        return await handler(request)
+
+
+class WatchedBody(aiohttp.BytesPayload):
+    """The body of a create, which its observer can stop until it is written.
+
+    Opening a connection takes time, and a machine may stand still at any `await`. The service
+    carries out nothing of which it has not read the body.
+    """
+
+    def __init__(self, body: bytes, observer: CreateObserver) -> None:
+        super().__init__(body)
+        self._observer = observer
+
+    async def write_with_length(
+        self, writer: AbstractStreamWriter, content_length: int | None
+    ) -> None:
+        """Write the body unless the observer raises."""
+        self._observer.on_writing()
+        await super().write_with_length(writer, content_length)
+
+
+def what_was_cancelled(call: Call[Any]) -> str:
+    """Return what may have been carried out, and what to look for before it is sent again."""
+    body = json.loads(call.data) if call.data else {}
+    numbers = body.get("numbers") or body.get("phoneNumbers") or []
+    numbers = numbers or [n for n in (body.get("phoneNumber"),) if n]
+    of = f" of {len(numbers)} numbers ({', '.join(numbers[:3])})" if numbers else ""
+    name = body.get("displayName")
+    sought = f"an order named {name!r}" if name else "its numbers, or an order that holds them,"
+    return (
+        f"{call.operation.name}{of} was sent, and cancelled before its response came: it may have "
+        f"been carried out. Look for {sought} before you send it again."
+    )
