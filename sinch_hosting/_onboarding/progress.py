@@ -175,7 +175,11 @@ class Tasks:
             work.close()
 
     def _add(self, work: Coroutine[None, None, None], among: set[asyncio.Task[None]]) -> None:
-        task = self._owner.create_task(work)
+        try:
+            task = self._owner.create_task(work)
+        except RuntimeError:  # the owner is ending: an order that has just come is not followed
+            work.close()
+            return
         among.add(task)
         task.add_done_callback(among.discard)
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from sinch_hosting import InvalidRequest, Onboarding, PollPolicy
+from sinch_hosting._onboarding.progress import Tasks
 from sinch_hosting._onboarding.report import Step
 
 from ..bulk.rig import CAMPAIGN, PLAN, Rig, letter, numbers, rigged
@@ -114,3 +115,27 @@ async def test_max_letters_is_checked(wrong: Any, rig: Rig) -> None:
     """Nothing is sent for what is no number of letters."""
     with pytest.raises(InvalidRequest, match="max_letters"):
         onboarding(rig, numbers(2), max_letters=wrong)
+
+
+async def test_nothing_is_begun_for_an_owner_that_ends() -> None:
+    """An order that comes while everything is cancelled is not followed, and nobody breaks."""
+    begun: list[bool] = []
+
+    async def work() -> None:
+        begun.append(True)
+
+    async def held(tasks: Tasks) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            tasks.spawn(work())
+
+    with pytest.raises(ExceptionGroup) as caught:
+        async with asyncio.TaskGroup() as owner:
+            tasks = Tasks(owner)
+            tasks.release()
+            tasks.spawn(held(tasks))
+            await asyncio.sleep(0)
+            raise ValueError("over")
+    assert [type(error) for error in caught.value.exceptions] == [ValueError]
+    assert begun == []
