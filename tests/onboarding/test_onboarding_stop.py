@@ -130,12 +130,15 @@ async def test_nothing_is_begun_for_an_owner_that_ends() -> None:
         finally:
             tasks.spawn(work())
 
-    with pytest.raises(ExceptionGroup) as caught:
+    async def broken() -> None:
         async with asyncio.TaskGroup() as owner:
             tasks = Tasks(owner)
             tasks.release()
             tasks.spawn(held(tasks))
             await asyncio.sleep(0)
             raise ValueError("over")
+
+    with pytest.raises(ExceptionGroup) as caught:
+        await broken()
     assert [type(error) for error in caught.value.exceptions] == [ValueError]
     assert begun == []
