@@ -12,7 +12,6 @@ has arrived decides, even where the body behind it breaks off.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import re
 from collections.abc import Mapping
@@ -43,6 +42,7 @@ from .transport_errors import (
     connection_error,
     other_error,
     says_expired,
+    what_was_cancelled,
     without_secrets,
 )
 
@@ -272,7 +272,7 @@ class Exchange:
                 raise connection_error(operation.name, timed_out) from timed_out
             if operation.loses_answers:
                 _log.warning("%s was cancelled: it may have been carried out", operation.name)
-                cancelled.add_note(_what_was_cancelled(call))
+                cancelled.add_note(what_was_cancelled(call.operation, call.data))
             raise
         finally:
             bound.timeouts.end(running)
@@ -449,17 +449,3 @@ async def _authorize(bound: LoopState, call: Call[Any]) -> Secret:
         if call.patience and isinstance(error, errors.RateLimited):
             raise deepcopy(error) from error.__cause__  # waited for like a 429 of the call
         raise NoToken(error) from error
-
-
-def _what_was_cancelled(call: Call[Any]) -> str:
-    """Return what may have been carried out, and what to look for before it is sent again."""
-    body = json.loads(call.data) if call.data else {}
-    numbers = body.get("numbers") or body.get("phoneNumbers") or []
-    numbers = numbers or [n for n in (body.get("phoneNumber"),) if n]
-    of = f" of {len(numbers)} numbers ({', '.join(numbers[:3])})" if numbers else ""
-    name = body.get("displayName")
-    sought = f"an order named {name!r}" if name else "its numbers, or an order that holds them,"
-    return (
-        f"{call.operation.name}{of} was sent, and cancelled before its response came: it may have "
-        f"been carried out. Look for {sought} before you send it again."
-    )
