@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import aiohttp
 from aiohttp.abc import AbstractStreamWriter
@@ -71,17 +70,3 @@ class WatchedBody(aiohttp.BytesPayload):
         """Write the body unless the observer raises."""
         self._observer.on_writing()
         await super().write_with_length(writer, content_length)
-
-
-def what_was_cancelled(call: Call[Any]) -> str:
-    """Return what may have been carried out, and what to look for before it is sent again."""
-    body = json.loads(call.data) if call.data else {}
-    numbers = body.get("numbers") or body.get("phoneNumbers") or []
-    numbers = numbers or [n for n in (body.get("phoneNumber"),) if n]
-    of = f" of {len(numbers)} numbers ({', '.join(numbers[:3])})" if numbers else ""
-    name = body.get("displayName")
-    sought = f"an order named {name!r}" if name else "its numbers, or an order that holds them,"
-    return (
-        f"{call.operation.name}{of} was sent, and cancelled before its response came: it may have "
-        f"been carried out. Look for {sought} before you send it again."
-    )

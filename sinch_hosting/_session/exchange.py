@@ -27,7 +27,7 @@ from .. import errors
 from .._aio import Clock, Sleep
 from ..models import CallbackConfiguration
 from . import codec, recording
-from .call import Call, WatchedBody, what_was_cancelled
+from .call import Call, WatchedBody
 from .credentials import Credentials
 from .loop_state import LoopState
 from .retry import RateLimitPause, Retries, RetryPolicy
@@ -40,6 +40,7 @@ from .transport_errors import (
     connection_error,
     other_error,
     says_expired,
+    what_was_cancelled,
     without_secrets,
 )
 
@@ -213,7 +214,7 @@ class Exchange:
                 raise connection_error(operation.name, timed_out) from timed_out
             if operation.loses_answers:
                 _log.warning("%s was cancelled: it may have been carried out", operation.name)
-                cancelled.add_note(what_was_cancelled(call))
+                cancelled.add_note(what_was_cancelled(call.operation, call.data))
             raise
         finally:
             bound.timeouts.end(running)

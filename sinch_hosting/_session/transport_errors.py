@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import aiohttp
@@ -115,3 +116,17 @@ def other_error(
             never_sent=False,
         )
     return errors.UsageError(f"aiohttp refuses the request: {error}")
+
+
+def what_was_cancelled(operation: Operation, data: bytes | None) -> str:
+    """Return what may have been carried out, and what to look for before it is sent again."""
+    body = json.loads(data) if data else {}
+    numbers = body.get("numbers") or body.get("phoneNumbers") or []
+    numbers = numbers or [n for n in (body.get("phoneNumber"),) if n]
+    of = f" of {len(numbers)} numbers ({', '.join(numbers[:3])})" if numbers else ""
+    name = body.get("displayName")
+    sought = f"an order named {name!r}" if name else "its numbers, or an order that holds them,"
+    return (
+        f"{operation.name}{of} was sent, and cancelled before its response came: it may have "
+        f"been carried out. Look for {sought} before you send it again."
+    )
