@@ -1,8 +1,8 @@
 """Reading many things once: by lists where they take fewer requests, singly otherwise.
 
 The rule and the walks are those of waits (`lists`, `sweeps`). Results are given as they come. The
-requests count in the budget of the waits. A reading that a caller asked for does not wait for that
-budget: later polls wait longer instead.
+requests take tokens of the budget of the waits, so that later polls have to wait. A reading that a
+caller asked for goes on where there are none.
 """
 
 from __future__ import annotations
@@ -75,10 +75,10 @@ class _Reading(Generic[T]):
     # -------------------------------------------------------------- as a host
 
     async def turn(self, due: float) -> None:
-        """Take a token of the budget."""
+        """Take a token of the budget; where there is none, wait for it or go on without."""
         if self.waits_for_budget:
             await self.budget.acquire()
-        else:
+        elif not self.budget.remaining():
             self.budget.take()
 
     def return_turn(self) -> None:
