@@ -151,7 +151,10 @@ class Watched(Generic[T]):
     # ------------------------------------------------------- what a look does
 
     def take(self, seen: T, now: float, policy: PollPolicy, *, listed_as: int = 0) -> bool:
-        """Use a snapshot, with the fingerprint of a list's entry; returns whether it is news."""
+        """Use the snapshot of a look, and return whether it is new.
+
+        An entry of a list has a fingerprint.
+        """
         was_listed = bool(listed_as)
         is_stale = self.is_stale(seen, from_list=was_listed)
         if is_stale and was_listed:

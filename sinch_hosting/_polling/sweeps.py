@@ -37,7 +37,7 @@ from .lists import Group, Memory, list_or_single
 from .schedule import NEVER, Watched
 
 _CLOCKS_DIFFER = timedelta(seconds=60)
-_CHECKED_AFTER, _CHECKED_EACH = 15.0, 10
+_CHECKED_AFTER, _CHECKED_EACH = 5.0, 10
 """Seconds and pages of a walk after which its first page is read again: both have to pass."""
 
 

@@ -152,7 +152,7 @@ async def test_what_is_refused_at_eligible_waits_for_verified(
     service: Service, begin: Begin, status: int, names: bool
 ) -> None:
     """It is not asked for again and again: a refusal an order, then one order once verified."""
-    verified = (10 * 3600, "VERIFIED")
+    verified = (20 * 3600, "VERIFIED")  # all are refused before: hours pass during a request
     service.rules.qualification = [*STAYS_ELIGIBLE, verified]
     service.rules.ownership, service.rules.ready_states = NOT_ASKED, {"VERIFIED"}
     listed = numbers(10)
