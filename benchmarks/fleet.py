@@ -63,7 +63,10 @@ def run(*, short: bool) -> Table:
         f"{chunks * CHUNK:,} numbers, {chunks:,} orders, creates faked",
         ("run", "time", "events", "runs", "largest payload"),
         rows,
-        notes=(f"A history may have {LIMIT_EVENTS:,} events; {AT_ONCE} creates are pending.",),
+        notes=(
+            f"A history may have {LIMIT_EVENTS:,} events; {AT_ONCE} creates are pending.",
+            "What it does not show: the service's time for a create, and a database on a network.",
+        ),
     )
 
 
