@@ -37,9 +37,10 @@ class Stopping:
     async def wait(self) -> AsyncIterator[asyncio.Timeout]:
         """Raise `RunStopped` inside the block when the run is stopped, except while it is sent."""
         self.check()
+        wait = asyncio.timeout(None)
+        self._waiting.add(wait)
         try:
-            async with asyncio.timeout(None) as wait:
-                self._waiting.add(wait)
+            async with wait:
                 yield wait
         except TimeoutError:
             if wait.expired():
