@@ -1,5 +1,5 @@
-"""Measurements of this package, a file a question: `python -m benchmarks [NAME …] [--short]`.
+"""Measurements of this package: `python -m benchmarks [NAME ...] [--short] [--plots DIR]`.
 
-A question is a module of this folder without a leading underscore that has
-`def run(*, short: bool) -> Table`; it is found by its name, nothing else lists it.
+Each module of this folder without a leading underscore is a benchmark. It has
+`def run(*, short: bool) -> Table`, and is found by its name; nothing else lists it.
 """

@@ -1,21 +1,43 @@
-"""The table of finished orders: what it costs to see them all, by size, budget and page."""
+"""The table of finished orders: what it costs to see them all, by size, budget and page.
+
+Each cell is compared with an observer that knows what no client can know. It looks when the
+policy wants a look, spends the same budget, reads the fewest pages or single orders that can
+show what has changed, and leaves a look that is under way at the moment in which the last order
+finishes, to begin a new one. Its seconds count from that moment: the rest that the policy
+prescribes then, and the requests that are needed, from the budget as it stands.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import heapq
 import itertools
+from collections.abc import Sequence
 from math import ceil
 from typing import Any
+
+from attrs import define, frozen
 
 from sinch_hosting import COMPLETED, Order, OrderState, OrderType, PollPolicy, SinchHosting
 from sinch_hosting._polling.policy import budget_of
 from tests.service import Service
 
+HOWS = ("tokens", "at once", "trickle")
 ORDERS = (40, 150, 151, 300, 1000, 3000)
 BUDGETS = (60, 600, 6000)
 PAGES = (20, 100, 1000)
+EXTREMES = (
+    *itertools.product((4, 40, 300), (6,), (10, 100)),
+    *itertools.product((4,), (60, 6000), (10, 1000)),
+    *itertools.product((10_000,), (600, 6000), (100, 1000)),
+)
+"""Orders, budgets and pages ten times smaller and larger."""
+MOST = 1.5
+"""How much of the least is allowed."""
+_CHECKS_A_SECOND = 1 / 3
+"""Single looks that check lists, beside those that the observer makes."""
 _LIVE_LISTS = 4
+_FIRST_DONE = 60.0
 Row = tuple[str, str, str, str]
 
 
@@ -47,18 +69,52 @@ class _Clock:
                 return
 
 
-async def measure(how: str, orders: int, budget: float, page: int) -> Row:
-    """One row: `how` is `at once`, `trickle` or `tokens`."""
+@frozen(kw_only=True)
+class Cell:
+    """A cell of the table."""
+
+    how: str
+    """`tokens`: done before anybody looks. `at once`: in one moment. `trickle`: one a second."""
+    orders: int
+    budget: float
+    """Requests a minute."""
+    page: int
+    """Orders a page at most."""
+
+    @property
+    def done(self) -> Sequence[float]:
+        """When each order is done, in seconds from the begin of the wait."""
+        if self.how == "tokens":
+            return [-1.0] * self.orders
+        every = 1.0 if self.how == "trickle" else 0.0
+        return [_FIRST_DONE + every * n for n in range(self.orders)]
+
+    @property
+    def poll(self) -> PollPolicy:
+        """Of the default intervals, without chance."""
+        return PollPolicy(requests_per_minute=self.budget, jitter=0)
+
+
+@frozen
+class Cost:
+    """What seeing all of them took."""
+
+    requests: int
+    seconds: float
+    """From the moment in which the last one was done."""
+
+
+async def measure(cell: Cell, **rules: Any) -> Cost:
+    """What the client takes; `rules` are of the service."""
     clock = _Clock()
-    every = 1.0 if how == "trickle" else 0.0
-    after = -1.0 if how == "tokens" else 60.0
-    state = OrderState.UNSPECIFIED if how == "tokens" else OrderState.IN_PROGRESS
-    async with Service(clock=clock, sleep=clock.sleep, page_cap=page) as service:
-        made = service.add_orders(orders, state="IN_PROGRESS")
-        service.set_state(made, "COMPLETED", at=clock() + after, every=every)
-        poll = PollPolicy(requests_per_minute=budget)
-        async with SinchHosting(**service.client_arguments, poll=poll) as sinch:
-            given: list[Any] = [
+    state = OrderState.UNSPECIFIED if cell.how == "tokens" else OrderState.IN_PROGRESS
+    every = 1.0 if cell.how == "trickle" else 0.0
+    rules = {"page_cap": cell.page, **rules}
+    async with Service(clock=clock, sleep=clock.sleep, **rules) as service:
+        made = service.add_orders(cell.orders, state="IN_PROGRESS")
+        service.set_state(made, "COMPLETED", at=clock() + cell.done[0], every=every)
+        async with SinchHosting(**service.client_arguments, poll=cell.poll) as sinch:
+            given = [
                 Order(
                     hosting_order_id=order.id,
                     state=state,
@@ -72,26 +128,75 @@ async def measure(how: str, orders: int, budget: float, page: int) -> Row:
             await sinch.hosting_orders.wait_all(given, COMPLETED)
             took = clock() - began
         requests = service.counts["ListHostingOrders"] + service.counts["GetHostingOrder"]
-    last = max(0.0, after + (orders - 1) * every)
-    bucket = budget_of(poll, None, clock, clock.sleep)
-    least = min(orders, ceil(orders / page) + _LIVE_LISTS)
-    soonest = max(0.0, (least - bucket.burst) / bucket.per_second)
-    compared = f"{least} requests at least" if how == "tokens" else f"{orders} single looks a round"
+    return Cost(requests, took - max(0.0, cell.done[-1]))
+
+
+@define
+class _Observer:
+    """The one that knows the moment in which the last order is done."""
+
+    cell: Cell
+    now: float = 0.0
+    requests: int = 0
+
+    async def sleep(self, seconds: float) -> None:
+        """Let time pass."""
+        self.now += seconds
+
+    async def least(self) -> Cost:
+        """What it takes."""
+        cell, policy = self.cell, self.cell.poll
+        bucket = budget_of(policy, None, lambda: self.now, self.sleep)
+        last, rest, seen = max(0.0, cell.done[-1]), 0.0, 0
+        while True:
+            done = sum(at <= self.now for at in cell.done)
+            for _ in range(self._look(done, done - seen)):
+                await bucket.acquire()
+                self.requests += 1
+                if done < cell.orders and self.now >= last:
+                    self.now, done = last, seen  # it leaves the look
+                    break
+            else:
+                if done == cell.orders:
+                    return Cost(self.requests, self.now - last)
+                rest = min(max(policy.initial, rest * policy.factor), policy.maximum)
+            seen = done
+            # However short it would be until the next look, the whole rest is allowed.
+            self.now = last + rest if self.now + rest > last else self.now + rest
+
+    def _look(self, done: int, new: int) -> int:
+        """The fewest requests that show how things are."""
+        page, live = self.cell.page, self.cell.orders - done
+        lists = _LIVE_LISTS if self.cell.how == "tokens" else max(1, ceil(live / page))
+        pages = lists + (ceil(done / page) if new else 0)
+        return min(pages, live + new)
+
+
+def least(cell: Cell) -> Cost:
+    """What the observer takes that knows."""
+    return asyncio.run(_Observer(cell).least())
+
+
+async def row(cell: Cell) -> Row:
+    """A row; fails where more requests were used than is allowed."""
+    cost, best = await measure(cell), await _Observer(cell).least()
+    checks = _CHECKS_A_SECOND * (cost.seconds + max(0.0, cell.done[-1]))
+    assert cost.requests <= MOST * best.requests + checks, (cell, cost, best)
+    late = cost.seconds / best.seconds if best.seconds else 1.0 if cost.seconds < 0.01 else 99.0
     return (
-        f"{orders:,} orders, {how}, {budget:,.0f} a minute, {page:,} a page",
-        f"{requests:,} requests, {took - last:.1f} s after the last",
-        f"{compared}, {soonest:.1f} s",
-        f"{(requests / least):.2f} of least" if how == "tokens" else "a rest, and its requests",
+        f"{cell.orders:,} orders, {cell.how}, {cell.budget:,.0f} a minute, {cell.page:,} a page",
+        f"{cost.requests:,} requests, {cost.seconds:.1f} s after the last",
+        f"{best.requests:,} requests, {best.seconds:.1f} s",
+        f"{cost.requests / best.requests:.2f} and {late:.2f} of at most {MOST}",
     )
 
 
 async def rows(*, short: bool) -> list[Row]:
     """All rows; the short table has the smallest of each."""
-    sizes = (ORDERS[:1], BUDGETS[:1], PAGES[:1]) if short else (ORDERS, BUDGETS, PAGES)
-    found = []
-    for how in ("tokens", "at once", "trickle"):
-        for orders, budget, page in itertools.product(*sizes):
-            if how == "trickle" and orders > 300:
-                continue
-            found.append(await measure(how, orders, budget, page))
-    return found
+    table = itertools.product(ORDERS, BUDGETS, PAGES)
+    sizes = [(ORDERS[0], BUDGETS[0], PAGES[0])] if short else [*table, *EXTREMES]
+    return [
+        await row(Cell(how=how, orders=orders, budget=budget, page=page))
+        for how in HOWS
+        for orders, budget, page in sizes
+    ]

@@ -1,4 +1,4 @@
-"""What a benchmark answers: a table of text, and the statistics that go into one."""
+"""What a benchmark returns: a table of text, and the statistics that go into one."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from attrs import field, frozen
 
 @frozen
 class Table:
-    """The answer to one question; numbers stand right, text stands left."""
+    """The result of one benchmark; numbers stand right, text stands left."""
 
     title: str
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
     notes: Sequence[str] = field(default=(), kw_only=True)
+    plot: str | None = field(default=None, kw_only=True)
+    """The column that a plot draws; by default the first one that is all figures."""
 
     def __str__(self) -> str:
         lines = [self.columns, *self.rows]

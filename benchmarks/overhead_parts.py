@@ -52,7 +52,10 @@ def run(*, short: bool) -> Table:
         ),
     ]
     return Table(
-        f"{calls} calls of hosting_orders.get under cProfile", ("own time of", "share, %"), rows
+        f"{calls} calls of hosting_orders.get under cProfile",
+        ("own time of", "share, %"),
+        rows,
+        notes=("What it does not show: how long a call takes: a profiler slows Python code most.",),
     )
 
 

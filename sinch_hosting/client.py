@@ -4,33 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import time
+from asyncio import Semaphore
 from collections.abc import Awaitable, Callable, Iterable
-from datetime import datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 
+from attrs import evolve
+
+from ._onboarding.call import OnboardCall
 from ._polling.policy import PollPolicy
 from ._polling.sources import orders_of
 from ._polling.waits import OnUpdate, order_goal, wait_until
 from ._session.credentials import check_credentials, from_environment
+from ._session.options import ClientOptions
 from ._session.orders_api import OrdersApi
 from ._session.retry import RetryPolicy
 from ._session.secrets import Secret
-from ._session.session import Session
+from ._session.session import DerivedSession, Session
 from ._session.settings import (
     HttpSettings,
     check_callables,
     check_encrypted,
-    check_finite,
     check_policy,
-    check_proxy,
-    check_traces,
+    check_setting,
+    events_of,
+    http_settings,
     timeout_settings,
 )
-from .errors import ConfigurationError, InvalidRequest
 from .models import Order
 from .models._checks import check_path, check_whole
-from .resources.callback_configuration import Callbacks
+from .resources.callback_configuration import CallbackConfigurations
 from .resources.hosting_orders import HostingOrders
 from .resources.imported_numbers import ImportedNumbers
 from .resources.qualified_numbers import QualifiedNumbers
@@ -41,46 +44,17 @@ if TYPE_CHECKING:
 
     import aiohttp
 
-    from ._bulk.letters import Confirm
     from ._bulk.order_runs import OrderRuns
-    from ._bulk.order_template import LedgerPath, OnUnknown
-    from ._onboarding.context import ReadyAt, VoiceCode
-    from ._onboarding.onboarding import LetterFor, Onboarding
-    from ._onboarding.report import NumberToOnboard
+    from ._events import OnEvent
     from ._polling.watcher import Watcher
+    from ._telemetry import Telemetry
     from .models import CallbackEvent
 
 BASE_URL = "https://imported.numbers.api.sinch.com"
 AUTH_URL = "https://auth.sinch.com/oauth2/token"
 
 
-class ClientOptions(TypedDict, total=False):
-    """The arguments of `SinchHosting`, for functions that pass some of them on."""
-
-    project_id: str
-    key_id: str
-    key_secret: str
-    auth: Literal["oauth", "basic"]
-    base_url: str
-    auth_url: str
-    session: aiohttp.ClientSession | None
-    timeout: aiohttp.ClientTimeout | float | None
-    retry: RetryPolicy | None
-    poll: PollPolicy | None
-    max_concurrency: int
-    requests_per_second: float | None
-    max_response_bytes: int
-    import_limit: int
-    trace_configs: Iterable[aiohttp.TraceConfig]
-    trust_env: bool
-    proxy: str | None
-    ssl: ssl_module.SSLContext | aiohttp.Fingerprint | bool
-    allow_http: bool
-    clock: Callable[[], float]
-    sleep: Callable[[float], Awaitable[None]]
-
-
-class SinchHosting:
+class SinchHosting(OnboardCall):
     """A client of Sinch's Imported Numbers and Hosting Orders API.
 
     Use it as `async with SinchHosting.from_env() as sinch:`, or call `aclose()` at the end.
@@ -111,6 +85,11 @@ class SinchHosting:
         proxy: the address of a proxy.
         ssl: as aiohttp takes it: `True`, `False` (no checks), a context or a fingerprint.
         allow_http: send credentials and numbers unencrypted to a host that is not this machine.
+        on_event: an async or plain function that is called with each `ClientEvent`, one after
+            the other. It may be slow or raise: nothing waits for it. A plain one runs in a thread.
+        telemetry: `True` for spans and measurements (extra `[otel]`), `False` for none, a
+            `Telemetry` for other providers than the global ones. By default they are on where
+            the program has set a global provider of OpenTelemetry before it makes the client.
         clock: returns the time in seconds, and never goes back; for tests.
         sleep: waits for so many seconds; for tests.
 
@@ -142,8 +121,9 @@ class SinchHosting:
     imported_numbers: ImportedNumbers
     qualified_numbers: QualifiedNumbers
     hosting_orders: HostingOrders
-    callback_configuration: Callbacks
+    callback_configuration: CallbackConfigurations
     _shown = "<SinchHosting>"  # a debugger may ask before `__init__` ends
+    _limit: Semaphore | None = None
 
     def __init__(
         self,
@@ -167,6 +147,8 @@ class SinchHosting:
         proxy: str | None = None,
         ssl: ssl_module.SSLContext | aiohttp.Fingerprint | bool = True,
         allow_http: bool = False,
+        on_event: OnEvent | None = None,
+        telemetry: bool | Telemetry | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -177,50 +159,83 @@ class SinchHosting:
         check_policy(retry, RetryPolicy, "retry")
         check_policy(poll, PollPolicy, "poll")
         check_callables(clock=clock, sleep=sleep)
-        check_proxy(proxy)
-        try:
-            http = HttpSettings(
-                session=session,
-                timeout=timeout_settings(timeout),
-                trace_configs=check_traces(trace_configs),
-                trust_env=trust_env,
-                proxy=proxy,
-                ssl=ssl,
-                max_concurrency=check_whole(max_concurrency, "max_concurrency"),
-                requests_per_second=None
-                if requests_per_second is None
-                else check_finite(requests_per_second, "requests_per_second"),
-                max_response_bytes=check_whole(max_response_bytes, "max_response_bytes"),
-            )
-            check_whole(import_limit, "import_limit")
-        except InvalidRequest as error:
-            raise ConfigurationError(str(error)) from None
-        if session is not None and (http.trace_configs or trust_env):
-            raise ConfigurationError(
-                "trace_configs and trust_env belong to an aiohttp session: set them on the "
-                "session that you pass, or pass none"
-            )
+        http = http_settings(
+            session=session,
+            timeout=timeout,
+            trace_configs=trace_configs,
+            trust_env=trust_env,
+            proxy=proxy,
+            ssl=ssl,
+            max_concurrency=max_concurrency,
+            requests_per_second=requests_per_second,
+            max_response_bytes=max_response_bytes,
+        )
+        self._import_limit = check_setting(check_whole, import_limit, "import_limit")
         credentials = check_credentials(project_id, key_id, key_secret, auth, base_url, auth_url)
         if not allow_http:
             check_encrypted(base_url, "base_url")
             check_encrypted(auth_url, "auth_url")
         self._poll = poll
-        self._session = Session(credentials, http, retry, clock, sleep)
-        self._orders_api = OrdersApi(self._session, self._wait_for)
+        self._events = events = events_of(on_event, telemetry)
+        self._shared: SinchHosting | None = None
         self._watcher: Watcher | None = None
+        self._shown = f"<SinchHosting project_id={project_id!r} key_id={key_id!r} {base_url}>"
+        self._use(Session(credentials, http, retry, clock, sleep, events), http, retry)
+
+    def _use(self, session: Session, http: HttpSettings, retry: RetryPolicy) -> None:
+        """Make the resources that send their calls with a session."""
+        self._session, self._http, self._retry = session, http, retry
+        self._orders_api = OrdersApi(session, self._wait_for)
         self._runs: OrderRuns | None = None
-        self._import_limit = import_limit
-        self.imported_numbers = ImportedNumbers(self._session, retry, self._get_watcher)
+        self.imported_numbers = ImportedNumbers(session, retry, self._get_watcher)
         self.hosting_orders = HostingOrders(self._orders_api, self._get_runs, self._get_watcher)
         self.qualified_numbers = QualifiedNumbers(
-            self._session, self._orders_api, self._get_runs, self._get_watcher
+            session, self._orders_api, self._get_runs, self._get_watcher
         )
-        self.callback_configuration = Callbacks(self._session)
-        self._shown = f"<SinchHosting project_id={project_id!r} key_id={key_id!r} {base_url}>"
+        self.callback_configuration = CallbackConfigurations(session)
+
+    def with_options(
+        self,
+        *,
+        timeout: aiohttp.ClientTimeout | float | None = None,
+        retry: RetryPolicy | None = None,
+        max_concurrency: int | None = None,
+    ) -> Self:
+        """Make a client that has other settings for its calls, and shares all else with this one.
+
+        `await sinch.with_options(timeout=5).hosting_orders.get(order_id)`. Both share the
+        connections, the token, the pause after a 429, the pace and all waits: these look with
+        the settings of the first client. It costs little and opens nothing. It ends with the
+        first client; to close it, or to leave an `async with` of it, does nothing.
+
+        Args:
+            timeout: as for `SinchHosting`; what this client has by default.
+            retry: as for `SinchHosting`; what this client has by default.
+            max_concurrency: calls of the new client at once, with the pauses between their tries;
+                the limit of the first client holds as well. What this client has by default.
+
+        Raises:
+            ConfigurationError: a setting makes no sense.
+        """
+        retry = self._retry if retry is None else retry
+        check_policy(retry, RetryPolicy, "retry")
+        http, limit = self._http, self._limit
+        if timeout is not None:
+            http = evolve(http, timeout=check_setting(timeout_settings, timeout))
+        if max_concurrency is not None:
+            check_setting(check_whole, max_concurrency, "max_concurrency")
+            http, limit = evolve(http, max_concurrency=max_concurrency), Semaphore(max_concurrency)
+        twin = object.__new__(type(self))
+        twin.__dict__.update(self.__dict__)
+        twin._shared, twin._limit = self._shared or self, limit
+        twin._use(DerivedSession(self._session, http, retry, limit), http, retry)
+        return twin
 
     # What waits and what creates orders is loaded by the first call that needs it.
 
     def _get_watcher(self) -> Watcher:
+        if self._shared is not None:
+            return self._shared._get_watcher()
         if self._watcher is None:
             from ._polling.watcher import Watcher  # noqa: PLC0415
 
@@ -235,6 +250,7 @@ class SinchHosting:
                 self._orders_api,
                 import_limit=self._import_limit,
                 max_concurrency=self._session.max_concurrency,
+                live=None if self._shared is None else self._shared._get_runs().live,
             )
         return self._runs
 
@@ -253,146 +269,6 @@ class SinchHosting:
         """
         found: dict[str, Any] = from_environment(overrides)
         return cls(**found, **overrides)
-
-    def onboard(
-        self,
-        numbers: Iterable[str | NumberToOnboard],
-        *,
-        job: str,
-        service_plan_id: str,
-        loa: LetterFor | None = None,
-        campaign_id: str | None = None,
-        region_code: str | None = None,
-        nnid: str | None = None,
-        scheduled_osr_update_time: datetime | None = None,
-        scheduled_zipwhip_provisioning_time: datetime | None = None,
-        display_name: str | None = None,
-        callback_url: str | None = None,
-        chunk_size: int = 500,
-        ready_at: ReadyAt = "eligible",
-        readiness_window: float = 86_400.0,
-        voice_code: VoiceCode | None = None,
-        relink: bool = False,
-        timeout: float | None = None,
-        ledger: LedgerPath | None = None,
-        settle: float | None = None,
-        grace: float | None = None,
-        on_unknown: OnUnknown | None = None,
-        retry_rejected: bool = False,
-        confirm: Confirm | None = None,
-        max_letters: int | None = None,
-    ) -> Onboarding:
-        """Text-enable numbers on a plan and campaign, whatever their state is now.
-
-        It reads the state of each number, and adds unknown ones to qualification (it says once
-        which invoices have to be mailed). It waits until they may be ordered, and text-enables
-        them (`TextEnableQualifiedNumbers`, `TextEnableTollFreeQualifiedNumbers`). Then it waits
-        for the orders and checks each number. A number is done when its routing (OSR) is updated
-        and it is on the SMS platform, and on the campaign where one was given. A number that is
-        imported already is done once it is provisioned there. Each order holds either local or
-        toll-free numbers, of one region and with one letter.
-
-        It may be ended at any point. Safe to repeat with the same job.
-
-        Args:
-            numbers: numbers in E.164, or `NumberToOnboard` for one with its own letter or region.
-                The iterable is read at once.
-            job: a name of 1 to 25 characters; the same job run again goes on where it was.
-            service_plan_id: the service plan to link the numbers to.
-            loa: the letter, or a function that returns the letter of a number; every order mails
-                its own.
-            campaign_id: the 10DLC campaign, for local numbers. The vendor says that it generates
-                no letter for them without one: a warning says so.
-            region_code: `US` or `CA`; by default what the service says of each number.
-            nnid: as for `text_enable`.
-            scheduled_osr_update_time: as for `text_enable`.
-            scheduled_zipwhip_provisioning_time: as for `text_enable_toll_free`.
-            display_name: as for `text_enable`; the job's tag comes before it.
-            callback_url: as for `text_enable`.
-            chunk_size: numbers an order, at most 500.
-            ready_at: `eligible` orders numbers that are ELIGIBLE, unless their ownership still has
-                to be verified; a number that the service then refuses waits until it is
-                VERIFIED. `verified` orders only numbers that are VERIFIED.
-            readiness_window: seconds that ready numbers wait for others, so that they share an
-                order; a day by default. Every order mails a letter: fewer orders, fewer letters.
-            voice_code: a function, async or plain, that gets a number after the service has
-                called it. It returns the code that was said, or `None` to rely on invoices, as
-                without this function. If it is slow or raises, other numbers go on. A run calls
-                each number once, a few at a time; the next run calls unproven numbers again.
-            relink: move numbers that are imported elsewhere; they have no service meanwhile.
-            timeout: seconds after which it ends with what is done; without end by default. It
-                then waits only for creates that were sent, so that no order is lost.
-            ledger: the path of the job's ledger. It is required without a campaign and for
-                toll-free numbers; use one wherever letters are mailed.
-            settle: seconds between the two readings of the lists, 10 by default.
-            grace: seconds to look for an order whose answer was lost, 60 by default.
-            on_unknown: `hold` or `resend`; by default `hold` where a letter is mailed, or there
-                is no campaign.
-            retry_rejected: order numbers of REJECTED orders, and numbers whose hosting failed,
-                again; with `voice_code` also call numbers that are VERIFICATION_FAILED again.
-            confirm: a function, async or plain, that gets `LettersToSend` before anything is
-                sent: who gets how many letters at least. Unless it returns `True`,
-                `NotConfirmed` is raised.
-            max_letters: the most letters that this run mails, any number by default. Numbers whose
-                order would mail one more fail; another run may order them.
-
-        Where it waits, a `waiting` step says for whom, again each day, and each line of the report
-        has `waiting_on` and `what_to_do`. The client's `poll` says how often it reads: once a
-        minute for each order by default, so `PollPolicy(maximum=3600)` saves requests where people
-        take days. `notify` makes it read at once.
-
-        Returns:
-            An `Onboarding`: iterate over it once for its steps, or `await .run()` once for the
-            report; `await .plan()` says what would be done.
-
-        Raises:
-            InvalidRequest: an argument breaks a rule; raised at once, nothing was sent.
-            JobChanged: the job was begun with another service plan, campaign or argument. Raised
-                when it runs; nothing was sent.
-        """
-        from ._onboarding.context import Context, OnboardingSettings  # noqa: PLC0415
-        from ._onboarding.onboarding import begin  # noqa: PLC0415
-        from ._onboarding.reader import NumberReader  # noqa: PLC0415
-
-        settings = OnboardingSettings(
-            service_plan_id=service_plan_id,
-            campaign_id=campaign_id,
-            nnid=nnid,
-            scheduled_osr_update_time=scheduled_osr_update_time,
-            scheduled_zipwhip_provisioning_time=scheduled_zipwhip_provisioning_time,
-            display_name=display_name,
-            callback_url=callback_url,
-            chunk_size=chunk_size,
-            ready_at=ready_at,
-            readiness_window=readiness_window,
-            voice_code=voice_code,
-            relink=relink,
-            timeout=timeout,
-            max_letters=max_letters,
-            job=job,
-            ledger=ledger,
-            settle=settle,
-            grace=grace,
-            on_unknown=on_unknown,
-            retry_rejected=retry_rejected,
-            confirm=confirm,
-        )
-        context = Context(
-            settings=settings,
-            session=self._session,
-            imported=self.imported_numbers,
-            qualified=self.qualified_numbers,
-            orders=self._orders_api,
-            runs=self._get_runs(),
-            reader=NumberReader(
-                self.qualified_numbers,
-                self.imported_numbers,
-                self._get_watcher().budget,
-                self._session.max_concurrency,
-            ),
-            poll=self._poll,
-        )
-        return begin(context, numbers, loa=loa, region_code=region_code)
 
     def __repr__(self) -> str:
         return self._shown
@@ -423,8 +299,9 @@ class SinchHosting:
         Args:
             event: what `callbacks.parse` returned. A `CallbackReceiver` calls this by itself.
         """
-        if event.resource_id and self._watcher is not None:
-            self._watcher.notify(event.resource_id)
+        watcher = (self._shared or self)._watcher
+        if event.resource_id and watcher is not None:
+            watcher.notify(event.resource_id)
 
     async def _wait_for(
         self,
@@ -459,10 +336,17 @@ class SinchHosting:
         """Close the client, and its session unless you passed one. Safe to repeat.
 
         Waits end with `UsageError`, and calls that are under way fail. A closed client cannot be
-        used again (`UsageError`).
+        used again (`UsageError`). A client from `with_options` owns nothing: closing it does
+        nothing.
         """
+        if self._shared is not None:
+            return
         try:
             if self._watcher is not None:
                 await self._watcher.aclose()
         finally:
-            await self._session.aclose()
+            try:
+                await self._session.aclose()
+            finally:
+                if self._events is not None:
+                    await self._events.aclose()

@@ -251,13 +251,16 @@ class ApiError(SinchHostingError):
         details: Sequence[Any] = (),
         field_violations: Sequence[Mapping[str, Any]] = (),
         retry_after: float | None = None,
+        request_id: str | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         said = f"{status}: {message}" if status and status != message else message
         violations = "; ".join(
             f"{v.get('field') or '?'}: {v.get('description') or '?'}" for v in field_violations
         )
-        shown = f" [{shortened(violations)}]" if violations else ""
-        super().__init__(f"{operation}: {status_code} {shortened(said)}".rstrip() + shown)
+        text = f"{operation}: {status_code} {shortened(said)}".rstrip()
+        text += f" [{shortened(violations)}]" if violations else ""
+        super().__init__(text + (f" (request id {request_id})" if request_id else ""))
         self.operation = operation
         """The name of the operation in the contract."""
         self.status_code = status_code
@@ -272,6 +275,10 @@ class ApiError(SinchHostingError):
         """The `{field, description}` objects in the details."""
         self.retry_after = retry_after
         """Seconds to wait before another try, where the service said so; else `None`."""
+        self.request_id = request_id
+        """The service's id of the request, to be named to support; `None` where it gave none."""
+        self.headers: Mapping[str, str] = {} if headers is None else headers
+        """The headers of the answer, whatever their case; secrets and cookies are masked."""
         self.after_lost_answer = False
         """Whether an earlier try of the same call got no answer; it may have been carried out."""
 
@@ -287,9 +294,8 @@ class ApiError(SinchHostingError):
         True for every other status. True for these statuses as well, 429 apart, where the body is
         not the service's own. True where the service says that it stopped half way (`ABORTED`).
         """
-        if self.status_code not in _NOTHING_WAS_DONE or self.status in _BROKE_OFF:
-            return True
-        return not self.is_from_service and self.status_code != 429
+        is_refusal = self.status_code in _NOTHING_WAS_DONE and self.status not in _BROKE_OFF
+        return not is_refusal or not (self.is_from_service or self.status_code == 429)
 
 
 class BadRequest(ApiError):

@@ -8,12 +8,12 @@ They are installed with the package (entry point ``pytest11``) and need no confi
         sinch_sandbox.advance(days=2)
         assert (await order.refresh()).state == "COMPLETED"
 
-Both live for one test, on its event loop, whatever ``loop_scope`` its ``asyncio`` marker has.
+Both exist for one test, on its event loop, whatever ``loop_scope`` its ``asyncio`` marker has.
 Your own fixtures that await something of them need the same ``loop_scope``. Tests that use
-them must be ``async``, since a sandbox answers only while its loop runs. The marker
+them must be ``async``, because a sandbox can answer only while its loop runs. The marker
 ``sinch_sandbox`` takes the arguments of `sinch_hosting.sandbox.Sandbox`, by name:
-``@pytest.mark.sinch_sandbox(speed=0, profile="people")``. Without it time runs 3600 times as
-fast as real time, and the seed is fixed.
+``@pytest.mark.sinch_sandbox(speed=0, profile="people")``. Without the marker, time runs 3600
+times as fast as real time, and the seed is 1.
 """
 
 # Nothing of the package is imported before a fixture is used: every run of pytest in the
@@ -97,21 +97,21 @@ def _copy(function: Any) -> Any:
 
 
 def _sandbox_of_loop(request: pytest.FixtureRequest) -> Sandbox:
-    """A running `sinch_hosting.sandbox.Sandbox`."""
+    """Return the running `sinch_hosting.sandbox.Sandbox` of the test's event loop."""
     _check_test(request, "sinch_sandbox")
     sandbox: Sandbox = request.getfixturevalue(f"_sinch_sandbox_{_loop_scope(request)}")
     return sandbox
 
 
 def _client_of_loop(request: pytest.FixtureRequest) -> SinchHosting:
-    """A `sinch_hosting.SinchHosting` that talks to `sinch_sandbox`, and polls often."""
+    """Return a `sinch_hosting.SinchHosting` that talks to `sinch_sandbox`, and polls often."""
     _check_test(request, "sinch")
     client: SinchHosting = request.getfixturevalue(f"_sinch_{_loop_scope(request)}")
     return client
 
 
 def _loop_scope(request: pytest.FixtureRequest) -> str:
-    """The scope of the loop that runs the test, or its fixtures where the test is not async."""
+    """Return the scope of the loop that runs the test, or its fixtures if it is not async."""
     marker = request.node.get_closest_marker("asyncio")
     told = {} if marker is None else marker.kwargs
     option = f"asyncio_default_{'fixture' if marker is None else 'test'}_loop_scope"
@@ -120,7 +120,7 @@ def _loop_scope(request: pytest.FixtureRequest) -> str:
 
 
 def _setting(config: pytest.Config, name: str) -> object:
-    """A setting of pytest-asyncio; `None` where it is older than the setting."""
+    """Return a setting of pytest-asyncio; `None` where it is older than the setting."""
     try:
         return config.getini(name)
     except (KeyError, ValueError):

@@ -28,6 +28,8 @@ def _benchmarks_importable(monkeypatch: pytest.MonkeyPatch) -> None:
         ("bulk", "64 at once"),
         ("waiting", "20 orders in 1 group, a day, 1,000 a page"),
         ("phone_files", "csv and phonenumbers"),
+        ("paging", "async for, in prefetch()"),
+        ("peers", "hosting_orders.get, a typed Order"),
     ],
 )
 def test_a_benchmark_prints_its_table(name: str, said: str) -> None:
@@ -46,13 +48,31 @@ def test_a_benchmark_prints_its_table(name: str, said: str) -> None:
 
 
 def test_a_call_is_followed_in_one_sitting() -> None:
-    """The design's promise: at most six files and twelve frames down to aiohttp."""
+    """The promise: at most four files and seven frames down to aiohttp."""
     call_path = import_module("benchmarks.call_path")
 
     files, frames = call_path.measure()
 
+    assert (call_path.MOST_FILES, call_path.MOST_FRAMES) == (4, 7)
+
     assert 1 <= files <= call_path.MOST_FILES
     assert 1 <= frames <= call_path.MOST_FRAMES
+
+
+def test_a_typed_call_costs_the_instructions_that_it_did() -> None:
+    """Relative to aiohttp by hand: a change that costs or saves much is seen, and noise is not."""
+    instructions = import_module("benchmarks.instructions")
+    stored = instructions.stored_ratio()
+    if stored is None:
+        pytest.skip("no ratio is stored for these versions of Python and aiohttp")
+
+    try:
+        counted = instructions.measure((instructions.BY_HAND, instructions.PACED))
+    except instructions.NoValgrind as error:
+        pytest.skip(str(error))
+
+    ratio = counted[instructions.PACED] / counted[instructions.BY_HAND]
+    assert ratio == pytest.approx(stored, rel=instructions.TOLERANCE)
 
 
 def test_a_million_numbers_are_streamed_in_bounded_memory() -> None:
@@ -94,3 +114,69 @@ def test_a_ratio_is_the_median_of_pairs() -> None:
     table = import_module("benchmarks._table")
 
     assert table.show_ratio([2.0, 30.0, 8.0], [1.0, 10.0, 8.0]) == "2.00"
+
+
+def test_a_peer_that_is_not_installed_is_named_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The table says what it does not compare with, and which versions it does."""
+    peers = import_module("benchmarks.peers")
+    monkeypatch.setitem(sys.modules, "httpx", None)
+    chosen = ("sinch_hosting", "aiohttp by hand", "httpx by hand")
+    monkeypatch.setattr(peers, "PEERS", {name: peers.PEERS[name] for name in chosen})
+
+    rows = {row[0]: row for row in peers.run(short=True).rows}
+
+    assert rows["httpx by hand"][1] == "not installed"
+    assert rows["aiohttp by hand"][1][0].isdigit()
+    assert rows["aiohttp by hand"][4] == "1.00"
+
+
+def test_a_plot_draws_the_figures_of_each_unit() -> None:
+    """Milliseconds do not stand beside megabytes; names that come twice are told apart."""
+    table = import_module("benchmarks._table").Table(
+        "t",
+        ("what", "size", "measured"),
+        [
+            ("a", "10", "1,500.5 ms (fast)"),
+            ("a", "100", "2 ms"),
+            ("b", "10", "3 MiB"),
+            ("c", "1", "-"),
+        ],
+        plot="measured",
+    )
+
+    assert import_module("benchmarks._plots").bars_by_unit(table) == {
+        "ms": [("a, 10", 1500.5), ("a, 100", 2.0)],
+        "MiB": [("b", 3.0)],
+    }
+
+
+def test_a_plot_is_an_svg_file(tmp_path: Path) -> None:
+    """`--plots DIR` makes the folder, and a file for each table."""
+    pytest.importorskip("matplotlib")
+    main = import_module("benchmarks.__main__").main
+
+    main(["call_path", "--short", "--plots", str(tmp_path / "new")])
+
+    assert "<svg" in (tmp_path / "new" / "call_path.svg").read_text()
+
+
+def test_plots_without_matplotlib_say_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It is in an extra."""
+    plots = import_module("benchmarks._plots")
+    table = import_module("benchmarks._table").Table("t", ("what", "ms"), [("a", "1")])
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+
+    with pytest.raises(plots.NoMatplotlib, match=r"sinch-hosting\[bench\]"):
+        plots.write_plot("t", table, tmp_path)
+
+
+def test_each_benchmark_says_what_it_does_not_show() -> None:
+    """A figure without its limits is an advertisement."""
+    folder = ROOT / "benchmarks"
+    names = import_module("benchmarks.__main__").names()
+
+    silent = [name for name in names if "oes not show" not in (folder / f"{name}.py").read_text()]
+
+    assert silent == []

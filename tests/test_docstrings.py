@@ -20,7 +20,7 @@ from sinch_hosting.resources.qualified_numbers import QualifiedNumbers
 RESOURCES = (ImportedNumbers, QualifiedNumbers, HostingOrders, Callbacks)
 # Steps of other methods, which the resources call among themselves.
 BETWEEN_RESOURCES = {"create", "create_toll_free", "read_created", "wait_for", "wait_all"}
-SENDING_NOTHING = {"from_token", "to_token", "stop_runs"}
+SENDING_NOTHING = {"from_token", "to_token", "stop_runs", "to_dict"}
 METHODS = {
     f"{cls.__name__}.{name}": method
     for cls in (*RESOURCES, Order)

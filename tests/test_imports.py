@@ -17,7 +17,7 @@ PACKAGE = "sinch_hosting"
 # From the bottom up. A room may import its own floor and the floors below it.
 LAYERS: list[set[str]] = [
     {"_version", "errors", "states", "_aio", "_reports"},
-    {"models", "phone_files", "workflows"},
+    {"models", "phone_files", "workflows", "_events", "_telemetry"},
     {"_session"},
     {"_polling", "_bulk", "callbacks"},
     {"resources"},
@@ -38,7 +38,9 @@ ONLY_IN = {
     "phonenumbers": {"phone_files"},
     "python_calamine": {"phone_files"},
     "cyclopts": {"cli"},
+    "pydantic_core": {"models"},  # where pydantic asks a model for its schema
     "rich": {"cli"},
+    "opentelemetry": {"_telemetry"},
     "mcp": {"mcp"},
     "mcp_types": {"mcp"},
     "pydantic": {"mcp"},

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
-from typing import Any, assert_type
+from typing import Any, Unpack, assert_type
 
 import aiohttp
 
 from sinch_hosting import (
     COMPLETED,
     REJECTED,
+    Action,
     Address,
     ApiError,
     AuthorisedPerson,
@@ -21,22 +22,42 @@ from sinch_hosting import (
     BulkProgress,
     BulkResult,
     CallbackConfiguration,
+    CallbackConfigurations,
     CallbackEvent,
+    CallOptions,
+    ClientEvent,
+    ClientOptions,
+    Confirm,
     DecodeError,
     DirectLoa,
     EventStatus,
     FailedChunk,
     FailureCode,
+    HostingOrders,
+    ImportArguments,
     ImportedNumber,
+    ImportedNumbers,
+    ImportMany,
     InvalidRequest,
+    JobArguments,
+    LedgerPath,
     Letter,
+    LetterFor,
+    LetterSent,
     NumberFailed,
+    OnboardingStep,
+    OnEvent,
+    OnProgress,
+    OnUnknown,
+    OnUpdate,
     Order,
+    OrderChanged,
     OrderNumber,
     OrderRejected,
     OrderReport,
     OrderState,
     OrderType,
+    Outcome,
     OutcomeUnknown,
     Page,
     Pages,
@@ -44,18 +65,29 @@ from sinch_hosting import (
     ProvisioningState,
     QualificationState,
     QualifiedNumber,
+    QualifiedNumbers,
     RateLimited,
+    ReadyAt,
     RelinkFailed,
+    RequestsPaused,
     ResellerLoa,
+    ResponseInfo,
     RetryPolicy,
+    RetryScheduled,
     SinchHosting,
     SinchHostingError,
     SkippedNumber,
+    Step,
+    Telemetry,
+    TextEnableMany,
+    TokenFetched,
     TransportError,
     UnknownChunk,
+    VoiceCode,
     WaitTimeout,
     __version__,
     callbacks,
+    record_responses,
 )
 
 version: str = __version__
@@ -338,6 +370,8 @@ def errors(error: SinchHostingError) -> None:
     elif isinstance(error, ApiError):
         assert_type(error.status_code, int)
         assert_type(error.status, str | None)
+        assert_type(error.request_id, str | None)
+        assert_type(error.headers, Mapping[str, str])
         assert_type(error.message, str)
         assert_type(error.details, tuple[Any, ...])
         assert_type(error.field_violations, tuple[Mapping[str, Any], ...])
@@ -356,6 +390,118 @@ def errors(error: SinchHostingError) -> None:
         assert_type(error.phone_number, str)
     elif isinstance(error, WaitTimeout):
         assert_type(error.timeout, float)
+
+
+# What a program writes around the client can be annotated with public names alone.
+
+
+class Service:
+    """A class of a program, with two of the resources."""
+
+    def __init__(self, orders: HostingOrders, qualified: QualifiedNumbers) -> None:
+        self.orders = orders
+        self.qualified = qualified
+
+    async def enable(
+        self, numbers: list[str], letter: Letter, **keywords: Unpack[JobArguments]
+    ) -> BulkResult:
+        """A wrapper that passes a job's keywords on."""
+        return await self.orders.text_enable_many(
+            numbers, region_code="US", service_plan_id="p", loa=letter, **keywords
+        )
+
+
+async def wrapped(numbers: list[str], sinch: SinchHosting, **all_of: Unpack[ImportMany]) -> None:
+    """All keywords at once; each is checked."""
+    imported: ImportedNumbers = sinch.imported_numbers
+    secrets: CallbackConfigurations = sinch.callback_configuration
+    print(imported, secrets)
+    service = Service(sinch.hosting_orders, sinch.qualified_numbers)
+    letter: Letter = BlanketLoa()
+    await service.enable(numbers, letter, job="j", ledger="j.jsonl", on_unknown="hold")
+    await service.enable(numbers, letter, on_unknown="never")  # type: ignore[arg-type]
+    await service.enable(numbers, letter, jobs="j")  # type: ignore[call-arg]
+    assert_type(await sinch.hosting_orders.import_many(numbers, **all_of), BulkResult)
+    one: ImportArguments = {"region_code": "US", "service_plan_id": "p"}
+    assert_type(await sinch.hosting_orders.import_numbers(numbers, **one), Order)
+    many: TextEnableMany = {"region_code": "US", "service_plan_id": "p", "loa": letter}
+    many["chunk_size"] = 50
+    assert_type(await sinch.hosting_orders.text_enable_many(numbers, **many), BulkResult)
+    options: ClientOptions = {"max_concurrency": 3}
+    SinchHosting.from_env(**options)
+
+
+async def onboarded(
+    sinch: SinchHosting,
+    letter_for: LetterFor,
+    voice_code: VoiceCode,
+    confirm: Confirm,
+    ledger: LedgerPath,
+    on_unknown: OnUnknown,
+    ready_at: ReadyAt,
+) -> None:
+    """Steps, outcomes and actions, and what an onboarding is given."""
+    onboarding = sinch.onboard(
+        ["+12025550134"],
+        job="j",
+        service_plan_id="p",
+        loa=letter_for,
+        voice_code=voice_code,
+        confirm=confirm,
+        ledger=ledger,
+        on_unknown=on_unknown,
+        ready_at=ready_at,
+    )
+    plan = await onboarding.plan()
+    assert_type(plan.numbers[0].action, Action)
+    async for step in onboarding:
+        if step.step is Step.ORDERED:
+            assert_type(step, OnboardingStep)
+    report = await onboarding.run()
+    assert_type(report.lines[0].outcome, Outcome)
+
+
+async def told(order: Order, on_update: OnUpdate[Order], on_progress: OnProgress) -> None:
+    """The functions that are called on the way."""
+    await order.wait_until(COMPLETED, on_update=on_update)
+    on_progress(BulkProgress(numbers=(), outcome=order, chunks_done=1, chunks=1))
+
+
+async def observed(sinch: SinchHosting) -> None:
+    """Other settings, events, telemetry, request ids."""
+
+    def hear(event: ClientEvent) -> None:
+        if isinstance(event, OrderChanged):
+            assert_type(event.order, Order)
+        elif isinstance(event, RetryScheduled):
+            assert_type(event.error, Exception)
+        else:
+            assert_type(event, RequestsPaused | TokenFetched | LetterSent)
+
+    async def hear_later(event: ClientEvent) -> None:
+        hear(event)
+
+    listener: OnEvent = hear
+    SinchHosting.from_env(on_event=listener, telemetry=Telemetry())
+    SinchHosting.from_env(on_event=hear_later, telemetry=False)
+    SinchHosting.from_env(telemetry="on")  # type: ignore[arg-type]
+    options: CallOptions = {"timeout": 5.0, "retry": RetryPolicy(max_tries=1)}
+    assert_type(sinch.with_options(**options), SinchHosting)
+    sinch.with_options(poll=PollPolicy())  # type: ignore[call-arg]
+    with record_responses() as responses:
+        await sinch.hosting_orders.get("01abc")
+    assert_type(responses[0], ResponseInfo)
+    assert_type(responses[0].request_id, str | None)
+    assert_type(responses[0].headers, Mapping[str, str])
+
+
+def as_json(order: Order, page: Page[OrderNumber]) -> None:
+    """JSON, and back."""
+    assert_type(order.to_dict(), dict[str, Any])
+    assert_type(Order.from_dict({}), Order)
+    assert_type(DirectLoa.from_dict({}), DirectLoa)
+    assert_type(Page[OrderNumber].from_dict(page.to_dict(), of=OrderNumber), Page[OrderNumber])
+    Order.from_dict("{}")  # type: ignore[arg-type]
 
 
 def builtin_errors() -> None:

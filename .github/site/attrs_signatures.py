@@ -22,7 +22,10 @@ class AttrsSignatures(griffe.Extension):
         """Look at one class, whose fields are known."""
         if "__init__" in cls.members or not cls.decorators:
             return
-        made = getattr(import_module(cls.module.path), cls.name, None)
+        try:
+            made = getattr(import_module(cls.module.path), cls.name, None)
+        except ImportError:  # what an extra needs is not installed
+            return
         if made is None or not attrs.has(made):
             return
         parameters = [griffe.Parameter("self", kind=griffe.ParameterKind.positional_or_keyword)]

@@ -27,34 +27,47 @@ COPIES = {
 """What stands elsewhere in the repository, and where it stands on the site."""
 
 GUIDE = [
-    *("start", "credentials", "import", "qualify", "bulk", "onboarding", "waiting", "callbacks"),
-    *("sandbox", "command", "files", "observability", "troubleshooting", "wire", "stability"),
+    *("start", "choose", "credentials", "import", "qualify", "bulk", "onboarding", "waiting"),
+    *("callbacks", "sandbox", "command", "agents", "fleets", "files", "json", "observability"),
+    *("troubleshooting", "wire", "benchmarks", "stability"),
 ]
 """The pages of the guide in their order; others come behind them."""
 
 REFERENCE = {
     "Client": ("client", "_polling.policy", "_session"),
-    "Resources": (),
+    "Resources": ("resources",),
     "Models": ("models",),
     "States": ("states",),
     "Bulk work": ("_bulk",),
     "Onboarding": ("_onboarding",),
     "Waiting": ("_polling.waits",),
     "Callbacks": ("callbacks",),
+    "Events and telemetry": ("_events", "_telemetry"),
     "Errors": ("errors",),
     "More": ("",),
 }
 """The pages of the reference, and the modules whose public names each holds."""
 
 WHOLE = {
-    "Resources": """
-        resources.imported_numbers.ImportedNumbers resources.qualified_numbers.QualifiedNumbers
-        resources.hosting_orders.HostingOrders
-        resources.callback_configuration.Callbacks
-    """,
     "Callbacks": "callbacks.sign callbacks.verify callbacks.parse",
 }
 """What the reference holds besides the names that `sinch_hosting` has."""
+
+MODULES = {
+    "Files of numbers": ["phone_files"],
+    "Workflows": ["workflows"],
+    "Fleets": [
+        *("temporal", "temporal.starting", "temporal.plugin"),
+        *("temporal.messages", "temporal.text_enable"),
+    ],
+}
+"""Modules that are public as a whole, by the titles of their pages."""
+
+MODULE = """::: sinch_hosting.{name}
+    options:
+      heading_level: 2
+      filters: ["!^_"]
+"""
 
 SANDBOX = """# Sandbox
 
@@ -89,9 +102,10 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     folder = Path(config.docs_dir)
     more = sorted(path.stem for path in folder.glob("*.md") if path.stem not in GUIDE)
     examples = sorted(f"examples/{path.stem}.md" for path in (folder / "examples").glob("*.py"))
+    guide = [name for name in GUIDE if (folder / f"{name}.md").exists()]
     config.nav = [
         {"Home": "index.md"},
-        {"Guide": [f"{name}.md" for name in (*GUIDE, *more)]},
+        {"Guide": [f"{name}.md" for name in (*guide, *more)]},
         {"Examples": examples},
         {"Reference": [*(f"reference/{_slug(title)}.md" for title in _reference()), _SANDBOX_PAGE]},
         {"Project": ["contributing.md", "security.md"]},
@@ -157,11 +171,14 @@ def _reference() -> dict[str, str]:
     names["Client"].sort(key=lambda name: not name.startswith("client."))
     for title, more in WHOLE.items():
         names[title] += more.split()
-    return {
+    pages = {
         title: f"# {title}\n\n" + "\n".join(f"::: sinch_hosting.{name}\n" for name in found)
         for title, found in names.items()
         if found
     }
+    for title, modules in MODULES.items():
+        pages[title] = f"# {title}\n\n" + "\n".join(MODULE.format(name=name) for name in modules)
+    return pages
 
 
 def _title_of(home: str) -> str:

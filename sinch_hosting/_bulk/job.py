@@ -59,8 +59,9 @@ class Job:
 
     @property
     def tags_come_back(self) -> bool:
-        """Whether an order of this job has been seen with its tag."""
-        return any(True for _ in self.known.chunks())
+        """Whether orders were seen with their tags: of this job, or as long ones of others."""
+        first = self.tag(Chunk(index=0, numbers=()), 1)
+        return any(True for _ in self.known.chunks()) or self.known.show_that_names_are_kept(first)
 
     async def open(self, *, to_send: bool = True) -> None:
         """Lock and read the ledger, and read the lists; raises `JobChanged` and `LedgerLocked`.
@@ -130,7 +131,8 @@ class Job:
         """Find out what became of a chunk that another run wrote of; nothing is sent.
 
         A create without an answer is looked for until the lists could be read, however long they
-        cannot. Raises `JobChanged` where the other run had other numbers.
+        cannot. Raises `JobChanged` where the other run had other numbers, and `UsageError` where
+        the client was closed meanwhile.
         """
         self._check(chunk)
         entry = self.entry(chunk.index)
@@ -140,6 +142,7 @@ class Job:
             search = await self.search(tag)
             if search.found is not None or search.is_absent or not self.template.place.is_certain:
                 return
+            self._orders.session.bind()  # raises where the client was closed: it reads no more
             _log.warning("what became of %s is still open: the lists cannot be read", tag)
 
     async def search(self, tag: Tag) -> Search:

@@ -259,6 +259,10 @@ class PostgresLedger(Ledger):
         except BaseException as error:
             unsent = self._stamped(unsent_record(job, entry, error))
             self._later(self._take_back(key, line, unsent))
+            if isinstance(
+                error, LedgerError
+            ):  # claimed anew, it shows whether the database is back
+                raise LedgerLocked(f"nothing was sent, it may not be recorded: {error}") from error
             raise
         if count is None:
             raise LedgerLocked(

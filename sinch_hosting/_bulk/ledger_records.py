@@ -205,8 +205,9 @@ def _answered(before: Entry | None, record: Mapping[str, object]) -> Entry:
         if before is not None and _stands_against(before, attempt):
             return before
         entry = Entry(chunk=_whole(record, "chunk"), attempt=attempt, tag=tag)
-    elif before.outcome in (CREATED, ADOPTED) and order_id not in (None, before.order_id):
-        return before  # a duplicate of the known order
+    elif before.outcome in (CREATED, ADOPTED) and order_id != before.order_id:
+        # A duplicate of the known order; or another run, whose create came to nothing.
+        return before
     assert entry is not None  # noqa: S101
     # A refusal is an answer: only the sends before it are in doubt.
     was_refused = outcome == FAILED and entry.is_resent and entry.outcome != FAILED

@@ -13,10 +13,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from attrs import field, frozen
 
 from ..errors import InvalidRequest, NotConfirmed
+from ..models._base import Record
 
 
-@frozen(kw_only=True)
-class LettersToSend:
+@frozen(kw_only=True, eq=False, repr=False)
+class LettersToSend(Record):
     """Who gets how many letters; `confirm` gets this before anything is sent."""
 
     letters: Mapping[str, int]

@@ -22,23 +22,24 @@ from ..errors import (
 )
 from ..models import QualifiedNumber
 from ..models import _checks as check
-from .chunks import Numbers, SkippedNumber, chunks_of, distinct_numbers
+from ..models._base import GenericRecord, Record
+from .chunks import Numbers, SkippedNumber, chunks_of, distinct_numbers, in_order
 from .refusals import complains_of_numbers, named_numbers
 
 T = TypeVar("T")
 _ROUNDS = 3
 
 
-@frozen(kw_only=True)
-class FailedNumber:
+@frozen(kw_only=True, eq=False, repr=False)
+class FailedNumber(Record):
     """A number that failed, and why."""
 
     phone_number: str
     error: Exception
 
 
-@frozen(kw_only=True)
-class NumbersResult(Generic[T]):
+@frozen(kw_only=True, eq=False, repr=False)
+class NumbersResult(GenericRecord, Generic[T]):
     """The result of every number."""
 
     succeeded: tuple[T, ...] = field(default=(), repr=lambda s: f"<{len(s)} numbers>")
@@ -76,7 +77,7 @@ async def one_by_one(
     results = map_concurrently(_numbered(kept), handle_one, concurrency=min(concurrency, len(kept)))
     async with aclosing(results):
         handled = sorted([item async for item in results], key=lambda item: item[0])
-    return _result([result for _, result in handled], duplicates)
+    return _result([result for _, result in handled], duplicates, kept)
 
 
 Add: TypeAlias = Callable[[Sequence[str]], Awaitable[Iterable[QualifiedNumber]]]
@@ -124,7 +125,7 @@ async def added(
         handled = [item async for chunk in results for item in chunk]
     place = {number: index for index, number in enumerate(kept)}
     handled.sort(key=lambda item: place.get(item.phone_number, len(place)))
-    return _result(handled, duplicates)
+    return _result(handled, duplicates, kept)
 
 
 @define
@@ -226,11 +227,14 @@ def _already(number: QualifiedNumber | FailedNumber) -> SkippedNumber | FailedNu
     )
 
 
-def _result(handled: Sequence[Handled[T]], duplicates: Sequence[SkippedNumber]) -> NumbersResult[T]:
+def _result(
+    handled: Sequence[Handled[T]], duplicates: Sequence[SkippedNumber], numbers: Sequence[str]
+) -> NumbersResult[T]:
+    left_out = (*duplicates, *(d for d in handled if isinstance(d, SkippedNumber)))
     return NumbersResult(
         succeeded=tuple(d for d in handled if not isinstance(d, (FailedNumber, SkippedNumber))),
         failed=tuple(d for d in handled if isinstance(d, FailedNumber)),
-        skipped=(*duplicates, *(d for d in handled if isinstance(d, SkippedNumber))),
+        skipped=in_order(left_out, numbers),
     )
 
 

@@ -17,7 +17,7 @@ from .._session.requests import TEXT_ENABLE_LIMIT, ImportNumbers, TextEnable, Te
 from ..errors import ApiError, Conflict, InvalidRequest, NotFound
 from ..models import ImportedNumber, Order, QualifiedNumber
 from ..models import _checks as check
-from .chunks import Numbers, SkippedNumber, check_source, distinct_numbers
+from .chunks import Numbers, SkippedNumber, check_source, distinct_numbers, in_order
 from .keywords import ImportArguments, JobArguments, TextEnableArguments, TollFreeArguments
 from .letters import Confirm, LettersToSend, ask, check_confirm
 from .lost_orders import check_ledger_knows, lost_orders_in, lost_orders_in_ledger, reconcile
@@ -50,12 +50,20 @@ _WHOLE = 10**9
 class OrderRuns:
     """Makes the template of each operation that creates orders, and runs it."""
 
-    def __init__(self, orders: OrdersApi, *, import_limit: int, max_concurrency: int) -> None:
+    def __init__(
+        self,
+        orders: OrdersApi,
+        *,
+        import_limit: int,
+        max_concurrency: int,
+        live: WeakSet[Run] | None = None,
+    ) -> None:
         self._session = orders.session
         self._orders = orders
         self._import_limit = import_limit
         self._max_concurrency = max_concurrency
-        self._live: WeakSet[Run] = WeakSet()
+        self.live: WeakSet[Run] = WeakSet() if live is None else live
+        """The runs that are under way, those of clients that share this one's session as well."""
 
     # -------------------------------------------------------- the templates
 
@@ -160,12 +168,13 @@ class OrderRuns:
         kept, skipped = await distinct_numbers(numbers)
         if plan:
             planned = await plan_of(template, options, kept, self._orders, self._session.sleep)
-            return _with_skipped(planned, skipped)
+            return _with_skipped(planned, skipped, kept)
         await self._confirmed(confirm, template, options, kept)
         outcomes = run.outcomes(kept)
         async with aclosing(outcomes):
             total = -(-len(kept) // template.size)
-            return _with_skipped(await collected(outcomes, total, on_progress), skipped)
+            result = await collected(outcomes, total, on_progress)
+            return _with_skipped(result, skipped, kept)
 
     async def one(
         self,
@@ -215,20 +224,33 @@ class OrderRuns:
         confirm: Confirm | None = None,
     ) -> Run:
         concurrency = concurrency_of(max_concurrency, self._max_concurrency)
-        run = Run(
-            template,
-            options,
-            self._orders,
-            self._session,
-            concurrency=concurrency,
-            confirm=confirm,
-        )
-        self._live.add(run)
+        events, orders = self._session.events, self._orders
+        if events is None or events.telemetry is None:
+            run = Run(
+                template,
+                options,
+                orders,
+                self._session,
+                concurrency=concurrency,
+                confirm=confirm,
+            )
+        else:
+            from .observed_run import ObservedRun  # noqa: PLC0415 - with telemetry alone
+
+            run = ObservedRun(
+                events.telemetry,
+                template,
+                options,
+                orders,
+                concurrency=concurrency,
+                confirm=confirm,
+            )
+        self.live.add(run)
         return run
 
     def stop(self, reason: str) -> None:
         """See `hosting_orders.stop_runs`."""
-        for run in self._live:
+        for run in self.live:
             run.stop(reason)
 
     # ---------------------------------------------------------- reconciling
@@ -277,8 +299,8 @@ class OrderRuns:
 Result = TypeVar("Result", BulkResult, BulkPlan)
 
 
-def _with_skipped(result: Result, skipped: list[SkippedNumber]) -> Result:
-    return evolve(result, skipped=(*skipped, *result.skipped))
+def _with_skipped(result: Result, skipped: list[SkippedNumber], numbers: Sequence[str]) -> Result:
+    return evolve(result, skipped=in_order((*skipped, *result.skipped), numbers))
 
 
 def _chunk_size(given: int | None, limit: int) -> int:

@@ -13,6 +13,7 @@ from .._aio import Sleep
 from .._session.orders_api import PAGE_SIZE, OrdersApi
 from .._session.requests import TextEnable
 from ..errors import NotFound
+from ..models._base import Record
 from ..states import OrderState
 from .chunks import Chunk, Numbers, SkippedNumber, chunks_of
 from .decisions import Adopt, Decision, Hold, ReadKnown, Send, is_in_doubt
@@ -23,8 +24,8 @@ TMO_LIMIT = 49
 """Numbers that T-Mobile takes on a campaign without a number pool."""
 
 
-@frozen(kw_only=True)
-class PlannedOrder:
+@frozen(kw_only=True, eq=False, repr=False)
+class PlannedOrder(Record):
     """What would be done with one chunk."""
 
     index: int
@@ -43,8 +44,8 @@ class PlannedOrder:
         return self.action.startswith("create")
 
 
-@frozen(kw_only=True)
-class BulkPlan:
+@frozen(kw_only=True, eq=False, repr=False)
+class BulkPlan(Record):
     """What a bulk call would do; nothing was created."""
 
     orders: tuple[PlannedOrder, ...]

@@ -12,14 +12,15 @@ from .._reports import few_of
 from .._session.orders_api import Place
 from ..errors import OutcomeUnknown
 from ..models import Order
+from ..models._base import Record
 from .chunks import SkippedNumber
 
 _log = logging.getLogger("sinch_hosting")
 LEFT_OUT = "left out of the order by an earlier run"
 
 
-@frozen(kw_only=True)
-class FailedChunk:
+@frozen(kw_only=True, eq=False, repr=False)
+class FailedChunk(Record):
     """Numbers for which there is no order, or a REJECTED one, and why."""
 
     numbers: tuple[str, ...]
@@ -28,8 +29,8 @@ class FailedChunk:
     """The text with which its order's `display_name` would start, where the run had a job."""
 
 
-@frozen(kw_only=True)
-class UnknownChunk:
+@frozen(kw_only=True, eq=False, repr=False)
+class UnknownChunk(Record):
     """Numbers for which there may be an order: the answer was lost."""
 
     numbers: tuple[str, ...]
@@ -40,8 +41,8 @@ class UnknownChunk:
     """Where `hosting_orders.reconcile` looks for it."""
 
 
-@frozen(kw_only=True)
-class ChunkOutcome:
+@frozen(kw_only=True, eq=False, repr=False)
+class ChunkOutcome(Record):
     """The outcome of one chunk of a bulk run."""
 
     index: int
@@ -59,8 +60,8 @@ class ChunkOutcome:
     """Ids of further orders with the same tag, which should not be there."""
 
 
-@frozen(kw_only=True)
-class BulkProgress:
+@frozen(kw_only=True, eq=False, repr=False)
+class BulkProgress(Record):
     """The progress that `on_progress` gets after each chunk."""
 
     numbers: tuple[str, ...]
@@ -74,8 +75,8 @@ class BulkProgress:
     """How many there are in all."""
 
 
-@frozen(kw_only=True)
-class BulkResult:
+@frozen(kw_only=True, eq=False, repr=False)
+class BulkResult(Record):
     """The result of a bulk call, for every number."""
 
     succeeded: tuple[Order, ...] = ()

@@ -112,9 +112,8 @@ class Run:
                     await job.open()
                     self.join(job)
                     chunks = await stack.enter_async_context(aclosing(job.verified(chunks)))
-                results = held_last(
-                    chunks, self.try_to_handle, self.handle, concurrency=self._concurrency
-                )
+                first, rest = self.try_to_handle, self.handle
+                results = held_last(chunks, first, rest, concurrency=self._concurrency)
                 await stack.enter_async_context(aclosing(results))
                 async for outcome in results:
                     yield outcome
@@ -391,8 +390,10 @@ class Run:
             error.add_note(f"order {tagged.order.hosting_order_id} has its tag: {differ}")
             await self._answered(attempt, UNKNOWN, error=error)
             return attempt.unknown(error, self._template)
-        await self._note_adopted(adopted, tagged.order)
-        return self._existing(adopted, tagged.order, ())
+        request, order = self._template.request_for(adopted.numbers), tagged.order
+        self._orders.tell_of_letter(self._template.operation, request, order.hosting_order_id)
+        await self._note_adopted(adopted, order)
+        return self._existing(adopted, order, ())
 
     def _refused(self, attempt: ChunkAttempt, error: Exception) -> ChunkOutcome:
         """Return a failure; the same refusal of all first chunks stops the run."""

@@ -38,9 +38,9 @@ class Stopping:
         """Raise `RunStopped` inside the block when the run is stopped, except while it is sent."""
         self.check()
         wait = asyncio.timeout(None)
-        self._waiting.add(wait)
         try:
             async with wait:
+                self._waiting.add(wait)
                 yield wait
         except TimeoutError:
             if wait.expired():

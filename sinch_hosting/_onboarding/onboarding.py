@@ -88,7 +88,7 @@ class Onboarding:
                 "this onboarding was begun already; call sinch.onboard(...) again with the same "
                 "job: it goes on where this one is"
             )
-        working = self._working = asyncio.ensure_future(self._work())
+        working = self._working = asyncio.ensure_future(self._observed_work())
         working.add_done_callback(lambda _: self._progress.steps.put_nowait(None))
         try:
             while (step := await self._progress.steps.get()) is not None:
@@ -122,6 +122,14 @@ class Onboarding:
                 self._working.exception()  # who iterates has it
 
     # ---------------------------------------------------------------- the way
+
+    async def _observed_work(self) -> None:
+        events = self._context.session.events
+        if events is None or events.telemetry is None:
+            await self._work()
+            return
+        with events.telemetry.job("onboard", has_job=True) as span, span.inside():
+            await self._work()
 
     async def _work(self) -> None:
         deadline, history = self._progress.deadline, self._makes_history()

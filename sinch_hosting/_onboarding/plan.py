@@ -11,6 +11,7 @@ from attrs import field, frozen
 
 from .._bulk.letters import LettersToSend
 from .._bulk.plan import TMO_LIMIT, text_enable_warnings
+from ..models._base import Record
 from ..models._guidance import INVOICES_TO
 from ..states import OrderState
 from .context import Context, Group, OnboardingSettings
@@ -53,8 +54,8 @@ _ACTIONS = {
 _TO_ORDER = (Action.ADD, Action.WAIT, Action.ORDER)
 
 
-@frozen(kw_only=True)
-class PlannedNumber:
+@frozen(kw_only=True, eq=False, repr=False)
+class PlannedNumber(Record):
     """What would be done about one number, and why."""
 
     phone_number: str
@@ -65,8 +66,8 @@ class PlannedNumber:
     """The order that is there already."""
 
 
-@frozen(kw_only=True)
-class PlannedGroup:
+@frozen(kw_only=True, eq=False, repr=False)
+class PlannedGroup(Record):
     """Numbers of one kind, region and letter, which share orders."""
 
     kind: str
@@ -79,8 +80,8 @@ class PlannedGroup:
     """Orders at least; more where numbers are not ready within the readiness window."""
 
 
-@frozen(kw_only=True)
-class OnboardingPlan:
+@frozen(kw_only=True, eq=False, repr=False)
+class OnboardingPlan(Record):
     """What an onboarding would do, as things stand; nothing was sent."""
 
     numbers: tuple[PlannedNumber, ...] = field(repr=lambda numbers: f"<{len(numbers)} numbers>")

@@ -14,6 +14,7 @@ from attrs import asdict, frozen
 from .._reports import as_csv, write_whole
 from ..models import Letter
 from ..models import _checks as check
+from ..models._base import Record
 from ..models._guidance import WaitingOn
 
 _TOLL_FREE = ("800", "822", "833", "844", "855", "866", "877", "888")
@@ -24,8 +25,8 @@ def is_toll_free(phone_number: str) -> bool:
     return phone_number.startswith(tuple(f"+1{code}" for code in _TOLL_FREE))
 
 
-@frozen(kw_only=True)
-class NumberToOnboard:
+@frozen(kw_only=True, eq=False, repr=False)
+class NumberToOnboard(Record):
     """A number with what is its own: a letter, a region; a row of a table with a `loa` column.
 
     What is not given is the call's.
@@ -69,8 +70,8 @@ class Step(StrEnum):
     """There may be an order for a number: the answer was lost."""
 
 
-@frozen(kw_only=True)
-class OnboardingStep:
+@frozen(kw_only=True, eq=False, repr=False)
+class OnboardingStep(Record):
     """One thing that happened."""
 
     step: Step
@@ -91,8 +92,8 @@ class Outcome(StrEnum):
     WAITING = "waiting"
 
 
-@frozen(kw_only=True)
-class OnboardingLine:
+@frozen(kw_only=True, eq=False, repr=False)
+class OnboardingLine(Record):
     """How one number stands."""
 
     phone_number: str
@@ -113,8 +114,8 @@ class OnboardingLine:
     """What a person can do about a number that waits or failed."""
 
 
-@frozen(kw_only=True)
-class OnboardingReport:
+@frozen(kw_only=True, eq=False, repr=False)
+class OnboardingReport(Record):
     """One line a number, in the order of the input."""
 
     lines: tuple[OnboardingLine, ...]

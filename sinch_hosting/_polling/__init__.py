@@ -1,1 +1,1 @@
-"""Waits: how often orders and numbers are looked at, and who hears of it."""
+"""Waits: how often orders and numbers are read, and who gets their changes."""

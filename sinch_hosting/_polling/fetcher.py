@@ -1,7 +1,8 @@
-"""The requests of a round: lists where they take fewer, single looks for the rest.
+"""The requests of a round: lists where they take fewer requests, single reads for the rest.
 
-Each request waits for its turn, which the watcher gives; so no look is counted that was not
-made, and what queues here is served one by one, whatever it is for.
+A *look* at a thing is what tells its state: its entry in a list, or a request for it alone, which
+is a *single look*. Every request waits for its turn, and the watcher gives the turns. So a look
+counts only after its request was sent.
 """
 
 from __future__ import annotations
@@ -19,128 +20,169 @@ from .._session.retry import LONGEST_PAUSE
 from .._session.session import Session
 from ..models.pages import Page
 from ..states import OpenEnum
-from .lists import PAGE_SIZE, Group, Sweep, Walk
+from .lists import PAGE_SIZE, Group
 from .policy import PollPolicy, passes, says_no
 from .schedule import NEVER, Watched
 from .sources import Json, Source, fingerprint, time_on_wire
+from .sweeps import Sweep, Walk
 
 _log = logging.getLogger("sinch_hosting")
 AT_ONCE = 32
+"""Single looks of one group at the same time."""
 STALLED, PATIENCE = 5.0, 20.0
-"""Seconds after which single looks no longer wait for a list, and after which it is given up."""
+"""Seconds without an answer after which single looks no longer wait for a list, and seconds after
+which the request for the list is ended. They count on the clock of the event loop: the clock of a
+test moves while a request is under way, and every list would seem to hang."""
+_BESIDE = 4
+"""Single looks at the same time beside a list that hangs; with one, a look that hangs too would
+hold up all others."""
 _EXPLORERS = 8
+"""Single looks that find out where things of no known place are."""
+_CHECKS = 8
+"""A round spends at most one in so many of a minute's requests on checks of lists."""
 _SAMPLE_OF = 4
+"""A sweep that has shown so many things is checked at one of them."""
 _FOLLOW_UP = 2
+"""Further checks after one that contradicted a list."""
 _BROKEN = -1
+"""Stands for a status where a request could not even be made."""
 
 
 class Host(Protocol):
-    """Who gives turns, runs what is under way, and hears what came of it."""
+    """The owner of a fetcher: it gives turns, runs jobs and gets the results."""
 
     async def turn(self, due: float) -> None:
         """Wait until a request may leave for what is due since then."""
         ...
 
     def return_turn(self) -> None:
-        """Give a turn back that was not needed."""
+        """Give back a turn that was not used."""
         ...
 
     def spawn(self, job: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
-        """Run a job beside the others; `None` where everything has ended."""
+        """Start a job; returns its task, or `None` where the owner has ended."""
         ...
 
     def find(self, source: Source[Any], thing_id: str) -> Watched[Any] | None:
-        """Return the watched thing of this id."""
+        """Return the watched thing with this id, or `None`."""
         ...
 
     def looked(self, member: Watched[Any], previous: Any) -> None:
-        """Hear of a look; `previous` is how the thing was, where it has changed."""
+        """Handle a look at a thing; `previous` is its state before, `None` without a change."""
+        ...
+
+    def put_off(self, member: Watched[Any], error: errors.SinchHostingError) -> None:
+        """Handle a look that failed and is repeated later."""
+        ...
+
+    def in_no_list(self, members: Iterable[Watched[Any]]) -> None:
+        """Handle things that are in no list of their place; all lists were read to the end."""
         ...
 
     def refused(self, member: Watched[Any], error: errors.SinchHostingError) -> None:
-        """Hear of a "no" that is not believed yet."""
+        """Handle a refusal by the service that is not believed yet."""
         ...
 
     def ended(self, member: Watched[Any], error: errors.SinchHostingError) -> None:
-        """Hear that a thing cannot be looked at any more."""
+        """Handle the end of a thing that cannot be read any more."""
         ...
 
 
 @define(eq=False, repr=False)
 class Fetcher:
-    """Asks for watched things, and tells what came of it."""
+    """Reads watched things, and gives the results to its owner."""
 
     _session: Session
     _policy: PollPolicy
     _host: Host
     looks_a_round: int
-    """How many single looks a round makes before it goes to the lists again."""
+    """The most single looks in a round; then the lists are read again."""
+    is_patient: bool = True
+    """Whether failed requests are repeated by a later round; else the session retries them."""
     not_before: float = NEVER
-    """Until when the service has asked for silence."""
+    """The time before which nothing is sent, because the service asked for a pause."""
 
     async def round(self, group: Group) -> None:
-        """Ask for what is due of a group: lists first, then whom they were to show and did not."""
+        """Read what is due in a group: lists first, then singly what they should have shown."""
         if group.place is None:
             await self._explore(group)
             return
-        if group.has_lists(self._session.clock()):
-            await self._sweep(group, ())
-        await self._look_singly(group, self.looks_a_round, AT_ONCE)
+        began = self._session.clock()
+        if group.has_lists(began) and (await self.sweep(group)).is_past:
+            return  # the next round follows at once
+        await self._look_singly(group, self.looks_a_round, AT_ONCE, since=began)
 
     async def _explore(self, group: Group) -> None:
-        """Look at a few things of no known place; the others are likely to be where they are."""
+        """Read a few things of no known place singly, then the lists of the places found.
+
+        The other things are probably in the same lists.
+        """
         before = list(group.members.values())
-        await self._look_singly(group, _EXPLORERS, AT_ONCE)
-        found = {m.group.place: m.group for m in before if m.group is not group}
-        if group.rests_from_lists():
+        is_resting = group.rests_from_lists()
+        await self._look_singly(group, self.looks_a_round if is_resting else _EXPLORERS, AT_ONCE)
+        if is_resting:
             return
+        found = {m.group.place: m.group for m in before if m.group is not group}
+        if not found:
+            group.sought_in_vain()
         for place in found.values():
             guests = [m for m in group.members.values() if m.serial > place.guests_tried]
             if guests and place.has_lists(self._session.clock()):
                 place.guests_tried = max(m.serial for m in guests)
-                await self._sweep(place, guests)
+                await self.sweep(place, guests)
                 shown = sum(m.group is not group for m in guests)
                 if not group.found_in_lists(shown, of=place):
                     return
 
     # ------------------------------------------------------------------- lists
 
-    async def _sweep(self, group: Group, guests: Iterable[Watched[Any]]) -> None:
-        """Read the lists that are worth it, in the order of life."""
+    async def sweep(self, group: Group, guests: Iterable[Watched[Any]] = ()) -> Sweep:
+        """Read the lists that are worth it, in the order of the states; returns the sweep."""
         sweep = Sweep.of(group, guests, self._session.clock())
         try:
             for state, sought in sweep.lists():
                 await self._walk(sweep, state, sought)
         except errors.SinchHostingError as error:
             if self._list_failed(sweep, error):
-                return
+                return sweep
         except Exception:
-            # A list that cannot even be asked for must not end the waits of others.
-            _log.exception("%ss are asked for singly: their list cannot be read", group.source.noun)
+            # A request for a list that cannot even be made must not end the waits of others.
+            _log.exception("%ss are read one by one: their list cannot be read", group.source.noun)
             group.refused(self._session.clock())
         else:
-            if sweep.seen and group.worked():
-                self._sample(sweep)
+            self._swept(sweep)
         for thing_id in sweep.missed - sweep.seen - sweep.guests:
             sweep.asked[thing_id].is_alone = True
+        self._host.in_no_list(sweep.absent())
+        return sweep
 
     def _list_failed(self, sweep: Sweep, error: errors.SinchHostingError) -> bool:
-        """Take in that a list failed; whether all is put off to try once more."""
+        """Handle a list that failed; returns whether the group waits to try it once more."""
         group, now = sweep.group, self._session.clock()
-        # Lists are left from when they could be asked for again.
+        # The time without lists begins when they could be requested again.
         resumes = max(now, now + self._pause_for(error), self.not_before)
         is_misfit = isinstance(error, errors.DecodeError) and error.is_json
         if not passes(error):
             group.refused(now)
-        elif not group.failed(resumes, tries=1 if is_misfit else 2):
+        elif not group.failed(resumes, tries=1 if is_misfit or not self.is_patient else 2):
             left = [m for i, m in sweep.asked.items() if i not in sweep.seen | sweep.guests]
             self._put_off(left, error)
             return True
-        _log.info("%ss are asked for singly for a while: %s", group.source.noun, error)
+        _log.info("%ss are read one by one for a while: %s", group.source.noun, error)
         return False
 
+    def _swept(self, sweep: Sweep) -> None:
+        group = sweep.group
+        if group.swept(sweep.began, self._session.clock()):
+            _log.warning(
+                "%ss are read one by one for a while: their lists show states that have passed",
+                group.source.noun,
+            )
+        elif sweep.seen and not sweep.is_past and group.worked():
+            self._sample(sweep)
+
     def _sample(self, sweep: Sweep) -> None:
-        """Choose one of many that lists have shown, to see whether they show what is so."""
+        """Choose one of many things that lists have shown, for a single look that checks them."""
         if len(sweep.seen) >= _SAMPLE_OF:
             shown = [m for i, m in sweep.asked.items() if i in sweep.seen and m.followers]
             if shown:
@@ -159,11 +201,24 @@ class Fetcher:
             token = page.next_page_token
             if token in tokens or not walk.goes_on():
                 break
+            if walk.is_to_be_checked(self._session.clock()) and await self._is_past(walk):
+                sweep.begin_anew(self._session.clock())
+                return
         walk.learn()
         sweep.walked(sought, is_whole=walk.is_whole)
+        if walk.is_read:
+            sweep.seek_missing(state)
+
+    async def _is_past(self, walk: Walk) -> bool:
+        """Read the first page of the list again; returns whether the sweep has to begin anew."""
+        page = await self._page(walk.sweep, walk.state, None)
+        self._take_items(walk, page)
+        return walk.is_past(
+            page.total_size, self._session.clock(), is_last=not page.next_page_token
+        )
 
     async def _page(self, sweep: Sweep, state: OpenEnum | None, token: str | None) -> Page[Json]:
-        """Read a page; where a list is refused with a size and an order, without them."""
+        """Read a page; without page size and order where the service refuses these."""
         group = sweep.group
         try:
             return await self._request_page(sweep, state, token)
@@ -181,13 +236,16 @@ class Fetcher:
         if not group.is_plain:
             options |= {"pageSize": PAGE_SIZE, "orderBy": "updatedTime"}
         await self._host.turn(sweep.due)
+        sweep.begin(self._session.clock())
         loop = asyncio.get_running_loop()
-        # A list that hangs holds up no single look, and is given up in the end.
+        # A list that hangs does not hold up single looks, and its request is ended at last.
         stall = loop.call_later(STALLED, self._stalled, group)
         limit = asyncio.timeout(PATIENCE)
         try:
             async with limit:
-                return await group.source.page(self._session, group.place or (), state, options)
+                return await group.source.page(
+                    self._session, group.place or (), state, options, is_poll=self.is_patient
+                )
         except TimeoutError:
             if not limit.expired():
                 raise
@@ -197,30 +255,48 @@ class Fetcher:
             stall.cancel()
 
     def _stalled(self, group: Group) -> None:
-        self._host.spawn(self._look_singly(group, self.looks_a_round, 1))
+        self._host.spawn(self._look_singly(group, self.looks_a_round, _BESIDE))
 
     def _take_page(self, walk: Walk, page: Page[Json]) -> None:
-        """Take in all that a page shows of what is watched."""
-        sweep, source, now = walk.sweep, walk.sweep.group.source, self._session.clock()
-        find, key = self._host.find, source.id_on_wire
-        watched = found = 0
-        for raw in page.items:
-            thing_id = raw.get(key)
-            member = find(source, thing_id) if type(thing_id) is str else None
-            if member is None:
-                continue
-            watched += 1
-            if self._take_listed(member, raw, now) and member.id not in sweep.seen:
-                sweep.seen.add(member.id)
-                found += walk.sought.pop(member.id, None) is not None
+        """Use a page: its items, and what it tells about the list."""
+        watched, found = self._take_items(walk, page)
         is_last = page.next_page_token is None
         times: list[datetime] = []
         if not is_last:
             times = [time for raw in page.items if (time := time_on_wire(raw)) is not None]
         walk.add(len(page.items), watched, found, times, page.total_size, is_last=is_last)
 
+    def _take_items(self, walk: Walk, page: Page[Json]) -> tuple[int, int]:
+        """Use the watched items of a page; returns how many there are, and how many were sought."""
+        sweep, source, now = walk.sweep, walk.sweep.group.source, self._session.clock()
+        find, key, suspects = self._host.find, source.id_on_wire, sweep.group.suspects
+        watched = found = 0
+        for raw in page.items:
+            thing_id = raw.get(key)
+            if type(thing_id) is not str:
+                continue
+            if suspects and self._shows_the_past(walk.sweep, thing_id, raw):
+                continue
+            member = find(source, thing_id)
+            if member is None:
+                continue
+            watched += 1
+            if self._take_listed(member, raw, now) and member.id not in sweep.seen:
+                sweep.seen.add(member.id)
+                found += walk.sought.pop(member.id, None) is not None
+        return watched, found
+
+    def _shows_the_past(self, sweep: Sweep, thing_id: str, raw: Json) -> bool:
+        """Whether an item of a list is as it was before a single look that was made earlier."""
+        group = sweep.group
+        suspect = group.suspects.get(thing_id)
+        if suspect is None or suspect.listed_as != fingerprint(raw):
+            return False
+        group.shown_as_before(thing_id, sweep.began)
+        return True
+
     def _take_listed(self, member: Watched[Any], raw: Json, now: float) -> bool:
-        """Take in a thing from a list; not where it is shown in a state that it left."""
+        """Use an item of a list; returns `False` where it shows a state that has passed."""
         listed_as = fingerprint(raw)
         if listed_as == member.listed_as:
             member.rest(now, self._policy)
@@ -236,19 +312,29 @@ class Fetcher:
 
     # ------------------------------------------------------------ single looks
 
-    async def _look_singly(self, group: Group, at_most: int, at_once: int) -> None:
-        """Look at each that is due, the longest due first."""
-        now = self._session.clock()
-        due = sorted(
-            (m for m in group.members.values() if m.is_due_alone(now)), key=lambda m: m.due
-        )
+    async def _look_singly(
+        self, group: Group, at_most: int, at_once: int, *, since: float | None = None
+    ) -> None:
+        """Read the things that are due singly, first the one that is due longest.
+
+        With `since`, only things that were due at that time: what became due while lists were
+        read takes fewer requests in the lists of the next round.
+        """
+        at = self._session.clock() if since is None else since
+        due = [m for m in group.members.values() if m.is_due_alone(at)]
+        checks = [m for m in due if m.is_checked_only(at)]
+        if len(checks) > (most := max(1, self.looks_a_round // _CHECKS)):
+            checks.sort(key=lambda member: member.audit_at)
+            left_out = {member.id for member in checks[most:]}
+            due = [m for m in due if m.id not in left_out]
+        due.sort(key=lambda member: member.due)
         running: set[asyncio.Task[None]] = set()
         has_turn = False
         for member in due[:at_most]:
             if not has_turn and member.is_due_alone(self._session.clock()):
                 await self._host.turn(member.due)
                 has_turn = True
-            # A list or a callback's look may have shown it meanwhile.
+            # A list, or a look after a callback, may have shown it meanwhile.
             if not has_turn or not member.is_due_alone(self._session.clock()):
                 continue
             look = self._host.spawn(self.look(member))
@@ -264,45 +350,42 @@ class Fetcher:
             await asyncio.wait(running)
 
     async def look(self, member: Watched[Any]) -> None:
-        """Ask for one."""
-        now = self._session.clock()
-        # Whom a list did not show is no audit of it: it left the list, which is right.
-        is_listed = bool(member.listed_as) and not member.is_alone
-        is_audit = is_listed and member.audit_at <= now < member.due
+        """Read one thing by itself."""
+        # A thing that its list did not show does not check that list: it has left the list.
+        is_check = bool(member.listed_as) and not member.is_alone
         member.is_asked = True
         try:
-            seen = await member.source.get(self._session, member.id)
+            seen = await member.source.get(self._session, member.id, is_poll=self.is_patient)
         except errors.SinchHostingError as error:
             member.is_asked = False
             self._look_failed(member, error)
         except Exception as error:
             member.is_asked = False
-            what = f"{member.source.noun} {member.id!r} cannot be asked for"
+            what = f"reading {member.source.noun} {member.id!r} failed"
             _log.exception("%s", what)
             broken = errors.SinchHostingError(f"{what}: {error!r}")
             broken.__cause__ = error
             self._refused(member, broken, _BROKEN)
         else:
             member.is_asked = False
-            if is_audit:
-                self._audited(member, is_right=member.source.state_of(seen) == member.state)
+            if is_check:
+                self._checked(member, is_right=member.source.state_of(seen) == member.state)
             self._take(member, seen, 0)
         finally:
             member.is_asked = False
 
-    def _audited(self, member: Watched[Any], *, is_right: bool) -> None:
+    def _checked(self, member: Watched[Any], *, is_right: bool) -> None:
         group, now = member.group, self._session.clock()
-        if group.audited(now, is_right=is_right):
-            _log.warning(
-                "asked for singly for a while: lists show %ss as they were before",
-                member.source.noun,
-            )
-        elif not is_right:
-            # It moved in this very moment, or lists show what is past: two more will tell.
-            others = [m for m in group.members.values() if m.listed_as and m is not member]
-            for other in sorted(others, key=lambda m: m.audit_at)[:_FOLLOW_UP]:
-                other.audited_at = NEVER
-            group.bring_forward(now)
+        if is_right:
+            group.confirmed()
+            return
+        # It has changed since, or lists show states that have passed. A later sweep and two more
+        # checks decide which.
+        group.suspect(member.id, member.listed_as, now)
+        others = [m for m in group.members.values() if m.listed_as and m is not member]
+        for other in sorted(others, key=lambda m: m.audit_at)[:_FOLLOW_UP]:
+            other.audited_at = NEVER
+        group.bring_forward(now)
 
     def _look_failed(self, member: Watched[Any], error: errors.SinchHostingError) -> None:
         if says_no(error):
@@ -313,7 +396,7 @@ class Fetcher:
             self._host.ended(member, error)
 
     def _refused(self, member: Watched[Any], error: errors.SinchHostingError, status: int) -> None:
-        """Believe a "no" when the next look says the same; replicas may not know yet."""
+        """Believe a refusal when the next look gets the same one: a replica may lag behind."""
         is_too_fresh = status == 404 and self._session.clock() < member.fresh_until
         if member.refused_with == status and not is_too_fresh:
             self._host.ended(member, error)
@@ -330,20 +413,20 @@ class Fetcher:
         self._host.looked(member, previous if is_news else None)
 
     def _put_off(self, members: Iterable[Watched[Any]], error: errors.SinchHostingError) -> None:
-        """Go on later after an error that passes."""
+        """Plan the next look after an error that may pass."""
         late, floor = list(members), self._pause_for(error)
         if not late:
             return
         noun = late[0].source.noun
         what = f"{noun} {late[0].id}" if len(late) == 1 else f"{len(late)} {noun}s"
-        _log.warning("waiting for %s goes on: %s", what, error)
+        _log.warning("waiting for %s goes on after an error: %s", what, error)
         now = self._session.clock()
         for member in late:
             member.fail(now, self._policy, floor)
-            self._host.looked(member, None)
+            self._host.put_off(member, error)
 
     def _pause_for(self, error: errors.SinchHostingError) -> float:
-        """Return the seconds that the service has asked for; after a 429 nobody asks before."""
+        """Return the seconds that the service asked for; after a 429 all requests wait so long."""
         asked = error.retry_after if isinstance(error, errors.ApiError) else None
         floor = min(asked or 0.0, LONGEST_PAUSE)
         if isinstance(error, errors.RateLimited):

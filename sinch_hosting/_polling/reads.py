@@ -1,7 +1,8 @@
 """Reading many things once: by lists where they take fewer requests, singly otherwise.
 
-The same rule and the same walks as those of waits, without their budget: whoever reads asked for
-it now. What was read is given as it comes.
+The rule and the walks are those of waits (`lists`, `sweeps`). What was read is given as it comes.
+The requests count in the budget of the waits. Whoever reads at the request of a caller does not
+wait for that budget: later polls make up for it.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from collections.abc import AsyncGenerator, Coroutine, Iterable
 from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
-from attrs import define, field
+from attrs import define, field, frozen
 
 from .. import errors
 from .._session.session import Session
+from .._session.throttle import TokenBucket
 from ..models import ImportedNumber, Order, QualifiedNumber
 from .fetcher import Fetcher
 from .lists import Group
@@ -31,6 +33,10 @@ class _Reading(Generic[T]):
     """One reading: what is not read yet, and what was read and is not given yet."""
 
     source: Source[T]
+    budget: TokenBucket
+    waits_for_budget: bool
+    past: dict[tuple[str, Place | None], Group]
+    """The groups of earlier readings: they know how long their lists are."""
     left: dict[str, Watched[T]] = field(factory=dict)
     groups: dict[Place | None, Group] = field(factory=dict)
     found: dict[str, T | None] = field(factory=dict)
@@ -45,30 +51,39 @@ class _Reading(Generic[T]):
             return
         member = Watched(self.source, thing_id, thing, 0.0, len(self.left), followers=_READER)
         self.left[thing_id] = member
-        self._join(member)
-
-    def _join(self, member: Watched[T]) -> None:
-        place = self.source.place_of(member.item)
-        member.group = self.groups.setdefault(place, Group(self.source, place))
+        member.group = self._group_of(thing)
         member.group.members[member.id] = member
+
+    def _group_of(self, thing: T) -> Group:
+        place = self.source.place_of(thing)
+        if place not in self.groups:
+            group, key = Group(self.source, place), (self.source.noun, place)
+            if key in self.past:
+                group.recall(self.past[key])
+            self.groups[place] = self.past[key] = group
+        return self.groups[place]
 
     def _settle(self, member: Watched[T], thing: T | None) -> None:
         if self.left.pop(member.id, None) is not None:
             self.found[member.id] = thing
             member.followers = ()
             member.group.members.pop(member.id, None)
-            if thing is not None:  # where it is, others are likely to be
-                place = self.source.place_of(thing)
-                member.group = self.groups.setdefault(place, Group(self.source, place))
+            if thing is not None:  # others are likely to be where it is
+                member.group = self._group_of(thing)
         self.news.set()
 
     # -------------------------------------------------------------- as a host
 
     async def turn(self, due: float) -> None:
-        """A reading waits for no turn but the session's."""
+        """Take a token of the budget."""
+        if self.waits_for_budget:
+            await self.budget.acquire()
+        else:
+            self.budget.take()
 
     def return_turn(self) -> None:
-        """Nothing was taken."""
+        """Give a token back."""
+        self.budget.give_back()
 
     def spawn(self, job: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run a job until it ends, or the reading is left."""
@@ -82,21 +97,31 @@ class _Reading(Generic[T]):
         return self.left.get(thing_id)
 
     def looked(self, member: Watched[T], previous: Any) -> None:
-        """Hear of a look; one that failed is made again."""
-        if member.is_seen:
-            self._settle(member, member.item)
+        """Take in how a thing is."""
+        self._settle(member, member.item)
+
+    def put_off(self, member: Watched[T], error: errors.SinchHostingError) -> None:
+        """Take in that something cannot be read, though the session has tried it again."""
+        if not member.refused_with:  # a "no" is heard of by itself
+            self.ended(member, error)
+
+    def in_no_list(self, members: Iterable[Watched[T]]) -> None:
+        """Believe lists of all things that what they do not show is not there."""
+        for member in members:
+            if not member.group.place:
+                self._settle(member, None)
 
     def refused(self, member: Watched[T], error: errors.SinchHostingError) -> None:
-        """Hear of a "no": a 404 says that there is no such thing, all else ends the reading."""
+        """Take in a "no": a 404 says that there is no such thing, all else ends the reading."""
         if isinstance(error, errors.NotFound):
             self._settle(member, None)
         else:
             self.ended(member, error)
 
     def ended(self, member: Watched[T], error: errors.SinchHostingError) -> None:
-        """Hear of what cannot be read."""
+        """Take in that something cannot be read, and what to raise."""
         self.failed = self.failed or error
-        self._settle(member, None)
+        self.news.set()
 
     async def aclose(self) -> None:
         """End what is under way."""
@@ -107,49 +132,78 @@ class _Reading(Generic[T]):
             await asyncio.wait(tasks)
 
 
-async def read(
-    session: Session, policy: PollPolicy, source: Source[T], things: Iterable[T]
-) -> AsyncGenerator[dict[str, T | None], None]:
-    """Read things once, and give what was read as it comes.
+@frozen
+class Reader:
+    """Reads many things once.
 
     Args:
         session: the client's.
-        policy: how long to wait before what failed is tried again.
-        source: how they are read.
-        things: bare snapshots; a place in them saves the requests that find it out.
-
-    Gives dictionaries by id, `None` for what the service does not know. Each thing is in one of
-    them. What passes is tried again, as waits do; raises what does not. Safe to repeat.
+        policy: the client's.
+        budget: that of the client's waits.
     """
-    reading = _Reading(source)
-    for thing in things:
-        reading.add(thing)
-    fetcher = Fetcher(session, policy, reading, len(reading.left) or 1)
 
-    async def rounds() -> None:
+    _session: Session
+    _policy: PollPolicy
+    _budget: TokenBucket
+    _past: dict[tuple[str, Place | None], Group] = field(factory=dict, init=False)
+
+    async def read(
+        self,
+        source: Source[T],
+        things: Iterable[T],
+        *,
+        only_lists: bool = False,
+        waits_for_budget: bool = False,
+    ) -> AsyncGenerator[dict[str, T | None], None]:
+        """Read things, and give what was read as it comes.
+
+        Args:
+            source: how they are read.
+            things: what is known of them; a place in them saves the requests that find it out.
+            only_lists: read lists where that is worth it, and look at nothing singly.
+            waits_for_budget: as polls do.
+
+        Gives dictionaries by id, with `None` for what the service does not know. Each thing is in
+        one of them; with `only_lists`, those that lists show. A request that fails is retried as
+        other calls are; raises what then comes of it. Where lists cannot be read, each thing is
+        looked at singly. Safe to repeat.
+        """
+        reading = _Reading(source, self._budget, waits_for_budget, self._past)
+        for thing in things:
+            reading.add(thing)
+        fetcher = Fetcher(
+            self._session, self._policy, reading, len(reading.left) or 1, is_patient=False
+        )
+        work = self._sweep(reading, fetcher) if only_lists else self._rounds(reading, fetcher)
+        running = asyncio.create_task(work)
+        running.add_done_callback(lambda _: reading.news.set())
+        try:
+            while not running.done() or reading.found:
+                await reading.news.wait()
+                if not running.done():
+                    reading.news.clear()
+                if reading.failed is not None:
+                    raise reading.failed
+                found, reading.found = reading.found, {}
+                if found:
+                    yield found
+            running.result()
+        finally:
+            running.cancel()
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait({running})
+            await reading.aclose()
+
+    async def _sweep(self, reading: _Reading[T], fetcher: Fetcher) -> None:
+        for group in list(reading.groups.values()):
+            if group.place is not None:
+                await fetcher.sweep(group)
+
+    async def _rounds(self, reading: _Reading[T], fetcher: Fetcher) -> None:
         while waiting := [group for group in reading.groups.values() if group.members]:
             due = min(m.due for g in waiting for m in g.members.values())
-            seconds = max(due, fetcher.not_before) - session.clock()
+            seconds = max(due, fetcher.not_before) - self._session.clock()
             if seconds > 0:
-                await session.sleep(seconds)
+                await self._session.sleep(seconds)
             for group in waiting:
                 await fetcher.round(group)
-
-    running = asyncio.create_task(rounds())
-    running.add_done_callback(lambda _: reading.news.set())
-    try:
-        while not running.done() or reading.found:
-            await reading.news.wait()
-            if not running.done():
-                reading.news.clear()
-            if reading.failed is not None:
-                raise reading.failed
-            found, reading.found = reading.found, {}
-            if found:
-                yield found
-        running.result()
-    finally:
-        running.cancel()
-        with suppress(asyncio.CancelledError):
-            await asyncio.wait({running})
-        await reading.aclose()

@@ -1,8 +1,8 @@
 """What can be waited for: orders, numbers in qualification, imported numbers.
 
-Each is a thing that one request reads by its id, and that lists show. Which lists depends on
-the *place* of a thing: what a list of it is asked by. A place may not be known before the thing
-was read once.
+Each is a thing that one request reads by its id, and that lists show. The *place* of a thing is the
+query of the lists that may show it, such as service plan and campaign. It may not be known before
+the thing was read once.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ..states import OpenEnum, OrderState, OrderType, QualificationState, in_ord
 
 T = TypeVar("T", Order, QualifiedNumber, ImportedNumber)
 Place = tuple[str, ...]
-"""What the lists that may show a thing are asked by."""
+"""The query of the lists that may show a thing."""
 Json = dict[str, Any]
 
 
@@ -43,6 +43,20 @@ class _RawImportedNumbers(Listed):
     imported_numbers: Any = ()
 
 
+def _phone_number(number: Any) -> str:
+    return str(number.phone_number)
+
+
+def _adopt_number(number: T, phone_number: str) -> T:
+    if isinstance(number, Order) or number.phone_number == phone_number:
+        return number
+    return evolve(number, phone_number=phone_number)
+
+
+def _same(thing: T) -> T:
+    return thing
+
+
 @frozen(eq=False, repr=False, kw_only=True)
 class Source(Generic[T]):
     """How one kind of thing is read: singly, and in lists."""
@@ -50,35 +64,41 @@ class Source(Generic[T]):
     noun: str
     model: type[T]
     get_operation: str
-    identifier: str
-    """What the operation calls the id."""
     list_operation: str
     list_type: type[Listed]
     items_field: str
-    id_on_wire: str
-    id_of: Callable[[T], str]
+    identifier: str = "phone_number"
+    """The name of the id in the operation's path."""
+    id_on_wire: str = "phoneNumber"
+    id_of: Callable[[T], str] = _phone_number
     state_of: Callable[[T], OpenEnum]
-    """Where in its life it is; `UNSPECIFIED` where that is not known."""
+    """Returns its state; `UNSPECIFIED` where that is not known."""
     updated_of: Callable[[T], datetime | None]
     place_of: Callable[[T], Place | None]
     states_at: Callable[[Place], tuple[OpenEnum | None, ...]]
-    """The states whose lists may show things of a place, in the order of life."""
+    """Returns the states whose lists may show things of a place, in their order."""
     query: Callable[[Place], Mapping[str, str]]
-    adopt: Callable[[T, str], T]
-    """Make a fresh answer the thing of this id, and of this client."""
-    copy: Callable[[T], T]
-    """Make somebody's snapshot one of this client."""
+    adopt: Callable[[T, str], T] = _adopt_number
+    """Gives a response the id that was requested, and binds it to this client."""
+    copy: Callable[[T], T] = _same
+    """Binds a caller's snapshot to this client."""
     is_bare: Callable[[T], bool]
-    """Whether a snapshot holds what identifies the thing alone, and nothing of how it is."""
+    """Whether a snapshot has only what identifies the thing, and no state."""
     is_empty: Callable[[T], bool]
-    """Whether an answer says nothing of how the thing is: `{}`, or an error's body."""
+    """Whether a response has no state: `{}`, or the body of an error."""
     describe: Callable[[T], str]
-    """Where it is, for people."""
+    """Returns its state as a text for people."""
 
-    async def get(self, session: Session, thing_id: str) -> T:
-        """Read one, as a poll; `DecodeError` for an answer that tells nothing."""
+    async def get(self, session: Session, thing_id: str, *, is_poll: bool = True) -> T:
+        """Read one thing; raises `DecodeError` for a response without a state.
+
+        A poll lets other calls go first, and the session does not retry it.
+        """
         answer = await session.request(
-            self.get_operation, self.model, identifiers={self.identifier: thing_id}, is_poll=True
+            self.get_operation,
+            self.model,
+            identifiers={self.identifier: thing_id},
+            is_poll=is_poll,
         )
         if self.is_empty(answer):
             raise errors.DecodeError(
@@ -87,14 +107,20 @@ class Source(Generic[T]):
         return self.adopt(answer, thing_id)
 
     async def page(
-        self, session: Session, place: Place, state: OpenEnum | None, options: Mapping[str, Any]
+        self,
+        session: Session,
+        place: Place,
+        state: OpenEnum | None,
+        options: Mapping[str, Any],
+        *,
+        is_poll: bool = True,
     ) -> Page[Json]:
-        """Read a page of a list, its items as they came: most of them are not needed."""
+        """Read a page of a list; its items are not decoded, since most of them are not needed."""
         answer = await session.request(
             self.list_operation,
             self.list_type,
             query={"states": state, **self.query(place), **options},
-            is_poll=True,
+            is_poll=is_poll,
         )
         items = getattr(answer, self.items_field)
         if not isinstance(items, (list, tuple)):
@@ -108,7 +134,7 @@ class Source(Generic[T]):
         )
 
     def read(self, raw: Json) -> T | None:
-        """Return what a list shows; `None` for what cannot be understood."""
+        """Return an item of a list as a thing; `None` where it cannot be decoded."""
         try:
             thing: T = converter.structure(raw, self.model)
         except StructureError:
@@ -122,7 +148,7 @@ def fingerprint(raw: Json) -> int:
 
 
 def time_on_wire(raw: Json) -> datetime | None:
-    """Return when an item of a list was changed last, where it says so."""
+    """Return when an item of a list changed last; `None` where it does not say so."""
     try:
         moment = datetime.fromisoformat(raw["updatedTime"])
     except (KeyError, TypeError, ValueError):
@@ -160,7 +186,7 @@ def orders_of(calls: OrderCalls) -> Source[Order]:
 
     def adopt(order: Order, order_id: str) -> Order:
         if order.hosting_order_id != order_id:
-            # It is known by the id that was asked for, however the service spells it.
+            # The id that was requested counts, however the service spells it.
             order = evolve(order, hosting_order_id=order_id)
         return bind(order, calls)
 
@@ -194,12 +220,6 @@ def orders_of(calls: OrderCalls) -> Source[Order]:
 # ----------------------------------------------------------------------- numbers
 
 
-def _adopt_number(number: T, phone_number: str) -> T:
-    if isinstance(number, Order) or number.phone_number == phone_number:
-        return number
-    return evolve(number, phone_number=phone_number)
-
-
 _QUALIFICATION_STATES = in_order_of_life(
     state for state in QualificationState if state != QualificationState.UNSPECIFIED
 )
@@ -208,19 +228,14 @@ QUALIFIED_NUMBERS: Source[QualifiedNumber] = Source(
     noun="number in qualification",
     model=QualifiedNumber,
     get_operation="GetQualifiedNumber",
-    identifier="phone_number",
     list_operation="ListQualifiedNumbers",
     list_type=_RawQualifiedNumbers,
     items_field="qualified_numbers",
-    id_on_wire="phoneNumber",
-    id_of=lambda number: number.phone_number,
     state_of=lambda number: number.global_process_state,
     updated_of=lambda number: number.updated_time,
     place_of=lambda number: (),
     states_at=lambda place: _QUALIFICATION_STATES,
     query=lambda place: {},
-    adopt=_adopt_number,
-    copy=lambda number: number,
     is_bare=lambda n: n.global_process_state == QualificationState.UNSPECIFIED,
     is_empty=lambda n: n.global_process_state == QualificationState.UNSPECIFIED,
     describe=lambda number: number.global_process_state.name,
@@ -229,7 +244,7 @@ QUALIFIED_NUMBERS: Source[QualifiedNumber] = Source(
 
 def _place_of_imported(number: ImportedNumber) -> Place | None:
     sms = number.sms_configuration
-    # A plan that was asked for stands first in what is scheduled, and later in itself.
+    # A requested plan is first in `scheduledProvisioning`, and later in the field itself.
     plan = sms.service_plan_id or sms.scheduled_provisioning.service_plan_id
     campaign = sms.campaign_id or sms.scheduled_provisioning.campaign_id
     return (plan, campaign or "") if plan else None
@@ -258,19 +273,14 @@ IMPORTED_NUMBERS: Source[ImportedNumber] = Source(
     noun="imported number",
     model=ImportedNumber,
     get_operation="GetImportedNumber",
-    identifier="phone_number",
     list_operation="ListImportedNumbers",
     list_type=_RawImportedNumbers,
     items_field="imported_numbers",
-    id_on_wire="phoneNumber",
-    id_of=lambda number: number.phone_number,
     state_of=lambda number: QualificationState.UNSPECIFIED,
     updated_of=lambda number: None,
     place_of=_place_of_imported,
     states_at=lambda place: (None,),
     query=lambda place: {"servicePlanId": place[0], "campaignId": place[1]},
-    adopt=_adopt_number,
-    copy=lambda number: number,
     is_bare=lambda number: number == _bare(number),
     is_empty=lambda n: not (n.phone_number or n.is_linked or n.sms_provisioning.type),
     describe=_describe_imported,

@@ -1,4 +1,4 @@
-"""What one wait hears: the changes of the things that it follows, and its end."""
+"""One wait: it gets the changes of the things that it follows, and ends."""
 
 from __future__ import annotations
 
@@ -19,24 +19,25 @@ T = TypeVar("T", Order, QualifiedNumber, ImportedNumber)
 
 @frozen
 class Change(Generic[T]):
-    """What a wait hears of one thing."""
+    """A change of one thing."""
 
     item: T
-    """How it is; how it was last, where there is an error."""
+    """The new snapshot; the last one, where there is an error."""
     previous: T
+    """The snapshot before."""
     error: errors.SinchHostingError | None = None
-    """Why it cannot be looked at any more."""
+    """Why the thing cannot be read any more."""
 
 
 class Publisher(Protocol):
-    """Who tells the changes: the watcher."""
+    """The sender of the changes: the watcher."""
 
     def drop(self, member: Watched[Any], follower: Subscription[Any]) -> None:
-        """Tell a follower no more of a thing."""
+        """Send a wait no more changes of a thing."""
         ...
 
     async def end_if_idle(self) -> None:
-        """Stop where nobody follows anything any more."""
+        """Stop where nothing is followed any more."""
         ...
 
 
@@ -46,7 +47,7 @@ class Subscription(Generic[T]):
 
     _publisher: Publisher
     members: dict[str, Watched[T]] = field(factory=dict)
-    """What it follows, by id."""
+    """The things that it follows, by id."""
     is_expired: bool = False
     _changes: list[Change[T]] = field(factory=list)
     _last_looks: set[str] | None = None
@@ -68,21 +69,21 @@ class Subscription(Generic[T]):
         await self._publisher.end_if_idle()
 
     def leave(self, thing_id: str) -> None:
-        """Hear no more of a thing."""
+        """Get no more changes of a thing."""
         member = self.members.pop(thing_id, None)
         if member is not None:
             self._publisher.drop(member, self)
 
     @property
     def has_more(self) -> bool:
-        """Whether there is something to hear yet, or may be."""
+        """Whether there are changes, or there may be."""
         return bool(self.members or self._changes)
 
     async def changes(self) -> list[Change[T]]:
-        """What there is to hear, as soon as there is something; nothing once time is up."""
+        """Return the changes as soon as there are some; an empty list once the time is over."""
         while not self._changes and not self.is_expired:
             if self._ended_by is not None:
-                # A copy each: one error for a thousand waiters would collect all tracebacks.
+                # Each wait raises a copy: one error would collect the tracebacks of all waits.
                 raise deepcopy(self._ended_by)
             self._waiting = asyncio.get_running_loop().create_future()
             try:
@@ -93,7 +94,7 @@ class Subscription(Generic[T]):
         return heard
 
     async def run_until_expired(self, told: Awaitable[object]) -> None:
-        """Await what a listener returned, at most until the time of the wait is up."""
+        """Await what a listener returned, until the time of the wait is over at the latest."""
         limit = self._listening = asyncio.timeout(0 if self.is_expired else None)
         try:
             async with limit:
@@ -107,30 +108,30 @@ class Subscription(Generic[T]):
     # ------------------------------------------------------- for the watcher
 
     def tell(self, change: Change[T]) -> None:
-        """Let it hear something."""
+        """Add a change."""
         self._changes.append(change)
         self._wake()
 
     def expire(self) -> None:
-        """Its time has run out."""
+        """End the wait, since its time is over."""
         self.is_expired = True
         if self._listening is not None:
             self._listening.reschedule(asyncio.get_running_loop().time())
         self._wake()
 
     def end(self, error: errors.SinchHostingError) -> None:
-        """The watching has ended under it."""
+        """End the wait with an error of the watcher."""
         self._ended_by = error
         self._wake()
 
     def await_last_looks(self, thing_ids: Iterable[str]) -> None:
-        """Expire when all of these were looked at once more."""
+        """End the wait when each of these things was looked at once more."""
         self._last_looks = set(thing_ids)
         if not self._last_looks:
             self.expire()
 
     def looked(self, thing_id: str) -> None:
-        """One of its things was looked at."""
+        """Note that one of its things was looked at."""
         if self._last_looks is not None:
             self._last_looks.discard(thing_id)
             if not self._last_looks:
@@ -138,7 +139,7 @@ class Subscription(Generic[T]):
 
     @property
     def is_in_its_last_looks(self) -> bool:
-        """Whether its time ran out before."""
+        """Whether its time is over and the last looks are under way."""
         return self._last_looks is not None
 
     def _wake(self) -> None:

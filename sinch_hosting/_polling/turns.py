@@ -1,4 +1,4 @@
-"""One life of the watcher's task: its jobs, and the turns for which they wait to ask something."""
+"""One run of the watcher's task: its jobs, and the turns for which their requests wait."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from attrs import define, field
 
 @define(eq=False, repr=False)
 class Run:
-    """One life of the task: from the first thing that is watched to the last."""
+    """One run of the task: from the first thing that is watched to the last."""
 
     wake: asyncio.Event = field(factory=asyncio.Event)
     jobs: asyncio.TaskGroup = field(factory=asyncio.TaskGroup)
     turns: list[tuple[float, asyncio.Future[None]]] = field(factory=list)
-    """Who waits for a turn, as they came, and since when that is due."""
+    """The requests that wait for a turn, in the order in which they came, with their due times."""
     is_by_due: bool = False
-    """Whether the next turn is of who is due longest, or of who came first."""
+    """Whether the next turn goes to the request that is due longest, or to the first that came."""
     busy: int = 0
-    """How many jobs wait for an answer rather than for a turn."""
+    """How many jobs wait for a response, and not for a turn."""
     task: asyncio.Task[None] | None = None
     is_open: bool = False
+    """Whether jobs may be started."""
 
     def spawn(self, job: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Start a job under the task."""
@@ -38,7 +39,7 @@ class Run:
         return task
 
     async def turn(self, due: float) -> None:
-        """Wait for a turn, which somebody needs since `due`."""
+        """Wait for a turn for a request that is due since then."""
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.turns.append((due, place))
         self.busy -= 1
@@ -47,11 +48,11 @@ class Run:
             await place
         except asyncio.CancelledError:
             if place.cancelled():
-                self.busy += 1  # it goes on, to its end, without a turn
+                self.busy += 1  # the job goes on to its end without a turn
             raise
 
     def give_turns(self, take: Callable[[], bool]) -> None:
-        """Give turns as long as `take` gets a token for one."""
+        """Give turns as long as `take` gets tokens."""
         self.turns = [waiting for waiting in self.turns if not waiting[1].done()]
         while self.turns and take():
             self.is_by_due = not self.is_by_due

@@ -14,7 +14,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from contextlib import aclosing
+from contextlib import AbstractContextManager, aclosing, nullcontext
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -94,23 +94,33 @@ async def wait_until(
         return thing
     given, source = thing, goal.source
     try:
-        async with watcher.follow(source, [thing], timeout) as follower:
-            while heard := await follower.changes():
-                for change in heard:
-                    if change.error is not None:
-                        raise deepcopy(change.error) from change.error.__cause__
-                    is_news, thing = change.item != thing, change.item
-                    if is_news and on_update is not None:
-                        await _tell(follower, on_update, thing)
-                    if goal.is_over(thing):
-                        return thing
-            raise _timed_out(goal, thing, timeout)
+        with _span_of(watcher, goal.source, goal.wanted, [thing]):
+            async with watcher.follow(source, [thing], timeout) as follower:
+                while heard := await follower.changes():
+                    for change in heard:
+                        if change.error is not None:
+                            raise deepcopy(change.error) from change.error.__cause__
+                        is_news, thing = change.item != thing, change.item
+                        if is_news and on_update is not None:
+                            await _tell(follower, on_update, thing)
+                        if goal.is_over(thing):
+                            return thing
+                raise _timed_out(goal, thing, timeout)
     except asyncio.CancelledError as cancelled:
         _note_tokens(cancelled, [thing])
         raise
     except errors.SinchHostingError as error:
         error.last = _last(source, thing, given)
         raise
+
+
+def _span_of(
+    watcher: Watcher, source: Source[T], wanted: str, things: Iterable[T]
+) -> AbstractContextManager[object]:
+    """The span of a wait; nothing where there is no telemetry."""
+    if watcher.telemetry is None:
+        return nullcontext()
+    return watcher.telemetry.wait(source.get_operation, wanted, map(source.id_of, things))
 
 
 async def _tell(follower: Subscription[T], on_update: OnUpdate[T], thing: T) -> None:
@@ -147,7 +157,8 @@ async def wait_all(
             latest[id_of(thing)] = thing
     failed: dict[str, Exception] = {}
     try:
-        await _wait_for_each(watcher, goal, latest, failed, timeout)
+        with _span_of(watcher, goal.source, goal.wanted, latest.values()):
+            await _wait_for_each(watcher, goal, latest, failed, timeout)
     except asyncio.CancelledError as cancelled:
         _note_tokens(cancelled, latest.values())
         raise
@@ -238,17 +249,18 @@ async def watch(
     timeout: float | None = None,
 ) -> AsyncGenerator[list[Change[T]], None]:
     """Every change of many things, as it happens, until each is over or cannot be read."""
-    async with watcher.follow(source, things, timeout) as follower:
-        for thing in things:
-            if is_over(thing):
-                follower.leave(source.id_of(thing))
-        while follower.has_more and not follower.is_expired:
-            heard = await follower.changes()
-            for change in heard:
-                if is_over(change.item):
-                    follower.leave(source.id_of(change.item))
-            if heard:
-                yield heard
+    with _span_of(watcher, source, "every change", things):
+        async with watcher.follow(source, things, timeout) as follower:
+            for thing in things:
+                if is_over(thing):
+                    follower.leave(source.id_of(thing))
+            while follower.has_more and not follower.is_expired:
+                heard = await follower.changes()
+                for change in heard:
+                    if is_over(change.item):
+                        follower.leave(source.id_of(change.item))
+                if heard:
+                    yield heard
 
 
 async def watch_orders(

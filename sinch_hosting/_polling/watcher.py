@@ -49,9 +49,9 @@ from .._aio import sleep_until, unwrap_group
 from .._session.session import Session
 from ..models import ImportedNumber, Order, QualifiedNumber
 from ..models._checks import check_identifier, check_seconds
-from ..models.orders import created_with
 from .fetcher import Fetcher
 from .lists import Group
+from .number_index import NumberIndex
 from .policy import PollPolicy, budget_of
 from .schedule import FRESH, INSTANT, Watched
 from .sources import Place, Source
@@ -71,6 +71,8 @@ class Watcher:
 
     def __init__(self, session: Session, policy: PollPolicy) -> None:
         self._session = session
+        self._events = session.events
+        self.telemetry = None if session.events is None else session.events.telemetry
         self._policy = policy
         self.budget = budget_of(policy, session.requests_per_second, session.clock, session.sleep)
         """What all polling of the client may spend."""
@@ -78,6 +80,7 @@ class Watcher:
         self._fetcher = Fetcher(session, policy, self, max(8, min(1000, int(a_minute))))
         self._members: dict[tuple[str, str], Watched[Any]] = {}
         self._groups: dict[tuple[str, Place | None], Group] = {}
+        self._numbers = NumberIndex()
         self._deadlines: list[tuple[float, int, Subscription[Any]]] = []
         self._count = count()
         self._run: Run | None = None
@@ -136,14 +139,14 @@ class Watcher:
             self._learn(member, thing, now)
         follower.members[thing_id] = member
         member.followers = (*member.followers, follower)
-        if member.numbers is None and isinstance(thing, Order):
-            member.numbers = created_with(thing)
+        self._numbers.add(member, thing)
 
     def _begin(self, source: Source[T], thing: T, now: float) -> Watched[T]:
         member = Watched(source, source.id_of(thing), thing, now, next(self._count))
         member.fresh_until = now + FRESH
         self._members[source.noun, member.id] = member
         self._join_group(member)
+        self._count_orders(member, +1)
         return member
 
     def _learn(self, member: Watched[T], thing: T, now: float) -> None:
@@ -152,8 +155,14 @@ class Watcher:
         member.know(member.source.copy(thing), now)
         member.listed_as = 0
         self._regroup(member)
+        self._tell(member, previous)
+
+    def _tell(self, member: Watched[Any], previous: Any) -> None:
+        """Tell those who follow a thing how it has changed, and whoever hears of all changes."""
         for follower in member.followers:
             follower.tell(Change(member.item, previous))
+        if self._events is not None and isinstance(member.item, Order):
+            self._events.changed(member.item, previous)
 
     def _hasten(self, member: Watched[Any], due: float) -> None:
         member.due = min(member.due, due)
@@ -168,6 +177,12 @@ class Watcher:
     def _forget(self, member: Watched[Any]) -> None:
         if self._members.pop((member.source.noun, member.id), None) is not None:
             self._leave_group(member)
+            self._numbers.remove(member)
+            self._count_orders(member, -1)
+
+    def _count_orders(self, member: Watched[Any], more: int) -> None:
+        if self.telemetry is not None and member.source.model is Order:
+            self.telemetry.waits_for_orders(more)
 
     def _leave_group(self, member: Watched[Any]) -> None:
         group: Group = member.group
@@ -215,13 +230,9 @@ class Watcher:
 
     def _orders_with(self, phone_number: str, now: float) -> list[Watched[Any]]:
         """Return the orders that have a number; where none does, wake those that may."""
-        found = [m for m in self._members.values() if m.numbers and phone_number in m.numbers]
-        for group in self._groups.values() if not found else ():
-            # Orders whose numbers are known do not have this one.
-            if group.source.model is Order and any(
-                m.numbers is None for m in group.members.values()
-            ):
-                group.notice(now)
+        found = self._numbers.orders_with(phone_number)
+        for group in set() if found else {member.group for member in self._numbers.unknown}:
+            group.notice(now)
         return found
 
     def _notice(self, member: Watched[Any], now: float) -> None:
@@ -242,11 +253,17 @@ class Watcher:
         """Tell those who follow a thing that it was looked at, and how it changed."""
         if previous is not None:
             self._regroup(member)
-            for follower in member.followers:
-                follower.tell(Change(member.item, previous))
+            self._tell(member, previous)
         member.group.bring_forward(member.due)
         for follower in member.followers:
             follower.looked(member.id)
+
+    def put_off(self, member: Watched[Any], error: errors.SinchHostingError) -> None:
+        """Take in that a look failed, and will be made again."""
+        self.looked(member, None)
+
+    def in_no_list(self, members: Iterable[Watched[Any]]) -> None:
+        """Hear of things that no list shows: they are looked at singly."""
 
     def refused(self, member: Watched[Any], error: errors.SinchHostingError) -> None:
         """Hear of a "no" that is not believed yet."""
@@ -286,8 +303,11 @@ class Watcher:
         closed = errors.UsageError("the client was closed during a wait; the order goes on")
         for follower in {f for m in self._members.values() for f in m.followers}:
             follower.end(closed)
+        for member in self._members.values():
+            self._count_orders(member, -1)
         self._members.clear()
         self._groups.clear()
+        self._numbers = NumberIndex()
         await self.end_if_idle()
         if self._ending:
             await asyncio.wait(self._ending)

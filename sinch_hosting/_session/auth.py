@@ -183,7 +183,7 @@ class TokenCache:
         self._renew_at = expires - min(life * _RENEWED_AT, _LATEST_RENEWAL)
         self._fetched_at = self._clock()
         self._header = Secret("Bearer " + token.value)
-        _log.info("fetched a token, valid for %.0f s", life)
+        _log.info("fetched a token, valid for %.0f s", life, extra={"sinch_seconds": life})
         return self._header
 
     def _note_failure(self, task: asyncio.Task[Secret]) -> None:

@@ -14,37 +14,42 @@ from http import HTTPStatus
 from typing import Any, TypeVar, cast
 
 import attrs
+from multidict import CIMultiDict
 
 from .. import errors
+from ..models._base import SECRET_FIELDS
 from .converter import StructureError, camel_case, converter
 
 T = TypeVar("T")
 _SHOWN = 1000
-"""Characters of any text of the service that an error shows."""
+"""How many characters an error shows of any text of the service."""
 _MASKED = 65_536
-"""Bytes of a body that are searched for secrets; what is behind them is not shown."""
-_LONGEST_RETRY_AFTER = 86_400.0
-_SECRET_FIELDS = frozenset(
-    {
-        "hmacSecret",
-        "hmac_secret",
-        "accessToken",
-        "access_token",
-        "refresh_token",
-        "client_secret",
-        "key_secret",
-    }
+"""How many bytes of a body are searched for secrets; what comes after them is not shown."""
+_LONGEST_ID = 200
+_REQUEST_IDS = (
+    "X-Request-Id",
+    "Request-Id",
+    "X-Correlation-Id",
+    "X-Trace-Id",
+    "X-Amzn-RequestId",
+    "X-Amzn-Trace-Id",
+    "X-B3-TraceId",
+    "CF-Ray",
 )
-# A text up to its end or the body's, all the rest from an array or an object on, or a word.
+_SECRET_HEADERS = frozenset(
+    {"set-cookie", "set-cookie2", "cookie", "authorization", "proxy-authorization"}
+)
+_LONGEST_RETRY_AFTER = 86_400.0
+# A text up to its end or the end of the body; from an array or an object on, all; or a word.
 _SECRET_IN_JSON = re.compile(
-    rf'("(?:{"|".join(sorted(_SECRET_FIELDS))})"\s*:\s*)'
+    rf'("(?:{"|".join(sorted(SECRET_FIELDS))})"\s*:\s*)'
     r'(?:(")[^"\\]*(?:\\.[^"\\]*)*|[\[{].*|(?!null\b)[^\s"\[{,\]}]+)',
     re.DOTALL,
 )
 
 
 def encode(request: object) -> dict[str, Any]:
-    """The JSON object of a request model, defaults left out."""
+    """Return the JSON object of a request model, without what has its default."""
     answer: dict[str, Any] = converter.unstructure(request)
     return answer
 
@@ -56,12 +61,12 @@ Hide = Callable[[str], str]
 
 
 def decode(operation: str, raw: bytes, answer_type: type[T], hide: Hide) -> T:
-    """The model for a 2xx body; `DecodeError` names the path to what does not fit.
+    """Return the model for a 2xx body; `DecodeError` names the path to what does not fit.
 
-    `hide` takes the secrets that the caller knows out of what the error shows.
+    `hide` removes the secrets that the caller knows from what the error shows.
     """
     if answer_type is types.NoneType:
-        return cast("T", None)  # a delete may answer nothing, {} or any JSON
+        return cast("T", None)  # a delete may get nothing, {} or any JSON
     try:
         payload = _parsed(raw)
     except (ValueError, RecursionError) as error:
@@ -126,7 +131,7 @@ def _decode_and_load(raw: bytes) -> Any:
 
 
 def _shown(raw: bytes, hide: Hide) -> str:
-    """A body as text, secret fields masked even in JSON that is cut short."""
+    """Return a body as text, with secret fields masked also in JSON that is cut short."""
     return _masked(raw[:_MASKED].decode("utf-8", "replace"), hide)[:_SHOWN]
 
 
@@ -135,14 +140,14 @@ def _masked(text: str, hide: Hide) -> str:
 
 
 def _without_secrets(value: Any, hide: Hide) -> Any:
-    """JSON without secrets: what is escaped in a body's text shows once it is parsed."""
+    """Return JSON without secrets: what a body escapes shows once it is parsed."""
     if isinstance(value, str):
         return _masked(value, hide)[:_SHOWN]
     if isinstance(value, list):
         return [_without_secrets(item, hide) for item in value]
     if isinstance(value, dict):
         return {
-            key: "***" if key in _SECRET_FIELDS else _without_secrets(item, hide)
+            key: "***" if key in SECRET_FIELDS else _without_secrets(item, hide)
             for key, item in value.items()
         }
     return value
@@ -165,7 +170,7 @@ def _error_class(status_code: int) -> type[errors.ApiError]:
 
 
 def _error_object(raw: bytes, hide: Hide) -> tuple[dict[str, Any], str]:
-    """The object that describes an error, flat or nested, and the text where there is none."""
+    """Return the object that describes an error, flat or nested; where there is none, the text."""
     text = _shown(raw, hide)
     try:
         body = _without_secrets(json.loads(raw), hide)
@@ -188,7 +193,7 @@ def _listed(value: object) -> list[Any]:
 def api_error(
     operation: str, status_code: int, headers: Mapping[str, str], raw: bytes, hide: Hide
 ) -> errors.ApiError:
-    """The error for an answer that is none, from either shape of body or any other."""
+    """Return the error for a status that is no success, whatever the shape of its body."""
     described, text = _error_object(raw, hide)
     details = _listed(described.get("details"))
     violations = [
@@ -214,6 +219,8 @@ def api_error(
         details=details,
         field_violations=violations,
         retry_after=parse_retry_after(headers.get("Retry-After"), headers.get("Date")),
+        request_id=request_id_of(headers, hide) or _request_id_in(details),
+        headers=shown_headers(headers, hide),
     )
     error.is_from_service = bool(problem) or any(
         isinstance(described.get(k), str | int) for k in ("message", "code")
@@ -221,8 +228,31 @@ def api_error(
     return error
 
 
+def request_id_of(headers: Mapping[str, str], hide: Hide) -> str | None:
+    """The id that a response gives its request; `None` where it gives none.
+
+    The service documents no header for it, so the common ones are looked for.
+    """
+    found = next((headers[name] for name in _REQUEST_IDS if headers.get(name)), None)
+    return None if found is None else _masked(found, hide)[:_LONGEST_ID]
+
+
+def _request_id_in(details: list[Any]) -> str | None:
+    """The id in the details of an error (`google.rpc.RequestInfo`)."""
+    found = [detail.get("requestId") for detail in details if isinstance(detail, dict)]
+    return next((each[:_LONGEST_ID] for each in found if isinstance(each, str) and each), None)
+
+
+def shown_headers(headers: Mapping[str, str], hide: Hide) -> CIMultiDict[str]:
+    """The headers of a response without secrets; cookies are taken for one."""
+    return CIMultiDict(
+        (name, "***" if name.lower() in _SECRET_HEADERS else _masked(value, hide)[:_SHOWN])
+        for name, value in headers.items()
+    )
+
+
 def _problem(described: Mapping[str, Any]) -> str:
-    """What the vendor's general error shape says, problem details (RFC 9457); `""` for others."""
+    """Return the text of problem details (RFC 9457), another shape of the vendor's; else `""`."""
     said = (described.get("title"), described.get("detail"))
     return ": ".join(text for text in said if isinstance(text, str) and text)
 
@@ -237,11 +267,11 @@ def _reason(status_code: int) -> str:
 def parse_retry_after(
     value: str | None, date: str | None = None, now: Callable[[], float] = time.time
 ) -> float | None:
-    """The seconds that a `Retry-After` asks for; `None` where it says nothing readable.
+    """Return the seconds that a `Retry-After` asks for; `None` where it is not readable.
 
-    A date is held against the answer's own `Date`, whose clock wrote both, else against
-    this machine's. More than a day says nothing either: it is a wrong clock, or the time as
-    seconds since 1970.
+    A date is compared with the answer's own `Date`, since one clock wrote both; without that, with
+    this machine's clock. More than a day is `None`, too: it comes from a wrong clock, or is the
+    time in seconds since 1970.
     """
     if not value:
         return None

@@ -23,7 +23,7 @@ from ..models import BlanketLoa, DirectLoa, ResellerLoa
 from ..states import OpenEnum
 
 _LOA_TYPES = (DirectLoa, ResellerLoa, BlanketLoa)
-# The fields that waits, runs and onboarding decide by, with what stands in them.
+# The fields that waits, runs and onboarding decide by, and what contains such fields.
 _DECISIVE = frozenset(
     {
         *("project_id", "hosting_order_id", "phone_number", "display_name"),
@@ -43,14 +43,14 @@ _WHOLE = re.compile(r"-?[0-9]{1,18}")
 
 
 class StructureError(Exception):
-    """A value that does not fit the model, and the path to it from the outermost object."""
+    """A value does not fit the model; it has the path to it from the outermost object."""
 
     def __init__(self, expected: str, came: object, *path: str, secret: bool = False) -> None:
         super().__init__(f"expected {expected}, got {_json_type(came, shown=not secret)}")
         self.path = list(path)
 
     def under(self, step: str) -> StructureError:
-        """Prefix the path with the step that led here."""
+        """Put the step that led here before the path."""
         self.path.insert(0, step)
         return self
 
@@ -71,7 +71,7 @@ def _json_type(value: object, *, shown: bool) -> str:
 
 
 def camel_case(name: str) -> str:
-    """The wire's spelling of a field's name."""
+    """Return the wire's spelling of a field's name."""
     first, *rest = name.split("_")
     return first + "".join(word.capitalize() for word in rest)
 
@@ -92,7 +92,7 @@ def _structure_time(value: object, _: object = None) -> datetime | None:
 
 
 def _rfc_3339_time(value: str) -> datetime:
-    """What `fromisoformat` does not read: `t`, `z`, and second 60, which begins a minute."""
+    """Read what `fromisoformat` does not: `t`, `z`, and second 60, which begins a minute."""
     found = _RFC_3339.fullmatch(value)
     try:
         if found is None:
@@ -141,7 +141,7 @@ def _structure_tuple(value: Any, hint: Any) -> tuple[Any, ...]:
 
 
 def _structure_code(value: Any, _: object = None) -> int | str:
-    """An enum or a code that comes as a number or as text; either is kept as it is."""
+    """Keep a code as it comes, as a number or as text."""
     if value.__class__ not in (int, str):
         raise StructureError("a number or text", value)
     return value
@@ -154,7 +154,7 @@ def _text_of_number(value: object) -> str:
 
 
 def _number_of_text(value: object) -> int:
-    """A whole number as protobuf's JSON may write it: `"5"`, `5.0`."""
+    """Read a whole number as the JSON of protobuf may write it: `"5"`, `5.0`."""
     if isinstance(value, str) and _WHOLE.fullmatch(value):
         return int(value)
     if isinstance(value, float) and value.is_integer():

@@ -18,18 +18,18 @@ import re
 from collections.abc import Mapping
 from copy import deepcopy
 from functools import partial
-from typing import Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import aiohttp
 from aiohttp.abc import AbstractStreamWriter
 from attrs import evolve
-from multidict import CIMultiDictProxy
+from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from .. import errors
 from .._aio import Clock, Sleep
 from ..models import CallbackConfiguration
-from . import codec
+from . import codec, recording
 from .credentials import Credentials
 from .loop_state import LoopState
 from .operations import Operation
@@ -46,13 +46,16 @@ from .transport_errors import (
     without_secrets,
 )
 
+if TYPE_CHECKING:
+    from .._events import Events
+
 T = TypeVar("T")
 Reply = tuple[int, CIMultiDictProxy[str], bytes]
 
 _log = logging.getLogger("sinch_hosting")
 CLOSED = "the client is closed; make another SinchHosting"
 _WITHHELD = "(withheld)"
-_NO_HEADERS: Mapping[str, str] = {}
+_NO_HEADERS: CIMultiDictProxy[str] = CIMultiDictProxy(CIMultiDict())
 # So much of the body of an error is read: no service explains more.
 _ERROR_BODY = 65_536
 # Where a violation says which field it is about.
@@ -60,39 +63,33 @@ _SECRET_FIELD = re.compile(r"([a-zA-Z]+\.)*(hmacSecret|hmac_secret)")
 
 
 class Call(Generic[T]):
-    """One call of an operation, over all its tries."""
+    """One call of an operation, over all its tries.
 
+    Most calls need no more than an operation and an address. All else has a value of the class,
+    which costs them nothing.
+    """
+
+    data: bytes | None = None
+    headers: Mapping[str, str] = _NO_HEADERS
+    secret: str | None = None
+    """The secret in the body, which no error may show."""
+    is_poll = False
+    observer: CreateObserver | None = None
+    patience = 0
+    """How many 429s are waited for beyond what the policy allows."""
     tries = 0
     sends = 0
     """How often aiohttp has sent the request of a delete in the last try."""
     is_token_renewed = False
     """Whether the request is sent once more in the same try: its token had expired."""
     retries: Retries | None = None
+    requests = 0
+    """How many requests an observed exchange has made of it."""
 
-    def __init__(
-        self,
-        operation: Operation,
-        response_type: type[T],
-        url: URL,
-        *,
-        data: bytes | None = None,
-        headers: Mapping[str, str] = _NO_HEADERS,
-        secret: str | None = None,
-        is_poll: bool = False,
-        observer: CreateObserver | None = None,
-        patience: int = 0,
-    ) -> None:
+    def __init__(self, operation: Operation, response_type: type[T], url: URL) -> None:
         self.operation = operation
         self.response_type = response_type
         self.url = url
-        self.data = data
-        self.headers = headers
-        self.secret = secret
-        """The secret in the body, which no error may show."""
-        self.is_poll = is_poll
-        self.observer = observer
-        self.patience = patience
-        """How many 429s are waited for beyond what the policy allows."""
 
     async def count_sends(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
@@ -131,8 +128,10 @@ class Exchange:
         retry: RetryPolicy,
         clock: Clock,
         sleep: Sleep,
+        events: Events | None = None,
     ) -> None:
-        self.pause = RateLimitPause(clock, sleep)
+        self.pause = RateLimitPause(clock, sleep, events)
+        self._events = events
         self._key_secret = credentials.key_secret
         self._retry = retry
         self._once = evolve(retry, max_tries=1)
@@ -140,8 +139,6 @@ class Exchange:
         self._sleep = sleep
         self._limit = http.max_response_bytes
         self._host = URL(credentials.base_url).raw_host
-        self.limits = Limits.of(http.timeout, connects=False)
-        self._limits_of_creates = Limits.of(http.timeout, connects=True)
 
     # ------------------------------------------------------------- tries
 
@@ -210,7 +207,14 @@ class Exchange:
         if call.retries is None:
             policy = self._once if call.is_poll else self._retry
             call.retries = Retries(
-                operation, policy, self.pause, self._clock, self._sleep, started, call.patience
+                operation,
+                policy,
+                self.pause,
+                self._clock,
+                self._sleep,
+                started,
+                patience=call.patience,
+                events=self._events,
             )
         if await call.retries.wait(error):
             return False
@@ -229,10 +233,10 @@ class Exchange:
         """Send a request, and say in this package's terms where that failed."""
         if call.observer is not None:
             await call.observer.on_sending()
-        operation, options, limits = call.operation, bound.options_with(header), self.limits
+        operation, options, limits = call.operation, bound.options_with(header), bound.limits
         if operation.method != "GET":
             options, limits = self._options_of(bound, call, options)
-        status: int | None = None
+        status, headers = None, _NO_HEADERS
         running = bound.timeouts.start(limits)
         try:
             response = await bound.http.request(operation.method, call.url, **options)
@@ -245,8 +249,8 @@ class Exchange:
                 body = await self._read(call, response, running)
             if len(body) > self._limit:
                 raise self._too_long(call)
-            status = response.status
-            return status, response.headers, body
+            status, headers = response.status, response.headers
+            return status, headers, body
         except aiohttp.InvalidURL:
             # It may hold a password; and nothing was sent, so a create is not lost.
             raise errors.ConfigurationError(
@@ -271,20 +275,29 @@ class Exchange:
             bound.timeouts.end(running)
             if _log.isEnabledFor(logging.DEBUG):
                 took = bound.loop.time() - running.started
+                request_id = codec.request_id_of(headers, partial(self.hide, call, header))
                 _log.debug(
-                    "%s %s: %s in %.3f s, try %d",
+                    "%s %s: %s in %.3f s, try %d%s",
                     operation.method,
                     call.url.raw_path,
                     status or "no answer",
                     took,
                     call.tries,
+                    f", request id {request_id}" if request_id else "",
+                    extra={
+                        "sinch_operation": call.operation.name,
+                        "sinch_status": status,
+                        "sinch_seconds": took,
+                        "sinch_try": call.tries,
+                        "sinch_request_id": request_id,
+                    },
                 )
 
     def _options_of(
         self, bound: LoopState, call: Call[Any], common: dict[str, Any]
     ) -> tuple[dict[str, Any], Limits]:
         """Return what a request asks of aiohttp beyond what all do, and its time-outs."""
-        operation, limits = call.operation, self.limits
+        operation, limits = call.operation, bound.limits
         options = {**common, "headers": {**common["headers"], **call.headers}}
         if call.data is not None:
             observer = call.observer
@@ -297,7 +310,7 @@ class Exchange:
             # be dead already: a create on it would look lost though it never left. The name
             # is the one that TLS would use anyway.
             options["server_hostname"] = self._host
-            limits = self._limits_of_creates
+            limits = bound.limits_of_creates
             options["timeout"] = limits.rest
         elif operation.method == "DELETE":
             call.sends = 0
@@ -349,6 +362,16 @@ class Exchange:
     ) -> T:
         """Return what a response holds, or raise what it says."""
         hide = partial(self.hide, call, header)
+        if recording.open_recordings:
+            recording.record(
+                recording.ResponseInfo(
+                    operation=call.operation.name,
+                    status_code=status,
+                    tries=call.tries,
+                    request_id=codec.request_id_of(headers, hide),
+                    headers=codec.shown_headers(headers, hide),
+                )
+            )
         error: errors.SinchHostingError
         if 200 <= status < 300:
             try:

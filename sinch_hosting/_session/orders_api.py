@@ -16,6 +16,7 @@ from attrs import frozen
 from ..errors import DecodeError, InvalidRequest, OutcomeUnknown, SinchHostingError
 from ..models import Order, OrderNumber, OrderReport
 from ..models import _checks as check
+from ..models._base import Record
 from ..models.orders import bind, read_resume_token, remember_numbers
 from ..models.pages import Page, Pages
 from ..states import OpenEnum, OrderState, OrderType, ProvisioningState, parse_state, parse_states
@@ -32,8 +33,8 @@ OrderRequest = ImportNumbers | TextEnable | TextEnableTollFree
 _log = logging.getLogger("sinch_hosting")
 
 
-@frozen
-class Place:
+@frozen(repr=False)
+class Place(Record):
     """Where the service lists an order: its type, service plan and campaign (`""` is none)."""
 
     type: OrderType
@@ -59,17 +60,23 @@ class Place:
 class NumberFilter:
     """Which numbers an order has, in four bytes each; a stranger passes once in millions."""
 
-    _sums: array[int]
+    sums: array[int]
+    """A checksum of each, sorted."""
 
     @classmethod
     def of(cls, numbers: Iterable[str]) -> NumberFilter:
-        """The filter of these numbers."""
-        return cls(array("I", sorted(crc32(number.encode()) for number in numbers)))
+        """Return the filter of these numbers."""
+        return cls(array("I", sorted(map(cls.sum_of, numbers))))
+
+    @staticmethod
+    def sum_of(phone_number: str) -> int:
+        """Return the checksum of a number."""
+        return crc32(phone_number.encode("utf-8", "surrogatepass"))
 
     def __contains__(self, phone_number: object) -> bool:
-        wanted = crc32(str(phone_number).encode("utf-8", "surrogatepass"))
-        at = bisect_left(self._sums, wanted)
-        return at < len(self._sums) and self._sums[at] == wanted
+        wanted = self.sum_of(str(phone_number))
+        at = bisect_left(self.sums, wanted)
+        return at < len(self.sums) and self.sums[at] == wanted
 
 
 class WaitFor(Protocol):
@@ -112,6 +119,7 @@ class OrdersApi:
         )
         if not order.hosting_order_id:
             raise OutcomeUnknown(operation, _no_id(operation))
+        self.tell_of_letter(operation, request, order.hosting_order_id)
         return remember_numbers(bind(order, self), NumberFilter.of(request.numbers))
 
     async def create_qualified(
@@ -124,9 +132,17 @@ class OrdersApi:
         )
         if not answer.hosting_order_id:
             raise OutcomeUnknown(name, _no_id(name))
+        self.tell_of_letter(name, request, answer.hosting_order_id)
         if observer is not None:
             await observer.on_created(answer.hosting_order_id)
         return await self._read_created(answer.hosting_order_id)
+
+    def tell_of_letter(self, operation: str, request: OrderRequest, order_id: str) -> None:
+        """Tell whoever asked for events that the service mails a letter for a fresh order."""
+        if self.session.events is None or isinstance(request, ImportNumbers):
+            return
+        if request.loa.mails_a_letter:
+            self.session.events.sent_letter(order_id, operation, len(request.numbers))
 
     async def _read_created(self, order_id: str) -> Order:
         """Read the order behind a fresh id; where that fails, return as much as is known."""

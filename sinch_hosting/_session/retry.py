@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import backoff
 from attrs import field, frozen
@@ -19,6 +19,9 @@ from .._aio import Clock, Sleep
 from ..models._base import Record
 from ..models._checks import check_positive, check_seconds, check_whole
 from .operations import SENT_AGAIN_AFTER, Failure, Operation
+
+if TYPE_CHECKING:
+    from .._events import Events
 
 _log = logging.getLogger("sinch_hosting")
 # One answer must not shut the client for good: with a wrong clock, a date may lie years ahead.
@@ -96,7 +99,8 @@ class CreateObserver(Protocol):
 class RateLimitPause:
     """The pause that one 429 puts on the whole client."""
 
-    def __init__(self, clock: Clock, sleep: Sleep) -> None:
+    def __init__(self, clock: Clock, sleep: Sleep, events: Events | None = None) -> None:
+        self._events = events
         self._clock = clock
         self._sleep = sleep
         self._ends = float("-inf")
@@ -112,7 +116,11 @@ class RateLimitPause:
             return  # requests that were under way say it again
         self._ends = self._clock() + seconds
         self.is_on = True
-        _log.warning("rate limited: the client pauses for %.3g s", seconds)
+        _log.warning(
+            "rate limited: the client pauses for %.3g s", seconds, extra={"sinch_seconds": seconds}
+        )
+        if self._events is not None:
+            self._events.paused(seconds)
 
     def remaining(self) -> float:
         """Return the seconds until the pause ends; 0 or less where there is none."""
@@ -145,7 +153,8 @@ class Retries:
         sleep: waits on that clock.
         started: when the first try began, on that clock.
         patience: how many 429s are waited for on top, up to an hour each. The tries and the time
-            of the policy begin anew after each.
+             of the policy begin anew after each.
+        events: who is told of each further try, where anybody is.
     """
 
     def __init__(
@@ -157,7 +166,9 @@ class Retries:
         sleep: Sleep,
         started: float,
         patience: int = 0,
+        events: Events | None = None,
     ) -> None:
+        self._events = events
         self._operation = operation
         self._policy = policy
         self._pause = pause
@@ -176,6 +187,7 @@ class Retries:
         carried out.
         """
         self._tries += 1
+        tries = self._tries
         if isinstance(error, errors.ApiError):
             error.after_lost_answer = self._is_lost = self._is_lost or error.after_lost_answer
         seconds = self._seconds_after(error)
@@ -187,6 +199,8 @@ class Retries:
         if self._tries >= self._policy.max_tries or not self._is_in_time(seconds):
             return False
         self._is_lost = self._is_lost or error.may_have_been_applied
+        if self._events is not None:
+            self._events.retries(self._operation.name, tries, seconds, error)
         await self._sleep(seconds)
         # Another call's 429 may have begun a pause meanwhile, which lasts longer than there is
         # time. One beyond the maximum is refused where it is waited for: that error says how

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+from asyncio import Semaphore
 from collections.abc import Coroutine, Mapping
 from functools import lru_cache, partial
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import urlencode
 
 from multidict import CIMultiDictProxy
@@ -18,12 +19,15 @@ from . import codec
 from .auth import Authorization, Basic, Token, TokenCache, basic_header
 from .credentials import Credentials
 from .exchange import CLOSED, Call, Exchange
-from .loop_state import LoopState
+from .loop_state import LoopState, SharedLoopState
 from .operations import OPERATIONS, Operation, Retryability
 from .responses import AccessToken
 from .retry import CreateObserver, RateLimitPause, Retries, RetryPolicy
 from .secrets import Secret, SecretBytes
 from .settings import HttpSettings
+
+if TYPE_CHECKING:
+    from .._events import Events
 
 T = TypeVar("T")
 Query = Mapping[str, str | int | None]
@@ -58,7 +62,10 @@ class Session:
         retry: RetryPolicy,
         clock: Clock,
         sleep: Sleep,
+        events: Events | None = None,
     ) -> None:
+        self.events = events
+        """Who is told what happens, where anybody is."""
         self._credentials = credentials
         self._http = http
         self._retry = retry
@@ -68,8 +75,13 @@ class Session:
         self._root = f"{credentials.base_url}{self._project_path}"
         self._bound: LoopState | None = None
         self._is_closed = False
-        self._exchange = Exchange(http, credentials, retry, clock, sleep)
-        self._token_pause = RateLimitPause(clock, sleep)
+        self._exchange = _exchange_of(http, credentials, retry, clock, sleep, events)
+        self._token_pause = RateLimitPause(clock, sleep, events)
+
+    @property
+    def shared(self) -> Session:
+        """The session that has opened what this one uses: itself, unless it is derived."""
+        return self
 
     @property
     def max_concurrency(self) -> int:
@@ -85,7 +97,7 @@ class Session:
         total = self._http.timeout.total
         if not total:
             return None
-        return total + (1 if total > self._http.timeout.ceil_threshold else 0)
+        return total + (1 if total >= self._http.timeout.ceil_threshold else 0)
 
     @property
     def refusals(self) -> int:
@@ -121,8 +133,7 @@ class Session:
             raise errors.UsageError(
                 "the client belongs to another event loop; make one SinchHosting for each loop"
             )
-        timeout = self._exchange.limits.rest
-        self._bound = LoopState(self._http, timeout, self._make_auth(), self.clock, self.sleep)
+        self._bound = LoopState(self._http, self._make_auth(), self.clock, self.sleep)
         return self._bound
 
     async def aclose(self) -> None:
@@ -166,17 +177,14 @@ class Session:
         """
         operation = OPERATIONS[name]
         address = _address(self._root, name, *identifiers.items() if identifiers else ())
-        call = Call(
-            operation,
-            response_type,
-            _with_query(address, query) if query else address,
-            data=None if body is None else _encoded(body),
-            headers=_HEADERS[operation.loses_answers, body is not None],
-            secret=None if body is None else body.get("hmacSecret"),
-            is_poll=is_poll,
-            observer=observer,
-            patience=patience,
-        )
+        call = Call(operation, response_type, _with_query(address, query) if query else address)
+        call.is_poll = is_poll
+        if operation.method != "GET":
+            call.observer, call.patience = observer, patience
+            call.headers = _HEADERS[operation.loses_answers, body is not None]
+            if body is not None:
+                call.data = _encoded(body)
+                call.secret = body.get("hmacSecret")
         return self._exchange.run(self.bind(), call)
 
     async def get_json(self, path: str) -> object:
@@ -191,13 +199,22 @@ class Session:
 
     async def _fetch_token(self) -> Token:
         retries = Retries(
-            _GET_TOKEN, self._retry, self._token_pause, self.clock, self.sleep, self.clock()
+            _GET_TOKEN,
+            self._retry,
+            self._token_pause,
+            self.clock,
+            self.sleep,
+            self.clock(),
+            events=self.events,
         )
         tries = 0
         while True:
             tries += 1
             try:
-                return await self._ask_for_token(tries)
+                token = await self._ask_for_token(tries)
+                if self.events is not None:
+                    self.events.fetched_token(token.expires_in)
+                return token
             except errors.SinchHostingError as error:
                 failed = error
             if not await retries.wait(failed):
@@ -207,9 +224,8 @@ class Session:
         bound, mine = self.bind(), self._credentials
         await self._token_pause.wait(_GET_TOKEN, self._retry)
         url = URL(mine.auth_url, encoded=True)
-        call = Call(
-            _GET_TOKEN, AccessToken, url, data=b"grant_type=client_credentials", headers=_FORM
-        )
+        call = Call(_GET_TOKEN, AccessToken, url)
+        call.data, call.headers = b"grant_type=client_credentials", _FORM
         call.tries = tries
         header = basic_header(mine.key_id, mine.key_secret)
         return self._token_of(call, header, *await self._exchange.send(bound, call, header))
@@ -238,6 +254,101 @@ class Session:
         # Tracebacks may be shown with all variables: none of their frames holds the response.
         del raw, headers
         raise error
+
+
+class DerivedSession(Session):
+    """A session with settings of its own, which shares all that another one has open.
+
+    The token, the connections, the queue, the pace and the pause after a 429 are the other one's.
+
+    Args:
+        session: the other one, itself derived or not.
+        http: the settings; of these only the time-outs are its own.
+        retry: how often its calls are tried.
+        limit: how many of its calls may be under way at once, with the pauses between their
+            tries; the other session's limit of requests holds as well.
+    """
+
+    def __init__(
+        self, session: Session, http: HttpSettings, retry: RetryPolicy, limit: Semaphore | None
+    ) -> None:
+        super().__init__(
+            session._credentials, http, retry, session.clock, session.sleep, session.events
+        )
+        self._shared = session.shared
+        self.limit = limit
+        self._exchange.pause = session._exchange.pause
+        self._bound_of: LoopState | None = None
+
+    @property
+    def shared(self) -> Session:
+        """The session that has opened what this one uses."""
+        return self._shared
+
+    def bind(self) -> LoopState:
+        """Return what the shared session has on the running loop, with time-outs of one's own."""
+        bound = self._shared.bind()
+        if bound is not self._bound_of:
+            self._bound_of = bound
+            self._bound = SharedLoopState(bound, self._http.timeout)
+        assert self._bound is not None  # noqa: S101 - it was made with `_bound_of`
+        return self._bound
+
+    def request(
+        self,
+        name: str,
+        response_type: type[T],
+        *,
+        identifiers: Mapping[str, str] | None = None,
+        query: Query | None = None,
+        body: Mapping[str, Any] | None = None,
+        is_poll: bool = False,
+        observer: CreateObserver | None = None,
+        patience: int = 0,
+    ) -> Coroutine[Any, Any, T]:
+        sending = super().request(
+            name,
+            response_type,
+            identifiers=identifiers,
+            query=query,
+            body=body,
+            is_poll=is_poll,
+            observer=observer,
+            patience=patience,
+        )
+        return sending if self.limit is None else _in_turn(self.limit, sending)
+
+    async def get_json(self, path: str) -> object:
+        """Read any path, in turn."""
+        sending = super().get_json(path)
+        return await (sending if self.limit is None else _in_turn(self.limit, sending))
+
+    async def aclose(self) -> None:
+        """Do nothing: what is open belongs to the shared session."""
+
+
+async def _in_turn(limit: Semaphore, sending: Coroutine[Any, Any, T]) -> T:
+    try:
+        async with limit:
+            return await sending
+    finally:
+        sending.close()
+
+
+def _exchange_of(
+    http: HttpSettings,
+    credentials: Credentials,
+    retry: RetryPolicy,
+    clock: Clock,
+    sleep: Sleep,
+    events: Events | None,
+) -> Exchange:
+    if events is None or events.telemetry is None:
+        return Exchange(http, credentials, retry, clock, sleep, events)
+    from .observed import ObservedExchange  # noqa: PLC0415 - for clients with telemetry alone
+
+    telemetry = events.telemetry
+    return ObservedExchange(telemetry, http, credentials, retry, clock, sleep, events)
 
 
 # What was asked for once is often asked for again: a poll reads one order many times.

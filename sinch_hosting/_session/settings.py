@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from ipaddress import ip_address
 from ssl import SSLContext
 from types import NoneType
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -15,8 +16,13 @@ from attrs import Attribute, field, frozen
 from yarl import URL
 
 from .. import errors
-from ..models._checks import check_positive, check_url
+from ..models._checks import check_positive, check_url, check_whole
 
+if TYPE_CHECKING:
+    from .._events import Events, OnEvent
+    from .._telemetry import Telemetry
+
+R = TypeVar("R")
 _TOTAL, _CONNECT, _READ = 60.0, 10.0, 30.0
 # Connecting ends well before the whole does (aiohttp rounds up to seconds): only then is it
 # known that nothing was sent.
@@ -137,6 +143,52 @@ def timeout_settings(timeout: aiohttp.ClientTimeout | float | None) -> aiohttp.C
     )
 
 
+def check_setting(check: Callable[..., R], *arguments: object) -> R:
+    """Check a setting of a client; `ConfigurationError` where it makes no sense."""
+    try:
+        return check(*arguments)
+    except errors.InvalidRequest as error:
+        raise errors.ConfigurationError(str(error)) from None
+
+
+def http_settings(
+    *,
+    session: aiohttp.ClientSession | None,
+    timeout: aiohttp.ClientTimeout | float | None,
+    trace_configs: Iterable[aiohttp.TraceConfig],
+    trust_env: bool,
+    proxy: str | None,
+    ssl: SSLContext | aiohttp.Fingerprint | bool,
+    max_concurrency: int,
+    requests_per_second: float | None,
+    max_response_bytes: int,
+) -> HttpSettings:
+    """Check what a client is told about HTTP; raises `ConfigurationError`."""
+    check_proxy(proxy)
+    try:
+        http = HttpSettings(
+            session=session,
+            timeout=timeout_settings(timeout),
+            trace_configs=check_traces(trace_configs),
+            trust_env=trust_env,
+            proxy=proxy,
+            ssl=ssl,
+            max_concurrency=check_whole(max_concurrency, "max_concurrency"),
+            requests_per_second=None
+            if requests_per_second is None
+            else check_finite(requests_per_second, "requests_per_second"),
+            max_response_bytes=check_whole(max_response_bytes, "max_response_bytes"),
+        )
+    except errors.InvalidRequest as error:
+        raise errors.ConfigurationError(str(error)) from None
+    if session is not None and (http.trace_configs or trust_env):
+        raise errors.ConfigurationError(
+            "trace_configs and trust_env belong to an aiohttp session: set them on the "
+            "session that you pass, or pass none"
+        )
+    return http
+
+
 def polls_at_once(max_concurrency: int, requests_per_second: float | None) -> int:
     """How many requests may be polls at the same time: half of all, and few where all are paced.
 
@@ -146,3 +198,26 @@ def polls_at_once(max_concurrency: int, requests_per_second: float | None) -> in
     if requests_per_second is None:
         return half
     return min(half, max(1, int(requests_per_second / 4)))
+
+
+def events_of(on_event: OnEvent | None, telemetry: bool | Telemetry | None) -> Events | None:
+    """Who is told what happens; nothing of it is loaded where nobody asked."""
+    if on_event is not None:
+        check_callables(on_event=on_event)
+    is_asked_for = _is_observed() if telemetry is None else telemetry
+    if on_event is None and is_asked_for is False:
+        return None
+    from .._events import Events  # noqa: PLC0415
+    from .._telemetry import recorder_of  # noqa: PLC0415
+
+    return Events(on_event, recorder_of(is_asked_for))
+
+
+def _is_observed() -> bool:
+    """Whether the program has given OpenTelemetry a provider; it is not imported to find out."""
+    trace, metrics = map(sys.modules.get, ("opentelemetry.trace", "opentelemetry.metrics"))
+    providers = [
+        *([trace.get_tracer_provider()] if trace else ()),
+        *([metrics.get_meter_provider()] if metrics else ()),
+    ]
+    return any("Proxy" not in type(provider).__name__ for provider in providers)

@@ -15,10 +15,12 @@ from contextvars import Context
 from math import inf
 
 import aiohttp
-from attrs import evolve, frozen
+from attrs import Factory, evolve, field, frozen
 
 _INTERVAL = 0.5
 _SHORTEST = 5.0
+# So long after a stop of the event loop is the next check: what came in meanwhile is read first.
+_AFTER_A_STOP = 0.05
 
 
 @frozen
@@ -31,6 +33,10 @@ class Limits:
     """Seconds without any data of the response, likewise; opening the connection counts."""
     rest: aiohttp.ClientTimeout
     """What aiohttp watches."""
+    is_empty: bool = field(
+        init=False,
+        default=Factory(lambda self: self.total == self.silence == inf, takes_self=True),
+    )
 
     @classmethod
     def of(cls, timeout: aiohttp.ClientTimeout, *, connects: bool) -> Limits:
@@ -42,11 +48,11 @@ class Limits:
                 that, and aiohttp alone knows when.
         """
         total, silence = timeout.total, timeout.sock_read
-        opening = timeout.connect or timeout.sock_connect
         if total is None or not _SHORTEST <= total < inf:
             total = None
         # Where opening a connection may take longer than a silence, it must not count as one.
-        if connects or silence is None or silence < _SHORTEST or not opening or opening > silence:
+        counts = not connects and timeout.connect and timeout.connect <= (silence or 0)
+        if silence is None or not _SHORTEST <= silence < inf or not counts:
             silence = None
         rest = evolve(
             timeout,
@@ -54,6 +60,11 @@ class Limits:
             sock_read=None if silence else timeout.sock_read,
         )
         return cls(total or inf, silence or inf, rest)
+
+    @classmethod
+    def left_to_aiohttp(cls, timeout: aiohttp.ClientTimeout) -> Limits:
+        """Leave all to aiohttp: traces and middlewares then see its time-outs, no cancellation."""
+        return cls(inf, inf, timeout)
 
 
 class RunningRequest:
@@ -111,17 +122,20 @@ class RequestTimeouts:
         self._loop = loop
         self._running: set[RunningRequest] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._due = 0.0
         self._is_closed = False
 
     def start(self, limits: Limits) -> RunningRequest:
         """Watch over a request of the current task; `end` has to follow."""
-        task = asyncio.current_task(self._loop)
+        loop = self._loop
+        task = asyncio.current_task(loop)
         if task is None:
             raise RuntimeError("a request needs a task: await it in a coroutine that asyncio runs")
-        request = RunningRequest(limits, task, self._loop.time())
-        self._running.add(request)
-        if self._timer is None:
-            self._set_timer()
+        request = RunningRequest(limits, task, loop.time())
+        if not limits.is_empty:
+            self._running.add(request)
+            if self._timer is None:
+                self._set_timer()
         return request
 
     def end(self, request: RunningRequest) -> None:
@@ -138,9 +152,10 @@ class RequestTimeouts:
         if not self._running:
             self._stop()
 
-    def _set_timer(self) -> None:
+    def _set_timer(self, seconds: float = _INTERVAL) -> None:
+        self._due = self._loop.time() + seconds
         # The context of whoever sends a request is no business of the others.
-        self._timer = self._loop.call_later(_INTERVAL, self._check, context=Context())
+        self._timer = self._loop.call_later(seconds, self._check, context=Context())
 
     def _stop(self) -> None:
         if self._timer is not None:
@@ -152,6 +167,9 @@ class RequestTimeouts:
         if not self._running:
             return
         now = self._loop.time()
+        if now - self._due > _INTERVAL:
+            self._set_timer(_AFTER_A_STOP)
+            return
         for request in self._running:
             request.check(now)
         self._set_timer()

@@ -34,6 +34,10 @@ def main() -> None:
             "pip install 'sinch-hosting[cli]'\n"
         )
         code = 2
+    if "temporalio.bridge" in sys.modules:
+        from ..temporal.leaving import leave  # noqa: PLC0415 - few commands use it
+
+        leave(code)
     sys.exit(code)
 
 

@@ -15,13 +15,14 @@ __all__ = ["api"]
 async def api(method: Literal["GET"], path: str, /, *, account: Account = ACCOUNT) -> int:
     """Read anything from the service with your credentials.
 
-    Prints the JSON that the service answered. Only reading is possible.
+    Prints the JSON that the service returns. It can only read.
 
     Example: `sinch-hosting api GET "hostingOrders?states=IN_PROGRESS&type=IMPORT&..."`
 
     Args:
         method: GET.
-        path: Below the project, such as `callbackConfiguration`, or whole from `/v1/` on.
+        path: The path below the project, such as `callbackConfiguration`, or a whole path from
+            `/v1/` on.
     """
     del method  # there is but one
     async with open_client(read_settings(account)) as sinch:

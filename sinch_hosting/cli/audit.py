@@ -59,9 +59,9 @@ async def audit(
 ) -> int:
     """Compare a file of numbers with the account.
 
-    Prints the numbers that are not where they should be: gone, on another service plan or
-    campaign, not on their campaign, or failed at a carrier. The exit code is 1 where there is
-    one; made for a nightly run.
+    Prints the numbers that are not as they should be: gone, on another service plan or campaign,
+    on no campaign, or failed at a carrier. The exit code is 1 if there is such a number, so you
+    can run it every night.
 
     Example: `sinch-hosting numbers audit fleet.csv --plan PLAN --campaign CAMPAIGN`
 

@@ -25,7 +25,7 @@ __all__ = ["app"]
 
 app = App(
     name="callbacks",
-    help="The secret of callbacks, and a receiver for them.",
+    help="Callbacks: set their secret, receive them.",
     help_format="markdown",
 )
 _SECRET_FILE = VARIABLES["callback_secret_file"]
@@ -67,10 +67,10 @@ async def set_secret(
 ) -> int:
     """Set the secret that signs callbacks.
 
-    To rotate it nightly: `--generate FILE` makes a new secret, writes it over FILE as its first
-    line with the secrets before it below, and then sets it. Whoever reads FILE, as `callbacks
-    listen` does, takes events that are signed with any of them. The secret is never shown, nor an
-    option.
+    `--generate FILE` makes a new secret, writes it to the first line of FILE above the earlier
+    ones, and then sets it; you can do this every night. A program that reads FILE, such as
+    `callbacks listen`, accepts events that are signed with any of these secrets. There is no
+    option for the secret itself, and it is never shown.
 
     Example: `sinch-hosting callbacks set-secret --generate ~/.secrets/callbacks`
 
@@ -143,20 +143,20 @@ async def listen(
 ) -> int:
     """Receive callbacks: check them, print them, and pass them on.
 
-    Prints a line when it is ready, and each new event once. Events are passed on as they came,
-    with their signature. `/healthz` answers 200. SIGTERM and Ctrl-C take in nothing new, and
-    wait for what is under way. The file of secrets is read again when it changes.
+    Prints a line when it is ready, and each new event once. Events are passed on unchanged, with
+    their signature. `/healthz` returns 200. After SIGTERM or Ctrl-C it accepts no new events and
+    finishes those it has. The file of secrets is read again when it changes.
 
     Example: `sinch-hosting callbacks listen --secret-file ~/.secrets/callbacks --forward-to
     http://127.0.0.1:3000/hooks`
 
     Args:
-        forward_to: Post each event to this address, too.
-        secret_file: The secrets, one a line; by default what SINCH_HOSTING_CALLBACK_SECRET_FILE
-            names.
+        forward_to: Also send each event to this address.
+        secret_file: A file with the secrets, one on each line; by default the file that
+            SINCH_HOSTING_CALLBACK_SECRET_FILE names.
         host: The address to listen on.
         port: The port to listen on; 0 takes a free one.
-        path: Where callbacks are posted.
+        path: The path to which callbacks are sent.
         allow_from: Take callbacks from this address or network only, such as 10.0.0.0/8; `sinch`
             is the vendor's own addresses. May be given several times; by default from anywhere.
         trusted_proxy: The address or network of your own proxy, whose X-Forwarded-For header says

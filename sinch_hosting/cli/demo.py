@@ -18,18 +18,18 @@ async def demo(
     all: bool = False,
     brief: Annotated[bool, Parameter(show=False)] = False,
 ) -> int:
-    """Take a file of phone numbers through it all, without an account.
+    """Text-enable a file of phone numbers on a simulated service.
 
-    Nothing leaves this machine: a simulated service lets a day pass in a second. Each number
-    goes through qualification, text-enabling, the letter and completion; each row of the file
-    ends as done, duplicate, rejected, failed or, after Ctrl-C, stopped. Prints the rows that ask
-    for attention, and the totals. The exit code is 0 only where every accepted number is done.
+    You need no account: nothing leaves this machine, and a day passes in a second. Each number is
+    qualified and text-enabled, its letter is signed, and its order is completed. Each row of the
+    file ends as done, duplicate, rejected, failed or, after Ctrl-C, stopped. Prints the rows that
+    need attention, and the totals. The exit code is 0 only if every accepted number is done.
 
     Example: `sinch-hosting demo --numbers fleet.csv --report report.csv`
 
     Args:
         numbers: A file of phone numbers; a bundled sample of a thousand rows by default.
-        report: Write what became of every row to this CSV file.
+        report: Write the result of every row to this CSV file.
         column: The phone column's header or number, where it is not the one that is found.
         all: Print every row.
         brief: What is done by default.

@@ -106,7 +106,7 @@ def _report_half(report: Path, outcomes: Sequence[RowOutcome]) -> None:
     except BadInput as error:
         complain(str(error))
     else:
-        complain(f"stopped half way; what became of every row so far: {report}")
+        complain(f"stopped before the end; the result of every row so far: {report}")
 
 
 @define

@@ -56,7 +56,7 @@ async def doctor(*, account: Account = ACCOUNT) -> int:
     """Check settings, credentials, clock and network.
 
     Shows where each setting comes from, fetches a token, reads from the service, compares the
-    clocks, and names the versions; never a secret. The exit code is 0 where all is well.
+    clocks, and names the versions. It never shows a secret. The exit code is 0 if all is well.
 
     Example: `sinch-hosting doctor --profile acme`
     """

@@ -42,16 +42,16 @@ async def explain(
 ) -> int:
     """Explain where a number stands: since when, whom it waits for, what to do next.
 
-    Joins its state in qualification, in its order and among the imported numbers. The service
-    does not tell which order a number is in: it is looked for among the jobs of this machine,
-    and among the orders of the plan and campaign, 200 of each kind at most. Where there are
-    more, a line says so; `--order` names the order.
+    Reads the number in qualification, in its order and among the imported numbers. The service
+    does not say which order a number is in, so the command searches the jobs of this machine and
+    the orders of the plan and campaign, at most 200 of each. If there are more, it says so; name
+    the order with `--order` then.
 
     Example: `sinch-hosting numbers explain +12025550134`
 
     Args:
         number: The number.
-        order: The order that it is in, where that is known.
+        order: The id of the order that holds the number, if you know it.
     """
     phone_number = read_numbers([number], SOURCE)[0]
     settings = read_settings(account)

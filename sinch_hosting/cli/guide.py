@@ -16,7 +16,7 @@ _FIRST = "start"
 def guide(page: str | None = None, /) -> int:
     """Show a page of the guide.
 
-    Without a page it lists them. Piped into another program it is Markdown.
+    Without a name it lists the pages. If you pipe it into another program, it prints Markdown.
 
     Example: `sinch-hosting guide onboarding`
 

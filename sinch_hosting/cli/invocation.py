@@ -54,7 +54,7 @@ def _account_options(arguments: Iterable[str]) -> list[str]:
 
 
 def tell(text: str) -> None:
-    """Write a line to standard error: what is no data."""
+    """Write a line to standard error: what is not data."""
     if sys.stderr is not None:
         sys.stderr.write(f"{mask(text)}\n")
         sys.stderr.flush()

@@ -41,8 +41,8 @@ async def invoices(
 ) -> int:
     """Print the mail to orders@sinch.com that goes with the invoices.
 
-    It lists the numbers whose ownership is still to be proven. Attach invoices of the voice
-    carrier that list the same numbers; the review takes 1 to 3 business days after that.
+    The mail lists the numbers that are not proven yet. Attach invoices of the voice carrier that
+    list the same numbers. The review then takes 1 to 3 business days.
 
     Example: `sinch-hosting qualify invoices --job acme`
 

@@ -24,7 +24,11 @@ if TYPE_CHECKING:
 
 __all__ = ["app", "orders_of_job", "read_ledger"]
 
-app = App(name="jobs", help="What earlier runs did, and what is open.", help_format="markdown")
+app = App(
+    name="jobs", help="See what earlier runs did, and what is still open.", help_format="markdown"
+)
+for _name in ("start", "status", "pause", "resume", "cancel", "report"):  # jobs on Temporal
+    app.command(f"{__package__}.fleet_jobs:{_name}", name=_name)
 
 
 async def read_ledger(path: str) -> list[Entry]:
@@ -149,13 +153,13 @@ def _sent(entries: Iterable[Entry]) -> list[_Sent]:
 async def show(
     job: str, /, *, open: bool = False, ledger: Path | None = None, account: Account = ACCOUNT
 ) -> int:
-    """Show what a job sent, and what is open. Nothing is asked of the service.
+    """Show what a job sent, and what is open. It sends no request.
 
     Example: `sinch-hosting jobs show acme --open`
 
     Args:
         job: The job's name.
-        open: Only what nobody has seen the end of.
+        open: Only orders whose result is not known.
         ledger: The ledger's file, where it is not in the state folder.
     """
     known = _job(read_settings(account), job, ledger)
@@ -189,14 +193,14 @@ async def reconcile(
 ) -> int:
     """Look for the orders behind lost answers; nothing is sent.
 
-    What is found is noted in the ledger. The exit code is 6 where something is still open: it
-    may have been carried out, or not.
+    Orders that are found are written to the ledger. The exit code is 6 if something is still open:
+    it may have been done, or not.
 
     Example: `sinch-hosting jobs reconcile acme`
 
     Args:
         job: The job's name.
-        settle: Time between the two looks; 10s by default.
+        settle: Time between the two searches; 10s by default.
         ledger: The ledger's file, where it is not in the state folder.
     """
     settings = read_settings(account)

@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 app = App(
     name="letter",
-    help="Letters of authorization: a template, and a check.",
+    help="Letters of authorization: print a template, check a letter.",
     help_format="markdown",
 )
 
@@ -42,7 +42,7 @@ _TEXTS: Mapping[str, tuple[str, ...]] = {
 
 @app.command
 def template() -> int:
-    """Print a letter to be filled in.
+    """Print an empty letter to fill in.
 
     Example: `sinch-hosting letter template > acme.toml`
     """
@@ -55,7 +55,7 @@ def template() -> int:
 def check(file: Path, /, *, online: bool = False) -> int:
     """Check a letter, without sending anything.
 
-    Errors name the line and the key.
+    An error names the line and the key.
 
     Example: `sinch-hosting letter check acme.toml --online`
 
@@ -66,11 +66,13 @@ def check(file: Path, /, *, online: bool = False) -> int:
     letter = read_letter(file)
     signer = getattr(letter, "authorised_person", None)
     if signer is None:
-        tell(f"{file}: well; a blanket letter, nobody signs")
+        tell(f"{file}: is complete; a blanket letter, so nobody has to sign")
         return ExitCode.DONE
     if online:
         _check_mail(signer.email, file)
-    tell(f"{file}: well; {signer.first_name} {signer.last_name} <{signer.email}> signs")
+    tell(
+        f"{file}: is complete; {signer.first_name} {signer.last_name} <{signer.email}> has to sign"
+    )
     return ExitCode.DONE
 
 
@@ -110,7 +112,7 @@ def read_letter(path: Path) -> Letter:
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise BadInput(f"{path}: is no TOML: {error}") from error
+        raise BadInput(f"{path}: is not valid TOML: {error}") from error
     return _LetterFile(path, text, table).letter()
 
 

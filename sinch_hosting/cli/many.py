@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from attrs import define, field
 
@@ -12,9 +12,13 @@ from .._aio import map_concurrently
 from .errors import ExitCode, report_error, worst
 from .interrupts import orderly_ctrl_c
 from .invocation import same_line, tell
+from .output import View, print_many, print_one
 from .progress import waiting
 
-__all__ = ["Each", "exit_code"]
+if TYPE_CHECKING:
+    from .options import Output
+
+__all__ = ["Each", "exit_code", "print_each"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -86,6 +90,29 @@ class Each(Generic[T, R]):
             tell(f"{self.succeeded} of {len(self.items)} are done; the rest: {same_line()}")
             return ExitCode.INTERRUPTED
         return code
+
+
+async def print_each(
+    each: Each[T, R],
+    view: View[R],
+    output: Output,
+    results: AsyncGenerator[R, None] | None = None,
+) -> ExitCode:
+    """Print what calls return, as it comes; returns the exit code.
+
+    Args:
+        each: The calls. The result of a single one is printed as a list of its columns.
+        view: How a result is shown.
+        output: The format.
+        results: Where the results come from; `each.results()` by default.
+    """
+    async with aclosing(each.results() if results is None else results) as found:
+        if len(each.items) == 1:
+            async for result in found:
+                print_one(result, view, output)
+        else:
+            await print_many(found, view, output)
+    return each.report()
 
 
 def exit_code(failed: Sequence[tuple[object, Exception]], *, succeeded: int) -> ExitCode:

@@ -48,7 +48,7 @@ async def mcp(
         http: Serve HTTP on this port instead; 0 takes a free one.
         host: The address to listen on; only those of this machine are allowed.
         folder: Files of numbers below this folder may be read; may be given several times.
-        settle: Time between two looks for earlier orders; 10s by default.
+        settle: Time between the two searches for earlier orders; 10s by default.
     """
     seconds = seconds_of(settle, "--settle")
     settings = read_settings(account)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Literal, TypeVar
 
@@ -13,11 +12,11 @@ from .durations import seconds_of
 from .errors import BadInput, ExitCode, complain
 from .explain import explain
 from .invocation import resume_line, tell, without_warnings
-from .many import Each, exit_code
+from .many import Each, exit_code, print_each
 from .number_input import is_toll_free, read_numbers, read_records
 from .numbers_check import check
-from .options import ACCOUNT, PLACE, SOURCE, Account, NumberSource, Output, Place
-from .output import print_many, print_one
+from .options import ACCOUNT, PLACE, SOURCE, Account, NumberSource, Place
+from .output import print_many
 from .prompts import confirm
 from .settings import open_client, read_settings
 from .views import IMPORTED
@@ -32,7 +31,9 @@ T = TypeVar("T")
 _PAGE = 1000
 
 app = App(
-    name="numbers", help="Imported numbers: look, explain, audit, change.", help_format="markdown"
+    name="numbers",
+    help="Look at imported numbers, explain, compare and change them.",
+    help_format="markdown",
 )
 app.command(check)
 app.command(explain)
@@ -54,7 +55,7 @@ async def list_(
 
     Args:
         pattern: Only numbers with these digits, such as +1732.
-        where: Where the digits have to stand.
+        where: In which part of the number the digits have to be.
         region: Only numbers of this region.
     """
     settings = read_settings(account)
@@ -71,24 +72,6 @@ async def list_(
     return ExitCode.DONE
 
 
-async def _for_each(
-    numbers: list[str],
-    call: Callable[[str], Awaitable[ImportedNumber]],
-    output: Output,
-    *,
-    changes: bool = False,
-) -> int:
-    """Call for each number, print what it answered, and return the exit code."""
-    each = Each(numbers, call)
-    async with aclosing(each.changes() if changes else each.results()) as found:
-        if len(numbers) == 1:
-            async for number in found:
-                print_one(number, IMPORTED, output)
-        else:
-            await print_many(found, IMPORTED, output)
-    return each.report()
-
-
 @app.command
 async def get(
     numbers: list[str], /, *, source: NumberSource = SOURCE, account: Account = ACCOUNT
@@ -102,7 +85,7 @@ async def get(
     """
     known = read_numbers(numbers, source)
     async with open_client(read_settings(account)) as sinch:
-        return await _for_each(known, sinch.imported_numbers.get, account)
+        return await print_each(Each(known, sinch.imported_numbers.get), IMPORTED, account)
 
 
 @app.command(name="import")
@@ -118,19 +101,19 @@ async def import_(
     source: NumberSource = SOURCE,
     account: Account = ACCOUNT,
 ) -> int:
-    """Import single numbers and link them; `orders import` takes many at once.
+    """Import numbers one by one; `orders import` imports many at once.
 
-    No letter is mailed. A number that is imported already is refused; run again, the line
-    imports only what is missing.
+    No letter is mailed. A number that is imported already is refused, so you can run the line
+    again: it imports only the numbers that are missing.
 
     Example: `sinch-hosting numbers import +12025550134 --plan PLAN --campaign CAMPAIGN --wait`
 
     Args:
         numbers: Numbers, files of numbers, or `-` for standard input.
         name: A display name.
-        callback_url: Where events about the numbers are posted.
+        callback_url: The address to which events about the numbers are sent.
         wait: Wait until they are provisioned.
-        timeout: How long to wait, such as 90s or 2h; by default without end.
+        timeout: How long to wait, such as 90s or 2h; no limit by default.
     """
     limit = None if timeout is None else seconds_of(timeout, "--timeout")
     settings = read_settings(account)
@@ -152,7 +135,8 @@ async def import_(
 
     settings.check_identity()
     async with open_client(settings) as sinch:
-        code = await _for_each(list(records), create, account, changes=True)
+        each = Each(list(records), create)
+        code = await print_each(each, IMPORTED, account, each.changes())
     if wait is None and code is not ExitCode.UNKNOWN:
         tell(f"wait for them with: {resume_line('numbers', 'wait', *numbers)}")
     return code
@@ -176,7 +160,7 @@ async def update(
 ) -> int:
     """Change the display name or the callback URL of numbers, or unlink them.
 
-    Only what is given is changed; `''` empties it. To move numbers to another plan or campaign
+    Only what you give is changed; `''` empties it. To move numbers to another plan or campaign
     use `numbers relink`.
 
     Example: `sinch-hosting numbers update +12025550134 --name "Front desk"`
@@ -184,8 +168,8 @@ async def update(
     Args:
         numbers: Numbers, files of numbers, or `-` for standard input.
         name: The display name.
-        callback_url: Where events about the numbers are posted.
-        unlink: Take them off their service plan and campaign; they are without service then.
+        callback_url: The address to which events about the numbers are sent.
+        unlink: Take them off their service plan and campaign. They have no service then.
         yes: Do not ask before numbers are unlinked.
     """
     from .._session.requests import UNSET  # noqa: PLC0415 - loaded with the client only
@@ -209,7 +193,8 @@ async def update(
         )
 
     async with open_client(settings) as sinch:
-        return await _for_each(known, change, account, changes=True)
+        each = Each(known, change)
+        return await print_each(each, IMPORTED, account, each.changes())
 
 
 def _confirm_loss(numbers: list[str], what: str, *, yes: bool) -> None:
@@ -230,8 +215,9 @@ async def relink(
 ) -> int:
     """Move numbers to another service plan or campaign.
 
-    Each is unlinked, waited for until it is free, and linked anew: in between it is without
-    service. Ten at most are so at once. Run again, the line goes on with those that are left.
+    Each number is unlinked and, when it is free, linked anew. In between it has no service; this
+    is so for at most ten numbers at the same time. If you run the line again, it goes on with the
+    numbers that are left.
 
     Example: `sinch-hosting numbers relink fleet.csv --plan PLAN --campaign CAMPAIGN`
 
@@ -265,7 +251,7 @@ async def delete(
     source: NumberSource = SOURCE,
     account: Account = ACCOUNT,
 ) -> int:
-    """Take numbers out of Sinch: they text no more.
+    """Delete imported numbers: they can no longer send or receive SMS.
 
     Example: `sinch-hosting numbers delete +12025550134`
 
@@ -308,7 +294,7 @@ async def wait(
 
     Args:
         numbers: Numbers, files of numbers, or `-` for standard input.
-        timeout: How long each may take, such as 90s or 2h; by default without end.
+        timeout: How long each may take, such as 90s or 2h; no limit by default.
     """
     limit = None if timeout is None else seconds_of(timeout, "--timeout")
     known = read_numbers(numbers, source)

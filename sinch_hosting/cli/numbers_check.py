@@ -38,14 +38,14 @@ async def check(
 ) -> int:
     """Show what would be taken from a file of numbers; nothing is sent.
 
-    With `--format lines` only the numbers that would be taken. The exit code is 1 where a row
-    is refused.
+    With `--format lines` it prints only the numbers that would be taken. The exit code is 1 if a
+    row is refused.
 
     Example: `sinch-hosting numbers check fleet.csv --refused`
 
     Args:
         file: A file of numbers, or `-` for standard input.
-        refused: Only the rows that would not be taken.
+        refused: Show only the rows that would not be taken.
     """
     sheet = read_sheet(file, source)
     tell_of_sheet(sheet)

@@ -61,15 +61,15 @@ async def onboard(
     source: NumberSource = SOURCE,
     account: Account = ACCOUNT,
 ) -> int:
-    """Take numbers from wherever they are to text-enabled.
+    """Take numbers from any state to text-enabled.
 
-    Each number's state is read; unknown ones are put into qualification, and you are told which
-    invoices to mail. What is verified is ordered: every order mails a letter to be signed. Then
-    the orders are followed to their end, and each number is checked.
+    The state of each number is read. Unknown numbers are put into qualification, and you are told
+    which invoices to mail. Numbers that are verified are ordered; every order mails a letter that
+    somebody has to sign. The command waits for the orders and then checks each number.
 
-    Kill it at any moment and run the line again: it goes on, and nothing is sent twice. Ctrl-C
-    sends nothing new and waits for what is under way; a second one stops at once. Without
-    `--job` the job is named after the file.
+    You can stop it at any moment and run the same line again: it goes on where it was, and nothing
+    is sent twice. After Ctrl-C it sends nothing new and waits for the requests that have left; a
+    second Ctrl-C stops it at once. Without `--job` the job is named after the file.
 
     Example: `sinch-hosting onboard numbers.csv --plan PLAN --campaign CAMPAIGN --loa acme.toml
     --dry-run`
@@ -78,18 +78,18 @@ async def onboard(
         file: A file of numbers, or `-` for standard input.
         loa: The letter of authorization; see `sinch-hosting letter template`.
         dry_run: Show what would be done, and send nothing.
-        max_letters: Mail so many letters at most.
-        relink: Move numbers that are imported elsewhere; each is without service meanwhile.
-        resend_unknown: Send again what an earlier run sent without seeing an answer, where no
-            order is found. A letter may then be mailed twice.
+        max_letters: Mail at most this many letters.
+        relink: Move numbers that are imported on another plan. Each has no service meanwhile.
+        resend_unknown: Send an order again whose answer an earlier run did not get, and which is
+            not found. A letter may then be mailed twice.
         yes: Do not ask before letters are mailed.
         region: US or CA for all numbers; by default what each number's area code says.
         nnid: The routing id; the account's own by default.
-        callback_url: Where events about the numbers are posted.
-        chunk_size: Numbers an order, 500 by default and at most.
-        window: How long numbers wait for others to share a letter; 1d by default.
-        timeout: How long it may take, such as 12h or 3d; by default without end.
-        report: Write what became of every number to this file: JSON where its name ends so,
+        callback_url: The address to which events about the numbers are sent.
+        chunk_size: Numbers in one order; 500 by default, which is the most.
+        window: How long numbers wait for others, to share one letter; 1d by default.
+        timeout: How long it may take, such as 12h or 3d; no limit by default.
+        report: Write the result of every number to this file: JSON if its name ends in .json,
             else CSV.
     """
     settings = read_settings(account)

@@ -35,7 +35,7 @@ _OUTPUT = Group("Output", sort_key=30)
 @Parameter(name="*")
 @frozen(kw_only=True)
 class Output:
-    """How a command tells what it found."""
+    """How a command shows what it found."""
 
     format: Annotated[
         Format | None,
@@ -104,28 +104,33 @@ class NumberSource:
 @Parameter(name="*")
 @frozen(kw_only=True)
 class JobFlags:
-    """The care with which orders are created, and resumed."""
+    """How orders are created, and how a later run goes on."""
 
     job: Annotated[
         str | None,
-        Parameter(group=_JOB, help="The job's name, up to 25 letters; the same name goes on."),
+        Parameter(
+            group=_JOB,
+            help="The name of the job, up to 25 letters; a run with the same name goes on.",
+        ),
     ] = None
     ledger: Annotated[
         Path | None,
         Parameter(group=_JOB, help="The ledger's file; by default in the state folder."),
     ] = None
     retry_rejected: Annotated[
-        bool, Parameter(group=_JOB, help="Create anew what is in REJECTED orders.")
+        bool, Parameter(group=_JOB, help="Create orders again for the numbers of REJECTED orders.")
     ] = False
     settle: Annotated[
         str,
-        Parameter(group=_JOB, help="Time between two looks for earlier orders; 10s by default."),
+        Parameter(
+            group=_JOB, help="Time between the two searches for earlier orders; 10s by default."
+        ),
     ] = "10s"
     grace: Annotated[
         str,
         Parameter(
             group=_JOB,
-            help="How long an order is looked for whose answer was lost; 60s by default.",
+            help="How long to look for an order whose answer was lost; 60s by default.",
         ),
     ] = "60s"
 

@@ -48,10 +48,10 @@ async def import_(
     source: NumberSource = SOURCE,
     account: Account = ACCOUNT,
 ) -> int:
-    """Import numbers, five an order; no letter is mailed.
+    """Import numbers, five in an order; no letter is mailed.
 
-    The same line run again goes on where it was: orders that are there are found, not sent
-    anew. Ctrl-C sends nothing new and waits for what is under way.
+    If you run the same line again it goes on where it was: orders that exist are found and not
+    created again. After Ctrl-C it sends nothing new and waits for the requests that have left.
 
     Example: `sinch-hosting orders import fleet.csv --plan PLAN --campaign CAMPAIGN --wait`
 
@@ -59,10 +59,10 @@ async def import_(
         numbers: Numbers, files of numbers, or `-` for standard input.
         migrate_to_sinch_tmo: Take numbers over that T-Mobile refused with 60135.
         name: A display name; the job's tag comes before it.
-        callback_url: Where events about the numbers are posted.
+        callback_url: The address to which events about the numbers are sent.
         dry_run: Show which orders would be created, and send nothing.
-        wait: Wait until the orders are in this state; COMPLETED where none is named.
-        timeout: How long to wait, such as 90s, 12h or 2d; by default without end.
+        wait: Wait until the orders are in this state; COMPLETED if you name none.
+        timeout: How long to wait, such as 90s, 12h or 2d; no limit by default.
     """
     settings = read_settings(account)
     plan, campaign = settings.plan(place), settings.campaign(place)
@@ -113,12 +113,12 @@ async def text_enable(
     source: NumberSource = SOURCE,
     account: Account = ACCOUNT,
 ) -> int:
-    """Text-enable numbers, 500 an order; every order mails a letter to be signed.
+    """Text-enable numbers, 500 in an order; every order mails a letter to be signed.
 
     Local and toll-free numbers, and regions, go in orders of their own. `onboard` does this for
-    numbers in any state. The same line run again goes on where it was: no letter is mailed
-    twice. Ctrl-C sends nothing new and waits for what is under way. Without `--job` the job's
-    name is made of the numbers and the plan.
+    numbers in any state. If you run the same line again it goes on where it was: no letter is
+    mailed twice. After Ctrl-C it sends nothing new and waits for the requests that have left.
+    Without `--job` the name of the job is made from the numbers and the plan.
 
     Example: `sinch-hosting orders text-enable fleet.csv --plan PLAN --loa acme.toml --dry-run`
 
@@ -126,14 +126,15 @@ async def text_enable(
         numbers: Numbers, files of numbers, or `-` for standard input.
         loa: The letter of authorization; see `sinch-hosting letter template`.
         name: A display name; the job's tag comes before it.
-        callback_url: Where events about the numbers are posted.
+        callback_url: The address to which events about the numbers are sent.
         nnid: The routing id of local numbers; the account's own by default.
-        chunk_size: Numbers an order, 500 by default and at most; fewer are more letters.
+        chunk_size: Numbers in one order; 500 by default, which is the most. Smaller orders mean
+            more letters.
         dry_run: Show which orders and letters there would be, and send nothing.
-        max_letters: Mail so many letters at most.
+        max_letters: Mail at most this many letters.
         yes: Do not ask before letters are mailed.
-        wait: Wait until the orders are in this state; COMPLETED where none is named.
-        timeout: How long to wait, such as 90s, 12h or 2d; by default without end.
+        wait: Wait until the orders are in this state; COMPLETED if you name none.
+        timeout: How long to wait, such as 90s, 12h or 2d; no limit by default.
     """
     settings = read_settings(account)
     plan, campaign = settings.plan(place), settings.campaign(place)

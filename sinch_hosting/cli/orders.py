@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
@@ -14,7 +13,7 @@ from ..states import OrderState, OrderType
 from .durations import before, business_days
 from .errors import BadInput, ExitCode
 from .invocation import STANDARD_INPUT, WAIT_FOR_DONE
-from .many import Each
+from .many import Each, print_each
 from .options import ACCOUNT, PLACE, Account, Place
 from .order_creation import import_, text_enable
 from .output import Column, View, as_json, print_many, print_one
@@ -27,7 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ["app", "every_order"]
 
-app = App(name="orders", help="Orders that import or text-enable numbers.", help_format="markdown")
+app = App(
+    name="orders", help="Orders: create them, look at them, wait for them.", help_format="markdown"
+)
 Kind = Literal["import", "text-enable"]
 _KINDS = {"import": OrderType.IMPORT, "text-enable": OrderType.TEXT_ENABLE}
 _STATES = tuple(state for state in OrderState if state is not OrderState.UNSPECIFIED)
@@ -65,8 +66,8 @@ async def list_(
 ) -> int:
     """List the orders of a service plan and campaign.
 
-    The service lists orders only by plan and campaign; with `--campaign ''` those without one,
-    as far as it lists them.
+    The service lists orders only by plan and campaign. `--campaign ''` lists those without a
+    campaign, if the service allows that.
 
     Example: `sinch-hosting orders list --plan PLAN --campaign CAMPAIGN --open`
 
@@ -98,14 +99,7 @@ async def get(orders: list[str], /, *, account: Account = ACCOUNT) -> int:
     """
     ids = ids_from(orders)
     async with open_client(read_settings(account)) as sinch:
-        each = Each(ids, sinch.hosting_orders.get)
-        async with aclosing(each.results()) as found:
-            if len(ids) == 1:
-                async for order in found:
-                    print_one(order, ORDER, account)
-            else:
-                await print_many(found, ORDER, account)
-    return each.report()
+        return await print_each(Each(ids, sinch.hosting_orders.get), ORDER, account)
 
 
 _REPORT: View[OrderReport] = View(
@@ -122,7 +116,7 @@ _REPORT: View[OrderReport] = View(
 
 @app.command
 async def report(order: str, /, *, account: Account = ACCOUNT) -> int:
-    """Show how far the numbers of an order are, in counts.
+    """Count how far the numbers of an order are.
 
     Example: `sinch-hosting orders report 01HXYZ...`
 
@@ -218,7 +212,7 @@ async def unsigned(
     Example: `sinch-hosting orders unsigned --older 3bd --format csv`
 
     Args:
-        older: Only letters that wait for so long: 3bd (business days), 2d, 12h.
+        older: Only letters that have waited for at least this long: 3bd (business days), 2d, 12h.
     """
     now = datetime.now(UTC).astimezone()
     until = None if older is None else before(now, older, "--older")
@@ -269,7 +263,8 @@ async def wait(
 ) -> int:
     """Wait until orders have reached a state, or have passed it.
 
-    Many orders share few requests. Whatever ends the wait, the orders go on at the service.
+    Waiting for many orders takes few requests. If the wait ends early, the orders go on at the
+    service.
 
     Example: `sinch-hosting orders wait 01HXYZ... --state IN_PROGRESS --timeout 2d`
 
@@ -277,7 +272,7 @@ async def wait(
         orders: Ids or tokens of orders, or `-` for those on standard input.
         job: The orders of this job.
         state: COMPLETED by default.
-        timeout: How long to wait, such as 90s, 12h or 2d; by default without end.
+        timeout: How long to wait, such as 90s, 12h or 2d; no limit by default.
     """
     wanted, limit = state_from(state), timeout_from(timeout)
     settings = read_settings(account)
@@ -308,9 +303,9 @@ async def watch(
 ) -> int:
     """Watch orders live until all are COMPLETED or REJECTED.
 
-    On a terminal: each order's state, whom it waits for and how long, and the totals as bars.
-    Elsewhere every change is a line. Ctrl-C leaves the orders alone, and prints the line that
-    goes on. The exit code is 1 where an order was rejected.
+    On a terminal it shows the state of each order, whom it waits for and how long, and the totals
+    as bars. Elsewhere it prints a line for every change. Ctrl-C does not touch the orders, and
+    prints the line that goes on. The exit code is 1 if an order was rejected.
 
     Example: `sinch-hosting orders watch --open --plan PLAN --campaign CAMPAIGN`
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from contextlib import aclosing
 from typing import TYPE_CHECKING, Literal
 
 from cyclopts import App
@@ -13,7 +11,7 @@ from .durations import seconds_of
 from .errors import BadInput, ExitCode
 from .invocation import WAIT_FOR_DONE, resume_line, tell
 from .invoices import invoices
-from .many import Each
+from .many import Each, print_each
 from .number_input import read_numbers
 from .numbers import result_code
 from .options import ACCOUNT, SOURCE, Account, NumberSource
@@ -27,7 +25,11 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = App(name="qualify", help="Numbers on their way to be proven yours.", help_format="markdown")
+app = App(
+    name="qualify",
+    help="Qualify numbers: add them, prove them, wait for them.",
+    help_format="markdown",
+)
 app.command(invoices)
 _STATES = tuple(state for state in QualificationState if state.name != "UNSPECIFIED")
 _PAGE = 1000
@@ -60,15 +62,16 @@ async def add(
 ) -> int:
     """Start the review of numbers.
 
-    Afterwards somebody must e-mail invoices that list them (`qualify invoices`), or prove them
-    by a voice call (`qualify challenge`). Numbers that are there already are left as they are.
+    Afterwards somebody has to e-mail invoices that list the numbers (`qualify invoices`), or prove
+    them by a voice call (`qualify challenge`). Numbers that are in qualification already are left
+    as they are.
 
     Example: `sinch-hosting qualify add fleet.csv`
 
     Args:
         numbers: Numbers, files of numbers, or `-` for standard input.
-        wait: Wait until they are in this state; VERIFIED where none is named.
-        timeout: How long to wait, such as 12h or 3d; by default without end.
+        wait: Wait until they are in this state; VERIFIED if you name none.
+        timeout: How long to wait, such as 12h or 3d; no limit by default.
     """
     wanted = None if wait is None else qualification_state(wait)
     limit = None if timeout is None else seconds_of(timeout, "--timeout")
@@ -87,24 +90,8 @@ async def add(
         async def verified(number: str) -> QualifiedNumber:
             return await sinch.qualified_numbers.wait_until(number, wanted, timeout=limit)
 
-        return await _for_each(known, verified, account, waits_for=wanted.name)
-
-
-async def _for_each(
-    numbers: list[str],
-    call: Callable[[str], Awaitable[QualifiedNumber]],
-    account: Account,
-    waits_for: str = "",
-) -> int:
-    each = Each(numbers, call, at_once=len(numbers) if waits_for else 10)
-    results = each.waited_for(waits_for) if waits_for else each.results()
-    async with aclosing(results) as found:
-        if len(numbers) == 1:
-            async for number in found:
-                print_one(number, QUALIFIED, account)
-        else:
-            await print_many(found, QUALIFIED, account)
-    return each.report()
+        each = Each(known, verified, at_once=len(known))
+        return await print_each(each, QUALIFIED, account, each.waited_for(wanted.name))
 
 
 @app.command(name="list")
@@ -142,24 +129,24 @@ async def get(
     """
     known = read_numbers(numbers, source)
     async with open_client(read_settings(account)) as sinch:
-        return await _for_each(known, sinch.qualified_numbers.get, account)
+        return await print_each(Each(known, sinch.qualified_numbers.get), QUALIFIED, account)
 
 
 @app.command
 async def challenge(
     number: str, /, *, no_code: bool = False, yes: bool = False, account: Account = ACCOUNT
 ) -> int:
-    """Ring a number; a voice tells a code that proves it is yours.
+    """Call a number: a voice says a code that proves that the number is yours.
 
-    On a terminal the code is asked for right away, and checked. A call is never repeated by
-    itself.
+    On a terminal you are asked for the code at once, and it is checked. A call is never repeated
+    automatically.
 
     Example: `sinch-hosting qualify challenge +12025550134`
 
     Args:
-        number: The number to ring.
+        number: The number to call.
         no_code: Do not ask for the code.
-        yes: Do not ask before it rings.
+        yes: Do not ask before the call.
     """
     known = read_numbers([number], SOURCE)[0]
     settings = read_settings(account)
@@ -179,15 +166,15 @@ async def challenge(
 
 @app.command
 async def verify(number: str, code: str, /, *, account: Account = ACCOUNT) -> int:
-    """Give back the code that the voice told.
+    """Send the code that the voice said.
 
-    Each try counts: after three wrong ones a number may be blocked. The exit code is 1 where
-    the code was wrong.
+    Each try counts: after three wrong codes a number may be blocked. The exit code is 1 if the
+    code was wrong.
 
     Example: `sinch-hosting qualify verify +12025550134 1234`
 
     Args:
-        number: The number that was rung.
+        number: The number that was called.
         code: The code.
     """
     known = read_numbers([number], SOURCE)[0]
@@ -248,8 +235,8 @@ async def wait(
 
     Args:
         numbers: Numbers, files of numbers, or `-` for standard input.
-        state: VERIFIED by default; may be given several times, and any of them will do.
-        timeout: How long each may take, such as 12h or 3d; by default without end.
+        state: The state, VERIFIED by default. Given several times, any of them ends the wait.
+        timeout: How long each may take, such as 12h or 3d; no limit by default.
     """
     wanted = tuple(map(qualification_state, state or [WAIT_FOR_DONE]))
     limit = None if timeout is None else seconds_of(timeout, "--timeout")
@@ -260,4 +247,5 @@ async def wait(
 
     async with open_client(read_settings(account)) as sinch:
         titles = " or ".join(state.name for state in wanted)
-        return await _for_each(known, reached, account, waits_for=titles)
+        each = Each(known, reached, at_once=len(known))
+        return await print_each(each, QUALIFIED, account, each.waited_for(titles))

@@ -41,7 +41,7 @@ def writing_report(path: Path | None, report: Callable[[], OnboardingReport]) ->
 def _write(path: Path, report: OnboardingReport) -> None:
     is_json = path.suffix.lower() == ".json"
     write_text(path, report.to_json() if is_json else report.to_csv())
-    tell(f"what became of every number: {path}")
+    tell(f"the result of every number: {path}")
 
 
 def write_text(path: Path, text: str) -> None:

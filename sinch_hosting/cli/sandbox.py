@@ -18,9 +18,7 @@ from .output import chosen_format, print_text
 
 __all__ = ["app"]
 
-app = App(
-    name="sandbox", help="A stand-in for the service, on this machine.", help_format="markdown"
-)
+app = App(name="sandbox", help="Run a simulated service on this machine.", help_format="markdown")
 _TIMEOUT = 10.0
 
 
@@ -37,11 +35,11 @@ async def serve(
     seed_file: Path | None = None,
     log_requests: bool = False,
 ) -> int:
-    """Serve a stand-in for the service until Ctrl-C, and print how to point programs at it.
+    """Run a simulated service until Ctrl-C, and print the variables that programs need.
 
-    It stays in the foreground: paste the export lines into another terminal. Or keep them in a
-    file, with `sinch-hosting sandbox > sandbox.env &`, and read it with `. ./sandbox.env`.
-    The last line, `# ready {...}`, is JSON for programs. `/healthz` says 200 while it serves.
+    It stays in the foreground: paste the export lines into another terminal. Or write them to a
+    file with `sinch-hosting sandbox > sandbox.env &`, and read it with `. ./sandbox.env`.
+    The last line, `# ready {...}`, is JSON for programs. `/healthz` returns 200 while it serves.
 
     Example: `sinch-hosting sandbox serve --port 0 --speed 86400`
 
@@ -77,7 +75,7 @@ async def serve(
         )
         await service.start()
     except (OSError, OverflowError, ValueError) as error:
-        raise BadInput(f"The sandbox cannot start: {error}") from error
+        raise BadInput(f"the sandbox cannot start: {error}") from error
     await serve_until_stopped(service, _say)
     return 0
 
@@ -117,12 +115,12 @@ def _read(address: str) -> dict[str, Any]:
     except (urllib.error.URLError, OSError) as error:
         why = getattr(error, "reason", error)
         raise Failed(
-            f"no sandbox answers at {address}: {why}",
+            f"there is no sandbox at {address}: {why}",
             ExitCode.NOT_REACHED,
             "start one: sinch-hosting sandbox serve",
         ) from error
     except ValueError as error:
-        raise Failed(f"{address}: what answers is no sandbox", ExitCode.REFUSED) from error
+        raise Failed(f"{address}: what runs there is not a sandbox", ExitCode.REFUSED) from error
     return told
 
 

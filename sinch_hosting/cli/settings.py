@@ -210,7 +210,7 @@ def _read_config(path: Path) -> dict[str, object]:
     except OSError as error:
         raise BadInput(f"{path}: cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path}: is no TOML: {error}") from error
+        raise BadInput(f"{path}: is not valid TOML: {error}") from error
     open_to_others = os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO)
     if open_to_others and _holds_secret(config):
         raise BadInput(
@@ -289,7 +289,7 @@ def read_secrets(path: Path) -> list[str]:
     try:
         text = path.expanduser().read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is no text"
+        why = error.strerror if isinstance(error, OSError) else "it is not text"
         raise BadInput(f"{path}: the secret cannot be read: {why}") from error
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if not lines:

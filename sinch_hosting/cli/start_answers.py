@@ -378,6 +378,12 @@ def _check_form(answers: Answers) -> None:
         raise BadInput(
             "--language curl: onboarding takes many requests over days; take command or python"
         )
+    is_elsewhere = any(group.is_toll_free and group.region != "US" for group in answers.groups)
+    if is_elsewhere and goal in _WITH_PLACE and (language == "command" or goal == "onboard"):
+        raise BadInput(
+            "--region CA with toll-free numbers: the command takes them for numbers of the US; "
+            "take --language python with --goal import or text-enable"
+        )
     if goal == "challenge" and len(answers.numbers) != 1:
         raise BadInput("a voice challenge rings one number: give one")
     if language == "command" or goal not in ("import", "text-enable"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -100,7 +101,7 @@ def _environ(folder: Path) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if name != "SINCH_HOSTING_PROFILE"}
     command = folder / "bin" / "sinch-hosting"
     command.parent.mkdir()
-    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m sinch_hosting "$@"\n')
+    command.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m sinch_hosting "$@"\n')
     command.chmod(0o700)
     return {**kept, "PATH": f"{command.parent}{os.pathsep}{kept.get('PATH', os.defpath)}"}
 

@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field
 from ..models import Order, OrderReport
 
 __all__ = [
+    "MOST_ORDERS",
     "ChangeAnswer",
     "FileAnswer",
     "LetterAnswer",
@@ -39,6 +40,8 @@ __all__ = [
     "quoted",
 ]
 
+MOST_ORDERS = 50
+"""Orders that an answer lists; it says how many there are in all."""
 _CUT = 80
 
 
@@ -222,7 +225,8 @@ class PlanAnswer(BaseModel):
 
     tool: Annotated[str, Field(description="The tool that carries it out, with the digest.")]
     digest: Annotated[str, Field(description="Good once, for ten minutes. Also the job's name.")]
-    orders: list[PlannedOrderLine]
+    orders: Annotated[list[PlannedOrderLine], Field(description="The first 50.")]
+    orders_in_all: int
     steps: list[PlannedStep]
     letters: Annotated[dict[str, int], Field(description="How many letters, and to whom.")]
     left_out: Annotated[dict[str, str], Field(description="Numbers left out, and why.")]
@@ -233,7 +237,8 @@ class PlanAnswer(BaseModel):
 class ChangeAnswer(BaseModel):
     """What was done."""
 
-    orders: list[OrderLine]
+    orders: Annotated[list[OrderLine], Field(description="The first 50.")]
+    orders_in_all: int = 0
     numbers: Annotated[dict[str, str], Field(description="Numbers, each with its state.")]
     left_out: Annotated[dict[str, str], Field(description="Numbers left out, and why.")]
     failed: list[str]

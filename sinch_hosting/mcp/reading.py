@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
@@ -79,10 +80,11 @@ class ReadingTools:
         where = answer.where
         for text in filter(None, said):
             where = where.replace(text, "see service_says")
-        waits_for, next_step = answer.waits_for, f"{answer.what_to_do}."
+        waits_for, next_step = answer.waits_for, answer.what_to_do or "Wait."
         if facts.order is not None and (signer := _signer_of(facts.order)):
             waits_for, next_step = f"the signature of {signer}", _SIGN
-        left_out = " More orders were not asked for the number." if facts.orders_left_out else ""
+        if facts.orders_left_out:
+            next_step += " (there are more orders than were asked for the number)"
         return NumberAnswer(
             phone_number=number,
             where=where,
@@ -94,7 +96,7 @@ class ReadingTools:
             if facts.qualified is None
             else facts.qualified.global_process_state.name,
             is_imported=facts.imported is not None,
-            next_step=f"{next_step}{left_out}",
+            next_step=next_step,
         )
 
     async def list_orders(
@@ -244,7 +246,8 @@ class ReadingTools:
         limit: Annotated[int, Field(ge=1, le=500)] = 100,
     ) -> FileAnswer:
         """Show what would be taken from a file of numbers; nothing is sent."""
-        sheet = read_phone_file(self._allowed(path), **({"column": column} if column else {}))
+        # In a thread: a file of a million rows takes seconds, and other calls go on meanwhile.
+        sheet = await asyncio.to_thread(read_phone_file, self._allowed(path), column=column)
         numbers = [str(record.phone_number) for record in sheet.accepted]
         rest = len(numbers) - offset - limit
         refused = [

@@ -10,6 +10,8 @@ from typing import ClassVar
 
 from attrs import frozen
 
+from .._bulk.keywords import ImportMany, TextEnableMany, TollFreeMany
+from .._bulk.letters import LettersToSend
 from .._bulk.plan import BulkPlan
 from .._bulk.results import BulkResult
 from .._onboarding.onboarding import Onboarding
@@ -18,6 +20,7 @@ from .._onboarding.report import NumberToOnboard, Outcome
 from ..errors import InvalidRequest
 from ..models import Address, AuthorisedPerson, BlanketLoa, DirectLoa, Letter, ResellerLoa
 from .answers import (
+    MOST_ORDERS,
     ChangeAnswer,
     LetterOfAuthorization,
     OnboardAnswer,
@@ -58,8 +61,7 @@ class Outlook:
     def text(self) -> str:
         """All of it that counts, as one text to compare."""
         orders = [order.model_dump() for order in self.orders]
-        steps = [step.model_dump() for step in self.steps]
-        return json.dumps([orders, steps, dict(self.letters), self.left_out], sort_keys=True)
+        return json.dumps([orders, dict(self.letters), self.left_out], sort_keys=True)
 
 
 def letter_of(given: LetterOfAuthorization) -> Letter:
@@ -170,7 +172,8 @@ def _answer(results: Sequence[BulkResult], digest: str) -> ChangeAnswer:
     elif not orders:
         next_step = "Nothing was created: see left_out and failed."
     return ChangeAnswer(
-        orders=[line_of(order) for order in orders],
+        orders=[line_of(order) for order in orders[:MOST_ORDERS]],
+        orders_in_all=len(orders),
         numbers={},
         left_out=dict(
             first((one.phone_number, one.reason) for result in results for one in result.skipped)
@@ -191,32 +194,26 @@ class ImportWish(_Orders):
     def _campaign(self, batch: Batch) -> str | None:
         return None if batch.is_toll_free else self.campaign_id or None
 
+    def _arguments(self, batch: Batch, digest: str) -> ImportMany:
+        return {
+            "region_code": batch.region,
+            "service_plan_id": self.service_plan_id,
+            "campaign_id": self._campaign(batch),
+            "migrate_to_sinch_tmo": self.migrate_to_sinch_tmo or None,
+            "job": f"{digest}{batch.suffix}",
+            "ledger": self.at.ledger_of(digest),
+            "settle": self.at.settle,
+        }
+
     async def planned(self, batch: Batch, digest: str) -> BulkPlan:
         """Return what would be done about a batch."""
-        return await self.at.sinch.hosting_orders.import_many(
-            batch.numbers,
-            region_code=batch.region,
-            service_plan_id=self.service_plan_id,
-            campaign_id=self._campaign(batch),
-            migrate_to_sinch_tmo=self.migrate_to_sinch_tmo or None,
-            job=f"{digest}{batch.suffix}",
-            ledger=self.at.ledger_of(digest),
-            settle=self.at.settle,
-            plan=True,
-        )
+        arguments = self._arguments(batch, digest)
+        return await self.at.sinch.hosting_orders.import_many(batch.numbers, plan=True, **arguments)
 
     async def created(self, batch: Batch, digest: str) -> BulkResult:
         """Create the orders of a batch."""
-        return await self.at.sinch.hosting_orders.import_many(
-            batch.numbers,
-            region_code=batch.region,
-            service_plan_id=self.service_plan_id,
-            campaign_id=self._campaign(batch),
-            migrate_to_sinch_tmo=self.migrate_to_sinch_tmo or None,
-            job=f"{digest}{batch.suffix}",
-            ledger=self.at.ledger_of(digest),
-            settle=self.at.settle,
-        )
+        arguments = self._arguments(batch, digest)
+        return await self.at.sinch.hosting_orders.import_many(batch.numbers, **arguments)
 
 
 @frozen(kw_only=True)
@@ -233,55 +230,42 @@ class TextEnableWish(_Orders):
             )
         return self.letter
 
+    def _local(self, batch: Batch, digest: str) -> TextEnableMany:
+        return {
+            "region_code": batch.region,
+            "service_plan_id": self.service_plan_id,
+            "campaign_id": self.campaign_id or None,
+            "loa": self.letter,
+            "job": f"{digest}{batch.suffix}",
+            "ledger": self.at.ledger_of(digest),
+            "settle": self.at.settle,
+        }
+
+    def _toll_free(self, batch: Batch, digest: str) -> TollFreeMany:
+        return {
+            "region_code": batch.region,
+            "service_plan_id": self.service_plan_id,
+            "loa": self._signed(),
+            "job": f"{digest}{batch.suffix}",
+            "ledger": self.at.ledger_of(digest),
+            "settle": self.at.settle,
+        }
+
     async def planned(self, batch: Batch, digest: str) -> BulkPlan:
         """Return what would be done about a batch."""
-        orders, ledger = self.at.sinch.hosting_orders, self.at.ledger_of(digest)
+        orders = self.at.sinch.hosting_orders
         if batch.is_toll_free:
-            return await orders.text_enable_toll_free_many(
-                batch.numbers,
-                region_code=batch.region,
-                service_plan_id=self.service_plan_id,
-                loa=self._signed(),
-                job=f"{digest}{batch.suffix}",
-                ledger=ledger,
-                settle=self.at.settle,
-                plan=True,
-            )
-        return await orders.text_enable_many(
-            batch.numbers,
-            region_code=batch.region,
-            service_plan_id=self.service_plan_id,
-            campaign_id=self.campaign_id or None,
-            loa=self.letter,
-            job=f"{digest}{batch.suffix}",
-            ledger=ledger,
-            settle=self.at.settle,
-            plan=True,
-        )
+            arguments = self._toll_free(batch, digest)
+            return await orders.text_enable_toll_free_many(batch.numbers, plan=True, **arguments)
+        return await orders.text_enable_many(batch.numbers, plan=True, **self._local(batch, digest))
 
     async def created(self, batch: Batch, digest: str) -> BulkResult:
         """Create the orders of a batch."""
-        orders, ledger = self.at.sinch.hosting_orders, self.at.ledger_of(digest)
+        orders = self.at.sinch.hosting_orders
         if batch.is_toll_free:
-            return await orders.text_enable_toll_free_many(
-                batch.numbers,
-                region_code=batch.region,
-                service_plan_id=self.service_plan_id,
-                loa=self._signed(),
-                job=f"{digest}{batch.suffix}",
-                ledger=ledger,
-                settle=self.at.settle,
-            )
-        return await orders.text_enable_many(
-            batch.numbers,
-            region_code=batch.region,
-            service_plan_id=self.service_plan_id,
-            campaign_id=self.campaign_id or None,
-            loa=self.letter,
-            job=f"{digest}{batch.suffix}",
-            ledger=ledger,
-            settle=self.at.settle,
-        )
+            arguments = self._toll_free(batch, digest)
+            return await orders.text_enable_toll_free_many(batch.numbers, **arguments)
+        return await orders.text_enable_many(batch.numbers, **self._local(batch, digest))
 
 
 # ----------------------------------------------------------------- onboarding
@@ -298,7 +282,12 @@ class OnboardWish:
     campaign_id: str
     letter: Letter
 
-    def _begun(self, digest: str, **bounds: float | int) -> Onboarding:
+    def _begun(
+        self, digest: str, *, timeout: float | None = None, letters: int | None = None
+    ) -> Onboarding:
+        def confirm(asked: LettersToSend) -> bool:
+            return letters is not None and asked.total <= letters
+
         return self.at.sinch.onboard(
             [
                 NumberToOnboard(phone_number=number, region_code=batch.region)
@@ -311,8 +300,9 @@ class OnboardWish:
             loa=self.letter,
             ledger=self.at.ledger_of(digest),
             settle=self.at.settle,
-            timeout=bounds.get("timeout"),
-            max_letters=None if "max_letters" not in bounds else int(bounds["max_letters"]),
+            timeout=timeout,
+            confirm=None if letters is None else confirm,
+            max_letters=letters or None,
         )
 
     async def look(self, digest: str) -> Outlook:
@@ -337,12 +327,12 @@ class OnboardWish:
         )
 
     async def run(
-        self, digest: str, progress: Progress, *, timeout: float, max_letters: int
+        self, digest: str, progress: Progress, *, timeout: float, letters: int
     ) -> OnboardAnswer:
         """Go on with it for so many seconds; it mails no more letters than were shown."""
         numbers = [number for batch in self.batches for number in batch.numbers]
         self.at.keep_job(digest, numbers, self.service_plan_id, self.campaign_id)
-        onboarding = self._begun(digest, timeout=timeout, max_letters=max_letters)
+        onboarding = self._begun(digest, timeout=timeout, letters=letters)
         async with aclosing(onboarding.steps()) as steps:
             seen = 0
             async for step in steps:

@@ -1,9 +1,9 @@
-"""What the service answers, and the letters that a caller writes.
+"""What the service sends, and the letters that a caller writes.
 
-Frozen, keyword-only attrs classes. What a caller builds (`DirectLoa`, `ResellerLoa`,
-`AuthorisedPerson`, `Address`) is checked when it is built and raises `InvalidRequest`; what
-the service sends is taken as it comes. In an answer an absent object is an empty one, an
-absent state is `UNSPECIFIED`, an absent identifier of the object itself is `""`, and any
+All are frozen attrs classes with keyword-only arguments. What a caller builds (`DirectLoa`,
+`ResellerLoa`, `AuthorisedPerson`, `Address`) is checked when it is built, and raises
+`InvalidRequest`. What the service sends is taken as it comes. There an absent object is an empty
+one, an absent state is `UNSPECIFIED`, and an object's own id is `""` where it is absent. Any
 other absent value is `None`. Fields that this version does not know are in `.extra`.
 """
 

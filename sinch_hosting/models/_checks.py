@@ -1,4 +1,4 @@
-"""The rules for what a caller passes; each answers nothing or raises `InvalidRequest`."""
+"""The rules for what a caller passes; each returns the value, or raises `InvalidRequest`."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _PATH_SYNTAX = re.compile(r"[\x00-\x20\x7f/\\?#%:]")
 _BLANK = re.compile(r"[\s\x00-\x20\x7f]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
+NO_NUMBERS = "must hold at least 1 number"
 REGIONS = ("US", "CA")
 _IDS = ("service_plan_id", "campaign_id")
 
 
 def check_phone_number(value: object, field: str = "phone_number") -> str:
-    """E.164 in format: a leading `+` and 2 to 15 ASCII digits. Dialability is not checked."""
+    """E.164 by its form: a `+` and 2 to 15 ASCII digits; it need not be possible to dial it."""
     if isinstance(value, str) and _E164.match(value):
         return value
     raise InvalidRequest(
@@ -34,22 +35,19 @@ def check_phone_number(value: object, field: str = "phone_number") -> str:
 
 
 def check_phone_numbers(values: object, field: str, *, at_most: int | None) -> tuple[str, ...]:
-    """A list of different E.164 numbers, 1 to `at_most` of them."""
+    """A list of E.164 numbers, each once in the order given, 1 to `at_most` of them."""
     if isinstance(values, (str, bytes, Mapping)) or not isinstance(values, Iterable):
         raise InvalidRequest(
             field=field, value=values, rule="must be a list of numbers, not a single value"
         )
-    numbers = tuple(
-        check_phone_number(value, f"{field}[{index}]") for index, value in enumerate(values)
-    )
-    if not numbers or (at_most is not None and len(numbers) > at_most):
-        rule = "must hold at least 1 number" if at_most is None else f"must hold 1 to {at_most}"
-        raise InvalidRequest(field=field, value=f"{len(numbers)} numbers", rule=rule)
-    seen: set[str] = set()
-    for number in numbers:
-        if number in seen:
-            raise InvalidRequest(field=field, value=number, rule="must not hold a number twice")
-        seen.add(number)
+    checked = [check_phone_number(value, f"{field}[{n}]") for n, value in enumerate(values)]
+    numbers = tuple(dict.fromkeys(checked))
+    if not numbers:
+        raise InvalidRequest(field=field, value=[], rule=NO_NUMBERS)
+    if at_most is not None and len(numbers) > at_most:
+        raise InvalidRequest(
+            field=field, value=f"{len(numbers)} numbers", rule=f"must hold 1 to {at_most}"
+        )
     return numbers
 
 
@@ -85,7 +83,7 @@ def check_path(value: object, field: str = "path") -> str:
 
 
 def check_text(value: object, field: str) -> str:
-    """Text with something to read in it."""
+    """Text that is not blank, without control characters."""
     if not isinstance(value, str) or not value.strip():
         raise InvalidRequest(field=field, value=value, rule="must be text that is not blank")
     if _CONTROL.search(value):
@@ -94,7 +92,7 @@ def check_text(value: object, field: str) -> str:
 
 
 def check_any_text(value: object, field: str) -> str:
-    """Text, possibly empty (an empty text unlinks); an id that is not empty has to be readable."""
+    """Text, which may be empty (that unlinks); an id that is not empty must not be blank."""
     if not isinstance(value, str):
         raise InvalidRequest(field=field, value=value, rule="must be text")
     if value and field in _IDS:
@@ -104,7 +102,9 @@ def check_any_text(value: object, field: str) -> str:
 
 def _sendable(text: str, field: str) -> str:
     if _SURROGATE.search(text):
-        raise InvalidRequest(field=field, value=text, rule="must not hold half a character")
+        raise InvalidRequest(
+            field=field, value=text, rule="must not hold a lone surrogate (half of a character)"
+        )
     return text
 
 
@@ -129,7 +129,7 @@ def check_email(value: object, field: str) -> str:
 
 
 def check_time(value: object, field: str) -> datetime:
-    """A point in time that says its zone."""
+    """A datetime with a time zone."""
     if not isinstance(value, datetime):
         raise InvalidRequest(field=field, value=value, rule="must be a datetime")
     if value.utcoffset() is None:
@@ -140,13 +140,13 @@ def check_time(value: object, field: str) -> datetime:
         value.astimezone(UTC)
     except OverflowError:
         raise InvalidRequest(
-            field=field, value=value, rule="must be a time that there is in UTC, too"
+            field=field, value=value, rule="must be a time that UTC can express"
         ) from None
     return value
 
 
 def check_url(value: object, field: str) -> str:
-    """A whole http or https address, or the empty text, which takes one away."""
+    """A whole http or https address, or `""`, which removes one."""
     if not isinstance(value, str):
         raise InvalidRequest(field=field, value=value, rule="must be text")
     if value and not _is_address(value):
@@ -159,13 +159,13 @@ def _is_address(text: str) -> bool:
         parts = urlsplit(text)
         # Readers of URLs do not agree where a host ends that has a backslash behind it.
         has_host = bool(parts.hostname) and parts.port != 0 and "\\" not in parts.netloc
-    except ValueError:  # a port that is none is told when it is asked for
+    except ValueError:  # urlsplit looks at the port only when it is read
         return False
     return has_host and parts.scheme in ("http", "https") and not _BLANK.search(text)
 
 
 def check_flag(value: object, field: str) -> bool:
-    """`True` or `False`, nothing that merely counts as one."""
+    """`True` or `False`, and nothing that only counts as one, such as 1."""
     if not isinstance(value, bool):
         raise InvalidRequest(field=field, value=value, rule="must be True or False")
     return value
@@ -195,7 +195,7 @@ def _one_of(value: object, field: str, choices: tuple[str, ...]) -> str:
 
 
 def optional(value: object, check: Callable[[object, str], R], field: str) -> R | None:
-    """What `check` answers, or `None` for an argument that was not given."""
+    """Return what `check` returns, or `None` for an argument that was not given."""
     return None if value is None else check(value, field)
 
 
@@ -231,7 +231,7 @@ Validator = Callable[[object, "attrs.Attribute[Any]", object], None]
 
 
 def validator(check: Any, *, optional: Any = attrs.NOTHING) -> Validator:
-    """What attrs calls to `check` a field, under the field's name; `optional` passes unchecked."""
+    """Return a validator for attrs that runs `check`; the value `optional` passes unchecked."""
 
     def validate(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
         if value is not optional:
@@ -241,9 +241,9 @@ def validator(check: Any, *, optional: Any = attrs.NOTHING) -> Validator:
 
 
 def field(check: Any, *, optional: Any = attrs.NOTHING) -> Any:
-    """An attrs field that `check` validates, under the field's name.
+    """Return an attrs field that `check` validates.
 
-    With `optional`, that value is the default and passes unchecked. A type checker takes every
-    such field for one with a default: what callers build uses `attrs.field` and `validator`.
+    With `optional`, that value is the default and passes unchecked. To a type checker, every such
+    field has a default. So what callers build uses `attrs.field` and `validator` instead.
     """
     return attrs.field(validator=validator(check, optional=optional), default=optional)

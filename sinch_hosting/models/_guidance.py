@@ -1,4 +1,4 @@
-"""What people can do: whom an order waits for, and what a failure code asks for."""
+"""Whom an order or a number waits for, what a failure code means, and what people can do."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class WaitingOn(Record):
     """`signer`, `review` (the vendor's people), `carriers`, `you`, `order` (a number's hosting
     order), `others` (numbers that go in the same order), or `unknown`."""
     name: str | None = None
-    """The signer's name, where the order tells it."""
+    """The signer's name, where the order has it."""
     email: str | None = None
-    """Where the letter went."""
+    """The address that the letter was mailed to."""
     since: datetime | None = None
-    """When it changed last; the wire says no more, so the wait may have begun earlier."""
+    """When it changed last. The service says no more, so the wait may have begun earlier."""
     what_to_do: str
     """What can be done about it."""
 
@@ -46,7 +46,7 @@ _OLD_LETTERS = (
 
 
 class Signer(Protocol):
-    """Who signs a letter, as far as an order tells it."""
+    """Who signs a letter, as far as the order says."""
 
     @property
     def first_name(self) -> str: ...
@@ -59,7 +59,7 @@ class Signer(Protocol):
 def waiting_on(
     state: OrderState, *, is_import: bool, since: datetime | None, signer: Signer
 ) -> WaitingOn | None:
-    """Whom an order in a state waits for; `None` where it has ended."""
+    """Return whom an order in a state waits for; `None` where it has ended."""
     match state:
         case OrderState.COMPLETED | OrderState.REJECTED:
             return None
@@ -140,9 +140,9 @@ _FAILED: dict[QualificationState, str] = {
 
 
 def is_proof_pending(state: QualificationState, ownership: ProvisioningState) -> bool:
-    """Whether a number waits for a proof that it is the caller's, as far as the wire says so.
+    """Return whether a number waits for a proof that it is the caller's, as far as is known.
 
-    An ELIGIBLE number does unless nothing is said of its ownership, or it is proven.
+    An ELIGIBLE number does, unless its ownership is proven, or the service says nothing of it.
     """
     if state == QualificationState.ELIGIBLE:
         return ownership not in (ProvisioningState.UNSPECIFIED, ProvisioningState.DONE)
@@ -152,7 +152,7 @@ def is_proof_pending(state: QualificationState, ownership: ProvisioningState) ->
 def qualification_waits_on(
     state: QualificationState, ownership: ProvisioningState, since: datetime | None
 ) -> WaitingOn | None:
-    """Whom a number in qualification waits for; `None` where that has ended."""
+    """Return whom a number in qualification waits for; `None` where that has ended."""
     if state.is_failure or state == QualificationState.HOSTING_DONE:
         return None
     if state == QualificationState.ELIGIBLE:
@@ -165,7 +165,7 @@ def qualification_waits_on(
 
 
 def advice_on_failed(state: QualificationState) -> str:
-    """What a person can do about a number whose qualification or hosting failed."""
+    """Return what a person can do about a number whose qualification or hosting failed."""
     return _FAILED.get(state, "")
 
 
@@ -173,7 +173,7 @@ def advice_on_failed(state: QualificationState) -> str:
 
 
 def provisioning_waits_on(since: datetime | None) -> WaitingOn:
-    """Whom a number waits for that is being put on its service plan and campaign."""
+    """Return whom a number waits for while it is put on its service plan and campaign."""
     return WaitingOn(
         who="carriers",
         since=since,
@@ -190,7 +190,7 @@ class Failure(Record):
     """The service's code; numbers that fail to reach the SMS platform carry none."""
     meaning: str
     retry_can_help: bool
-    """Whether the same request can succeed later, without anything else having changed."""
+    """Whether the same request can succeed later though nothing else has changed."""
     who: str
     """Who has to act: `you`, `nobody` (it passes, or is decided), `vendor`, `campaign owner`."""
     what_to_do: str
@@ -296,7 +296,7 @@ _FAILURES: dict[FailureCode, tuple[str, bool, str, str]] = {
 
 
 def failure_of(code: FailureCode | None, *, has_failed: bool) -> Failure | None:
-    """What a failure code means; `None` where there is none and nothing has failed."""
+    """Return what a failure code means; `None` where nothing has failed."""
     if code is None:
         if not has_failed:
             return None

@@ -36,7 +36,7 @@ class CallbackEvent(Answered):
 
     @property
     def internal_failure_code(self) -> str | None:
-        """The vendor's own code of the failure, for their support; not documented for this API."""
+        """The vendor's own code of the failure, for their support. It is not documented."""
         code = self.extra.get("internalFailureCode")
         return None if code is None else str(code)
 

@@ -60,6 +60,7 @@ class DirectLoa(Record):
     A missing or blank part raises `InvalidRequest` (`DirectLoaInfo` in the contract).
     """
 
+    is_on_the_wire: ClassVar[bool] = True
     wire_name: ClassVar[str] = "directLoaInfo"
     mails_a_letter: ClassVar[bool] = True
 
@@ -75,6 +76,7 @@ class ResellerLoa(Record):
     A missing or blank part raises `InvalidRequest` (`ResellerLoaInfo` in the contract).
     """
 
+    is_on_the_wire: ClassVar[bool] = True
     wire_name: ClassVar[str] = "resellerLoaInfo"
     mails_a_letter: ClassVar[bool] = True
 
@@ -91,6 +93,7 @@ class BlanketLoa(Record):
     For local numbers only (`BlanketLoaInfo` in the contract).
     """
 
+    is_on_the_wire: ClassVar[bool] = True
     wire_name: ClassVar[str] = "blanketLoaInfo"
     mails_a_letter: ClassVar[bool] = False
 

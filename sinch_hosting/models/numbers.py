@@ -62,9 +62,10 @@ class ScheduledProvisioning(Answered):
 
     @property
     def has_failed(self) -> bool:
-        """Whether the change has failed, and so is pending no more.
+        """Whether the change has failed, and so is no longer pending.
 
-        A status by number has no documented names: there an error code says so.
+        The service does not document what its numbers of a status mean. For them, an error code
+        says that the change has failed.
         """
         if isinstance(self.status, str):
             return self.status.rpartition("_")[2] == "FAILED"
@@ -73,9 +74,9 @@ class ScheduledProvisioning(Answered):
 
 @frozen(kw_only=True, eq=False, repr=False)
 class SmsConfiguration(Answered):
-    """The service plan and the campaign that are in force for a number; `""` is none.
+    """The service plan and the campaign that are in force for a number; `""` means none.
 
-    What was asked for and is not in force yet stands in `scheduled_provisioning`.
+    A change that was asked for and is not in force yet is in `scheduled_provisioning`.
     """
 
     service_plan_id: str | None = None
@@ -133,7 +134,7 @@ class ImportedNumber(Answered):
 
     @property
     def waiting_on(self) -> WaitingOn | None:
-        """Whom the number waits for; `None` where nothing of it is under way."""
+        """Whom the number waits for; `None` where nothing is under way."""
         steps = (self.sms_provisioning, self.campaign_provisioning)
         moving = [
             step.update_time
@@ -172,7 +173,7 @@ class HostedNumber(Answered):
 
 @frozen(kw_only=True, eq=False, repr=False)
 class QualifiedNumber(Answered):
-    """A number on its way from review to hosting."""
+    """A number in qualification: from its review to its hosting."""
 
     phone_number: str = ""
     project_id: str | None = None
@@ -196,7 +197,7 @@ class QualifiedNumber(Answered):
 
     @property
     def waiting_on(self) -> WaitingOn | None:
-        """Whom the number waits for, and what can be done; `None` where its way has ended."""
+        """Whom the number waits for, and what can be done; `None` where all of that has ended."""
         return qualification_waits_on(
             self.global_process_state, self.ownership_verification.status, self.updated_time
         )

@@ -48,7 +48,7 @@ def _blank(cls: type[_A]) -> _A:
 
 @frozen(kw_only=True, eq=False, repr=False)
 class TextEnableInfo(Answered):
-    """The letter that belongs to an order, as the service tells it."""
+    """The letter of an order, as the service shows it."""
 
     business_name: str | None = None
     authorised_person: AuthorisedPerson = _blank(AuthorisedPerson)
@@ -61,7 +61,7 @@ class TextEnableInfo(Answered):
 
 
 class OrderCalls(Protocol):
-    """What an order needs of the resource that answered it."""
+    """What an order needs of the resource that made it."""
 
     async def get(self, order_id: str) -> Order:
         """Read an order."""
@@ -89,7 +89,7 @@ class OrderCalls(Protocol):
 
 @frozen(kw_only=True, eq=False, repr=False)
 class Order(Answered):
-    """A hosting order as it was when it was read; `refresh` and `wait_until` answer a new one."""
+    """A hosting order as it was when it was read; `refresh` and `wait_until` return a new one."""
 
     hosting_order_id: str = ""
     project_id: str | None = None
@@ -134,9 +134,9 @@ class Order(Answered):
         )
 
     def to_token(self) -> str:
-        """A small JSON text to go on waiting with, in another process or on another machine.
+        """Return a small JSON text, with which another process or machine can wait for the order.
 
-        It holds a version and the order's ids, no state and no secret. See
+        It holds a version and the order's ids, and neither a state nor a secret. See
         `hosting_orders.from_token`.
         """
         return write_resume_token(self)
@@ -151,9 +151,9 @@ class Order(Answered):
         return self._orders
 
     async def refresh(self) -> Order:
-        """Read the order anew (`GetHostingOrder`).
+        """Read the order again (`GetHostingOrder`). Safe to repeat.
 
-        Safe to repeat. Raises what `hosting_orders.get` raises.
+        Raises what `hosting_orders.get` raises.
         """
         return await self._calls.get(self.hosting_order_id)
 
@@ -166,17 +166,23 @@ class Order(Answered):
     ) -> Order:
         """Wait until the order has reached `state`, or has passed it.
 
+        Safe to repeat (`GetHostingOrder`; many waits share lists instead). However a wait ends,
+        the order goes on at the service. `to_token()`, or the error's `token`, lets you wait for
+        it again, also in another process.
+
         Args:
             state: the state, such as `COMPLETED`; waiting for `REJECTED` ends on COMPLETED, too.
             timeout: seconds to wait at most; by default without end, since orders take days.
-            on_update: called, and awaited where it answers an awaitable, with the order at
-                every change.
+            on_update: a plain or async function that is called with the order at every change.
 
-        Answers the order as it was then. Raises `OrderRejected` on REJECTED unless that is
-        what was waited for, `WaitTimeout`, and what `hosting_orders.get` raises but for
-        passing failures, which do not end a wait. Whatever ends it, cancelling included, the
-        order goes on at the service, and `to_token()`, or the error's `token`, goes on waiting
-        for it; safe to repeat (`GetHostingOrder`). Many waits share lists instead.
+        Returns:
+            The order as it was then.
+
+        Raises:
+            OrderRejected: the order is REJECTED, and that is not what was waited for.
+            WaitTimeout: the time is over; `last` has the order.
+            SinchHostingError: what `hosting_orders.get` raises, but for failures that pass: those
+                do not end a wait.
         """
         return await self._calls.wait_for(self, state, timeout=timeout, on_update=on_update)
 
@@ -196,7 +202,7 @@ def remember_numbers(order: Order, numbers: Container[str]) -> Order:
 
 
 def created_with(order: Order) -> Container[str] | None:
-    """Which numbers an order was created with, where this client created it."""
+    """Return which numbers an order was created with, where this client created it."""
     return order._created_with
 
 
@@ -217,7 +223,7 @@ _TOKEN_FIELDS = ("project_id", "hosting_order_id", "type", "service_plan_id", "c
 
 
 def write_resume_token(order: Order) -> str:
-    """The resume token of an order: its version and ids, no state and no secret."""
+    """Return the resume token of an order: a version and its ids, no state and no secret."""
     ids = {name: getattr(order, name) for name in _TOKEN_FIELDS}
     if order.type == OrderType.UNSPECIFIED:
         del ids["type"]
@@ -226,7 +232,7 @@ def write_resume_token(order: Order) -> str:
 
 
 def read_resume_token(text: str, project_id: str) -> dict[str, str]:
-    """The ids in a token; `InvalidRequest` for what is none, or belongs to another project."""
+    """Return the ids in a token; `InvalidRequest` for no token, and for another project's."""
     ids = _parse_token(text)
     unfit = [name for name in _TOKEN_FIELDS if not isinstance(ids.get(name, ""), str)]
     if unfit:

@@ -23,7 +23,7 @@ from attrs import evolve, field, frozen
 from ..errors import InvalidRequest, PageTokenRepeated, UnreadableList, UsageError
 from ..states import OpenEnum
 from . import _checks as check
-from ._base import Record
+from ._base import GenericRecord
 
 T = TypeVar("T")
 
@@ -35,7 +35,7 @@ _MOST_BEYOND = 10_000
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class Page(Record, Generic[T]):
+class Page(GenericRecord, Generic[T]):
     """One page of a list, as the service cut it."""
 
     items: tuple[T, ...]

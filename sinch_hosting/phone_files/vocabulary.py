@@ -68,7 +68,7 @@ OTHER_THINGS = (OTHER_WORDS - {"ext", "extension", "extn", "carrier", "provider"
     "esn", "sim", "mac", "routing", "iban", "claim", "mrn", "student", "confirmation", "lat",
     "lon", "lng", "latitude", "longitude", "epoch", "unix",
 }
-# Under these, ten bare digits are rather the number of a record than a phone's.
+# Under these, ten digits without signs are more likely the number of a record than a phone's.
 PERHAPS_RECORDS = frozenset({
     "customer", "customers", "client", "clients", "employee", "employees", "patient", "patients",
     "user", "users", "record", "device", "badge", "loan", "kunde", "kunden",

@@ -10,7 +10,7 @@ from ..errors import ApiError, InvalidRequest
 from ..models import CallbackConfiguration
 
 
-class Callbacks:
+class CallbackConfigurations:
     """Read and set the project's callback secret."""
 
     def __init__(self, session: Session) -> None:
@@ -73,3 +73,7 @@ def _check_secret(secret: Secret) -> None:
             value="***",
             rule="must not hold control characters; is there a newline at its end?",
         )
+
+
+Callbacks = CallbackConfigurations
+"""The name of the class in version 0.1."""

@@ -61,7 +61,7 @@ class HostingOrders(BulkOrders):
         it blindly without `job`.
 
         Args:
-            numbers: different numbers in E.164; more than 5 with the client's `import_limit`.
+            numbers: 1 to 5 in E.164; more with the client's `import_limit`. Each is sent once.
             region_code: `US` or `CA`.
             service_plan_id: the service plan to link them to.
             campaign_id: the 10DLC campaign to link them to; none by default.
@@ -128,7 +128,7 @@ class HostingOrders(BulkOrders):
         It mails a letter. Never repeat it blindly without `job`.
 
         Args:
-            numbers: different numbers in E.164, of one region.
+            numbers: in E.164, of one region. Each is sent once.
             region_code: `US` or `CA`.
             service_plan_id: the service plan to link them to.
             loa: the letter of authorization; a `DirectLoa` or `ResellerLoa` is mailed to its

@@ -15,14 +15,7 @@ from .._session.requests import UNSET, ImportNumber, SmsLink, SmsPatch, Unset, U
 from .._session.responses import ListedImportedNumbers, page_of
 from .._session.retry import RetryPolicy, exponential
 from .._session.session import Session
-from ..errors import (
-    ApiError,
-    Conflict,
-    InvalidRequest,
-    NotFound,
-    OutcomeUnknown,
-    SinchHostingError,
-)
+from ..errors import ApiError, Conflict, InvalidRequest, NotFound, OutcomeUnknown, SinchHostingError
 from ..models import ImportedNumber
 from ..models import _checks as check
 from ..models.pages import Page, Pages
@@ -305,7 +298,7 @@ class ImportedNumbers:
         link = SmsLink(service_plan_id=service_plan_id, campaign_id=campaign_id)
         if timeout is not None:
             check.check_seconds(timeout, "timeout")
-        return await relink(self, self._watcher(), phone_number, link, timeout)
+        return await relink(self, self._watcher, phone_number, link, timeout)
 
     async def relink_many(
         self,

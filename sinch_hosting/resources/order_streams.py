@@ -111,12 +111,13 @@ class OrderStreams:
 
         Returns:
             An async iterator of `ChunkOutcome`, in the order in which chunks are done. It reads
-            at most `max_concurrency` chunks ahead; memory grows by 70 bytes a number only, to
-            know duplicates. What is no phone number is in `skipped`. Without numbers there is no
-            outcome. Ending the iteration early cancels what is under way.
+            at most `max_concurrency` chunks ahead; memory grows by about 9 bytes a number, to
+            know duplicates. What is no phone number is in `skipped`. Ending the iteration early
+            cancels what is under way.
 
         Raises:
-            InvalidRequest: an argument breaks a rule; raised at once, nothing was sent.
+            InvalidRequest: an argument breaks a rule; raised at once, nothing was sent. There
+                are no numbers: raised at once, or when that is seen.
             JobChanged: the job was begun with other numbers or arguments. Raised when the
                 iteration begins; nothing was sent.
             LedgerLocked: another run holds the ledger. Raised when the iteration begins; nothing
@@ -196,12 +197,13 @@ class OrderStreams:
 
         Returns:
             An async iterator of `ChunkOutcome`, in the order in which chunks are done. It reads
-            at most `max_concurrency` chunks ahead; memory grows by 70 bytes a number only, to
-            know duplicates. What is no phone number is in `skipped`. Without numbers there is no
-            outcome. Ending the iteration early cancels what is under way.
+            at most `max_concurrency` chunks ahead; memory grows by about 9 bytes a number, to
+            know duplicates. What is no phone number is in `skipped`. Ending the iteration early
+            cancels what is under way.
 
         Raises:
-            InvalidRequest: an argument breaks a rule; raised at once, nothing was sent.
+            InvalidRequest: an argument breaks a rule; raised at once, nothing was sent. There
+                are no numbers: raised at once, or when that is seen.
             JobChanged: the job was begun with other numbers or arguments. Raised when the
                 iteration begins; nothing was sent.
             LedgerLocked: another run holds the ledger. Raised when the iteration begins; nothing
@@ -281,12 +283,13 @@ class OrderStreams:
 
         Returns:
             An async iterator of `ChunkOutcome`, in the order in which chunks are done. It reads
-            at most `max_concurrency` chunks ahead; memory grows by 70 bytes a number only, to
-            know duplicates. What is no phone number is in `skipped`. Without numbers there is no
-            outcome. Ending the iteration early cancels what is under way.
+            at most `max_concurrency` chunks ahead; memory grows by about 9 bytes a number, to
+            know duplicates. What is no phone number is in `skipped`. Ending the iteration early
+            cancels what is under way.
 
         Raises:
-            InvalidRequest: an argument breaks a rule; raised at once, nothing was sent.
+            InvalidRequest: an argument breaks a rule; raised at once, nothing was sent. There
+                are no numbers: raised at once, or when that is seen.
             JobChanged: the job was begun with other numbers or arguments. Raised when the
                 iteration begins; nothing was sent.
             LedgerLocked: another run holds the ledger. Raised when the iteration begins; nothing

@@ -58,10 +58,10 @@ class QualifiedNumbers:
         repeated blindly: numbers that are there already are a `Conflict`.
 
         Args:
-            phone_numbers: different numbers in E.164.
+            phone_numbers: in E.164. Each is sent once.
 
         Returns:
-            The numbers as the service shows them.
+            The numbers as the service shows them, in the order of the input.
 
         Raises:
             InvalidRequest: an argument breaks a rule; nothing was sent.
@@ -81,7 +81,9 @@ class QualifiedNumbers:
             except SinchHostingError as failed:
                 unknown.add_note(f"Looking for the numbers failed, too: {failed}")
                 raise unknown from unknown.__cause__
-        return answer.qualified_numbers
+        place = {number: n for n, number in enumerate(request.phone_numbers)}
+        added = answer.qualified_numbers
+        return tuple(sorted(added, key=lambda one: place.get(one.phone_number, len(place))))
 
     async def add_many(
         self,

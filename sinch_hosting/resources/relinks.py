@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
 
 from .._polling import waits
-from .._polling.watcher import Watcher
 from .._session.requests import UNSET, SmsLink, Unset
 from ..errors import RelinkFailed, SinchHostingError
 from ..models import ImportedNumber
 from .number_goals import FREE, SETTLED, unread_import
 from .number_links import is_linked_as, is_settled
+
+if TYPE_CHECKING:
+    from .._polling.watcher import Watcher
 
 _log = logging.getLogger("sinch_hosting")
 
@@ -40,12 +43,16 @@ class Numbers(Protocol):
 
 
 async def relink(
-    numbers: Numbers, watcher: Watcher, phone_number: str, link: SmsLink, timeout: float | None
+    numbers: Numbers,
+    watcher: Callable[[], Watcher],
+    phone_number: str,
+    link: SmsLink,
+    timeout: float | None,
 ) -> ImportedNumber:
     """Unlink a number, wait until it is free, and link it; see `imported_numbers.relink`."""
     number = await numbers.get(phone_number)
     if not is_settled(number) and not is_linked_as(number, link):
-        number = await waits.wait_until(watcher, SETTLED, number, timeout=timeout)
+        number = await waits.wait_until(watcher(), SETTLED, number, timeout=timeout)
     if is_linked_as(number, link):
         return number
     try:
@@ -67,10 +74,14 @@ async def _unlink(numbers: Numbers, phone_number: str) -> None:
 
 
 async def _link(
-    numbers: Numbers, watcher: Watcher, phone_number: str, link: SmsLink, timeout: float | None
+    numbers: Numbers,
+    watcher: Callable[[], Watcher],
+    phone_number: str,
+    link: SmsLink,
+    timeout: float | None,
 ) -> ImportedNumber:
     try:
-        await waits.wait_until(watcher, FREE, unread_import(phone_number), timeout=timeout)
+        await waits.wait_until(watcher(), FREE, unread_import(phone_number), timeout=timeout)
         return await numbers.update(
             phone_number,
             service_plan_id=link.service_plan_id,

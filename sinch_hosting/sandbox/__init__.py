@@ -5,8 +5,8 @@
 
     $ sinch-hosting sandbox                            # for any program
 
-It keeps state, runs on a virtual clock, mails nobody, and makes the faults that you ask for. It
-imports nothing of the SDK, and the SDK nothing of it, so that both cannot share a mistake.
+It has a state, runs on a virtual clock, mails nobody, and makes the faults that you ask for. It
+imports nothing of the SDK, and the SDK imports nothing of it, so that both cannot share a mistake.
 
 - Time: `Sandbox.speed`, `change_speed`, `advance`, `pass_time`, `step`, `settle`. A `Profile`
   says for each transition (`STANDARD` names them) whether it is immediate, timed or manual.
@@ -53,24 +53,25 @@ Rules
       signature of a letter that is never generated; log and page warn of it.
     - ``empty_campaign``: lists with an empty ``campaignId`` are 400.
     - ``nnids``, ``unknown_nnid``: an NNID that was not provisioned is 400. ``104029`` is known.
-    - ``hosting_process``: HOSTING_PROCESS tells of each number at the end of its order, FAILED
-      where it did not reach the SMS platform. Told of the order, it is FAILED where none did.
+    - ``hosting_process``: at the end of an order there is one HOSTING_PROCESS event for each
+      number, FAILED where the number did not reach the SMS platform. As an event of the order, it
+      is FAILED where no number did.
     - ``missing_project``: a toll-free request without ``projectId``, or with another, is 400.
     - ``migrate``: ``migrateToSinchTmo`` has an effect in import orders only.
     - ``basic_per_second``: HTTP Basic may make 3 requests a real second, beyond that it is 429.
     - ``hosts``: a ``Host`` that is not the sandbox's own is 421, unless it listens beyond
       loopback.
-Lives
+How orders and numbers proceed
     Import orders begin SUBMITTED (as in the vendor's example). Signing the letter puts an
     order IN_PROGRESS at once; a blanket letter needs no signature.
     All waits but the vendor's "1 to 3 business days" are made up (`STANDARD`); those days leave
-    out Saturdays and Sundays, in UTC, and begin when the invoices arrive. Left alone, the owner
-    mails the invoices after two hours and the letter is signed after four; not so under the
-    profile ``people``.
-    Numbers pass the steps OSR update, SMS platform, campaign, carriers, in up to three slices;
-    import orders do, too. One that fails a step does not enter the next ones, except that
-    carriers follow a failed campaign. An order completes when no number moves any more, even if
-    all of them failed; those that reached the SMS platform become imported numbers then.
+    out Saturdays and Sundays, in UTC, and begin when the invoices arrive. By themselves, the
+    invoices arrive after two hours and the letter is signed after four. Under the profile
+    ``people`` neither happens by itself.
+    The numbers of every order pass the steps OSR update, SMS platform, campaign, carriers, in up
+    to three slices. A number that fails a step does not enter the next ones, except that carriers
+    follow a failed campaign. An order completes when no number moves any more, even if all of
+    them failed. Those that reached the SMS platform become imported numbers then.
     A scheduled time that is past when the letter is signed moves to the next day at the same
     time; the vendor says so of toll-free orders, here it holds for all.
     ``ongoingManualAction`` counts numbers with a failed step while their order is open.

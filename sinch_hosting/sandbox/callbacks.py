@@ -42,7 +42,7 @@ _WRONG_KEY = "not the key"
 
 
 def signature(body: bytes, secret: str) -> str:
-    """The value of ``X-Sinch-Signature``: HMAC-SHA1 of the raw body in lowercase hex."""
+    """Return the value of ``X-Sinch-Signature``: HMAC-SHA1 of the raw body in lowercase hex."""
     key = secret.encode("utf-8", "surrogatepass")
     return hmac.new(key, body, hashlib.sha1).hexdigest()
 
@@ -55,7 +55,7 @@ class _Held:
 
 @define(eq=False)
 class Callbacks:
-    """Delivers events; one receiver gets its events one after the other.
+    """Delivers events. One receiver gets its events one after the other.
 
     Args:
         world: whose clock times the retries and whose secret signs.
@@ -79,7 +79,7 @@ class Callbacks:
     _slots: asyncio.Semaphore = field(init=False, factory=lambda: asyncio.Semaphore(AT_ONCE))
 
     def emit(self, url: str, payload: dict[str, Any]) -> None:
-        """Complete one event, and deliver it as the faults allow."""
+        """Give one event its id and time, and deliver it unless a fault prevents that."""
         now = self.world.now
         event_id = self.world.identifier()
         about = {name: value for name, value in payload.items() if name != "resourceId"}
@@ -94,14 +94,14 @@ class Callbacks:
             self._dispatch(record)
 
     def open(self) -> None:
-        """Begin to deliver; what an earlier run left undelivered comes first."""
+        """Begin to deliver. What an earlier run left undelivered comes first."""
         self.is_open = True
         backlog, self._backlog = self._backlog, []
         for record in backlog:
             self._enqueue(record)
 
     def restore(self, records: Iterable[CallbackRecord], planned: Iterable[Retry]) -> None:
-        """Take in the events of an earlier run, and when which of them is to be attempted.
+        """Take over the events of an earlier run, with the times of their next attempts.
 
         Those that were on their way are attempted when this opens. Raises `ValueError` where
         an event is missing.
@@ -144,7 +144,7 @@ class Callbacks:
         self._held.clear()
 
     def release_last(self) -> None:
-        """Send the events that wait to be overtaken where no other one can come by itself."""
+        """Send the events that are kept back, where no other event can overtake them any more."""
         if not self._held or not self.is_open:
             return
         busy = {self._url_of(subject) for subject in self.world.clock.subjects()}
@@ -160,7 +160,7 @@ class Callbacks:
         self.world.clock.call_at(due, name, subject, lambda: self._enqueue(record))
 
     def _url_of(self, subject: Subject) -> str:
-        """Where the events of *subject* go; ``""`` where it has none."""
+        """Return the URL for the events of *subject*; ``""`` where it has none."""
         kind, name = subject
         owner: HostingOrder | ImportedNumber | None = None
         if kind == "order":
@@ -174,7 +174,7 @@ class Callbacks:
         return is_loopback(host) or host in self.allowed or "*" in self.allowed
 
     def _strikes(self, kind: str, record: CallbackRecord) -> bool:
-        """Whether a fault of that *kind* strikes; notes it on the record."""
+        """Return whether a fault of that *kind* strikes, and note it on the record."""
         if not len(self.faults):
             return False
         fault = self.faults.first(record.about["eventType"], kind)
@@ -198,7 +198,7 @@ class Callbacks:
                 self._enqueue(self._held.pop(record.url).record)
 
     def _hold(self, record: CallbackRecord) -> bool:
-        """Keep *record* back for the next one to overtake it, where a fault wants that."""
+        """Keep *record* back until the next event has overtaken it, where a fault asks for that."""
         if record.url in self._held or not self.is_open:
             return False
         fault = self.faults.first(record.about["eventType"], "callback_reorder")

@@ -29,32 +29,32 @@ _TIME = re.compile(
 
 
 def text(value: Any, path: str, found: Violations) -> None:
-    """A string."""
+    """Check for a string."""
     if not isinstance(value, str):
         found.append((path, "must be a string"))
 
 
 def boolean(value: Any, path: str, found: Violations) -> None:
-    """True or false."""
+    """Check for true or false."""
     if not isinstance(value, bool):
         found.append((path, "must be true or false"))
 
 
 def integer(value: Any, path: str, found: Violations) -> None:
-    """A whole number; JSON Schema counts 1.0 as one."""
+    """Check for a whole number. JSON Schema counts 1.0 as one."""
     whole = isinstance(value, float) and value.is_integer()
     if isinstance(value, bool) or not (isinstance(value, int) or whole):
         found.append((path, "must be an integer"))
 
 
 def moment(value: Any, path: str, found: Violations) -> None:
-    """A string with an RFC 3339 time in it."""
+    """Check for a string that holds an RFC 3339 time."""
     if not isinstance(value, str) or parse_time(value) is None:
         found.append((path, "must be an RFC 3339 time"))
 
 
 def list_of(item: Shape) -> Shape:
-    """An array whose items all have the shape *item*."""
+    """Return the check for an array whose items all have the shape *item*."""
 
     def check(value: Any, path: str, found: Violations) -> None:
         if not isinstance(value, list):
@@ -69,7 +69,10 @@ def list_of(item: Shape) -> Shape:
 
 
 def an_object(fields: Mapping[str, Shape], required: str = "") -> Shape:
-    """An object with these *fields*, those named in *required* present; others are ignored."""
+    """Return the check for an object with these *fields*.
+
+    Those named in *required* must be present. Other fields are ignored.
+    """
     needed = required.split()
 
     def check(value: Any, path: str, found: Violations) -> None:
@@ -152,7 +155,7 @@ CALLBACK_CONFIGURATION = an_object(_texts("hmacSecret"))
 
 
 def read_json(raw: bytes) -> Any:
-    """The JSON in *raw*; raises `Refusal` for anything that is none, or is absurdly deep."""
+    """Return the JSON in *raw*; raise `Refusal` where it is not JSON, or nests too deeply."""
     try:
         value = json.loads(raw.decode("utf-8"), parse_constant=_no_constant)
     except UnicodeDecodeError as error:
@@ -168,7 +171,7 @@ def read_json(raw: bytes) -> Any:
 
 
 def _is_deep(value: Any) -> bool:
-    """Whether *value* nests deeper than `DEEPEST`, found level by level."""
+    """Return whether *value* nests deeper than `DEEPEST`."""
     level = [value]
     for _ in range(DEEPEST):
         inner = [item.values() if isinstance(item, dict) else item for item in level]
@@ -183,7 +186,7 @@ def _no_constant(name: str) -> Any:
 
 
 def read_query(raw: str) -> dict[str, str]:
-    """The parameters in a raw query; raises `Refusal` for bad encodings and repeated names."""
+    """Return the parameters in a raw query; raise `Refusal` for bad encoding or repeated names."""
     if not raw:
         return {}
     try:
@@ -199,7 +202,7 @@ def read_query(raw: str) -> dict[str, str]:
 
 
 def check_shape(body: Any, shape: Shape) -> dict[str, Any]:
-    """*body* as an object of that *shape*; raises `Refusal` that lists every violation."""
+    """Return *body* if it has that *shape*; raise a `Refusal` that lists every violation."""
     found: Violations = []
     shape(body, "", found)
     if found:
@@ -211,21 +214,24 @@ def check_shape(body: Any, shape: Shape) -> dict[str, Any]:
 
 
 def check_phone(value: str, field: str) -> str:
-    """*value* if it is a number of North America in E.164; raises `Refusal`."""
+    """Return *value* if it is a US or Canadian number in E.164; raise `Refusal` otherwise."""
     if not _PHONE.match(value):
         raise invalid(field, f"{shown(value)!r} is not a US or Canadian number in E.164")
     return value
 
 
 def check_region(region: str) -> str:
-    """*region* if it is US or CA; raises `Refusal`."""
+    """Return *region* if it is US or CA; raise `Refusal` otherwise."""
     if region not in {"US", "CA"}:
         raise invalid("regionCode", f"{shown(region)!r} is not supported: use US or CA")
     return region
 
 
 def check_numbers(numbers: list[str], field: str, most: int, region: str = "") -> list[str]:
-    """*numbers* if they are 1 to *most*, valid, different, and (toll-free apart) of *region*."""
+    """Return *numbers* if all of them are valid; raise `Refusal` otherwise.
+
+    They must be 1 to *most*, different, and of *region*; toll-free ones belong to any region.
+    """
     if not 1 <= len(numbers) <= most:
         raise invalid(field, f"must hold 1 to {most} numbers, not {len(numbers)}")
     found: Violations = []
@@ -235,7 +241,7 @@ def check_numbers(numbers: list[str], field: str, most: int, region: str = "") -
         if not _PHONE.match(number):
             problem = f"{shown(number)!r} is not a US or Canadian number in E.164"
         elif number in seen:
-            problem = f"{number} stands there twice"
+            problem = f"{number} is repeated"
         elif region and not is_toll_free(number) and region_of(number) != region:
             problem = f"{number} is not a number of region {region}"
         seen.add(number)
@@ -247,27 +253,27 @@ def check_numbers(numbers: list[str], field: str, most: int, region: str = "") -
 
 
 def check_email(value: str, field: str) -> None:
-    """Raises `Refusal` where no letter could reach *value*."""
+    """Raise `Refusal` where *value* is no e-mail address."""
     if len(value) > 320 or not _MAIL.match(value):
         raise invalid(field, f"{shown(value)!r} is not an e-mail address")
 
 
 def check_filled(value: str, field: str) -> str:
-    """*value* if it is not empty; raises `Refusal`."""
+    """Return *value* if it is not empty; raise `Refusal` otherwise."""
     if not value:
         raise invalid(field, "must not be empty")
     return value
 
 
 def check_callback_url(value: str) -> str:
-    """*value* if it is empty or an http(s) URL; raises `Refusal`."""
+    """Return *value* if it is empty or an http(s) URL; raise `Refusal` otherwise."""
     if value and url_host(value) is None:
         raise invalid("callbackUrl", "must be an http or https URL")
     return value
 
 
 def url_host(url: str) -> str | None:
-    """The host of an http(s) *url*, or ``None`` where it is none."""
+    """Return the host of an http(s) *url*; ``None`` where it is no such URL."""
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
@@ -278,7 +284,7 @@ def url_host(url: str) -> str | None:
 
 @lru_cache(maxsize=256)
 def is_loopback(host: str) -> bool:
-    """Whether *host* is this machine for certain: ``localhost`` or a loopback address."""
+    """Return whether *host* is certainly this machine: ``localhost`` or a loopback address."""
     if host == "localhost":
         return True
     try:
@@ -288,7 +294,7 @@ def is_loopback(host: str) -> bool:
 
 
 def parse_time(value: str, *, zone_required: bool = True) -> float | None:
-    """Seconds since 1970 of an RFC 3339 time, or ``None``; without a zone it means UTC."""
+    """Return an RFC 3339 time in seconds since 1970, or ``None``. Without a zone it is UTC."""
     match = _TIME.match(value)
     if match is None or (zone_required and not match[5]):
         return None

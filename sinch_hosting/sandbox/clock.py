@@ -83,7 +83,7 @@ class Clock:
     def plan(
         self, subject: Subject, name: str, due: float | None, action: Callable[[], None]
     ) -> None:
-        """Let *action* happen at *due* or when triggered; replaces the subject's last plan."""
+        """Plan *action* for *due*, or until triggered. It replaces the subject's last plan."""
         self.forget(subject)
         pending = Pending(name, subject, due, action)
         self._waiting[subject] = pending
@@ -93,25 +93,25 @@ class Clock:
             self._wake()
 
     def call_at(self, due: float, name: str, subject: Subject, action: Callable[[], None]) -> None:
-        """Let *action*, called *name*, happen at *due*; nothing replaces or triggers it."""
+        """Plan *action*, called *name*, for *due*. Nothing replaces or triggers it."""
         self._count += 1
         heapq.heappush(self._heap, (due, self._count, Pending(name, subject, due, action)))
         self._wake()
 
     def planned(self) -> list[Pending]:
-        """Everything that is planned: what has a due time in the order in which it happens."""
+        """Return everything that is planned, in the order in which it happens."""
         timed = [pending for _, _, pending in sorted(self._heap, key=itemgetter(0, 1))]
         manual = [pending for pending in self._waiting.values() if pending.due is None]
         return [pending for pending in (*timed, *manual) if pending.live]
 
     def forget(self, subject: Subject) -> None:
-        """Drop what is planned for *subject*, if anything is."""
+        """Cancel what is planned for *subject*, if anything is."""
         pending = self._waiting.pop(subject, None)
         if pending is not None:
             pending.live = False
 
     def change_speed(self, speed: float) -> None:
-        """Let time pass *speed* times as fast from now on; 0 lets it stand still."""
+        """Let time pass *speed* times as fast from now on. With 0 it stands still."""
         now = self.now
         self.start, self._offset, self._origin = now, 0.0, self._monotonic()
         self.speed = speed
@@ -119,12 +119,12 @@ class Clock:
         self._wake()
 
     def start_at(self, moment: float) -> None:
-        """Let it be *moment* now; nothing may be planned yet."""
+        """Set the time to *moment*. Nothing may be planned yet."""
         self.start, self._offset, self._origin = moment, 0.0, self._monotonic()
 
     @contextmanager
     def still(self) -> Iterator[None]:
-        """Let time stand still meanwhile, so that what happens at once has one time."""
+        """Let time stand still inside the block, so that everything in it has one time."""
         shown, self._shown = self._shown, self.now
         try:
             yield
@@ -132,15 +132,15 @@ class Clock:
             self._shown = shown
 
     def subjects(self) -> Iterable[Subject]:
-        """What something is planned for."""
+        """Return the subjects for which something is planned."""
         return self._waiting.keys()
 
     def pending(self, subject: Subject) -> Pending | None:
-        """What is planned for *subject*, or ``None``."""
+        """Return what is planned for *subject*, or ``None``."""
         return self._waiting.get(subject)
 
     def trigger(self, subject: Subject) -> str:
-        """Do now what is planned for *subject*; returns its name, ``""`` where nothing is."""
+        """Do now what is planned for *subject*. Returns its name, ``""`` where nothing is."""
         pending = self._waiting.get(subject)
         if pending is None:
             return ""
@@ -149,7 +149,7 @@ class Clock:
         return pending.name
 
     def check_ahead(self, seconds: float) -> float:
-        """The time in so many *seconds*; raises `ValueError` where it cannot go there."""
+        """Return the time in so many *seconds*; raise `ValueError` where time cannot go there."""
         if not seconds >= 0:
             raise ValueError("time only moves forward: seconds must not be negative")
         target = self.now + seconds
@@ -192,17 +192,17 @@ class Clock:
         return pending.name
 
     def next_due(self) -> float | None:
-        """When the next planned transition is due, or ``None`` where none is."""
+        """Return when the next planned transition is due, or ``None``."""
         while self._heap and not self._heap[0][2].live:
             heapq.heappop(self._heap)
         return self._heap[0][0] if self._heap else None
 
     def close(self) -> None:
-        """Drop the timer; nothing happens by itself any more."""
+        """Cancel the timer. Nothing happens by itself any more."""
         self._disarm()
 
     def clear(self) -> None:
-        """Drop everything planned."""
+        """Cancel everything that is planned."""
         self._heap.clear()
         self._waiting.clear()
         self._disarm()
@@ -236,7 +236,7 @@ class Clock:
         pending.action()
 
     def _wake(self) -> None:
-        """See that the loop comes back when the next transition is due."""
+        """Set the timer for the next transition."""
         due = self.next_due() if not self._running else None
         if due is None or due > _END_OF_TIME:
             return
@@ -267,7 +267,7 @@ class Clock:
 
 
 def business_days_after(moment: float, days: float) -> float:
-    """The time *days* business days after *moment*, Saturdays and Sundays left out (UTC)."""
+    """Return the time *days* business days (UTC, Monday to Friday) after *moment*."""
     at = datetime.fromtimestamp(moment, UTC)
     whole, rest = divmod(days, 1)
     at += timedelta(days=rest)
@@ -285,7 +285,7 @@ def _past_weekend(at: datetime) -> datetime:
 
 @lru_cache(maxsize=4096)
 def wire_time(moment: float, digits: int = 3) -> str:
-    """*moment* as the wire writes it: RFC 3339 in UTC with 3 or 6 fractional digits."""
+    """Return *moment* as the service writes it: RFC 3339 in UTC with 3 or 6 fractional digits."""
     at = datetime.fromtimestamp(moment, UTC)
     text = at.isoformat(timespec="milliseconds" if digits == 3 else "microseconds")
     return text.replace("+00:00", "Z")

@@ -73,7 +73,7 @@ class Control:
     sandbox: Handles
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer one request; errors come in the contract's flat shape."""
+        """Return the response to one request. Errors have the contract's flat shape."""
         try:
             path = unquote(request.rel_url.raw_path, errors="strict").removeprefix(PREFIX)
             self._check_origin(request)
@@ -158,7 +158,7 @@ _PARAMETERS = {"state": _FILTERS, "requests": _FILTERS, "numbers": ("search",)}
 
 
 def _limit(query: dict[str, str], method: str) -> int | None:
-    """Take how many records are asked for out of the *query*; raises `Refusal`."""
+    """Take ``limit`` out of the *query*, and return it; raise `Refusal` where it does not fit."""
     limit = query.pop("limit", None)
     if limit is not None and method != "GET":
         raise invalid("limit", "is no parameter here")
@@ -168,7 +168,7 @@ def _limit(query: dict[str, str], method: str) -> int | None:
 
 
 def _newest(answer: Any, limit: int | None) -> Any:
-    """Return *answer*; of a list only the last *limit* records."""
+    """Return *answer*, or the last *limit* records of it."""
     if limit is None:
         return answer
     if not isinstance(answer, list):

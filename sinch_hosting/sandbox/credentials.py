@@ -46,7 +46,7 @@ class Credentials:
         self._basic = "Basic " + base64.b64encode(pair).decode()
 
     def check(self, authorization: str) -> None:
-        """Let the header pass; raises `Refusal`.
+        """Check the ``Authorization`` header; raise `Refusal` where it is not good.
 
         401 with ``expired`` where a token has ended, 429 where Basic is used too often.
         """
@@ -65,7 +65,10 @@ class Credentials:
             raise retry_later(wait, "seconds", "basic_limit")
 
     def issue(self, authorization: str, body: bytes, lifetime: float | None) -> dict[str, object]:
-        """Answer the token endpoint; *lifetime* makes the token end earlier than it says."""
+        """Return the answer of the token endpoint.
+
+        *lifetime* makes the token end earlier than the answer says. Raises `Refusal`.
+        """
         try:
             pairs = parse_qsl(body.decode("ascii"), errors="strict", max_num_fields=20)
         except ValueError as error:
@@ -100,18 +103,18 @@ class Credentials:
             self._tokens[_digest(authorization.partition(" ")[2].strip())] = self._now()
 
     def is_valid_token(self, authorization: str) -> bool:
-        """Whether that header holds a token that has not ended yet."""
+        """Return whether that header holds a token that has not ended yet."""
         scheme, _, token = authorization.partition(" ")
         ends = self._tokens.get(_digest(token.strip()), 0.0)
         return scheme.lower() == "bearer" and ends > self._now()
 
     def export(self) -> dict[str, float]:
-        """The digests of the tokens, and when each ends, in seconds since 1970."""
+        """Return the digests of the tokens, and when each ends, in seconds since 1970."""
         offset = time.time() - self._now()
         return {digest: ends + offset for digest, ends in self._tokens.items()}
 
     def restore(self, tokens: Mapping[str, float]) -> None:
-        """Take in what `export` returned."""
+        """Take over what `export` returned in an earlier run."""
         offset = time.time() - self._now()
         self._tokens = {digest: ends - offset for digest, ends in tokens.items()}
 
@@ -135,12 +138,12 @@ class Credentials:
 
 
 def _digest(token: str) -> str:
-    """What is kept of a *token*: enough to know it again."""
+    """Return what is kept of a *token*: its SHA-256."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def expired() -> Refusal:
-    """The 401 of a token that has ended."""
+    """Return the 401 for a token that has ended."""
     challenge = 'Bearer error="invalid_token", error_description="The token is expired"'
     return _refused("the token is expired", challenge)
 

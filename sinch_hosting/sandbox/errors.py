@@ -60,7 +60,7 @@ class Refusal(Exception):
         self.fault = fault
 
     def body(self, *, nested: bool) -> dict[str, Any]:
-        """The answer's body: flat with the code as text, or *nested* with it as a number."""
+        """Return the body: flat with the code as text, or *nested* with it as a number."""
         details = []
         if self.violations:
             found = [{"field": name, "description": text} for name, text in self.violations]
@@ -81,17 +81,17 @@ def invalid(field: str, description: str) -> Refusal:
 
 
 def failed_precondition(message: str) -> Refusal:
-    """A 400 for a request that is well formed but does not fit the present state."""
+    """Return a 400 for a request that is well formed but does not fit the present state."""
     return Refusal(400, message, status="FAILED_PRECONDITION")
 
 
 def not_found(what: str) -> Refusal:
-    """A 404 for *what*."""
+    """Return a 404 for *what*."""
     return Refusal(404, f"{shown(what)} was not found")
 
 
 def conflict(message: str) -> Refusal:
-    """A 409 for what is already there."""
+    """Return a 409 for what is already there."""
     return Refusal(409, message)
 
 

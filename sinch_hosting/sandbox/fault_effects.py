@@ -23,7 +23,7 @@ _MOST_STEPS = 100
 
 
 def unknown_values(answer: Any, value: str) -> Any:
-    """*answer* with *value* in every enum and unknown fields in every object."""
+    """Return *answer* with *value* in every enum, and with unknown fields in every object."""
     if isinstance(answer, list):
         return [unknown_values(item, value) for item in answer]
     if not isinstance(answer, dict):
@@ -35,7 +35,7 @@ def unknown_values(answer: Any, value: str) -> Any:
 
 
 def display_names(answer: Any, text: str | None) -> Any:
-    """*answer* with every ``displayName`` replaced by *text*, or gone where that is ``None``."""
+    """Return *answer* with *text* as every ``displayName``, or without them if it is ``None``."""
     if isinstance(answer, list):
         return [display_names(item, text) for item in answer]
     if not isinstance(answer, dict):
@@ -49,7 +49,7 @@ def display_names(answer: Any, text: str | None) -> Any:
 
 
 def lagging_orders(world: World, key: tuple[str, ...], seconds: float) -> Iterable[HostingOrder]:
-    """The orders that were under *key* so many *seconds* ago, as they were."""
+    """Return the orders that were under *key* so many *seconds* ago, as they were."""
     moment = world.now - seconds
     for order in world.orders.values():
         state = _state_at(order.history, moment)
@@ -62,7 +62,7 @@ def lagging_orders(world: World, key: tuple[str, ...], seconds: float) -> Iterab
 def lagging_qualified(
     world: World, key: tuple[str, ...], seconds: float
 ) -> Iterable[QualifiedNumber]:
-    """The qualified numbers that were in that state so many *seconds* ago, as they were."""
+    """Return the qualified numbers that were in that state so many *seconds* ago, as they were."""
     moment = world.now - seconds
     for number in world.qualified.values():
         state = _state_at(number.history, moment)
@@ -75,7 +75,7 @@ def lagging_qualified(
 def lagging_imported(
     world: World, key: tuple[str, ...], seconds: float
 ) -> Iterable[ImportedNumber]:
-    """The imported numbers under *key* that are at least so many *seconds* old."""
+    """Return the imported numbers under *key* that are at least so many *seconds* old."""
     moment = world.now - seconds
     for number in world.imported.values():
         if number.bucket == key and number.created <= moment:
@@ -83,7 +83,7 @@ def lagging_imported(
 
 
 def as_bucket(records: Iterable[R], text: Callable[[R], str] | None = None) -> Bucket[R]:
-    """A bucket of *records* in the order in which they were filed; *text* as it has it."""
+    """Return a bucket of *records* in the order in which they were filed."""
     bucket: Bucket[R] = Bucket(text)
     for record in sorted(records, key=lambda record: record.entry):
         bucket.add(record)
@@ -100,7 +100,7 @@ def _state_at(history: list[tuple[float, str]], moment: float) -> str | None:
 
 
 def bent_page(fault: Fault, field: str, query: dict[str, str], answer: Any) -> Any:
-    """The page *answer*, whose items are in *field*, emptied or leading to itself."""
+    """Return the page *answer* without items (in *field*), or with its own token as the next."""
     if fault.kind == "empty_page":
         return {**answer, field: [], "nextPageToken": same_place(query, field, fault.hits + 1)}
     own = query.get("pageToken")
@@ -108,7 +108,7 @@ def bent_page(fault: Fault, field: str, query: dict[str, str], answer: Any) -> A
 
 
 def orders_to_move(world: World, fault: Fault, query: dict[str, str]) -> list[HostingOrder]:
-    """The orders of the list's kind, or the one named, that can enter a next state."""
+    """Return the orders of the list's kind, or the one named, that can enter a next state."""
     wanted = str(fault.settings["order"])
     kind = (query.get("type"), query.get("servicePlanId"), query.get("campaignId"))
     return [

@@ -116,20 +116,20 @@ _MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+\Z", re.ASCII)
 
 
 def reach_of(kind: str) -> frozenset[str]:
-    """Every operation, or event, that a fault of that *kind* can strike."""
+    """Return every operation, or event, that a fault of that *kind* can strike."""
     if kind.startswith("callback_"):
         return frozenset(EVENT_TYPES)
     return _REACH.get(kind, GROUPS["*"] | {"token"})
 
 
 def reached(kind: str, operation: str | Iterable[str]) -> frozenset[str]:
-    """What a fault of that *kind* strikes; raises `ValueError` where that is nothing."""
+    """Return what a fault of that *kind* strikes; raise `ValueError` where that is nothing."""
     reach = reach_of(kind)
     groups = {"*": reach}
     if not kind.startswith("callback_"):
         groups = {**GROUPS, "*": reach & GROUPS["*"] or reach}
     if not isinstance(operation, (str, list, tuple, set, frozenset)):
-        raise ValueError(f"{operation!r} makes no sense as operation")
+        raise ValueError(f"operation must be a name or a list of names, not {operation!r}")
     found: set[str] = set()
     for name in [operation] if isinstance(operation, str) else operation:
         there = groups.get(name, {name}) & reach if isinstance(name, str) else None
@@ -142,7 +142,7 @@ def reached(kind: str, operation: str | Iterable[str]) -> frozenset[str]:
 
 
 def check_setting(name: str, value: Any, default: Any) -> None:
-    """Raises `ValueError` for a setting that could only fail later, in the midst of a request."""
+    """Raise `ValueError` for a setting that would fail later, in the middle of a request."""
     check = _CHECKS.get(name)
     if check is not None:
         good = check(value)
@@ -151,18 +151,18 @@ def check_setting(name: str, value: Any, default: Any) -> None:
     else:
         good = is_amount(value) and value >= _LEAST.get(name, 0.0)
     if not good:
-        raise ValueError(f"{value!r} makes no sense as {name}")
+        raise ValueError(f"{name} cannot be {value!r}")
 
 
 def _is_text(value: Any) -> bool:
-    """Whether *value* is a string that can be sent."""
+    """Return whether *value* is a string that can be sent."""
     if not isinstance(value, str):
         return False
     return not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def is_amount(value: Any) -> bool:
-    """Whether *value* is a number, not negative, and below a billion."""
+    """Return whether *value* is a number, not negative, and below a billion."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 1e9
 
 
@@ -179,7 +179,7 @@ _CHECKS: dict[str, Callable[[Any], bool]] = {
 
 
 def seconds_of(name: str, value: Seconds) -> float:
-    """Return *value* in seconds; raises `ValueError` where it is no span of time."""
+    """Return *value* in seconds; raise `ValueError` where it is no span of time."""
     seconds = value.total_seconds() if isinstance(value, timedelta) else value
     if not is_amount(seconds):
         raise ValueError(f"{name} must be seconds or a timedelta, and not negative")

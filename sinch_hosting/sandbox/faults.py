@@ -70,7 +70,7 @@ class KeptFault:
 
 @define(eq=False)
 class Fault:
-    """One fault that was asked for; ``hits`` counts how often it struck, while it is ``on``."""
+    """One fault that was asked for. It strikes while ``on``; ``hits`` counts how often."""
 
     number: int
     kind: str
@@ -85,16 +85,16 @@ class Fault:
     hits: int = 0
     on: bool = True
     bucket: TokenBucket | None = field(default=None, repr=False)
-    _seen: int = 0
+    seen: int = 0
 
     def strikes(self, operation: str, now: float) -> bool:
-        """Count, and return whether it strikes this time."""
+        """Count this request, and return whether the fault strikes it."""
         if operation not in self.operations or not self.begins <= now < self.ends or not self.on:
             return False
         if self.count is not None and self.hits >= self.count:
             return False
-        self._seen += 1
-        if self._seen <= self.skip:
+        self.seen += 1
+        if self.seen <= self.skip:
             return False
         if self.probability < 1 and self.random.random() >= self.probability:
             return False
@@ -106,7 +106,7 @@ class Fault:
         self.hits -= 1
 
     def json(self) -> dict[str, Any]:
-        """The fault for listings."""
+        """Return the fault for listings."""
         return {
             "id": self.number,
             "kind": self.kind,
@@ -120,7 +120,7 @@ class Fault:
         }
 
     def export(self) -> KeptFault:
-        """The fault for a state file."""
+        """Return the fault for a state file."""
         return KeptFault(
             self.number,
             self.kind,
@@ -132,7 +132,7 @@ class Fault:
             self.settings,
             None if self.ends == float("inf") else self.ends,
             self.hits,
-            self._seen,
+            self.seen,
             self.on,
         )
 
@@ -151,7 +151,7 @@ class TokenBucket:
         self._level, self._last = self.burst, self.now()
 
     def take(self) -> float:
-        """0 where the request may pass, else the seconds until one may."""
+        """Return 0 where the request may pass, else the seconds until one may."""
         now = self.now()
         self._level = min(self.burst, self._level + (now - self._last) * self.per_second)
         self._last = now
@@ -163,7 +163,7 @@ class TokenBucket:
 
 @define(eq=False)
 class Faults:
-    """The faults in force; `add` one, `clear` them all."""
+    """The faults in force: `add` one, `switch` or `remove` it, `clear` them all."""
 
     clock: Clock
     seed: int
@@ -271,7 +271,7 @@ class Faults:
             self._put(kept)
 
     def switch(self, fault: Fault | int, on: bool) -> Fault:
-        """Let a fault strike or pause it; a fault whose count is used up starts to count anew.
+        """Switch a fault on or off. One whose count is used up counts anew when switched on.
 
         Returns it. Raises `LookupError` where it is not in force.
         """
@@ -297,7 +297,7 @@ class Faults:
         self._faults.clear()
 
     def of(self, kinds: frozenset[str], operation: str) -> list[Fault]:
-        """The faults of these *kinds* that are for *operation*, oldest first."""
+        """Return the faults of these *kinds* that are for *operation*, oldest first."""
         return [
             fault for fault in self._faults if fault.kind in kinds and operation in fault.operations
         ]
@@ -308,7 +308,7 @@ class Faults:
         kinds: frozenset[str],
         matters: Callable[[Fault], bool] = lambda fault: True,
     ) -> Iterator[Fault]:
-        """The faults of these *kinds* that strike *operation* now, oldest first.
+        """Yield the faults of these *kinds* that strike *operation* now, oldest first.
 
         Those that do not *matter* there neither strike nor count.
         """
@@ -318,12 +318,12 @@ class Faults:
                 yield fault
 
     def first(self, operation: str, kind: str) -> Fault | None:
-        """The first fault of that *kind* that strikes *operation* now."""
+        """Return the first fault of that *kind* that strikes *operation* now, or `None`."""
         return next(self.striking(operation, frozenset({kind})), None)
 
 
 def retry_later(wait: float, form: str, kind: str) -> Refusal:
-    """The 429 that asks to wait; *form* is ``seconds``, ``date`` or ``absent``."""
+    """Return the 429 that asks to wait. *form* is ``seconds``, ``date`` or ``absent``."""
     headers = {}
     if form == "seconds":
         headers["Retry-After"] = str(ceil(wait))

@@ -56,7 +56,7 @@ _requests_log = logging.getLogger("sinch_hosting.sandbox.requests")
 
 
 class Dropped(Exception):
-    """The connection is to be cut without an answer, or the client has cut it."""
+    """The connection is to be closed without an answer, or the client has closed it."""
 
 
 @define(eq=False)
@@ -86,7 +86,7 @@ class Service:
     )
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer one request; whatever goes wrong is answered in the contract's shape."""
+        """Return the response to one request. Errors have the contract's shape."""
         self.world.clock.run_due()
         record = self._record(request)
         began = time.monotonic()
@@ -173,7 +173,7 @@ class Service:
         record.operation = "token"
         try:
             if request.method != "POST":
-                raise Refusal(405, "POST is what works here", headers={"Allow": "POST"})
+                raise Refusal(405, "only POST is allowed here", headers={"Allow": "POST"})
             self._check_host(request)
             await self._before(request, record)
             raw = await read_body(request)
@@ -223,7 +223,7 @@ class Service:
         return self._bent(operation, call, answer, record) if len(self.faults) else answer
 
     async def _before(self, request: web.BaseRequest, record: RequestRecord) -> None:
-        """Let the faults strike that come before acting; raises `Refusal` or `Dropped`."""
+        """Apply the faults that come before acting; raise `Refusal` or `Dropped`."""
         if not len(self.faults):
             return
         authorization = request.headers.get("Authorization", "")
@@ -265,7 +265,7 @@ class Service:
     async def _after(
         self, request: web.BaseRequest, answer: Json, record: RequestRecord
     ) -> web.StreamResponse:
-        """The response to *answer* as the faults leave it; raises `Refusal` or `Dropped`."""
+        """Return the response with *answer*, changed by faults; raise `Refusal` or `Dropped`."""
         response: web.StreamResponse = json_response(answer)
         for fault in self.faults.striking(record.operation, _AFTER):
             _note(record, fault)
@@ -297,12 +297,12 @@ class Service:
 
 
 class Connection(web.RequestHandler):
-    """One connection; what is no HTTP request gets an error body, not a page."""
+    """One connection. What is no HTTP request gets an error body, not a page."""
 
     __slots__ = ()
 
     def log_exception(self, *args: Any, **kwargs: Any) -> None:
-        """Log errors, but not that a body cannot be read: its sender got an answer."""
+        """Log errors, but not that a body cannot be read: its sender has got an answer."""
         if not isinstance(kwargs.get("exc_info"), (web.RequestPayloadError, HttpProcessingError)):
             super().log_exception(*args, **kwargs)
 
@@ -313,7 +313,7 @@ class Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """The answer to a request that could not be read, or whose handler failed."""
+        """Return the response to a request that could not be read, or whose handler failed."""
         if status >= 500:
             _log.error("the sandbox failed", exc_info=exc)
             message = "the sandbox failed; its log says why"
@@ -327,15 +327,15 @@ class Listener(web.Server):
     """An HTTP server whose connections are `Connection`."""
 
     def __call__(self) -> web.RequestHandler:
-        """A new connection's protocol."""
+        """Return the protocol of a new connection."""
         return Connection(self, loop=self._loop, **self._kwargs)
 
 
 async def read_body(request: web.BaseRequest) -> bytes:
-    """The request's body.
+    """Return the request's body.
 
     Raises `Refusal` for one that is too long, broken or too slow, `Dropped` where the client
-    hung up before it was complete.
+    closed the connection before it was complete.
     """
     if (request.content_length or 0) > LARGEST_BODY:
         raise Refusal(413, f"a body may have at most {LARGEST_BODY} bytes")
@@ -362,13 +362,13 @@ async def read_body(request: web.BaseRequest) -> bytes:
 def json_response(
     body: Any, status: int = 200, headers: dict[str, str] | None = None
 ) -> web.Response:
-    """A JSON answer."""
+    """Return a JSON response."""
     raw = json.dumps(body).encode("ascii")
     return web.Response(body=raw, status=status, headers=headers, content_type="application/json")
 
 
 async def _cut_short(request: web.BaseRequest, answer: Json, keep: float) -> web.StreamResponse:
-    """Announce the whole answer, send a part of it, and hang up."""
+    """Announce the whole answer, send a part of it, and close the connection."""
     raw = json.dumps(answer).encode("ascii")
     response = web.StreamResponse(headers={"Content-Type": "application/json"})
     response.content_length = len(raw)
@@ -405,7 +405,7 @@ def _bend(fault: Fault, operation: Operation, call: Call, answer: Json) -> Json:
 
 
 def _checked(body: Any, shape: Shape) -> Json:
-    """Return the *body* as an object of that *shape*; raises `Refusal` where it is none."""
+    """Return *body* if it has that *shape*; raise `Refusal` otherwise."""
     if isinstance(body, Refusal):
         raise body
     return checks.check_shape(body, shape)
@@ -419,7 +419,7 @@ def _log_request(record: RequestRecord, seconds: float) -> None:
     _requests_log.info(
         "%s %s %s %s, %s%s, %.1f ms",
         record.method,
-        path.encode("ascii", "backslashreplace").decode(),
+        path.encode("unicode_escape").decode("ascii"),
         record.status or "no answer",
         record.operation or "no operation",
         record.outcome,

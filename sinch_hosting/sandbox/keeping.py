@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +25,12 @@ if TYPE_CHECKING:
 
 SAVE_EVERY = 0.5
 """Real seconds after which changes that no request made are in the state file."""
+
+TIME_EVERY = 5.0
+"""Real seconds after which the time is in the file, too, where it runs and nothing changes.
+
+Where writing takes long, it is a hundred times as long instead.
+"""
 
 _log = logging.getLogger("sinch_hosting.sandbox")
 
@@ -54,9 +61,10 @@ class Keeper:
     _state: StateFile | None = field(init=False, default=None)
     _is_loaded: bool = field(init=False, default=False)
     _saving: asyncio.Task[None] | None = field(init=False, default=None)
+    _next_time: float = field(init=False, default=0.0)
 
     def load(self) -> None:
-        """Take the state file, and read it or the seed file; reads once for all starts.
+        """Lock the state file, and read it or the seed file. Later starts do not read again.
 
         Raises `OSError` where a file cannot be read, and `ValueError` that names file and place
         where it is wrong, or where another sandbox has the state file.
@@ -116,13 +124,13 @@ class Keeper:
         self.callbacks.records.clear()
 
     def begin(self) -> None:
-        """Save, and go on saving what changes by itself; needs a running event loop."""
+        """Save, and go on saving what changes by itself. Needs a running event loop."""
         if self._state is not None:
             self.save()
             self._saving = asyncio.get_running_loop().create_task(self._keep_saving())
 
     async def end(self) -> None:
-        """Save no more by itself."""
+        """Stop saving by itself."""
         saving, self._saving = self._saving, None
         if saving is not None:
             saving.cancel()
@@ -130,7 +138,7 @@ class Keeper:
                 await saving
 
     def release(self) -> None:
-        """Let others have the state file."""
+        """Unlock the state file."""
         state, self._state = self._state, None
         if state is not None:
             state.close()
@@ -139,6 +147,7 @@ class Keeper:
         """Write the state file, if there is one; raises `OSError` where that fails."""
         if self._state is None:
             return
+        began = time.monotonic()
         kept = take(self.world)
         kept.tokens = self.credentials.export()
         kept.faults = [fault.export() for fault in self.faults]
@@ -156,6 +165,8 @@ class Keeper:
         except OSError:
             self.world.changed = True
             raise
+        ended = time.monotonic()
+        self._next_time = ended + max(TIME_EVERY, 100 * (ended - began))
 
     def save_changes(self) -> None:
         """Save where something may have changed since the last time."""
@@ -163,9 +174,11 @@ class Keeper:
             self.save()
 
     async def _keep_saving(self) -> None:
-        """Save what changed by itself; requests see to their own changes."""
+        """Save what changed without a request. Requests save their own changes."""
         while True:
             await asyncio.sleep(SAVE_EVERY)
+            if self.world.clock.speed and time.monotonic() > self._next_time:
+                self.world.changed = True
             try:
                 self.save_changes()
             except OSError as error:

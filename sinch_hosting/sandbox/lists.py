@@ -32,7 +32,7 @@ _NOT_IN_TOKEN = {"pageToken", "pageSize"}
 
 
 def page_size(query: Mapping[str, str]) -> int:
-    """The page size asked for, capped; raises `Refusal` for one that makes no sense."""
+    """Return the page size asked for, 1,000 at most; raise `Refusal` where it does not fit."""
     asked = query.get("pageSize", "0")
     digits = asked.removeprefix("-")
     if not (digits.isascii() and digits.isdigit()) or len(asked) > 20:
@@ -43,7 +43,7 @@ def page_size(query: Mapping[str, str]) -> int:
 
 
 def order_of(query: Mapping[str, str]) -> str | None:
-    """The field by which the list is to be ordered, if any; raises `Refusal` for another."""
+    """Return the field by which the list is to be ordered, if any; raise `Refusal` for another."""
     order_by = query.get("orderBy")
     if order_by not in {None, "createdTime", "updatedTime"}:
         raise invalid("orderBy", "must be createdTime or updatedTime")
@@ -51,13 +51,16 @@ def order_of(query: Mapping[str, str]) -> str | None:
 
 
 def make_token(query: Mapping[str, str], cursor: Sequence[Any], nonce: int = 0) -> str:
-    """An opaque token for *cursor*, bound to the rest of the *query*; *nonce* makes it differ."""
+    """Return an opaque token for *cursor*, bound to the rest of the *query*.
+
+    Tokens with another *nonce* differ.
+    """
     text = json.dumps([_fingerprint(query), nonce, *cursor])
     return base64.urlsafe_b64encode(text.encode()).decode()
 
 
 def read_token(query: Mapping[str, str], length: int) -> list[Any]:
-    """The cursor in the query's token, ``[]`` without one; raises `Refusal` for a foreign one."""
+    """Return the cursor in the query's token, ``[]`` without one; raise `Refusal` for others."""
     token = query.get("pageToken", "")
     if not token:
         return []
@@ -74,7 +77,7 @@ def read_token(query: Mapping[str, str], length: int) -> list[Any]:
 
 
 def same_place(query: Mapping[str, str], field: str, nonce: int) -> str:
-    """A token, unlike others, for the page that *query* itself asks for."""
+    """Return a new token for the page that *query* itself asks for."""
     length = 2 if query.get("orderBy") and field != "numbers" else 1
     return make_token(query, read_token(query, length) or [0] * length, nonce)
 
@@ -89,7 +92,7 @@ def bucket_page(
     query: Mapping[str, str],
     wanted: Wanted[R] | None,
 ) -> tuple[list[R], Json]:
-    """One page of *bucket*: its records, and ``nextPageToken`` and ``totalSize`` as they fit.
+    """Return one page of *bucket*: its records, ``nextPageToken``, and perhaps ``totalSize``.
 
     The total is left out where counting would mean to look at very many records.
     """
@@ -134,7 +137,7 @@ def _ordered_page(
 
 
 def sequence_page(items: Sequence[T], query: Mapping[str, str]) -> tuple[Sequence[T], str]:
-    """One page of a short sequence that only grows at its end, and the next token or ``""``."""
+    """Return one page of a sequence that only grows at its end, and the next token or ``""``."""
     size = page_size(query)
     start = int((read_token(query, 1) or [0])[0])
     end = start + size

@@ -26,14 +26,14 @@ class NumberLifecycle:
     world: World
 
     def begin(self, number: ImportedNumber) -> None:
-        """Take in a new *number* and start to provision it."""
+        """Add a new *number* and start to provision it."""
         self.world.imported[number.phone_number] = number
         self.file(number)
         if number.service_plan_id:
             self._provision(number)
 
     def hosted(self, order: HostingOrder, source: OrderNumber) -> None:
-        """An order completed: its number is an imported number from now on."""
+        """Make the number of a completed order an imported number."""
         world, now = self.world, self.world.now
         world.clock.forget(("imported", source.phone_number))
         number = world.imported.get(source.phone_number)
@@ -102,7 +102,7 @@ class NumberLifecycle:
             self._provision(number)
 
     def _restart_carriers(self, number: ImportedNumber, *, leaving: bool) -> None:
-        """Carriers are told of every link anew; what they said last stays while it is undone."""
+        """Begin anew with the carriers. While a link is undone, their last states stay."""
         number.carrier_operation = "DEPROVISIONING" if leaving else "PROVISIONING"
         if not leaving:
             number.carriers = NO_CARRIERS
@@ -192,7 +192,7 @@ class NumberLifecycle:
 
 
 def refuse_imported(world: World, phone_number: str, *, migrate: bool) -> None:
-    """409 for an imported number, except one that T-Mobile refused and that now migrates."""
+    """Raise a 409 for an imported number, unless T-Mobile refused it and it now migrates."""
     number = world.imported.get(phone_number)
     if number is None:
         return
@@ -202,7 +202,7 @@ def refuse_imported(world: World, phone_number: str, *, migrate: bool) -> None:
 
 
 def settle_carriers(plan: Plan, migrate: bool, now: float) -> tuple[Carrier, ...]:
-    """The four carriers' answers; *migrate* takes T-Mobile's 60135 away."""
+    """Return the four carriers' states. *migrate* takes T-Mobile's 60135 away."""
     if not any(plan.carriers):
         return _all_done(now)
     codes = ["" if migrate and code == TMO_ELSEWHERE else code for code in plan.carriers]
@@ -221,7 +221,7 @@ def _all_done(now: float) -> tuple[Carrier, ...]:
 
 
 def wanted_campaign(plan: Plan, phone_number: str) -> str:
-    """The failure code with which a campaign refuses the number; ``""`` where it does not."""
+    """Return the code with which a campaign refuses the number; ``""`` where it does not."""
     return plan.campaign or ("TFN_NOT_ALLOWED" if is_toll_free(phone_number) else "")
 
 

@@ -12,20 +12,20 @@ if TYPE_CHECKING:
 
 
 class Observations:
-    """The records of a sandbox, oldest first; the lists are copies, the records are not."""
+    """The records of a sandbox, oldest first. The lists are copies, the records are not."""
 
     _world: World
 
     def orders_created(self) -> list[HostingOrder]:
-        """Every order that exists, oldest first, however its creation was answered."""
+        """Return every order that exists, oldest first, whatever the answer to its creation was."""
         return list(self._world.orders.values())
 
     def qualified_numbers(self, newest: int | None = None) -> list[QualifiedNumber]:
-        """The numbers in qualification, oldest first: all, or only so many of the *newest*."""
+        """Return the numbers in qualification, oldest first: all, or the *newest* so many."""
         return newest_of(self._world.qualified, newest)
 
     def imported_numbers(self, newest: int | None = None) -> list[ImportedNumber]:
-        """The imported numbers, oldest first: all, or only so many of the *newest*."""
+        """Return the imported numbers, oldest first: all, or the *newest* so many."""
         return newest_of(self._world.imported, newest)
 
     @property

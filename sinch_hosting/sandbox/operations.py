@@ -280,7 +280,7 @@ class Operations:
 
     @classmethod
     def over(cls, world: World) -> Operations:
-        """Connect the operations with the life cycles behind them."""
+        """Return the operations, connected with the life cycles behind them."""
         numbers, qualification = NumberLifecycle(world), Qualification(world)
         life = OrderLifecycle(world, numbers, qualification)
         return cls(
@@ -310,7 +310,7 @@ def _one_of(value: str, known: tuple[str, ...], field: str) -> str:
 
 
 def _check_campaign(query: dict[str, str], rules: Rules) -> None:
-    """Raises `Refusal` where what has no campaign cannot be listed."""
+    """Raise `Refusal` where the campaign is empty and the rules do not allow that."""
     if not query["campaignId"] and rules.empty_campaign != 200:
         violation = ("campaignId", "must not be empty")
         status = rules.empty_campaign
@@ -318,7 +318,7 @@ def _check_campaign(query: dict[str, str], rules: Rules) -> None:
 
 
 def _number_filter(query: dict[str, str]) -> Pattern | None:
-    """What a list of imported numbers shows; ``None`` where it shows all."""
+    """Return the filter of a list of imported numbers; ``None`` where it shows all."""
     search = query.get("numberPattern.searchPattern", "START")
     _one_of(search, ("START", "CONTAIN", "END"), "numberPattern.searchPattern")
     pattern, region = query.get("numberPattern.pattern", ""), query.get("regionCode", "")

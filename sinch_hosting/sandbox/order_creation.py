@@ -174,7 +174,7 @@ class OrderCreation:
 
 
 def _schedule(body: Json, field: str, *, zone_required: bool) -> float:
-    """The time in that *field*; raises `Refusal` for none, or one near the end of time."""
+    """Return the time in that *field*; raise `Refusal` where it is none, or too late."""
     found = parse_time(body[field], zone_required=zone_required)
     if found is None or found >= LATEST:
         raise invalid(field, "must be a time before the year 9000")

@@ -187,7 +187,7 @@ class OrderLifecycle:
             self._begin_phase(order, index + 1)
 
     def _waves(self, phase: str, moving: int) -> int:
-        """In how many slices so many numbers pass a *phase*."""
+        """Return in how many slices the numbers pass a *phase*."""
         manual = self.world.profile.timings[phase].manual
         return 1 if manual else min(self.world.profile.waves, moving)
 
@@ -249,7 +249,7 @@ class OrderLifecycle:
         )
 
     def _tell_hosting(self, order: HostingOrder) -> None:
-        """Tell how hosting ended: for each number, or once for the order."""
+        """Send the event of the end of hosting: for each number, or once for the order."""
         failures = {number: self._hosting_failure(order, number) for number in order.numbers}
         if self.world.rules.hosting_process == "order":
             failures = {order.hosting_order_id: None if None in failures.values() else ""}
@@ -259,7 +259,7 @@ class OrderLifecycle:
             )
 
     def _hosting_failure(self, order: HostingOrder, phone_number: str) -> str | None:
-        """Why hosting failed for a number, ``""`` without a code; ``None`` where it did not."""
+        """Return why a number failed, ``""`` without a code; ``None`` where it did not."""
         number = order.numbers[phone_number]
         if order.state == "COMPLETED" and number.platform == DONE:
             return None

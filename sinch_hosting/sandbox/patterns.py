@@ -39,13 +39,13 @@ class Pattern:
     region: str = ""
 
     def matches(self, text: str) -> bool:
-        """Whether one number, with its region behind it, looks so."""
+        """Return whether one number, with its region behind it, fits."""
         return any(text.startswith(self.digits, place) for place in self._places()) and (
             text.startswith(self.region, _NUMBER)
         )
 
     def find(self, bitmaps: Bitmaps) -> int:
-        """The numbers of a block that look so."""
+        """Yield the numbers of a block that fit."""
         found = 0
         for place in self._places():
             found |= _at(bitmaps, place, self.digits)
@@ -62,7 +62,7 @@ _ALL = (1 << BLOCK) - 1
 
 
 def _at(bitmaps: Bitmaps, place: int, characters: str) -> int:
-    """The numbers that have these *characters* from *place* on."""
+    """Return the numbers that have these *characters* from *place* on."""
     parts = (bitmaps.get((place + n, character), 0) for n, character in enumerate(characters))
     return reduce(and_, parts, _ALL)
 
@@ -75,14 +75,14 @@ class Texts:
     _rest: list[str] = field(init=False, factory=list)
 
     def append(self, text: str) -> None:
-        """Add one more."""
+        """Append one text."""
         self._rest.append(text)
         if len(self._rest) == BLOCK:
             self._blocks.append(_bitmaps(self._rest))
             self._rest = []
 
     def find(self, pattern: Pattern, start: int) -> Iterator[int]:
-        """The positions, from *start* on, of the texts that match *pattern*."""
+        """Yield the positions, from *start* on, of the texts that match *pattern*."""
         for block in range(start // BLOCK, len(self._blocks)):
             found = pattern.find(self._blocks[block])
             if found:

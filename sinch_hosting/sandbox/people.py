@@ -49,10 +49,10 @@ _REVIEWABLE = {
 
 
 class People:
-    """The handles for what a person would do. Orders and numbers go by object or by id.
+    """The methods for what a person would do. They take orders and numbers as objects or as ids.
 
-    Every handle raises `LookupError` for what is not there and `ValueError` for what makes no
-    sense in the present state.
+    Each raises `LookupError` for what is not there, and `ValueError` for what is not possible in
+    the present state.
     """
 
     def __init__(self, world: World, operations: Operations) -> None:
@@ -60,7 +60,7 @@ class People:
         self._operations = operations
 
     def order(self, order: OrderLike) -> HostingOrder:
-        """The sandbox's own record of an order."""
+        """Return the sandbox's own record of an order."""
         wanted = order if isinstance(order, str) else order.hosting_order_id
         found = self._world.orders.get(wanted)
         if found is None:
@@ -68,21 +68,21 @@ class People:
         return found
 
     def qualified_number(self, number: NumberLike) -> QualifiedNumber:
-        """The sandbox's own record of a qualified number."""
+        """Return the sandbox's own record of a qualified number."""
         found = self._world.qualified.get(_phone(number))
         if found is None:
             raise LookupError(f"{_phone(number)} is not a qualified number")
         return found
 
     def imported_number(self, number: NumberLike) -> ImportedNumber:
-        """The sandbox's own record of an imported number."""
+        """Return the sandbox's own record of an imported number."""
         found = self._world.imported.get(_phone(number))
         if found is None:
             raise LookupError(f"{_phone(number)} is not an imported number")
         return found
 
     def sign_letter(self, order: OrderLike) -> None:
-        """The authorised person signs; a letter that is still being prepared is mailed first.
+        """Sign the letter of an order. A letter that is still being prepared is mailed first.
 
         A letter that is signed already stays so: with time running, the order's own signer may
         have been faster.
@@ -92,17 +92,17 @@ class People:
             self._operations.order_lifecycle.sign(self._awaiting_signature(found))
 
     def decline_letter(self, order: OrderLike) -> None:
-        """The authorised person declines: the order is rejected."""
+        """Decline the letter of an order: it becomes REJECTED."""
         self._operations.order_lifecycle.decline(self._awaiting_signature(self.order(order)))
 
     def reject(self, order: OrderLike, reason: str = "rejected by a reviewer") -> None:
-        """Somebody at the vendor rejects the order."""
+        """Reject the order, as somebody at the vendor would."""
         found = self.order(order)
         _check_open(found)
         self._operations.order_lifecycle.reject(found, reason)
 
     def complete(self, order: OrderLike) -> None:
-        """Let everything that the order still waits for happen now, one thing after another.
+        """Let everything that the order still waits for happen now, one step after another.
 
         An order that is COMPLETED already stays so.
         """
@@ -125,12 +125,12 @@ class People:
         raise ValueError(f"nothing is planned for {subject!r}")
 
     def coming(self, subject: OrderLike | NumberLike) -> str:
-        """The name of the next planned transition of an order or number, ``""`` without one."""
+        """Return the name of the next transition of an order or number, ``""`` without one."""
         pending = [self._world.clock.pending(key) for key in self._subjects(subject)]
         return next((found.name for found in pending if found), "")
 
     def due(self, subject: OrderLike | NumberLike) -> float | None:
-        """When that transition happens by itself, in virtual seconds since 1970.
+        """Return when that transition happens by itself, in virtual seconds since 1970.
 
         Returns ``None`` where a person has to do it, and where nothing is planned.
         """
@@ -138,7 +138,7 @@ class People:
         return next((found.due for found in pending if found), None)
 
     def receive_invoices(self, numbers: NumberLike | Iterable[NumberLike]) -> None:
-        """Invoices that list *numbers* reach orders@sinch.com: their review can end.
+        """Let invoices that list *numbers* arrive at orders@sinch.com: their review can end.
 
         They do not help numbers that are NOT_ELIGIBLE; if they help none, that is a `ValueError`.
         """
@@ -149,7 +149,7 @@ class People:
             self._operations.qualification.receive_invoices(number)
 
     def approve(self, numbers: NumberLike | Iterable[NumberLike]) -> None:
-        """The reviewer approves *numbers*: they are VERIFIED."""
+        """Approve *numbers*, as the reviewer would: they become VERIFIED."""
         found = self._qualified(numbers)
         for number in found:
             _check_reviewable(number)
@@ -157,20 +157,20 @@ class People:
             self._operations.qualification.approve(number)
 
     def refuse(self, number: NumberLike, reason: str = "refused by the reviewer") -> None:
-        """The reviewer refuses: NOT_ELIGIBLE during that check, else VERIFICATION_FAILED."""
+        """Refuse a number: it becomes NOT_ELIGIBLE during that check, else VERIFICATION_FAILED."""
         found = self.qualified_number(number)
         _check_reviewable(found)
         self._operations.qualification.refuse(found, reason)
 
     def voice_code(self, number: NumberLike) -> str:
-        """The code that the last voice call to *number* said."""
+        """Return the code that the last voice call to *number* said."""
         code = self.qualified_number(number).code
         if not code:
             raise LookupError(f"no voice call to {_phone(number)} is open")
         return code
 
     def plan(self, number: NumberLike, **failures: str) -> Plan:
-        """Settle what shall go wrong with *number*; see `Plan` for the names.
+        """Plan what shall go wrong with *number*. `Plan` has the names.
 
         Several calls add up; ``""`` takes a failure away. Returns the plan as it is now.
         """
@@ -206,7 +206,7 @@ class People:
         if found.state != "WAITING_FOR_LOA_SIGNATURE":
             raise ValueError(f"order {found.hosting_order_id} is {found.state}: no letter waits")
         if found.warning:
-            raise ValueError(f"order {found.hosting_order_id} waits in vain: {found.warning}")
+            raise ValueError(f"order {found.hosting_order_id}: {found.warning}")
         return found
 
     def _qualified(self, numbers: NumberLike | Iterable[NumberLike]) -> list[QualifiedNumber]:
@@ -226,7 +226,7 @@ class People:
 
 
 def check_number(phone_number: str) -> str:
-    """The number itself; raises `ValueError` where the service could know no such number."""
+    """Return the number; raise `ValueError` where the service can know no such number."""
     try:
         return check_phone(phone_number, "number")
     except Refusal as error:

@@ -34,7 +34,7 @@ class Timing:
     business: bool = False
 
     def due(self, now: float, random: Random) -> float | None:
-        """The time at which it happens when its turn comes at *now*; ``None`` if manual."""
+        """Return when it happens if its turn comes at *now*; ``None`` if it is manual."""
         if self.manual:
             return None
         wait = self.low if self.low == self.high else random.uniform(self.low, self.high)
@@ -48,17 +48,19 @@ MANUAL = Timing(manual=True)
 
 
 def timed(low: float, high: float | None = None) -> Timing:
-    """Happens *low* seconds after its turn came, or somewhere between *low* and *high*."""
+    """Return the timing: *low* seconds after its turn came, or between *low* and *high* seconds."""
     return Timing(low=low, high=low if high is None else high)
 
 
 def business_days(low: float, high: float | None = None) -> Timing:
-    """Happens *low* (to *high*) business days after its turn came."""
+    """Return the timing: *low* (to *high*) business days after its turn came."""
     return Timing(low=low, high=low if high is None else high, business=True)
 
 
 def timing(spec: TimingSpec) -> Timing:
-    """Read a timing: ``"immediate"``, ``"manual"``, seconds, a `timedelta`, or ``(low, high)``.
+    """Return the timing that is meant by *spec*.
+
+    It is ``"immediate"``, ``"manual"``, seconds, a `timedelta`, or ``(low, high)`` in seconds.
 
     Raises `ValueError` for anything else, for negative times, and for more than a century.
     """
@@ -134,7 +136,7 @@ class Profile:
     letters_declined: float = 0.0
 
     def with_timings(self, **specs: TimingSpec) -> Profile:
-        """The same profile with other timings; raises `ValueError` for an unknown transition."""
+        """Return the profile with other timings; raise `ValueError` for an unknown transition."""
         unknown = sorted(set(specs) - set(STANDARD))
         if unknown:
             known = ", ".join(STANDARD)
@@ -157,7 +159,7 @@ PROFILES: Mapping[str, Profile] = {
 
 
 def profile_named(profile: Profile | str) -> Profile:
-    """The profile of that name; raises `ValueError` that names the profiles there are."""
+    """Return the profile of that name; raise a `ValueError` that names the profiles there are."""
     if isinstance(profile, Profile):
         return profile
     if profile not in PROFILES:

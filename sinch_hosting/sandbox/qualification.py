@@ -25,7 +25,7 @@ class Qualification:
     world: World
 
     def begin(self, phone_number: str) -> QualifiedNumber:
-        """Take in *phone_number* and start its review."""
+        """Add *phone_number* and start its review."""
         now = self.world.now
         number = QualifiedNumber(phone_number, region_of(phone_number), now, now)
         self.world.qualified[phone_number] = number
@@ -34,25 +34,25 @@ class Qualification:
         return number
 
     def remove(self, number: QualifiedNumber) -> None:
-        """The number leaves qualification."""
+        """Remove *number* from qualification."""
         self.world.clock.forget(("qualified", number.phone_number))
         self.world.qualified_index.remove(number)
         del self.world.qualified[number.phone_number]
 
     def receive_invoices(self, number: QualifiedNumber) -> None:
-        """The invoices that list *number* arrived: its review can end now."""
+        """Note that the invoices that list *number* have arrived: its review can end now."""
         number.invoices_received = True
         if number.state == "VERIFICATION_PENDING":
             self._plan(number, "review")
 
     def approve(self, number: QualifiedNumber) -> None:
-        """The reviewer approves: the number is VERIFIED, whatever was still missing."""
+        """Make the number VERIFIED, whatever was still missing."""
         self.world.clock.forget(("qualified", number.phone_number))
         number.eligibility_error = number.verification_error = ""
         self._enter(number, "VERIFIED")
 
     def refuse(self, number: QualifiedNumber, reason: str) -> None:
-        """The reviewer refuses: not eligible while that is open, else not verified."""
+        """Refuse the number: NOT_ELIGIBLE while that is open, else VERIFICATION_FAILED."""
         self.world.clock.forget(("qualified", number.phone_number))
         if number.state == "ELIGIBLE_CHECK_PENDING":
             number.eligibility_error = reason
@@ -62,14 +62,14 @@ class Qualification:
             self._enter(number, "VERIFICATION_FAILED")
 
     def block(self, number: QualifiedNumber, reason: str) -> None:
-        """Too many wrong codes: the number takes no further voice challenge."""
+        """Make the number VERIFICATION_BLOCKED: it takes no further voice challenge."""
         self.world.clock.forget(("qualified", number.phone_number))
         number.code = ""
         number.verification_error = reason
         self._enter(number, "VERIFICATION_BLOCKED")
 
     def call(self, number: QualifiedNumber) -> None:
-        """Call the number and say a code; raises `Refusal` where that makes no sense."""
+        """Call the number and say a code; raise `Refusal` in a state that takes no challenge."""
         if number.state not in {"ELIGIBLE", "VERIFICATION_PENDING", "VERIFICATION_FAILED"}:
             raise failed_precondition(f"a number in state {number.state} takes no voice challenge")
         number.code = f"{self.world.random.randrange(10000):04d}"
@@ -88,7 +88,7 @@ class Qualification:
         )
 
     def verify(self, number: QualifiedNumber, code: str) -> None:
-        """Compare *code* with what was said; raises `Refusal` where no challenge is open."""
+        """Compare *code* with what was said; raise `Refusal` where no challenge is open."""
         open_states = {"VERIFICATION_PENDING", "VERIFICATION_FAILED"}
         if not number.code or number.state not in open_states:
             raise failed_precondition("no voice challenge is open for this number")
@@ -107,14 +107,14 @@ class Qualification:
         self._enter(number, "VERIFICATION_FAILED")
 
     def hosting_started(self, phone_number: str) -> None:
-        """An order took the number up, if it is qualified at all."""
+        """Note that an order holds the number, if it is in qualification at all."""
         number = self.world.qualified.get(phone_number)
         if number is not None and number.state in {"VERIFIED", "ELIGIBLE", "HOSTING_FAILED"}:
             number.hosting_error = ""
             self._enter(number, "HOSTING_IN_PROGRESS")
 
     def hosting_ended(self, phone_number: str, error: str) -> None:
-        """An order ended for the number, well where *error* is empty."""
+        """Note that an order has ended for the number; it succeeded where *error* is empty."""
         number = self.world.qualified.get(phone_number)
         if number is not None and number.state == "HOSTING_IN_PROGRESS":
             number.hosting_error = error
@@ -176,5 +176,5 @@ class Qualification:
 
 @lru_cache(maxsize=256)
 def _moment(now: float, state: str) -> tuple[float, str]:
-    """One entry of a history, shared by all numbers that enter a state together."""
+    """Return one entry of a history. Numbers that enter a state together share it."""
     return (now, state)

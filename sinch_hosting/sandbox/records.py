@@ -64,7 +64,7 @@ FAILURE_CODES = (
 
 @frozen
 class Carrier:
-    """One carrier's state for a number; shared between numbers, hence frozen."""
+    """One carrier's state for a number. Numbers share it, so it cannot be changed."""
 
     state: str = UNSPECIFIED
     error_code: str = ""
@@ -77,7 +77,7 @@ NO_CARRIERS = (Carrier(),) * 4
 
 @define(eq=False, repr=False)
 class OrderNumber:
-    """One number of an order and how far it has come; half a million of them must fit."""
+    """One number of an order and how far it has come. Half a million of them must fit."""
 
     phone_number: str
     osr: str = WAITING
@@ -186,7 +186,7 @@ class QualifiedNumber:
 
 @frozen
 class Plan:
-    """What shall go wrong with one number; everything left empty goes well.
+    """What shall go wrong with one number. Everything that is left empty goes well.
 
     Args:
         not_eligible: the reason why the number is NOT_ELIGIBLE.
@@ -306,7 +306,7 @@ class CallbackRecord:
         }
 
     def json(self) -> dict[str, Any]:
-        """The event for listings."""
+        """Return the event for listings."""
         return {
             "event_id": self.event_id,
             "url": self.url,

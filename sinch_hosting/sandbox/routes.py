@@ -170,7 +170,7 @@ _PREFIX = "/v1/projects/"
 
 
 def find(method: str, raw_path: str, project_id: str) -> tuple[Operation, dict[str, str]]:
-    """The operation for a request and its path parameters; raises `Refusal` (404, 405)."""
+    """Return the operation for a request, and its path parameters; raise `Refusal` (404, 405)."""
     parts = _parts(raw_path, project_id)
     template, values = _template(parts)
     methods = TABLE.get(template)
@@ -198,7 +198,7 @@ def _parts(raw_path: str, project_id: str) -> list[str]:
 
 
 def _template(parts: list[str]) -> tuple[Path, dict[str, str]]:
-    """The path with its parameters named, and their values; a row of `TABLE` or nothing known."""
+    """Return the path with names in place of its parameters, and the parameters."""
     values: dict[str, str] = {}
     template = list(parts)
     if len(parts) > 1 and parts[0] == "hostingOrders":

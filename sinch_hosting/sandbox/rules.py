@@ -16,7 +16,7 @@ DEFAULT_NNID = "104029"
 
 
 def _one_of(*known: object) -> Any:
-    """A field with a few possible values, the first of which is the default."""
+    """Return a field with a few possible values, the first of which is the default."""
 
     def check(rules: Rules, attribute: Attribute[Any], value: object) -> None:
         if isinstance(value, bool) or value not in known:
@@ -27,7 +27,7 @@ def _one_of(*known: object) -> Any:
 
 
 def _texts(value: object) -> tuple[str, ...]:
-    """Several texts, or one; raises `ValueError` for anything else."""
+    """Return several strings as a tuple, or one; raise `ValueError` for anything else."""
     found = [value] if isinstance(value, str) else value
     if not isinstance(found, Iterable) or isinstance(found, Mapping):
         raise ValueError(f"expected a list of strings, not {value!r}")
@@ -45,7 +45,7 @@ def _check_rate(rules: Rules, attribute: Attribute[Any], value: object) -> None:
 
 @frozen(kw_only=True)
 class Rules:
-    """What the contract leaves open, settled one way or another.
+    """How the sandbox behaves where the contract is silent.
 
     A rule that is a number is the status of the answer, and 200 means that the service does it.
 
@@ -94,7 +94,7 @@ class Rules:
     hosts: tuple[str, ...] = field(default=(), converter=_texts)
 
     def changed(self, **changes: Any) -> Rules:
-        """The same rules but for *changes*; raises `ValueError` for a rule that there is not."""
+        """Return the rules with *changes*; raise `ValueError` for a rule that does not exist."""
         known = fields_dict(Rules)
         unknown = sorted(set(changes) - set(known))
         if unknown:
@@ -102,9 +102,9 @@ class Rules:
         return evolve(self, **changes)
 
     def knows_nnid(self, nnid: str) -> bool:
-        """Whether an order may be routed by *nnid*."""
+        """Return whether an order may be routed by *nnid*."""
         return nnid == DEFAULT_NNID or nnid in self.nnids
 
     def json(self) -> dict[str, Any]:
-        """The rules for listings."""
+        """Return the rules for listings."""
         return asdict(self)

@@ -120,14 +120,14 @@ def read_seed(path: Path) -> Seed:
 
 @define(eq=False)
 class Seeding:
-    """Puts a seed into an empty world; each method raises `ValueError` with the key."""
+    """Puts a seed into an empty world. Errors are `ValueError` and name the key."""
 
     world: World
     operations: Operations
     faults: Faults
 
     def sow(self, seed: Seed) -> None:
-        """Put everything of *seed* into the world; raises `ValueError` that names the key."""
+        """Put everything of *seed* into the world; raise a `ValueError` that names the key."""
         emit, self.world.emit = self.world.emit, None
         try:
             with self.world.clock.still():
@@ -213,7 +213,7 @@ class Seeding:
         raise ValueError(f"state: {wanted} cannot be reached, the order is {order.state}")
 
     def _request(self, operation_id: str, body: dict[str, Any], prefix: str = "") -> Any:
-        """Do what a request with that *body* would do; raises `ValueError` with the field."""
+        """Do what a request with that *body* does; raise a `ValueError` that names the field."""
         operation: Operation = _OPERATIONS[operation_id]
         try:
             assert operation.shape is not None  # noqa: S101 - each of them takes a body
@@ -231,7 +231,7 @@ def _checked(number: str) -> str:
 
 
 def _at(key: str, action: Callable[[T], R], subject: T) -> R:
-    """Return what *action* makes of *subject*; its errors name the *key*."""
+    """Call *action* with *subject*, and return its result. Its errors name the *key*."""
     try:
         return action(subject)
     except (ValueError, TypeError, Refusal) as error:

@@ -75,10 +75,8 @@ class Sandbox(People, Observations):
         hmac_secret: the key that signs callbacks; without one they come unsigned.
         callback_hosts: hosts that callbacks may go to besides loopback ones; ``"*"`` for all.
         request_log: how many requests `requests`, and events `callbacks`, remember.
-        state_file: keeps the state, and goes on from it at the next start: orders, numbers,
-            letters, mails, plans, rules, faults, callbacks that are not delivered yet, tokens
-            (as digests), the newest requests, and the virtual time, which stands still in
-            between. What a request changed is in the file before it is answered.
+        state_file: keeps the state, so that the next start goes on from it. The virtual time
+            stands still in between. What a request changed is in the file before its answer.
         seed_file: what it holds at the start, as `sinch_hosting.sandbox.seeding` explains; not
             read where *state_file* exists already.
         log_requests: write a line for each request to the log ``sinch_hosting.sandbox.requests``,
@@ -212,8 +210,8 @@ class Sandbox(People, Observations):
         await self._callbacks.close()
         if runner is None:
             return
-        await runner.cleanup()
         try:
+            await runner.cleanup()
             self.save()
         finally:
             self._keeper.release()
@@ -251,8 +249,8 @@ class Sandbox(People, Observations):
             response = await self._control.handle(request)
         else:
             response = await self._service.handle(request)
-        if request.method != "GET" or len(self.faults):
-            self._world.changed = True
+            self._world.changed |= len(self.faults) > 0  # they count
+        self._world.changed |= request.method != "GET"
         self._keeper.save_changes()
         return response
 
@@ -320,7 +318,7 @@ class Sandbox(People, Observations):
         return self._world.clock.speed
 
     def change_speed(self, speed: float) -> None:
-        """Let *speed* virtual seconds pass in a real one from now on; 0 stands still.
+        """Let *speed* virtual seconds pass in a real one from now on. With 0 time stands still.
 
         Raises `ValueError` for a speed that is negative, or above ten million.
         """
@@ -361,7 +359,7 @@ class Sandbox(People, Observations):
         return happened
 
     def step(self) -> str | None:
-        """Jump to the next transition and let it happen; its name, ``None`` where none is left.
+        """Jump to the next transition and do it. Returns its name, ``None`` where none is left.
 
         What callbacks wait for counts, too: ``callback_retry`` and ``callback_delay``. Raises
         `ValueError` where the next transition is beyond the end of virtual time.
@@ -383,9 +381,9 @@ class Sandbox(People, Observations):
         return self._world.rules
 
     def change_rules(self, **changes: Any) -> Rules:
-        """Change single rules, as in ``change_rules(unqualified=400)``; returns all of them.
+        """Change single rules, as in ``change_rules(unqualified=400)``. Returns all rules.
 
-        Raises `ValueError` for a rule that there is not, and for a value that makes no sense.
+        Raises `ValueError` for a rule that does not exist, and for a value that it cannot have.
         """
         self._world.rules = self._world.rules.changed(**changes)
         self._apply_rules()
@@ -396,7 +394,7 @@ class Sandbox(People, Observations):
         self._credentials.basic_limit = None if rate is None else TokenBucket(rate, max(rate, 1.0))
 
     def _serves(self, host: str) -> bool:
-        """Whether a request with that ``Host`` is meant for it."""
+        """Return whether a request with that ``Host`` is meant for this sandbox."""
         name, allowed = host.removesuffix(f":{self._port}"), self._world.rules.hosts
         if not allowed and not self.on_loopback:
             return True
@@ -415,7 +413,7 @@ class Sandbox(People, Observations):
         self.faults.clear()
 
     def expire_tokens(self) -> None:
-        """Every token given out so far is expired from now on."""
+        """Let every token that was given out so far expire now."""
         self._credentials.expire_all()
 
     @property
@@ -424,16 +422,16 @@ class Sandbox(People, Observations):
         return list(self._requests)
 
     def calls(self, operation: str) -> list[RequestRecord]:
-        """The requests for one operation, by the contract's name or ``token``.
+        """Return the requests for one operation, by the contract's name or ``token``.
 
-        Raises `ValueError` for an operation that there is not.
+        Raises `ValueError` for an operation that does not exist.
         """
         if operation not in {*OPERATION_IDS, "token"}:
             raise ValueError(f"no operation is called {operation!r}")
         return [record for record in self._requests if record.operation == operation]
 
     def counts(self) -> dict[str, int]:
-        """How many there are of everything."""
+        """Return how many orders, numbers, letters, mails, callbacks and requests there are."""
         return {
             "orders": len(self._world.orders),
             "qualifiedNumbers": len(self._world.qualified),

@@ -37,7 +37,7 @@ async def serve(sandbox: Sandbox, say: Callable[[str], None]) -> None:
 
 
 def lines(sandbox: Sandbox) -> list[str]:
-    """What a shell can read: the settings for programs, and a last line that says "ready".
+    """Return what a shell can read: the settings for programs, and a last line "ready".
 
     The last line is a comment for the shell, and JSON behind ``# ready``::
 
@@ -60,7 +60,7 @@ def lines(sandbox: Sandbox) -> list[str]:
 
 
 def log_requests_to_stderr() -> None:
-    """Show the log of requests, a line each, on the standard error output."""
+    """Write the log of requests, a line for each, to standard error."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     log = logging.getLogger("sinch_hosting.sandbox.requests")

@@ -80,7 +80,7 @@ class Snapshot:
 
 
 def take(world: World) -> Snapshot:
-    """Return what is to be kept of *world*; the caller adds what is not the world's."""
+    """Return what is to be kept of *world*. The caller adds the other parts."""
     return Snapshot(
         VERSION,
         world.now,
@@ -103,7 +103,7 @@ def take(world: World) -> Snapshot:
 
 
 def restore(world: World, operations: Operations, kept: Snapshot) -> None:
-    """Bring *world*, which is empty, to the state that was *kept*, callbacks apart.
+    """Bring *world*, which is empty, to the state that was *kept*, except for callbacks.
 
     Raises `Unreadable` where the parts do not fit together.
     """
@@ -138,7 +138,7 @@ def _indexes(world: World) -> tuple[Any, Any, Any]:
 
 
 def _plan(world: World, operations: Operations, planned: Planned) -> None:
-    """Plan one transition again; those of callbacks are the business of `Callbacks`."""
+    """Plan one transition again. `Callbacks` does so for its own."""
     if planned.kind == "order":
         operations.order_lifecycle.resume(world.orders[planned.id], planned.name, planned.due)
     elif planned.kind == "qualified":
@@ -151,7 +151,7 @@ def _plan(world: World, operations: Operations, planned: Planned) -> None:
 
 
 class StateFile:
-    """The file. One sandbox at a time may have it open.
+    """The file with the state. One sandbox at a time may have it open.
 
     Args:
         path: the file; it is made where there is none. Beside it stands a ``.lock`` file.
@@ -162,7 +162,7 @@ class StateFile:
         self._lock: int | None = None
 
     def open(self) -> Snapshot | None:
-        """Take the file, and return the state in it; `None` where there is no file yet.
+        """Lock the file, and return the state in it; `None` where there is no file yet.
 
         Raises `ValueError` where another sandbox has it, or where it holds no state; `OSError`
         where it cannot be read, or its folder not be written.
@@ -193,7 +193,9 @@ class StateFile:
         """Write the state; raises `OSError`, and then the file is as it was."""
         text = json.dumps(unstructure(kept), separators=(",", ":"))
         written = self.path.with_name(f".{self.path.name}.tmp")
-        descriptor = os.open(written, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        # Whatever stands there, such as a link to another file, is not written through.
+        written.unlink(missing_ok=True)
+        descriptor = os.open(written, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
             file.write(text)
             file.flush()
@@ -201,14 +203,14 @@ class StateFile:
         written.replace(self.path)
 
     def close(self) -> None:
-        """Let others have the file."""
+        """Unlock the file."""
         descriptor, self._lock = self._lock, None
         if descriptor is not None:
             os.close(descriptor)
 
 
 def _lock(path: Path, state: Path) -> int | None:
-    """Lock a file until the process ends or closes it; raises `ValueError` where another has it."""
+    """Lock a file until the process ends or closes it; raise `ValueError` where another has it."""
     with suppress(ImportError):
         from fcntl import LOCK_EX, LOCK_NB, flock  # noqa: PLC0415 - Windows has none
 

@@ -47,7 +47,7 @@ Wanted: TypeAlias = "Callable[[R], bool] | Pattern"
 
 
 def imported_text(number: ImportedNumber) -> str:
-    """What `Pattern` looks at: the number with its region behind it."""
+    """Return what `Pattern` looks at: the number with its region behind it."""
     return number.phone_number + number.region_code
 
 
@@ -91,7 +91,7 @@ class Bucket(Generic[R]):
                     self._texts.append(self._text(record))
 
     def after(self, entry: int, wanted: Wanted[R] | None = None) -> Iterator[R]:
-        """The live, *wanted* records behind *entry*; costs only what is looked at."""
+        """Yield the live, *wanted* records behind *entry*."""
         start = bisect_right(self.entries, entry)
         if isinstance(wanted, Pattern):
             positions: Iterable[int] = self._texts.find(wanted, start)
@@ -142,7 +142,7 @@ class Index(Generic[R]):
             self.buckets[key].drop()
 
     def bucket(self, key: tuple[str, ...]) -> Bucket[R]:
-        """What is filed under *key*; an empty bucket where nothing is."""
+        """Return the bucket under *key*; an empty one where nothing is filed there."""
         return self.buckets.get(key) or Bucket(self._text)
 
 
@@ -211,20 +211,20 @@ class World:
         return self.clock.now
 
     def due(self, transition: str) -> float | None:
-        """When *transition* happens if its turn comes now; ``None`` where a person starts it."""
+        """Return when *transition* happens from now; ``None`` where a person starts it."""
         return self.profile.timings[transition].due(self.clock.now, self.random)
 
     def identifier(self, length: int = 26) -> str:
-        """A new id in the style of the wire's."""
+        """Return a new id that looks like those of the service."""
         return "01" + "".join(self.random.choices(_ID_ALPHABET, k=length - 2))
 
     def chance(self, *parts: str) -> float:
-        """A number from 0 to 1 settled by the seed and *parts* alone, whatever came before."""
+        """Return a number from 0 to 1 that depends on the seed and *parts* alone."""
         text = "|".join((str(self.seed), *parts))
         return zlib.crc32(text.encode("utf-8", "surrogatepass")) / 0xFFFFFFFF
 
     def plan_for(self, phone_number: str) -> Plan:
-        """What shall go wrong with *phone_number*: as planned, else by chance."""
+        """Return what shall go wrong with *phone_number*: as planned, else by chance."""
         plan = self.plans.get(phone_number)
         if plan is not None:
             return plan
@@ -244,7 +244,7 @@ class World:
         resource_id: str,
         failure: str | None = None,
     ) -> None:
-        """Tell *url* about an event; *failure* is its code, ``""`` for a failure without one."""
+        """Send an event to *url*. *failure* is its code, ``""`` for a failure without one."""
         if not url or self.emit is None:
             return
         payload: dict[str, Any] = {
@@ -284,10 +284,10 @@ _TOLL_FREE = frozenset({"800", "822", "833", "844", "855", "866", "877", "888"})
 
 
 def is_toll_free(phone_number: str) -> bool:
-    """Whether *phone_number* is a toll-free one of North America."""
+    """Return whether *phone_number* is toll-free in North America."""
     return phone_number[2:5] in _TOLL_FREE
 
 
 def region_of(phone_number: str) -> str:
-    """``CA`` for an area code of Canada, else ``US``."""
+    """Return ``CA`` for an area code of Canada, else ``US``."""
     return "CA" if phone_number[2:5] in _CANADA else "US"

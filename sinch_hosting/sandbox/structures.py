@@ -61,7 +61,7 @@ def unstructure(value: Any) -> Any:
 
 @cache
 def _writer(kind: Any) -> Callable[[Any], Any] | None:
-    """What writes values of one class; `None` where they are JSON as they are."""
+    """Return what writes values of one class; `None` where they are JSON already."""
     if issubclass(kind, dict):
         return lambda value: {name: unstructure(item) for name, item in value.items()}
     if issubclass(kind, (list, tuple)):
@@ -83,7 +83,7 @@ def _writer(kind: Any) -> Callable[[Any], Any] | None:
 
 @cache
 def _defaults(kind: Any) -> list[tuple[str, Any]]:
-    """The fields of an attrs class, each with its default (`NOTHING` where it has none)."""
+    """Return the fields of an attrs class, each with its default (`NOTHING` where it has none)."""
     found = []
     for attribute in fields(kind):
         default: Any = attribute.default
@@ -96,7 +96,7 @@ _FACTORY: Any = Factory  # a class, which attrs types as a function
 
 
 def structure(kind: type[T], value: Any, path: str = "") -> T:
-    """Return *value*, which came from JSON, as a *kind*; raises `Unreadable`.
+    """Return *value*, which came from JSON, as a *kind*; raise `Unreadable` where it does not fit.
 
     Args:
         kind: an attrs class, whose fields may be texts, numbers, lists, tuples, dictionaries
@@ -130,7 +130,7 @@ _NAMES = {str: "a text", int: "a whole number", float: "a number", bool: "true o
 
 
 def _sequence(origin: Any, arguments: tuple[Any, ...], value: Any, path: str) -> Any:
-    """A list, a tuple of any length, or a tuple with one kind for each place."""
+    """Return a list, a tuple of any length, or a tuple with one kind for each place."""
     _check(isinstance(value, list), "a list", path)
     if origin is tuple and arguments[-1] is not ...:
         _check(len(value) == len(arguments), f"a list of {len(arguments)}", path)
@@ -142,7 +142,7 @@ def _sequence(origin: Any, arguments: tuple[Any, ...], value: Any, path: str) ->
 
 
 def _record(kind: type, value: Any, path: str) -> Any:
-    """An instance of an attrs class; a key that is no field is an error, too."""
+    """Return an instance of an attrs class. A key that is no field is an error."""
     _check(isinstance(value, dict), "an object", path)
     kinds = _hints(kind)
     below = f"{path}." if path else ""

@@ -72,7 +72,7 @@ class View(Protocol):
 
 
 def order_view(sandbox: View, order_id: str) -> Json:
-    """One order with its numbers, report, history, and what happens next."""
+    """Return one order with its numbers, report, history, and what happens next."""
     order = sandbox.order(order_id)
     project = sandbox.project_id
     return {
@@ -87,7 +87,7 @@ def order_view(sandbox: View, order_id: str) -> Json:
 
 
 def _coming(sandbox: View, order: HostingOrder) -> Json:
-    """What happens next to an order, when (`None`: a person has to do it), and what that means."""
+    """Return what happens next to an order, when (`None`: a person has to do it), and in words."""
     name = sandbox.coming(order.hosting_order_id)
     due = sandbox.due(order.hosting_order_id)
     person = (order.letter_info or {}).get("authorisedPerson", {}).get("email", "")
@@ -112,7 +112,7 @@ _WAITS = {
 
 
 def summary(sandbox: View, wanted: Mapping[str, str]) -> Json:
-    """What the page shows: the newest of everything, and how many there are.
+    """Return what the page shows: the newest of everything, and how many there are.
 
     Its requests are those that fit what is *wanted*, as in `requests_view`.
     """
@@ -179,7 +179,7 @@ def _records(records: list[Any], most: int = SHOWN) -> list[Json]:
 
 
 def time_of(sandbox: View) -> Json:
-    """The time, and how fast it goes."""
+    """Return the time, and how fast it goes."""
     return {"now": wire_time(sandbox.now.timestamp()), "speed": sandbox.speed}
 
 
@@ -188,7 +188,7 @@ def _every(records: list[Any]) -> list[Json]:
 
 
 def request_view(sandbox: View, number: int) -> Json:
-    """One request with its whole body; raises `LookupError` where the log has it not."""
+    """Return one request with its whole body; raise `LookupError` where it is not in the log."""
     for record in reversed(sandbox.requests):
         if record.number == number:
             return _records([record])[0]
@@ -196,7 +196,10 @@ def request_view(sandbox: View, number: int) -> Json:
 
 
 def requests_view(sandbox: View, wanted: Mapping[str, str]) -> list[Json]:
-    """The requests that fit: ``operation``, ``status`` (``200``, ``4xx``, ``none``), ``order``."""
+    """Return the requests with that ``operation``, ``status`` and ``order``, where they are wanted.
+
+    A status is written ``200``, ``4xx``, or ``none`` where no answer was given.
+    """
     return _every(_fitting(sandbox, wanted))
 
 
@@ -218,7 +221,7 @@ def _statuses(status: int) -> tuple[str, ...]:
 
 
 def numbers_view(sandbox: View, digits: str) -> list[Json]:
-    """Where the numbers with those *digits* in a row are: in qualification, imported, in orders.
+    """Return where the numbers with those *digits* are: in qualification, imported, in orders.
 
     Raises `ValueError` for fewer than three digits, as too many numbers would fit.
     """
@@ -251,7 +254,7 @@ LEAST_DIGITS = 3
 
 
 def fault_kinds_view() -> Json:
-    """What faults there are to add, and what each can strike."""
+    """Return the kinds of faults, with their settings and what each can strike."""
     return {
         kind: {
             "meaning": MEANINGS[kind],
@@ -263,7 +266,7 @@ def fault_kinds_view() -> Json:
 
 
 def _names_of(kind: str) -> list[str]:
-    """What a fault of that *kind* may be scoped to, the groups first."""
+    """Return what a fault of that *kind* may be limited to, the groups first."""
     reach = reach_of(kind)
     events = reach <= set(EVENT_TYPES)
     groups = [] if events else [name for name in GROUPS if name != "*" and GROUPS[name] & reach]

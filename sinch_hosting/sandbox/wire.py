@@ -42,7 +42,7 @@ class Call:
 
 
 def order_json(order: HostingOrder, project_id: str) -> Json:
-    """A HostingOrder."""
+    """Return a HostingOrder."""
     body: Json = {
         "projectId": project_id,
         "hostingOrderId": order.hosting_order_id,
@@ -70,7 +70,7 @@ def order_json(order: HostingOrder, project_id: str) -> Json:
 
 
 def order_number_json(order: HostingOrder, number: OrderNumber, project_id: str) -> Json:
-    """A HostingOrderNumber."""
+    """Return a HostingOrderNumber."""
     body: Json = {
         "projectId": project_id,
         "hostingOrderId": order.hosting_order_id,
@@ -92,7 +92,7 @@ def order_number_json(order: HostingOrder, number: OrderNumber, project_id: str)
 
 
 def imported_json(number: ImportedNumber, project_id: str, rules: Rules) -> Json:
-    """An ImportedNumber, without what only GET and lists add."""
+    """Return an ImportedNumber, without what only GET and lists add."""
     plan, campaign = number.service_plan_id, number.campaign_id
     sms: Json = {
         "servicePlanId": plan,
@@ -119,7 +119,7 @@ def imported_json(number: ImportedNumber, project_id: str, rules: Rules) -> Json
 
 
 def imported_response_json(number: ImportedNumber, project_id: str, rules: Rules) -> Json:
-    """An ImportedNumberResponse: with provisioning and carriers."""
+    """Return an ImportedNumberResponse: with provisioning and carriers."""
     body = imported_json(number, project_id, rules)
     operation = number.carrier_operation
     body["mnoConfiguration"] = {
@@ -133,7 +133,7 @@ def imported_response_json(number: ImportedNumber, project_id: str, rules: Rules
 
 
 def qualified_json(number: QualifiedNumber, project_id: str, rules: Rules) -> Json:
-    """A QualifiedNumber."""
+    """Return a QualifiedNumber."""
     state = number.state
     body: Json = {
         "phoneNumber": number.phone_number,
@@ -158,7 +158,7 @@ _SCHEDULED_STATUSES = ("PROVISIONING_STATUS_UNSPECIFIED", WAITING, IN_PROGRESS, 
 
 
 def _scheduled(pending: Mapping[str, Step], texts: bool) -> Json:
-    """A ScheduledProvisioning: the steps that are *pending*, under the fields that name them."""
+    """Return a ScheduledProvisioning: the steps that are *pending*, under their fields."""
     found = {step.state for step in pending.values()}
     status = next(state for state in (FAILED, IN_PROGRESS, WAITING) if state in found)
     codes = [step.error_code for step in pending.values() if step.error_code in FAILURE_CODES]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.client import Client, WorkflowHandle
@@ -13,7 +16,7 @@ from temporalio.common import (
 )
 from temporalio.envconfig import ClientConfig
 from temporalio.exceptions import WorkflowAlreadyStartedError
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
 from .._bulk.tags import check_job
 from ..errors import ConfigurationError, InvalidRequest, JobChanged, TransportError
@@ -40,12 +43,12 @@ async def connect(plugin: SinchHostingPlugin | None = None, *, lazy: bool = Fals
         settings = ClientConfig.load_client_connect_config()
     except RuntimeError as error:
         raise ConfigurationError(f"the configuration of Temporal: {error}") from error
-    settings.setdefault("target_host", "localhost:7233")
+    address = settings.setdefault("target_host", "localhost:7233")
     try:
         return await Client.connect(**settings, plugins=[plugin or SinchHostingPlugin()], lazy=lazy)
     except RuntimeError as error:
         raise TransportError(
-            f"Temporal at {settings['target_host']} is not reached: {error}. Set TEMPORAL_ADDRESS, "
+            f"Temporal at {address} is not reached: {error}. Set TEMPORAL_ADDRESS, "
             "or start one: temporal server start-dev",
             never_sent=True,
         ) from error
@@ -96,6 +99,31 @@ async def start(
 def find(client: Client, project_id: str, job: str) -> Handle:
     """Return the handle of a job that was started; nothing is asked of the server."""
     return client.get_workflow_handle_for(TextEnableJob.run, workflow_id(project_id, job))
+
+
+@asynccontextmanager
+async def found(project_id: str, job: str) -> AsyncIterator[Handle]:
+    """Connect, and give the handle of a job for a block; what fails in it is told plainly.
+
+    Raises:
+        InvalidRequest: There is no such job, or it has ended where it is to be changed.
+        TransportError: Temporal is not reached, or no worker answers.
+    """
+    client = await connect()
+    try:
+        yield find(client, project_id, job)
+    except RPCError as error:
+        if error.status == RPCStatusCode.NOT_FOUND:
+            rule = (
+                f"there is no such job of project {project_id} on Temporal, namespace "
+                f"{client.namespace}, or it has ended"
+            )
+            raise InvalidRequest(field="job", value=job, rule=rule) from error
+        raise TransportError(
+            f"Temporal did not answer: {error.message}. Is a worker running? Start one: python -m "
+            "sinch_hosting.temporal.worker",
+            never_sent=True,
+        ) from error
 
 
 async def _attributes(client: Client, given: TextEnableInput) -> TypedSearchAttributes:

@@ -21,18 +21,23 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import timedelta
+from itertools import chain, repeat
 
+from temporalio.client import Client
 from temporalio.worker import Worker
 
 from ..client import SinchHosting
-from ..errors import ConfigurationError, SinchHostingError
+from ..errors import ConfigurationError, SinchHostingError, TransportError
 from .files import References
+from .leaving import leave
 from .plugin import TASK_QUEUE, SinchHostingPlugin
 from .starting import connect
 
 _DRAIN = timedelta(seconds=120)
 _MOST_ACTIVITIES = 100
+_LONGEST_PAUSE = 10.0
 
 
 def share_of_rate(environment: Mapping[str, str]) -> float | None:
@@ -68,7 +73,9 @@ async def main(environment: Mapping[str, str] = os.environ) -> None:
         timeout=_number(environment, "SINCH_HOSTING_REQUEST_TIMEOUT"),
     ) as sinch:
         references = References(environment.get("SINCH_HOSTING_FOLDER"))
-        client = await connect(SinchHostingPlugin(sinch, references=references))
+        client = await _connected(SinchHostingPlugin(sinch, references=references), stop)
+        if client is None:
+            return
         worker = Worker(
             client,
             task_queue=queue,
@@ -83,6 +90,19 @@ async def main(environment: Mapping[str, str] = os.environ) -> None:
     _say("stopped")
 
 
+async def _connected(plugin: SinchHostingPlugin, stop: asyncio.Event) -> Client | None:
+    """Connect, also where Temporal comes up later than its workers; `None` once it is to stop."""
+    for pause in chain((0.5, 1.0, 2.0, 4.0), repeat(_LONGEST_PAUSE)):
+        try:
+            return await connect(plugin)
+        except TransportError as error:
+            sys.stderr.write(f"sinch_hosting.temporal.worker: {error}; again in {pause:g} s\n")
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), pause)
+            return None
+    raise AssertionError("it does not end")
+
+
 def _say(line: str) -> None:
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
@@ -92,4 +112,6 @@ if __name__ == "__main__":
     try:
         asyncio.run(main())
     except SinchHostingError as failed:
-        sys.exit(f"sinch_hosting.temporal.worker: {failed}")
+        sys.stderr.write(f"sinch_hosting.temporal.worker: {failed}\n")
+        leave(1)
+    leave(0)

@@ -415,6 +415,37 @@ async def test_whether_tags_come_back_stays_open_until_it_is_seen(rig: Rig) -> N
     assert len(result.succeeded) == 3
 
 
+async def test_a_job_learns_from_the_orders_of_another_that_tags_come_back(rig: Rig) -> None:
+    """Then its first order need not go alone, and is not read."""
+    await rig.blanket(numbers(5), job="first-of-two")
+    read = len(rig.sandbox.calls("GetHostingOrder"))
+    assert read == 1
+    await rig.blanket(numbers(15, start=10), job="second")
+    assert len(rig.sandbox.calls("GetHostingOrder")) == read
+    await rig.blanket(numbers(5, start=30), job="with-a-longer-name-than-it")
+    assert len(rig.sandbox.calls("GetHostingOrder")) == read + 1, "long names may be cut"
+
+
+@pytest.mark.parametrize(
+    ("kept", "wanted", "proves"),
+    [
+        ("job-a", "job-b", True),
+        ("job-a", "job-bb", False),
+        ("job-a", "Job-b", False),
+        ("Job-a", "job-b", True),
+        ("Job-a", "JOB-B", True),
+    ],
+)
+async def test_which_tags_prove_that_others_are_kept(
+    rig: Rig, kept: str, wanted: str, *, proves: bool
+) -> None:
+    """As long ones, and with a capital letter where that is at stake."""
+    await rig.blanket(numbers(5), job=kept)
+    read = len(rig.sandbox.calls("GetHostingOrder"))
+    await rig.blanket(numbers(5, start=10), job=wanted)
+    assert (len(rig.sandbox.calls("GetHostingOrder")) == read) is proves
+
+
 async def test_an_adopted_order_may_hold_a_subset(rig: Rig) -> None:
     """What an earlier run left out is skipped, not lost."""
     await rig.blanket(numbers(5), job="subset")

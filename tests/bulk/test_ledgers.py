@@ -10,7 +10,7 @@ import pytest
 
 from sinch_hosting import LedgerError
 from sinch_hosting._bulk.ledger import Ledger
-from sinch_hosting._bulk.ledger_records import CREATED, FAILED, Entry
+from sinch_hosting._bulk.ledger_records import CREATED, FAILED, UNKNOWN, Entry
 from sinch_hosting._bulk.open_ledger import open_ledger
 
 from ..postgres import Postgres
@@ -163,3 +163,17 @@ async def test_closing_is_safe_to_repeat(opened: Open) -> None:
     await ledger.close()
     with pytest.raises(LedgerError):
         await ledger.sending(JOB, entry())
+
+
+async def test_an_order_that_is_known_stays_known(opened: Open) -> None:
+    """A later record of the same attempt that has no order is another run's: it changes nothing."""
+    ledger = await opened()
+    await ledger.begin(JOB, **RUN)
+    async with ledger.claim(JOB, 0):
+        await ledger.sending(JOB, entry())
+        await ledger.answered(JOB, entry(), CREATED, order_id="order-1")
+        for outcome in (FAILED, UNKNOWN):
+            await ledger.answered(JOB, entry(), outcome)
+    await ledger.close()
+    known = (await opened()).jobs[JOB].chunks[0]
+    assert (known.outcome, known.order_id, known.is_open) == (CREATED, "order-1", False)

@@ -11,6 +11,8 @@ from typing import Any
 import aiohttp
 import pytest
 
+pytest.importorskip("asyncpg", reason="asyncpg is not installed")
+
 from sinch_hosting import (
     BlanketLoa,
     InvalidRequest,
@@ -21,8 +23,10 @@ from sinch_hosting import (
     SinchHosting,
 )
 from sinch_hosting._bulk import database
-from sinch_hosting._bulk.database import CLAIM, Database
+from sinch_hosting._bulk.attempts import LedgerRecorder
+from sinch_hosting._bulk.database import CLAIM, SEND, Database
 from sinch_hosting._bulk.known_orders import LIFE
+from sinch_hosting._bulk.ledger import machine_clock
 from sinch_hosting._bulk.ledger_postgres import PostgresLedger
 from sinch_hosting._bulk.ledger_records import CREATED
 from sinch_hosting._bulk.open_ledger import open_ledger
@@ -210,6 +214,30 @@ async def test_a_database_that_goes_away_ends_a_run_without_losing_what_it_has(
     assert broken.count(1) == 3
 
 
+async def test_a_record_that_may_be_lost_is_made_again_before_anything_is_sent(
+    api_service: Service,
+    make_api_client: MakeClient,
+    url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The database took it, and its answer was lost: taken back, then sent once."""
+    real, lost = Database._fetch, [1]
+
+    async def fetch(self: Database, statement: str, arguments: Any) -> Any:
+        rows = await real(self, statement, arguments)
+        if statement == SEND and lost:
+            lost.pop()
+            raise LedgerError("the answer was lost")
+        return rows
+
+    monkeypatch.setattr(Database, "_fetch", fetch)
+    client = make_api_client(timeout=0.3)
+    result = await text_enable(client, numbers(10), ledger=url, max_concurrency=1)
+    assert len(result.succeeded) == len(api_service.letters) == 2
+    assert not lost
+    assert not any(chunk.adopted for chunk in result.chunks)
+
+
 # --------------------------------------------------------------------- jobs
 
 
@@ -294,33 +322,37 @@ async def test_lists_that_cannot_be_read_are_read_until_they_can(
     assert len(again.succeeded) == len(api_service.letters) == 1
 
 
+@pytest.mark.parametrize("moment", ["recorded", "about to be written"])
 async def test_the_fence_stops_a_create_whose_claim_is_too_short(
     api_service: Service,
     make_api_client: MakeClient,
     url: str,
     monkeypatch: pytest.MonkeyPatch,
+    moment: str,
 ) -> None:
-    """Stopped between its record and its request: it does not leave, and is sent once, later."""
-    from sinch_hosting._bulk import ledger_postgres
+    """It stands still after its record, or when it may leave: it is sent once, later."""
+    skipped, stalls = 0.0, [0.9]
+    real_clock, real_open = machine_clock, PostgresLedger.open.__func__
 
-    skipped = 0.0
-    real_clock, real_sending = ledger_postgres.machine_clock, PostgresLedger.sending
-    stalls = [0.7]
+    def stalling(method: Any) -> Any:
+        async def stall(*given: Any, **about: Any) -> None:
+            nonlocal skipped
+            await method(*given, **about)
+            if stalls:
+                skipped += stalls.pop()
 
-    async def sending(self: PostgresLedger, *given: Any, **about: Any) -> None:
-        nonlocal skipped
-        await real_sending(self, *given, **about)
-        if stalls:
-            skipped += stalls.pop()
-
-    monkeypatch.setattr(PostgresLedger, "sending", sending)
-    opened = PostgresLedger.open.__func__
+        return stall
 
     async def open_it(cls: type[PostgresLedger], address: str, **settings: Any) -> PostgresLedger:
-        return await opened(cls, address, **settings, clock=lambda: real_clock() + skipped)
+        return await real_open(cls, address, **settings, clock=lambda: real_clock() + skipped)
 
     monkeypatch.setattr(PostgresLedger, "open", classmethod(open_it))
+    if moment == "recorded":
+        monkeypatch.setattr(PostgresLedger, "sending", stalling(PostgresLedger.sending))
+    else:
+        monkeypatch.setattr(LedgerRecorder, "on_sending", stalling(LedgerRecorder.on_sending))
     result = await text_enable(make_api_client(timeout=0.4), numbers(5), ledger=url)
+    assert not stalls
     assert len(result.succeeded) == 1
     assert not result.chunks[0].adopted
     assert api_service.counts["TextEnableHostingOrderNumbers"] == 1
@@ -352,7 +384,7 @@ async def test_a_run_that_is_stopped_does_not_wait_for_another_one(
     await rule.arrived.wait()
     client = make_api_client()
     second = asyncio.ensure_future(text_enable(client, numbers(5), ledger=url))
-    while not client._get_runs()._live:  # noqa: ASYNC110
+    while not client._get_runs().live:  # noqa: ASYNC110
         await asyncio.sleep(0)
     client.hosting_orders.stop_runs("shutdown")
     stopped = await second

@@ -26,7 +26,7 @@ from ..service import Service
 from .rig import numbers
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it reads /proc")
-ROUNDS = int(os.environ.get("STALL_ROUNDS", "6"))
+ROUNDS = int(os.environ.get("STALL_ROUNDS", "3"))
 FIRST, LAST = 30, 80
 """The awaits of a run, of about 83, among which its creates are; the first ones read the lists."""
 LISTED = numbers(4)

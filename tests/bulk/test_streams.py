@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import random
+import tracemalloc
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -325,7 +327,7 @@ async def all_chunks(listed: list[str], size: int, *, look_ahead: bool) -> list[
 
 
 @given(
-    listed=st.lists(st.integers(0, 40), max_size=60),
+    listed=st.lists(st.integers(0, 40), min_size=1, max_size=60),
     size=st.integers(1, 7),
     look_ahead=st.booleans(),
 )
@@ -373,3 +375,24 @@ async def test_a_source_that_was_cancelled_is_no_end(rig: Rig) -> None:
         await drain(stream, outcomes)
     assert sum(isinstance(chunk.result, Order) for chunk in outcomes) == rig.creates() == 2
     assert {task for task in asyncio.all_tasks() if "sinch" in repr(task.get_coro())} <= before
+
+
+@given(st.lists(st.from_regex(r"\+[0-9]{1,15}", fullmatch=True), max_size=60))
+def test_a_number_is_new_once(listed: list[str]) -> None:
+    """As a set of texts tells: a zero in front makes another number."""
+    seen, before = SeenNumbers(), set[str]()
+    for number in [*listed, *listed]:
+        assert seen.add(number) is (number not in before)
+        before.add(number)
+
+
+def test_seen_numbers_take_a_few_bytes_each() -> None:
+    """Numbers from anywhere, in any order; a set of them takes 70 bytes each."""
+    listed = [f"+{number}" for number in random.Random(1).sample(range(10**10, 10**11), 50_000)]
+    tracemalloc.start()
+    seen = SeenNumbers()
+    for number in listed:
+        seen.add(number)
+    size = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert size / len(listed) < 25, "9 in the long run; the first ones pay for the parts"

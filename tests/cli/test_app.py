@@ -19,7 +19,7 @@ def test_help_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
     assert app.run(["--help"]) == 0
 
     printed = capsys.readouterr().out
-    assert "Take numbers from wherever they are to text-enabled." in printed
+    assert "Take numbers from any state to text-enabled." in printed
     assert "sandbox" in printed
 
 

@@ -367,5 +367,5 @@ def test_a_port_that_is_taken_is_bad_input(still: Account) -> None:
     listen = still.run("callbacks", "listen", "--secret-file", "secrets", "--port", port)
 
     assert (sandbox.returncode, listen.returncode) == (2, 2)
-    assert "The sandbox cannot start" in sandbox.stderr
+    assert "the sandbox cannot start" in sandbox.stderr
     assert f"cannot listen on 127.0.0.1:{port}" in listen.stderr

@@ -64,7 +64,7 @@ def test_errors_name_the_line_and_the_key(
 
 def test_what_is_no_toml_or_no_file_is_one_sentence(tmp_path: Path) -> None:
     """The parser's own line, and how a letter is begun."""
-    with pytest.raises(BadInput, match=r"is no TOML: .*line 1"):
+    with pytest.raises(BadInput, match=r"is not valid TOML: .*line 1"):
         read_letter(written(tmp_path, "kind = direct"))
     with pytest.raises(BadInput, match="there is no such file; `sinch-hosting letter template"):
         read_letter(tmp_path / "nope.toml")
@@ -86,7 +86,7 @@ def test_the_template_is_filled_in_and_passes(
     path.write_text(template.replace('email = ""', 'email = "a@example.com"').replace('""', '"x"'))
 
     assert app.run(["letter", "check", str(path)]) == 0
-    assert "x x <a@example.com> signs" in capsys.readouterr().err
+    assert "x x <a@example.com> has to sign" in capsys.readouterr().err
 
 
 def test_the_mail_domain_is_looked_up_only_online(

@@ -74,7 +74,7 @@ def test_2_letter(still: Account) -> None:
 
     assert (template.returncode, unfinished.returncode, good.returncode) == (0, 2, 0)
     assert re.search(r"acme.toml: line \d+: \S+: is empty", unfinished.stderr)
-    assert "Jane Doe <jane@example.com> signs" in good.stderr
+    assert "Jane Doe <jane@example.com> has to sign" in good.stderr
     assert still.sandbox.show("requests") == []
 
 

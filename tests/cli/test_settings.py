@@ -141,7 +141,7 @@ def test_the_secret_comes_from_where_it_is_kept(
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("profile =", "is no TOML"),
+        ("profile =", "is not valid TOML"),
         ("projekt = 'x'", "no setting is called 'projekt'; there are: project_id"),
         ("project_id = true", "project_id must be a text"),
         ("profiles = 3", "profiles must be tables"),

@@ -144,6 +144,7 @@ def test_an_order_is_read(still: Account) -> None:
         (("start", "--goal", "text-enable", TOLL_FREE, "--letter", "blanket"), "blanket letter"),
         (arguments(GOALS["onboard"], "curl"), "--language curl"),
         (arguments(("import", NUMBER, TOLL_FREE), "python"), "take --language command"),
+        (arguments(("import", TOLL_FREE, *PLACE, "--region", "CA"), "command"), "--region CA"),
         (arguments(("challenge", NUMBER, OTHER), "python"), "give one"),
         (
             ("start", "--goal", "challenge", NUMBER, "--offline", "--run", "sandbox"),

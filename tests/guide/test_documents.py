@@ -37,10 +37,24 @@ SAID = {
     "bulk": ["3 orders, 0 numbers left out", "3 orders adopted, 0 unknown"],
     "onboarding": ["Counter({'done': 3})"],
     "files": ["['+12025550134', '+15145550135']"],
+    "json": ["True\n2\nTrue\n"],
     "import": ["imported already: 409", "Front desk C999999"],
-    "observability": ["GET 127.0.0.1 200"],
+    "observability": [
+        "GET 127.0.0.1 200",
+        "GetCallbackConfiguration 200 1",
+        "get callback_configuration\nlook up\n",
+        "a token is valid for 3600",
+    ],
     "troubleshooting": ["404 False False"],
 }
+
+OPTIONAL = {
+    "callbacks": ("fastapi", "django", "flask"),
+    "fleets": ("temporalio",),
+    "json": ("fastapi",),
+    "observability": ("opentelemetry.sdk",),
+}
+"""What a page's blocks need besides this package."""
 
 
 class AwaitingEvaluator(PythonEvaluator):
@@ -91,9 +105,8 @@ def test_every_block_runs(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """The examples work as written, one after the other."""
-    if page == "callbacks":
-        for framework in ("fastapi", "django", "flask"):
-            pytest.importorskip(framework)
+    for optional in OPTIONAL.get(page, ()):
+        pytest.importorskip(optional)
     run_page(page, runner)
     said = capsys.readouterr().out
     for text in SAID.get(page, []):

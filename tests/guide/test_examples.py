@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib.util
+import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -21,7 +22,9 @@ import sinch_hosting
 from .conftest import SECRET, Served
 
 EXAMPLES = Path(sinch_hosting.__file__).parent / "guides" / "examples"
-TESTED = {"aiohttp_service", "fastapi_service", "csv_batch", "waits_bot", "test_texting"}
+TESTED = {
+    *("aiohttp_service", "fastapi_service", "csv_batch", "waits_bot", "test_texting", "tracing"),
+}
 
 
 def example(name: str) -> ModuleType:
@@ -155,6 +158,32 @@ def test_the_bot_picks_up_its_waits(
     assert Path("waits.jsonl").read_text() == ""
 
     asyncio.run(example("waits_bot").main(["+12025550134"]))  # the same number: no other order
+    assert len(service.sandbox.orders_created()) == 1
+
+
+def test_tracing_tells_of_an_import(service: Served) -> None:
+    """Spans, measurements and events, in a process of its own: providers are global."""
+    pytest.importorskip("opentelemetry.sdk")
+    done = subprocess.run(
+        [sys.executable, EXAMPLES / "tracing.py", "plan", "campaign", "+12025550134"],
+        env={**os.environ, "PYTHONPATH": str(Path(sinch_hosting.__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    for said in (
+        '"name": "import numbers"',
+        '"name": "import_numbers hosting_orders"',
+        '"name": "wait_until hosting_orders"',
+        '"url.template": "/v1/projects/{project_id}/hostingOrders:importNumbers"',
+        '"name": "http.client.request.duration"',
+        "TokenFetched",
+        "is COMPLETED",
+    ):
+        assert said in done.stdout
+    assert "2025550134" not in done.stdout
     assert len(service.sandbox.orders_created()) == 1
 
 

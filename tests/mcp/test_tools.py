@@ -235,7 +235,7 @@ async def test_a_person_is_asked_before_letters_are_mailed(
         done = await client.call_tool("text_enable", {"digest": plan["digest"]})
 
     assert asked == [f"Letters of authorization: 1 to {SIGNER}. Mail them?"]
-    assert bool(done.is_error) is (letters == 0)
+    assert done.is_error is (letters == 0)
     assert len(sandbox.letters_sent) == letters
 
 
@@ -366,6 +366,34 @@ async def test_errors_have_the_words_of_the_library(connected: Callable[..., Any
         assert "email = 'jane': must be an e-mail address" in said
         token = await refused(client, "wait_for_order", order='{"version": 9}')
         assert "token" in token
+
+
+async def test_a_secret_is_in_no_answer(environ: dict[str, str]) -> None:
+    """Not even where it is wrong, and the service says so."""
+    wrong = {**environ, "SINCH_KEY_SECRET": "wrong-secret-not-to-be-seen"}
+    async with in_process(wrong) as client:
+        said = await refused(client, "explain_number", phone_number=NUMBER)
+    assert said.startswith("AuthenticationFailed")
+    assert "wrong-secret" not in said
+
+
+async def test_an_onboarding_mails_no_letter_that_was_not_shown(
+    connected: Callable[..., Any], sandbox: Sandbox, sinch: SinchHosting
+) -> None:
+    """A number whose order was rejected meanwhile would need another letter: it is not mailed."""
+    await _qualified(connected, sandbox)
+    async with connected() as client:
+        wish = {"numbers": [NUMBER], "letter": LETTER}
+        plan = await call(client, "plan_onboarding", **wish)
+        await call(client, "onboard", digest=plan["digest"], timeout_seconds=PATIENCE)
+        none = await call(client, "plan_onboarding", **wish)
+        assert none["letters"] == {}
+        await sinch.imported_numbers.delete(NUMBER)
+        await sinch.qualified_numbers.delete(NUMBER)
+        done = await client.call_tool("onboard", {"digest": none["digest"], "timeout_seconds": 5})
+
+    assert done.structured_content is None or not done.structured_content["is_done"]
+    assert len(sandbox.letters_sent) == 1
 
 
 # ------------------------------------------------------- resources and prompts

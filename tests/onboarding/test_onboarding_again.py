@@ -104,7 +104,7 @@ async def test_looks_that_fail_put_an_order_off(rig: Rig) -> None:
     running = onboarding(rig, listed, readiness_window=DAY)
     async with aclosing(running.steps()) as steps:
         async for step in steps:
-            if step.step is Step.READY and step.phone_numbers == (listed[0],):
+            if step.step is Step.SEEN and step.phone_numbers == (listed[1],):
                 rig.sandbox.faults.add(
                     "error_before", operation="GetQualifiedNumber", status=503, lasts=2 * DAY
                 )

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from sinch_hosting import Order, OrderState, OrderType
-from sinch_hosting._polling.lists import Group, Memory, Sweep, Walk, list_or_single
+from sinch_hosting._polling.lists import Group, Memory, list_or_single
 from sinch_hosting._polling.schedule import Watched
 from sinch_hosting._polling.sources import orders_of
+from sinch_hosting._polling.sweeps import Sweep, Walk
 from sinch_hosting.states import COMPLETED, REJECTED
 
 SOURCE = orders_of(None)  # type: ignore[arg-type]
@@ -177,8 +178,27 @@ def test_trust_is_lost_after_a_few_tries_and_for_longer_each_time() -> None:
     known.refused(NOW)
     assert not known.has_lists(NOW + 599)
     assert known.has_lists(NOW + 600)
-    assert not known.audited(NOW, is_right=False)
-    assert not known.audited(NOW, is_right=True)
-    lies = [known.audited(NOW, is_right=False) for _ in range(3)]
-    assert lies == [False, False, True]
+    assert [contradict(known, NOW + 100) for _ in range(2)] == [False, False]
+    known.confirmed()
+    assert [contradict(known, NOW + 100) for _ in range(3)] == [False, False, True]
+    assert contradict(known, NOW + 9999), "they did so before"
     assert REJECTED.is_terminal
+
+
+def contradict(known: Group, began: float) -> bool:
+    """Let a sweep show an order as before a single look that was 30 s ago; are lists left?"""
+    known.suspect("o1", 17, began - 30)
+    known.shown_as_before("o1", began)
+    return known.swept(began, began)
+
+
+@pytest.mark.parametrize(("seconds", "is_left"), [(0, False), (29, False), (31, True)])
+def test_lists_may_lag_a_little(seconds: float, is_left: bool) -> None:
+    """An order that moved a moment ago is no contradiction: neither at once nor later."""
+    known = group({})
+    for name in ("o1", "o2", "o3"):
+        known.suspect(name, 17, NOW)
+        known.shown_as_before(name, NOW + seconds)
+    assert known.swept(NOW + seconds, NOW + seconds) is is_left
+    assert not known.swept(NOW + 60, NOW + 60)
+    assert not known.suspects, "a sweep that does not show them as before clears them"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from contextlib import aclosing
 from math import ceil
 from typing import Any
 
@@ -86,7 +87,7 @@ async def wait_for(
                     for order in made
                 ]
             began = clock()
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(300):  # a hang ends; how fast the machine is, matters not
                 done = await sinch.hosting_orders.wait_all(given, COMPLETED, timeout=timeout)
             seconds = clock() - began
         assert {order.state for order in done} == {COMPLETED}
@@ -138,6 +139,33 @@ async def test_all_at_once_and_in_a_trickle(clock: Any, budget: float, per_page:
         last = 300 + 39 * every
         round_takes = seconds_for(15, budget) + 15 * 60 / budget
         assert cost.seconds - last <= 2 * (60 + round_takes)
+
+
+@pytest.mark.parametrize("orders", [300, 1000, 3000])
+async def test_a_sweep_is_left_when_what_it_would_show_is_past(clock: Any, orders: int) -> None:
+    """A sweep takes minutes here, and all complete while one is under way.
+
+    Neither the rest of it is read, nor is anybody asked for singly whom it has shown.
+    """
+    cost, _ = await wait_for(
+        clock, orders, how="IN_PROGRESS", budget=60, done_after=60, page_cap=20
+    )
+
+    needed = 1 + ceil(orders / 20)
+    rate = (60 - 15 + 1) / 60
+    noticed = 15 + 10 / rate + 2 / rate  # the first page is read again so often
+    assert cost.seconds - 60 <= 35 + noticed + needed / rate
+    assert cost.gets <= 5
+
+
+async def test_what_comes_to_be_due_during_a_sweep_is_shown_by_the_next(clock: Any) -> None:
+    """Orders that end one by one, and a sweep that takes longer than their first rests."""
+    cost, _ = await wait_for(
+        clock, 200, how="IN_PROGRESS", budget=60, done_after=60, every=1.0, page_cap=20
+    )
+
+    assert cost.requests <= 220
+    assert cost.seconds - 260 <= 60 + (1 + 10) * 60 / 46
 
 
 @pytest.mark.parametrize("page", [20, 1000])
@@ -283,8 +311,35 @@ async def test_a_list_that_hangs_holds_up_no_single_look(
     monkeypatch.setattr(fetcher, "PATIENCE", 1e6)
     cost, _ = await wait_for(clock, orders, how="IN_PROGRESS", budget=6000, prepare=_hanging)
 
-    assert (cost.lists, cost.gets) == (1, orders)
+    assert cost.lists <= 1, "the first list still hangs, or is on its way"
+    assert cost.gets == orders
     assert cost.seconds <= 5
+
+
+async def test_single_looks_that_hang_beside_a_list_hold_up_no_others(
+    clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three of the looks hang as well, and the others are made."""
+    monkeypatch.setattr(fetcher, "STALLED", 0.02)
+    monkeypatch.setattr(fetcher, "PATIENCE", 1e6)
+    async with Service(clock=clock, sleep=clock.sleep) as service:
+        made = service.add_orders(20, state="COMPLETED")
+        service.fault(LISTS, hang(), times=None)
+        service.fault(GETS, hang(), times=3)
+        async with SinchHosting(**service.client_arguments) as sinch:
+            place = {"service_plan_id": made[0].plan, "campaign_id": made[0].campaign}
+            given = [
+                Order(hosting_order_id=order.id, type=OrderType(order.type), **place)
+                for order in made
+            ]
+            seen = set[str]()
+            async with asyncio.timeout(300), aclosing(sinch.hosting_orders.watch(given)) as news:
+                async for update in news:
+                    seen.add(update.order.hosting_order_id)
+                    if len(seen) == 17:
+                        break
+            service.clear_faults()
+    assert len(seen) == 17
 
 
 @pytest.mark.parametrize("budget", [60, 600])
@@ -298,7 +353,7 @@ async def test_lists_that_hang_again_and_again_are_given_up(
     cost, _ = await wait_for(clock, orders, how="IN_PROGRESS", budget=budget, prepare=_hanging)
 
     assert cost.gets <= 1.5 * orders
-    assert 1 <= cost.lists <= 8
+    assert cost.lists <= 8
     assert cost.seconds <= 1.5 * seconds_for(orders, budget) + 60
 
 

@@ -21,9 +21,11 @@ from sinch_hosting import (
     PollPolicy,
     QualifiedNumber,
     SinchHosting,
+    SmsConfiguration,
     WaitTimeout,
 )
-from sinch_hosting._polling import reads
+from sinch_hosting._polling.policy import budget_of
+from sinch_hosting._polling.reads import Reader
 from sinch_hosting._polling.sources import IMPORTED_NUMBERS, QUALIFIED_NUMBERS
 from tests.service import Service, error, reply
 
@@ -234,8 +236,13 @@ async def test_polls_belong_to_nobodys_request(clock: Any) -> None:
 # ----------------------------------------------------------------- reading once
 
 
+def _reader(sinch: SinchHosting, requests_per_minute: float = 600) -> Reader:
+    session, policy = sinch._session, PollPolicy(requests_per_minute=requests_per_minute)
+    return Reader(session, policy, budget_of(policy, None, session.clock, session.sleep))
+
+
 async def _read(sinch: SinchHosting, source: Any, things: list[Any]) -> list[dict[str, Any]]:
-    found = reads.read(sinch._session, PollPolicy(), source, things)
+    found = _reader(sinch).read(source, things)
     return [some async for some in found]
 
 
@@ -267,7 +274,7 @@ async def test_reading_a_thousand_numbers_takes_lists_and_gives_them_as_they_com
 
 
 async def test_a_reading_tries_again_what_passes_and_raises_what_does_not(clock: Any) -> None:
-    """503 thrice is nothing; 403 is the end of it."""
+    """503 thrice is nothing, as for every call; 403 is the end of it."""
     async with Service(clock=clock, sleep=clock.sleep) as service:
         numbers = numbers_of(5)
         _qualify(service, numbers, "VERIFIED")
@@ -279,3 +286,46 @@ async def test_a_reading_tries_again_what_passes_and_raises_what_does_not(clock:
             service.fault("GetQualifiedNumber", error(403), times=None)
             with pytest.raises(PermissionDenied):
                 await _read(sinch, QUALIFIED_NUMBERS, things)
+
+
+async def test_a_reading_counts_in_the_budget_and_waits_for_it_only_where_told(clock: Any) -> None:
+    """What was read at once is paid off by the polls that come later."""
+    async with Service(clock=clock, sleep=clock.sleep) as service:
+        numbers = numbers_of(9)
+        _qualify(service, numbers, "VERIFIED")
+        things = [QualifiedNumber(phone_number=number) for number in numbers]
+        async with SinchHosting(**service.client_arguments) as sinch:
+            reader = _reader(sinch, requests_per_minute=12)
+            for waits, least, most in ((False, 0, 1), (True, 60, 120)):
+                began = clock()
+                parts = [
+                    p async for p in reader.read(QUALIFIED_NUMBERS, things, waits_for_budget=waits)
+                ]
+                assert {number for part in parts for number in part} == set(numbers)
+                assert least <= clock() - began <= most
+
+
+async def test_a_reading_of_lists_alone_looks_at_nothing_singly(clock: Any) -> None:
+    """What they do not show is not told of."""
+    async with Service(clock=clock, sleep=clock.sleep) as service:
+        numbers = numbers_of(9)
+        service.add_imported(numbers[:6], plan="p", campaign="c")
+        here = SmsConfiguration(service_plan_id="p", campaign_id="c")
+        things = [ImportedNumber(phone_number=n, sms_configuration=here) for n in numbers]
+        async with SinchHosting(**service.client_arguments) as sinch:
+            reading = _reader(sinch).read(IMPORTED_NUMBERS, things, only_lists=True)
+            found = {number async for part in reading for number in part}
+    assert found == set(numbers[:6])
+    assert (service.counts["ListImportedNumbers"], service.counts["GetImportedNumber"]) == (1, 0)
+
+
+async def test_numbers_that_are_imported_on_another_plan_cost_pages(clock: Any) -> None:
+    """A few are looked at singly, and the others are in the list of where those are."""
+    async with Service(clock=clock, sleep=clock.sleep, page_cap=100) as service:
+        numbers = numbers_of(300)
+        service.add_imported(numbers, plan="elsewhere", campaign="c")
+        async with SinchHosting(**service.client_arguments) as sinch:
+            bare = [ImportedNumber(phone_number=number) for number in numbers]
+            parts = await _read(sinch, IMPORTED_NUMBERS, bare)
+    assert all(there is not None for part in parts for there in part.values())
+    assert service.counts["GetImportedNumber"] + service.counts["ListImportedNumbers"] <= 8 + 3

@@ -144,7 +144,6 @@ async def test_a_text_enable_holds_500(service, client, call):
     [
         {"numbers": NUMBERS[0]},
         {"numbers": []},
-        {"numbers": NUMBERS * 2},
         {"numbers": None},
         {"region_code": "PR"},
         {"service_plan_id": " "},

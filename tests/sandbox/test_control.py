@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import signal
 import sys
@@ -13,6 +14,7 @@ import aiohttp
 import pytest
 
 from sinch_hosting.cli.app import run
+from sinch_hosting.cli.errors import BadInput
 from sinch_hosting.cli.sandbox import serve as command
 from sinch_hosting.sandbox import Sandbox
 from sinch_hosting.sandbox.checks import is_loopback
@@ -331,11 +333,11 @@ async def test_the_command_serves_until_it_is_stopped(number):
     assert await asyncio.wait_for(process.wait(), 60) == 0
 
 
-async def printed(capsys: pytest.CaptureFixture[str], wanted: str) -> None:
-    """Wait until *wanted* was printed."""
+async def printed(capsys: pytest.CaptureFixture[str], wanted: str) -> str:
+    """Wait until *wanted* was printed; returns what was printed with it."""
     for _ in range(5000):
-        if wanted in "".join(capsys.readouterr()):
-            return
+        if wanted in (text := "".join(capsys.readouterr())):
+            return text
         await asyncio.sleep(0.001)
     raise AssertionError(f"{wanted} was never printed")
 
@@ -413,3 +415,28 @@ async def test_the_command_works_where_signals_cannot_be_handled(capsys, monkeyp
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_the_command_keeps_a_state_and_starts_from_a_seed(capsys, tmp_path):
+    """Its options are those of the sandbox; the ready line comes last."""
+    seed, state = tmp_path / "seed.json", tmp_path / "state.json"
+    seed.write_text(json.dumps({"qualifiedNumbers": [{"phoneNumber": N1}]}))
+    task = asyncio.create_task(command(port=0, state=state, seed_file=seed))
+    last = (await printed(capsys, "# ready ")).splitlines()[-1]
+    told = json.loads(last.removeprefix("# ready "))
+    async with aiohttp.request("GET", told["health"]) as response:
+        assert response.status == 200
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert [number["phone_number"] for number in json.loads(state.read_text())["qualified"]] == [N1]
+
+
+async def test_the_command_says_what_is_wrong_with_a_file(tmp_path):
+    """It is bad input, with the file and the place."""
+    bad = tmp_path / "bad.json"
+    bad.write_text('{"rules": ')
+    with pytest.raises(BadInput, match=r"cannot start: .*bad\.json is no seed file: line 1"):
+        await command(port=0, seed_file=bad)
+    with pytest.raises(BadInput, match=r"cannot start: .*bad\.json is no state of a sandbox"):
+        await command(port=0, state=bad)

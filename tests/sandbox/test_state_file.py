@@ -86,6 +86,13 @@ async def test_a_restart_changes_nothing_of_what_comes(tmp_path, open_api):
                 await api.ok("POST", "/qualifiedNumbers:addNumbers", {"phoneNumbers": numbers})
             elif step % 7 == 1:
                 await api.import_numbers(f"+1303555{step:04}", f"+1303556{step:04}")
+            elif step % 7 == 2:
+                sms = {"servicePlanId": "plan", "campaignId": "campaign"}
+                number = {"phoneNumber": f"+1303557{step:04}", "regionCode": "US"}
+                await api.ok("POST", "/importedNumbers", {**number, "smsConfiguration": sms})
+            elif step % 7 == 5:
+                none = {"smsConfiguration": {"servicePlanId": "", "campaignId": ""}}
+                await api.ok("PATCH", f"/importedNumbers/+1303557{step - 3:04}", none)
             sandbox.step()
             sandbox.advance(seconds=0)  # what is due at the same time happens at a start, too
             if restarts:
@@ -99,6 +106,22 @@ async def test_a_restart_changes_nothing_of_what_comes(tmp_path, open_api):
 
     for with_restarts, without in zip(await life(True), await life(False), strict=True):
         assert {k for k in without if with_restarts.get(k) != without[k]} == set()
+
+
+async def test_what_waits_for_a_person_still_does(tmp_path, open_api):
+    """A manual transition has no time, before and after; a person can start it."""
+    path = tmp_path / "state.json"
+    async with Sandbox(speed=0, seed=1, profile="manual", state_file=path) as first:
+        api = await open_api(first)
+        order = await api.text_enable(N1)
+        await api.ok("POST", "/qualifiedNumbers:addNumbers", {"phoneNumbers": [N2]})
+    async with Sandbox(speed=0, profile="manual", state_file=path) as second:
+        second.advance(days=30)
+        assert (second.coming(order), second.due(order)) == ("send_letter", None)
+        assert second.trigger(order) == "send_letter"
+        assert second.trigger(N2) == "check_eligibility"
+        second.complete(order)
+        assert second.order(order).state == "COMPLETED"
 
 
 async def test_page_tokens_and_lists_go_on(tmp_path, open_api):
@@ -255,6 +278,53 @@ async def test_a_file_that_is_not_written_whole_is_never_seen(tmp_path, open_api
         assert path.read_bytes() == before
         await api.import_numbers(N2)
         assert len(json.loads(path.read_text())["orders"]) == 2
+
+
+async def test_time_that_runs_is_saved_though_nothing_changes(tmp_path, monkeypatch):
+    """After a kill it does not go back for long."""
+    path, written, write = tmp_path / "state.json", asyncio.Event(), StateFile.save
+    times: list[float] = []
+
+    def save(file: StateFile, kept: Snapshot) -> None:
+        write(file, kept)
+        times.append(kept.now)
+        if len(times) == 3:
+            written.set()
+
+    monkeypatch.setattr(StateFile, "save", save)
+    monkeypatch.setattr("sinch_hosting.sandbox.keeping.SAVE_EVERY", 0)
+    monkeypatch.setattr("sinch_hosting.sandbox.keeping.TIME_EVERY", 0)
+    async with Sandbox(speed=3600, seed=1, state_file=path):
+        await asyncio.wait_for(written.wait(), 30)
+    assert times[0] < times[1] < times[2]
+
+
+async def test_looking_writes_nothing(tmp_path, open_api, monkeypatch):
+    """Neither the page nor a read of the API makes it write the file."""
+    written, write = [], StateFile.save
+    monkeypatch.setattr(StateFile, "save", lambda *args: written.append(write(*args)))
+    async with Sandbox(speed=0, state_file=tmp_path / "state.json") as sandbox:
+        api = await open_api(sandbox)
+        order = await api.import_numbers(N1)
+        sandbox.faults.add("latency", operation="writes")
+        before = len(written)
+        await api.control("GET", "state")
+        await api.control("GET", "requests")
+        assert len(written) == before
+        sandbox.faults.clear()
+        await api("GET", f"/hostingOrders/{order}")
+        assert len(written) == before
+
+
+async def test_a_link_beside_the_file_is_not_followed(tmp_path, open_api):
+    """The name of the second file may belong to somebody else."""
+    path, other = tmp_path / "state.json", tmp_path / "other"
+    other.write_text("precious")
+    (tmp_path / ".state.json.tmp").symlink_to(other)
+    async with Sandbox(speed=0, state_file=path):
+        pass
+    assert other.read_text() == "precious"
+    assert path.exists()
 
 
 async def test_what_time_brings_is_saved_without_a_request(tmp_path, open_api, monkeypatch):

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import traceback
-from math import inf
+from math import ceil, inf
 
 import aiohttp
 import pytest
@@ -70,10 +71,12 @@ class LoopClock:
         return [t for t in self.timers if not t.cancelled() and t.when() > self.time()]
 
     async def advance(self, seconds):
-        """Move time ahead, and let everybody whose time has come have several turns."""
-        self.ahead += seconds
-        for _ in range(10):
-            await asyncio.sleep(0)
+        """Move time ahead in small steps, and let everybody have several turns after each."""
+        steps = max(1, ceil(seconds / 0.25))
+        for _ in range(steps):
+            self.ahead += seconds / steps
+            for _ in range(4):
+                await asyncio.sleep(0)
 
 
 @pytest.fixture
@@ -253,9 +256,10 @@ async def test_the_callers_cancellation_goes_on(held, loop_clock, who_is_first):
     """Where both come before the request notices, it ends as the caller wants."""
     client, hold = held
     task = await start(client, hold)
+    await loop_clock.advance(29.8)
     if who_is_first == "caller":
         task.cancel()
-    loop_clock.ahead += 31
+    loop_clock.ahead += 0.5
     await asyncio.sleep(0)  # the timer goes off, and the request has not had its turn
     if who_is_first == "time-out":
         task.cancel()
@@ -270,13 +274,14 @@ async def test_a_time_out_of_the_callers_that_comes_at_once_is_the_callers(held,
 
     async def call():
         with pytest.raises(TimeoutError):
-            async with asyncio.timeout(30.7):
+            async with asyncio.timeout(30.3):
                 await read(client)
         assert asyncio.current_task().cancelling() == 0
         return "went on"
 
     task = await start(client, hold, lambda _: call())
-    await loop_clock.advance(31)
+    await loop_clock.advance(29.9)
+    loop_clock.ahead += 0.5
     assert await task == "went on"
 
 
@@ -317,40 +322,103 @@ async def test_a_response_and_a_time_out_at_once_leave_no_cancellation(held, loo
         return "went on"
 
     task = await start(client, hold, lambda _: call())
+    await loop_clock.advance(29.8)
     hold.release()
     for _ in range(turns):
         await asyncio.sleep(0)
-    await loop_clock.advance(31)
+    await loop_clock.advance(1)
     assert await task == "went on"
 
 
-async def test_a_failure_and_a_time_out_at_once_leave_no_cancellation(
-    service, make_client, loop_clock
-):
-    """A lender's middleware that turns the cancellation into an error of its own."""
+async def test_a_failure_and_a_time_out_at_once_leave_no_cancellation(loop_clock):
+    """Whatever the request ends with, its cancellation by a time-out is taken back."""
+    timeouts = RequestTimeouts(asyncio.get_running_loop())
 
-    async def turns_it(request, handler):
+    async def request():
+        running = timeouts.start(Limits(60, 30, aiohttp.ClientTimeout()))
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise ConnectionError("not this one") from None
+        finally:
+            timeouts.end(running)
+
+    async def call():
+        with pytest.raises(ConnectionError):
+            await request()
+        assert asyncio.current_task().cancelling() == 0
+        await asyncio.sleep(0)
+        return "went on"
+
+    task = asyncio.create_task(call())
+    await asyncio.sleep(0)
+    await loop_clock.advance(31)
+    assert await task == "went on"
+    timeouts.close()
+
+
+@pytest.mark.parametrize(
+    ("who", "past", "seen"),
+    [
+        ("trace", 31, aiohttp.SocketTimeoutError),
+        ("trace", 61, TimeoutError),
+        ("own trace", 31, aiohttp.SocketTimeoutError),
+        ("own trace", 61, TimeoutError),
+        ("middleware", 31, aiohttp.SocketTimeoutError),
+    ],
+)
+async def test_who_watches_requests_sees_time_outs_of_aiohttp(
+    service, make_client, loop_clock, who, past, seen
+):
+    """A trace or a lender's middleware that knows aiohttp's errors keeps them."""
+    failed = []
+
+    async def on_exception(_session, _context, params):
+        failed.append(params.exception)
+
+    async def watching(request, handler):
         try:
             return await handler(request)
-        except asyncio.CancelledError:
-            raise aiohttp.ClientError("not this one") from None
+        except BaseException as error:
+            failed.append(error)
+            raise
 
+    trace = aiohttp.TraceConfig()
+    trace.on_request_exception.append(on_exception)
     hold = service.hold(ORDER)
     service.on(*GET_ORDER, hold)
-    async with aiohttp.ClientSession(middlewares=(turns_it,)) as session:
-        client = make_client(session=session, auth="basic", retry=ONCE)
-
-        async def call():
-            with pytest.raises(TransportError, match="not this one"):
-                await read(client)
-            assert asyncio.current_task().cancelling() == 0
-            await asyncio.sleep(0.001)
-            return "went on"
-
-        task = await start(client, hold, lambda _: call())
-        await loop_clock.advance(31)
-        assert await task == "went on"
+    own = {"trace_configs": [trace]} if who == "own trace" else {}
+    timeout = aiohttp.ClientTimeout(total=60, connect=10, sock_read=30 if past == 31 else None)
+    async with aiohttp.ClientSession(
+        trace_configs=[trace] if who == "trace" else [],
+        middlewares=(watching,) if who == "middleware" else (),
+    ) as session:
+        lent = own or {"session": session}
+        client = make_client(**lent, timeout=timeout, auth="basic", retry=ONCE)
+        task = await start(client, hold)
+        await loop_clock.advance(past)
+        with pytest.raises(TransportError, match="no answer in time"):
+            await task
+        assert [type(error) for error in failed] == [seen]
+        assert loop_clock.timers == []
     hold.release()
+
+
+async def test_a_response_that_came_while_the_loop_stood_still_is_read(make_client, loop_clock):
+    """Whoever blocks the event loop for a minute has not waited for the service so long."""
+    loop = asyncio.get_running_loop()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.setblocking(False)
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        task = asyncio.create_task(read(make_client(base_url=url, auth="basic", retry=ONCE)))
+        connection, _ = await loop.sock_accept(listening)
+        with connection:
+            connection.setblocking(False)
+            await loop.sock_recv(connection, 65_536)
+            body = b'{"hostingOrderId": "1"}'
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+            loop_clock.ahead += 100
+            assert (await task).hosting_order_id == "1"
 
 
 # ----------------------------------------------------------------------- the timer
@@ -407,7 +475,8 @@ async def test_a_request_in_a_borrowed_session_keeps_its_time_outs(
     ("timeout", "connects", "total", "silence"),
     [
         (aiohttp.ClientTimeout(total=60, connect=10, sock_read=30), False, 60, 30),
-        (aiohttp.ClientTimeout(total=60, sock_connect=10, sock_read=30), False, 60, 30),
+        (aiohttp.ClientTimeout(total=60, sock_connect=10, sock_read=30), False, 60, inf),
+        (aiohttp.ClientTimeout(total=inf, connect=10, sock_read=inf), False, inf, inf),
         (aiohttp.ClientTimeout(total=5, connect=4, sock_read=5), False, 5, 5),
         (aiohttp.ClientTimeout(total=60, connect=10, sock_read=30), True, 60, inf),
         (aiohttp.ClientTimeout(total=4.9, connect=3, sock_read=4.9), False, inf, inf),

@@ -125,9 +125,8 @@ async def test_pause_resume_cancel(
         await handle.signal("pause")
         await until(lambda: _is_quiet(handle))
         before = len(service.letters)
-        assert (await find(client, service.project_id, given.order.job).query("progress"))[
-            "is_paused"
-        ]
+        found = find(client, service.project_id, given.order.job)
+        assert (await found.query(TextEnableJob.progress)).is_paused
         await handle.signal("resume")
         await until(lambda: _has(handle, before + 1))
         await handle.signal("cancel")

@@ -1,0 +1,298 @@
+"""`sinch-hosting jobs start`, and what follows it: jobs on Temporal, for many machines."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Literal
+
+from attrs import frozen
+
+from ..errors import ConfigurationError
+from .creating import groups_of
+from .durations import seconds_of
+from .errors import BadInput, ExitCode
+from .invocation import resume_line, tell
+from .letter import read_letter
+from .number_input import read_records
+from .onboarding_run import said_of_letters
+from .options import ACCOUNT, PLACE, SOURCE, Account, NumberSource, Place
+from .output import Column, View, print_many, print_one
+from .prompts import confirm
+from .settings import read_settings
+
+if TYPE_CHECKING:
+    from .. import Letter
+    from ..temporal.files import References
+    from ..temporal.messages import Failures, Progress
+
+__all__ = ["cancel", "pause", "report", "resume", "start", "status"]
+
+_QUEUE = "sinch-hosting"
+
+
+def _temporal() -> ModuleType:
+    try:
+        from ..temporal import starting  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise ConfigurationError(
+            "jobs on Temporal need an extra: pip install 'sinch-hosting[temporal]'"
+        ) from error
+    return starting
+
+
+async def start(
+    numbers: list[str],
+    /,
+    *,
+    job: str,
+    loa: Path,
+    folder: Path,
+    name: str | None = None,
+    callback_url: str | None = None,
+    nnid: str | None = None,
+    chunk_size: int = 500,
+    on_unknown: Literal["hold", "resend"] = "hold",
+    at_once: int = 100,
+    every: str = "60s",
+    grace: str = "60s",
+    lease: str = "150s",
+    queue: str = _QUEUE,
+    yes: bool = False,
+    place: Place = PLACE,
+    source: NumberSource = SOURCE,
+    account: Account = ACCOUNT,
+) -> int:
+    """Start a job on Temporal that text-enables local numbers, for days where need be.
+
+    The numbers and the letter are written into a folder that every worker can read; Temporal
+    gets their names only. A name of a job is used once. Workers are started by `python -m
+    sinch_hosting.temporal.worker`, with SINCH_HOSTING_FOLDER set to that folder.
+
+    Example: `sinch-hosting jobs start fleet.csv --job acme --loa acme.toml --folder /mnt/jobs`
+
+    Args:
+        numbers: Numbers, files of numbers, or `-` for standard input.
+        job: The job's name.
+        loa: The letter of authorization; see `sinch-hosting letter template`.
+        folder: The folder that all workers read.
+        name: A display name; the job's tag comes before it.
+        callback_url: Where events about the numbers are posted.
+        nnid: The routing id of the numbers; the account's own by default.
+        chunk_size: Numbers an order, 500 by default and at most; fewer are more letters.
+        on_unknown: What to do with an order whose answer was lost and that is not there.
+        at_once: Orders that are created at once, 100 by default, 500 at most.
+        every: Time from look to look at the orders; 60s by default.
+        grace: How long an order is looked for whose answer was lost; 60s by default.
+        lease: Time after which a silent worker is taken for dead; longer than a request takes.
+        queue: The task queue of the workers.
+        yes: Do not ask before letters are mailed.
+    """
+    settings, starting = read_settings(account), _temporal()
+    from ..temporal.messages import Order, TextEnableInput  # noqa: PLC0415 - an extra
+
+    letter, records = read_letter(loa), read_records(numbers, source)
+    groups = groups_of(records)
+    if len(groups) != 1 or groups[0].is_toll_free:
+        kinds = ", ".join(f"{len(one.numbers)} of{one.suffix.replace('-', ' ')}" for one in groups)
+        raise BadInput(f"a job takes local numbers of one region; there are {kinds}")
+    group = groups[0]
+    _confirm(letter, -(-len(group.numbers) // chunk_size), yes=yes)
+    given = TextEnableInput(
+        order=Order(
+            job=job,
+            numbers=f"{job}.numbers.txt",
+            letter=f"{job}.letter.toml",
+            region_code=group.region,
+            service_plan_id=settings.plan(place),
+            campaign_id=settings.campaign(place),
+            nnid=nnid,
+            display_name=name,
+            callback_url=callback_url,
+            chunk_size=chunk_size,
+            grace=seconds_of(grace, "--grace"),
+        ),
+        on_unknown=on_unknown,
+        most_pending=at_once,
+        every=seconds_of(every, "--every"),
+        lease=seconds_of(lease, "--lease"),
+    )
+    client = await starting.connect()
+    starting.workflow_id(settings.project_id, job)  # a wrong name, before a file is written
+    _write(folder, job, group.numbers, loa)
+    await starting.start(client, settings.project_id, given, task_queue=queue)
+    tell(f"{settings.whose}: job {job} of {len(group.numbers)} numbers was started")
+    tell(f"how far it is: {resume_line('jobs', 'status', job)}")
+    return ExitCode.DONE
+
+
+def _confirm(letter: Letter, count: int, *, yes: bool) -> None:
+    person = getattr(letter, "authorised_person", None)
+    if person is None:
+        return
+    letters = said_of_letters({f"{person.first_name} {person.last_name} <{person.email}>": count})
+    confirm(f"{letters}: go on?", yes=yes, otherwise=f"give --yes to mail {letters}")
+
+
+def _write(folder: Path, job: str, numbers: tuple[str, ...], loa: Path) -> None:
+    """Write the job's files; those of a job that was started are never replaced by others."""
+    path, text = folder / f"{job}.numbers.txt", "".join(f"{number}\n" for number in numbers)
+    try:
+        if path.exists() and path.read_text("utf-8") != text:
+            raise BadInput(f"{path} is there with other numbers: take another name for the job")
+        path.write_text(text, "utf-8")
+        path.chmod(0o640)
+        shutil.copyfile(loa, folder / f"{job}.letter.toml")
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be written: {error.strerror}") from error
+
+
+_PROGRESS: View[Progress] = View(
+    columns=(
+        Column("job", lambda job: job.job, is_id=True),
+        Column("phase", lambda job: f"{job.phase}{', paused' if job.is_paused else ''}"),
+        Column("stopped by", lambda job: job.stopped_by),
+        Column("numbers", lambda job: job.numbers),
+        Column("in orders", lambda job: job.ordered),
+        Column("left out", lambda job: job.left_out or ""),
+        Column("orders", lambda job: f"{job.orders} of {job.chunks}"),
+        Column("under way", lambda job: job.pending or ""),
+        Column("not begun", lambda job: job.not_begun or ""),
+        Column("rejected", lambda job: job.rejected or ""),
+        Column("failed", lambda job: job.failed or ""),
+        Column("open", lambda job: job.open or ""),
+        Column("states", lambda job: _counts(job.states)),
+        Column("waits for", lambda job: _counts(job.waiting)),
+    ),
+    key=lambda job: job.job,
+)
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name}: {count}" for name, count in counts.items())
+
+
+async def status(job: str, /, *, account: Account = ACCOUNT) -> int:
+    """Show how far a job on Temporal is, and whom its orders wait for.
+
+    Example: `sinch-hosting jobs status acme`
+
+    Args:
+        job: The job's name.
+    """
+    starting = _temporal()
+    from ..temporal.text_enable import TextEnableJob  # noqa: PLC0415 - an extra
+
+    async with starting.found(read_settings(account).project_id, job) as handle:
+        print_one(await handle.query(TextEnableJob.progress), _PROGRESS, account)
+    return ExitCode.DONE
+
+
+async def pause(job: str, /, *, account: Account = ACCOUNT) -> int:
+    """Let a job on Temporal begin no further order, until `jobs resume`.
+
+    Example: `sinch-hosting jobs pause acme`
+
+    Args:
+        job: The job's name.
+    """
+    return await _signal(job, "pause", account)
+
+
+async def resume(job: str, /, *, account: Account = ACCOUNT) -> int:
+    """Let a job on Temporal go on.
+
+    Example: `sinch-hosting jobs resume acme`
+
+    Args:
+        job: The job's name.
+    """
+    return await _signal(job, "resume", account)
+
+
+async def cancel(job: str, /, *, account: Account = ACCOUNT) -> int:
+    """End a job on Temporal: what is under way is finished, the rest is reported.
+
+    Orders and letters that are there stay.
+
+    Example: `sinch-hosting jobs cancel acme`
+
+    Args:
+        job: The job's name.
+    """
+    return await _signal(job, "cancel", account)
+
+
+async def _signal(job: str, signal: str, account: Account) -> int:
+    async with _temporal().found(read_settings(account).project_id, job) as handle:
+        await handle.signal(signal)
+    tell(f"job {job}: {signal} was sent; see {resume_line('jobs', 'status', job)}")
+    return ExitCode.DONE
+
+
+@frozen(kw_only=True)
+class _Failure:
+    """What failed in a job: a number, or a chunk of numbers."""
+
+    chunk: int
+    phone_number: str
+    reason: str
+    is_open: bool = False
+
+
+_FAILURE: View[_Failure] = View(
+    columns=(
+        Column("number", lambda one: one.phone_number, is_id=True),
+        Column("order", lambda one: one.chunk),
+        Column("reason", lambda one: one.reason),
+        Column("open", lambda one: "yes" if one.is_open else ""),
+    ),
+    key=lambda one: one.phone_number,
+)
+
+
+async def report(job: str, /, *, folder: Path, account: Account = ACCOUNT) -> int:
+    """Show the numbers of a job on Temporal that failed, or whose order nobody has seen.
+
+    The exit code is 1 where numbers failed, and 6 where there may be an order that nobody has
+    seen.
+
+    Example: `sinch-hosting jobs report acme --folder /mnt/jobs`
+
+    Args:
+        job: The job's name.
+        folder: The folder that the job was started with: Temporal knows no phone number.
+    """
+    starting = _temporal()
+    from ..temporal.files import References  # noqa: PLC0415 - an extra
+    from ..temporal.text_enable import TextEnableJob  # noqa: PLC0415
+
+    async with starting.found(read_settings(account).project_id, job) as handle:
+        failures: Failures = await handle.query(TextEnableJob.failures)
+    rows = await _rows(failures, References(folder))
+    await print_many(rows, _FAILURE, account)
+    if failures.more > 0:
+        tell(f"and {failures.more} numbers more")
+    if any(row.is_open for row in rows):
+        return ExitCode.UNKNOWN
+    return ExitCode.NOT_ALL if rows else ExitCode.DONE
+
+
+async def _rows(failures: Failures, references: References) -> list[_Failure]:
+    size, rows = failures.chunk_size, []
+    for failed in failures.chunks:
+        reason = failed.reason or ("its answer was lost" if failed.is_open else "")
+        for number in await references.numbers(failures.numbers, failed.chunk * size, size):
+            rows.append(
+                _Failure(
+                    chunk=failed.chunk, phone_number=number, reason=reason, is_open=failed.is_open
+                )
+            )
+    for one in failures.failed_numbers:
+        numbers = await references.numbers(failures.numbers, one.position, 1)
+        rows += [
+            _Failure(chunk=one.position // size, phone_number=number, reason=one.reason)
+            for number in numbers
+        ]
+    return rows

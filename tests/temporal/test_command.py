@@ -1,0 +1,112 @@
+"""`sinch-hosting jobs start` and what follows it, with a worker in a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ..service import TEXT_ENABLES, Service, drop
+from .jobs import LETTER, Files, environment, until
+from .server import TemporalServer
+
+Run = Callable[..., Awaitable[tuple[int, str, str]]]
+
+
+@pytest.fixture
+def told(temporal: TemporalServer, service: Service, files: Files) -> dict[str, str]:
+    """The environment of the command and of its worker."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("SINCH_")}
+    return {**kept, **environment(temporal, service, files, f"queue-{files.folder.name}")}
+
+
+@pytest.fixture
+async def worker(told: dict[str, str]) -> AsyncIterator[Any]:
+    """A worker that is ready."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "sinch_hosting.temporal.worker",
+        env=told,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    line = (await process.stdout.readline()).decode()
+    assert line.startswith(f"ready: task queue {told['SINCH_HOSTING_TASK_QUEUE']}")
+    yield process
+    if process.returncode is None:
+        process.kill()
+        await process.wait()
+
+
+@pytest.fixture
+def run(told: dict[str, str]) -> Run:
+    """Runs the command; returns its exit code, and what it wrote."""
+
+    async def run_it(*arguments: str) -> tuple[int, str, str]:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "sinch_hosting", "jobs", *arguments),
+            env=told,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        out, err = await process.communicate()
+        return process.returncode or 0, out.decode(), err.decode()
+
+    return run_it
+
+
+async def test_a_job_from_the_command(
+    run: Run, worker: Any, told: dict[str, str], service: Service, tmp_path: Path
+) -> None:
+    """Started from a spreadsheet, looked at, and reported with its phone numbers."""
+    service.rules.lives["TYPE_TEXT_ENABLE"] = [(0, "SUBMITTED"), (0.2, "COMPLETED")]
+    listed = [f"+1303555{place:04}" for place in range(12)]
+    service.fault(TEXT_ENABLES, drop(after=False), times=1, skip=1)
+    service.rules.failing[listed[0]] = "campaignProvisioning"
+    (tmp_path / "fleet.csv").write_text("phone\n" + "\n".join(listed))
+    (tmp_path / "acme.toml").write_text(LETTER)
+    line = ["start", str(tmp_path / "fleet.csv"), "--job", "acme", "--chunk-size", "5"]
+    line += ["--loa", str(tmp_path / "acme.toml"), "--folder", str(tmp_path), "--every", "1s"]
+    line += ["--plan", "plan", "--campaign", "campaign", "--at-once", "1"]
+    line += ["--queue", told["SINCH_HOSTING_TASK_QUEUE"], "--grace", "1s", "--lease", "4s"]
+    assert (await run(*line))[0] == 2  # nobody confirmed the letters
+    code, _, err = await run(*line, "--yes")
+    assert (code, service.numbers_in_two_letters) == (0, set()), err
+    assert "jobs status acme" in err
+
+    async def is_done() -> bool:
+        code, out, err = await run("status", "acme", "--format", "json")
+        assert code == 0, err
+        return json.loads(out)["phase"] == "done"
+
+    await until(is_done)
+    code, out, err = await run("report", "acme", "--folder", str(tmp_path), "--format", "csv")
+    assert code == 6, err  # the second chunk may have an order
+    assert [row.split(",")[0] for row in out.splitlines()[1:]] == [*listed[5:10], listed[0]]
+    assert (await run(*line, "--yes"))[0] == 2  # a name is used once
+    assert (await run("pause", "acme"))[0] == 2  # it has ended
+    code, _, err = await run("status", "nope")
+    assert code == 2
+    assert "'nope': there is no such job" in err
+    worker.send_signal(signal.SIGTERM)
+    said = (await worker.stdout.read()).decode()
+    assert (await worker.wait(), said.splitlines()[-1]) == (0, "stopped")
+
+
+async def test_numbers_of_two_kinds_are_refused(run: Run, tmp_path: Path) -> None:
+    """A job is one kind of order; nothing is started."""
+    (tmp_path / "acme.toml").write_text(LETTER)
+    line = ["start", "+13035550100", "+18005550100", "--job", "mixed", "--yes", "--plan", "p"]
+    line += ["--loa", str(tmp_path / "acme.toml"), "--folder", str(tmp_path), "--campaign", "c"]
+    code, _, err = await run(*line)
+    assert code == 2
+    assert "1 of us, 1 of us tf" in err

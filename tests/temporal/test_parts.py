@@ -1,0 +1,161 @@
+"""The parts of jobs on Temporal that need no server: files, payloads, rates, the lease."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from temporalio.service import RPCError, RPCStatusCode
+
+from sinch_hosting import BlanketLoa, ConfigurationError, InvalidRequest, RunStopped
+from sinch_hosting.temporal.files import References
+from sinch_hosting.temporal.lease import Lease
+from sinch_hosting.temporal.messages import (
+    ChunkResult,
+    FailedNumber,
+    Prepared,
+    Standing,
+    State,
+    TextEnableInput,
+)
+from sinch_hosting.temporal.payloads import AttrsPayloads
+from sinch_hosting.temporal.starting import workflow_id
+from sinch_hosting.temporal.worker import share_of_rate
+
+from .jobs import LETTER, job_of
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        job_of(state=State(prepared=Prepared(numbers=5, chunks=1, existing=(3, 4)), next_chunk=1)),
+        ChunkResult(kind="created", left_out=(FailedNumber(position=3, reason="why"),)),
+        Standing(states={"COMPLETED": 2}, waiting={"signer": 1}),
+    ],
+)
+def test_messages_come_back_as_they_were(value: object) -> None:
+    """Written by one worker and read by another one."""
+    payloads = AttrsPayloads().to_payloads([value])
+    assert AttrsPayloads().from_payloads(payloads, [type(value)]) == [value]
+    assert payloads[0].metadata["encoding"] == b"json/plain"
+
+
+def test_messages_of_another_version_can_be_read() -> None:
+    """What it added is passed over, and what it lacks has its default."""
+    converter = AttrsPayloads()
+    payload = converter.to_payloads([{"order": {"job": "a"}}])[0]
+    payload.data = (
+        b'{"order": {"job": "a", "numbers": "n", "letter": "l", "region_code": "US", '
+        b'"service_plan_id": "p", "campaign_id": "c", "later": 1}, "added": true}'
+    )
+    (read,) = converter.from_payloads([payload], [TextEnableInput])
+    assert (read.order.job, read.order.chunk_size, read.on_unknown) == ("a", 500, "hold")
+
+
+async def test_numbers_are_read_by_position(tmp_path: Path) -> None:
+    """In any order, without blank lines, and anew where the file was changed."""
+    path = tmp_path / "numbers.txt"
+    path.write_text("\ufeff+12025550134\n\n+12025550135\n+442071838750\n", "utf-8")
+    references = References(tmp_path)
+    assert await references.count("numbers.txt") == 3
+    assert await references.numbers("numbers.txt", 1, 5) == ("+12025550135", "+442071838750")
+    path.write_text("+12025550199\n+12025550134\n+12025550135\n+12025550136\n")
+    assert await references.count("numbers.txt") == 4
+    assert await references.numbers("numbers.txt", 0, 1) == ("+12025550199",)
+
+
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        ("+12025550134\n12025550135\n", "line 2"),
+        ("+12025550134\n+12025550134\n", "line 2"),
+        ("\n", "numbers"),
+    ],
+)
+async def test_wrong_numbers_are_refused(tmp_path: Path, text: str, field: str) -> None:
+    """With their line, before anything is sent."""
+    (tmp_path / "numbers.txt").write_text(text)
+    with pytest.raises(InvalidRequest) as refused:
+        await References(tmp_path).count("numbers.txt")
+    assert refused.value.field == field
+
+
+@pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "no-such-file"])
+async def test_no_file_outside_of_the_folder(tmp_path: Path, name: str) -> None:
+    """Whoever may start a job may not read the worker's machine."""
+    (tmp_path / "inside").mkdir()
+    (tmp_path / "secret").write_text("+12025550134\n")
+    with pytest.raises(InvalidRequest, match="reference"):
+        await References(tmp_path / "inside").count(name)
+
+
+async def test_letters(tmp_path: Path) -> None:
+    """As `letter template` writes them; what is wrong is named without what it says."""
+    references = References(tmp_path)
+    (tmp_path / "direct.toml").write_text(LETTER)
+    (tmp_path / "blanket.toml").write_text('kind = "blanket"\n')
+    (tmp_path / "half.toml").write_text(LETTER.replace('email = "jane.roe@example.com"', ""))
+    letter = await references.letter("direct.toml")
+    assert letter.authorised_person.first_name == "Jane"  # type: ignore[union-attr]
+    assert isinstance(await references.letter("blanket.toml"), BlanketLoa)
+    with pytest.raises(InvalidRequest, match="letter check") as refused:
+        await references.letter("half.toml")
+    assert "Roe" not in str(refused.value)
+
+
+def test_each_worker_has_its_share_of_the_rate() -> None:
+    """The product of the share and the most workers is the rate of the fleet."""
+    told = {"SINCH_HOSTING_FLEET_RATE": "12", "SINCH_HOSTING_FLEET_WORKERS": "4"}
+    assert share_of_rate(told) == 3
+    assert share_of_rate({"SINCH_HOSTING_FLEET_RATE": "12"}) == 12
+    assert share_of_rate({}) is None
+    for wrong in ("0", "-1", "many", "inf"):
+        with pytest.raises(ConfigurationError, match="FLEET_RATE"):
+            share_of_rate({"SINCH_HOSTING_FLEET_RATE": wrong})
+    with pytest.raises(ConfigurationError, match="FLEET_WORKERS"):
+        share_of_rate({**told, "SINCH_HOSTING_FLEET_WORKERS": "1.5"})
+
+
+def test_a_job_has_one_workflow() -> None:
+    """The name is checked: it stands in the tag of every order."""
+    assert workflow_id("project", "acme") == "sinch-hosting/project/acme"
+    with pytest.raises(InvalidRequest):
+        workflow_id("project", "a/b")
+
+
+class Handle:
+    """An activity's handle whose heartbeats take a while, or are refused."""
+
+    def __init__(self, takes: float = 0.0, *, is_gone: bool = False) -> None:
+        self.now = 100.0
+        self._takes, self._is_gone = takes, is_gone
+
+    def clock(self) -> float:
+        """The time of this machine."""
+        return self.now
+
+    async def heartbeat(self) -> None:
+        """Take a heartbeat."""
+        self.now += self._takes
+        if self._is_gone:
+            raise RPCError("not found", RPCStatusCode.NOT_FOUND, b"")
+
+
+async def test_a_lease_counts_from_before_its_heartbeat() -> None:
+    """However long the server took: it counts from later."""
+    handle: Any = Handle(takes=4)
+    lease = Lease(handle, 10, handle.clock)
+    await lease.check(6)
+    with pytest.raises(RunStopped, match=r"may act for 6\.0 s more"):
+        await lease.check(6.5)
+    handle.now += 11
+    with pytest.raises(RunStopped):
+        lease.check_now()
+
+
+async def test_an_attempt_that_was_given_up_sends_nothing() -> None:
+    """The server knows it no more: another one has its work."""
+    handle: Any = Handle(is_gone=True)
+    with pytest.raises(RunStopped, match="given this attempt up"):
+        await Lease(handle, 10, handle.clock).check(1)
