@@ -168,7 +168,7 @@ async def _in_one_process(chunks: int) -> float:
             under_way.add(asyncio.create_task(run.handle(chunk)))
             if len(under_way) >= AT_ONCE:
                 _, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
-        await asyncio.wait(under_way)
+        await asyncio.gather(*under_way)
         took = time.perf_counter() - started
         await ledger.close()
     return took
@@ -185,8 +185,12 @@ async def _work(address: str, chunks: int) -> None:
     async def create(given: ChunkInput) -> ChunkResult:
         return ChunkResult(kind="created", numbers=CHUNK, order_id=f"01hosting{given.chunk:017}")
 
+    @activity.defn(name="sinch_hosting.settle")
+    async def settle(given: ChunkInput) -> ChunkResult:
+        return await create(given)
+
     client = await _connect(address)
-    async with Worker(client, task_queue="bench", activities=[prepare, create]):
+    async with Worker(client, task_queue="bench", activities=[prepare, create, settle]):
         sys.stdout.write("ready\n")
         sys.stdout.flush()
         await asyncio.Event().wait()

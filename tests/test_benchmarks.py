@@ -21,6 +21,7 @@ def _benchmarks_importable(monkeypatch: pytest.MonkeyPatch) -> None:
     ("name", "said"),
     [
         ("overhead", "aiohttp by hand"),
+        ("overhead_varied", "a borrowed session"),
         ("overhead_parts", "this package"),
         ("decode", "pydantic: validate_python"),
         ("startup", "import aiohttp, attrs, cattrs"),

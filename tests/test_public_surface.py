@@ -311,6 +311,18 @@ def test_the_client_loads_no_extras() -> None:
     assert not {"cli", "sandbox", "pytest_plugin", "phone_files", "mcp", "workflows"} & ours
 
 
+def test_making_a_client_loads_only_what_every_call_needs() -> None:
+    """What waits, what creates orders, callbacks and onboarding are loaded when they are used."""
+    loaded = in_python(
+        "import sys; from sinch_hosting import SinchHosting; SinchHosting('p', 'k', 's'); "
+        "print(*sys.modules)"
+    ).split()
+    ours = {name.removeprefix("sinch_hosting.") for name in loaded}
+    assert "resources.hosting_orders" in ours
+    assert not {"_bulk.order_runs", "_bulk.plan", "_bulk.job", "_polling.watcher"} & ours
+    assert not {"_onboarding.onboarding", "_onboarding.plan", "callbacks", "msgspec"} & ours
+
+
 def test_star_imports_give_everything() -> None:
     """`from sinch_hosting import *` resolves every lazy name."""
     namespace: dict[str, Any] = {}

@@ -24,13 +24,12 @@ if TYPE_CHECKING:
 class OnboardCall:
     """The part of the client that onboards numbers, by means of its other parts."""
 
-    imported_numbers: ImportedNumbers
-    qualified_numbers: QualifiedNumbers
-    _session: Session
-    _orders_api: OrdersApi
-    _poll: PollPolicy
-
-    if TYPE_CHECKING:
+    if TYPE_CHECKING:  # the client has them
+        imported_numbers: ImportedNumbers
+        qualified_numbers: QualifiedNumbers
+        _session: Session
+        _orders_api: OrdersApi
+        _poll: PollPolicy
 
         def _get_runs(self) -> OrderRuns: ...
         def _get_watcher(self) -> Watcher: ...

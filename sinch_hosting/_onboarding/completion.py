@@ -1,4 +1,4 @@
-"""What is under way already: orders to their end, relinks, provisioning; each number verified."""
+"""Follows orders, relinks and provisioning to their end, and verifies each number."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _RELINKS = 10  # at once, so that few are without service where it is ended
 
 
 class Completion:
-    """Follows what is under way for the numbers of one onboarding."""
+    """Follows the orders, relinks and provisioning of one onboarding."""
 
     def __init__(self, context: Context, progress: Progress, tasks: Tasks) -> None:
         self._context = context
@@ -42,7 +42,7 @@ class Completion:
     # ------------------------------------------------------------------- orders
 
     def take_over(self, history: History) -> None:
-        """Follow the orders of earlier runs, and say of which numbers that is all there is."""
+        """Follow the orders of earlier runs, and settle numbers of which nothing else is known."""
         again, known = self._settings.retry_rejected, history.known
         twice = [one for one in self._progress.numbers.values() if one.number in known.twice]
         if twice:
@@ -70,7 +70,7 @@ class Completion:
             self.follow(order, numbers, Step.ADOPTED)
 
     def follow(self, order: Order, numbers: Sequence[NumberProgress], step: Step) -> None:
-        """See to it that an order is waited for, as long as there is time."""
+        """Start to wait for an order, as long as there is time."""
         for one in numbers:
             one.is_in(order)
         self._progress.tell(step, numbers, f"{len(numbers)} numbers", order.hosting_order_id)
@@ -81,7 +81,7 @@ class Completion:
     async def _complete(
         self, order: Order, numbers: Sequence[NumberProgress], *, was_over: bool
     ) -> None:
-        """Wait for an order, and verify each of its numbers; what passes is waited out."""
+        """Wait for an order, and verify each of its numbers; errors that may pass only delay it."""
 
         def moved(order: Order) -> None:
             for one in numbers:
@@ -113,7 +113,7 @@ class Completion:
     async def _verify(
         self, order: Order, numbers: Sequence[NumberProgress], *, was_over: bool
     ) -> None:
-        """Verify the numbers; those of an order that was over may have been moved since."""
+        """Verify the numbers; those of an order that had ended before may have moved since."""
         orders, sleep = self._context.orders, self._context.session.sleep
         listed = await whole_list(orders, order.hosting_order_id, sleep)
         shown = {number.phone_number: number for number in listed}
@@ -133,7 +133,7 @@ class Completion:
                 self._progress.settle(one, Stage.FAILED if reason else Stage.DONE, reason)
 
     def _see_to(self, one: NumberProgress, here: Assessment) -> None:
-        """Do what can be done about a number that is imported, and not as it is wanted."""
+        """Handle a number that is imported, and not linked as wanted."""
         one.assessment, one.stage = here, here.stage
         if here.stage is Stage.PROVISIONING:
             self._tasks.spawn(self.provisioned(one))
@@ -145,7 +145,7 @@ class Completion:
     # ----------------------------------------------------------------- imported
 
     async def relink(self, one: NumberProgress) -> None:
-        """Move a number to where it is wanted."""
+        """Link a number to the service plan and campaign that are wanted."""
         async with self._relinks:
             one.reason = "is being relinked: it may be without service; run this again"
             text = "without service until it is linked anew"
@@ -162,7 +162,7 @@ class Completion:
         await self.provisioned(one)
 
     async def provisioned(self, one: NumberProgress, seen: ImportedNumber | None = None) -> None:
-        """Wait until a number is on the service plan, and on the campaign where one was given."""
+        """Wait until a number is provisioned on the service plan, and on the campaign if given."""
         one.stage, one.reason = Stage.PROVISIONING, "its provisioning has not ended"
         try:
             if seen is None or not is_provisioned(seen):

@@ -1,4 +1,4 @@
-"""What an onboarding is asked for, what it works with, and which numbers may share an order."""
+"""The settings of an onboarding, the parts that it uses, and which numbers may share an order."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ def _check_ready_at(value: object, name: str) -> None:
 
 @frozen(kw_only=True)
 class OnboardingSettings:
-    """What an onboarding is asked for; `sinch.onboard` says what each argument means.
+    """The settings of an onboarding; `sinch.onboard` says what each argument means.
 
-    The arguments of the orders are checked when the orders' templates are made.
+    The arguments of the orders are checked when the templates of the orders are made.
     """
 
     service_plan_id: str
@@ -75,19 +75,19 @@ class OnboardingSettings:
     retry_rejected: bool = check.field(check.check_flag)
     confirm: Confirm | None = check.field(check_confirm)
     max_letters: int | None = check.field(check.check_whole, optional=None)
-    """Letters that may be mailed at most; `None` is any number."""
+    """The most letters that may be mailed; `None` sets no limit."""
 
     @property
     def proves_again(self) -> bool:
-        """Whether numbers that failed to be verified are rung."""
+        """Whether numbers whose verification failed are called again."""
         return self.retry_rejected and self.voice_code is not None
 
     def campaign_of(self, number: str) -> str:
-        """The campaign that a number shall be on; toll-free numbers have none."""
+        """Return the campaign for a number; toll-free numbers have none."""
         return "" if is_toll_free(number) else self.campaign_id or ""
 
     def job_options(self, templates: Iterable[OrderTemplate]) -> JobOptions:
-        """The checked options of the job; those that one template asks for hold for all."""
+        """Return the checked options of the job; what one template requires counts for all."""
         checked = [
             job_options(
                 template,
@@ -123,7 +123,7 @@ class Group:
     key: str = field(
         init=False, eq=False, default=Factory(lambda self: self._make_key(), takes_self=True)
     )
-    """A few letters that tell the group apart in the names of its orders' job."""
+    """Six letters that identify the group in the names of its jobs."""
 
     def _make_key(self) -> str:
         letter = {} if isinstance(self.loa, BlanketLoa) else encode(self.loa)
@@ -131,17 +131,17 @@ class Group:
         return numbers_digest(parts)[:_KEY_LETTERS]
 
     def job(self, stem: str) -> str:
-        """The name of the group's job in an onboarding called `stem`."""
+        """Return the name of the group's job in an onboarding with the job `stem`."""
         return f"{stem}.{self.key}"
 
 
 def groups_by_key(groups: Iterable[Group]) -> dict[str, Group]:
-    """The groups by their keys; raises `InvalidRequest` where two of them have the same one."""
+    """Return the groups by their keys; raises `InvalidRequest` where two have the same key."""
     found: dict[str, Group] = {}
     for group in groups:
         other = found.setdefault(group.key, group)
         if other != group:
-            # Orders would be mistaken for each other's, and letters go to the wrong people.
+            # Orders would be confused, and letters would go to the wrong people.
             raise InvalidRequest(
                 field="loa",
                 value=group.loa,
@@ -153,7 +153,7 @@ def groups_by_key(groups: Iterable[Group]) -> dict[str, Group]:
 
 @frozen(kw_only=True)
 class Context:
-    """What an onboarding works with: its settings, and the parts of the client."""
+    """The settings of an onboarding, and the parts of the client that it uses."""
 
     settings: OnboardingSettings
     session: Session
@@ -165,7 +165,7 @@ class Context:
     poll: PollPolicy
 
     def template(self, group: Group) -> OrderTemplate:
-        """The template of a group's orders; raises `InvalidRequest` for what makes no sense."""
+        """Return the template of a group's orders; raises `InvalidRequest` for wrong arguments."""
         settings = self.settings
         if group.is_toll_free:
             # A letter that is not for toll-free numbers is refused by the request.
@@ -196,7 +196,7 @@ class Context:
         return evolve(template, lists_numbers=True)
 
     def places(self, groups: Iterable[Group]) -> list[Place]:
-        """Where the orders of groups are listed."""
+        """Return the places in whose lists the orders of groups are."""
         campaigns = {"" if group.is_toll_free else self.settings.campaign_id for group in groups}
         return [
             Place(
@@ -208,6 +208,6 @@ class Context:
         ]
 
     def intervals(self) -> Iterator[float]:
-        """Seconds from look to look, growing, before the jitter."""
+        """Give the growing intervals between looks in seconds, without jitter."""
         poll = self.poll
         return exponential(initial=poll.initial, factor=poll.factor, maximum=poll.maximum)

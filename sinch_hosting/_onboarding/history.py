@@ -1,7 +1,7 @@
-"""What earlier runs of an onboarding left behind: its orders by number, and creates in flight.
+"""The results of earlier runs of an onboarding: its orders by number, and creates in flight.
 
-Which numbers are ready together differs from run to run, so chunks cannot be told from the
-input: a rerun takes them from the numbers of the job's existing orders.
+The numbers that are ready together differ from run to run, so chunks do not follow from the input.
+A rerun takes them from the numbers of the job's existing orders.
 """
 
 from __future__ import annotations
@@ -59,15 +59,15 @@ class Held:
 
 @define
 class Known:
-    """What is known of the numbers that earlier runs dealt with."""
+    """What is known about the numbers of earlier runs."""
 
     ordered: dict[str, Order] = field(factory=dict)
     shown: dict[str, OrderNumber] = field(factory=dict)
-    """The numbers as those orders show them."""
+    """The numbers, as their orders show them."""
     rejected: dict[str, Order] = field(factory=dict)
     held: dict[str, Held] = field(factory=dict)
     twice: dict[str, str] = field(factory=dict)
-    """Numbers that are in a further order, and its id."""
+    """Numbers that are in a second order, and its id."""
 
 
 class History:
@@ -106,7 +106,7 @@ class History:
         await self._note_adopted()
 
     async def close(self) -> None:
-        """Let go of the ledger. Safe to repeat."""
+        """Close the ledger. Safe to repeat."""
         if self.ledger is not None:
             await self.ledger.close()
 
@@ -126,8 +126,8 @@ class History:
     def _may_be_behind(self) -> bool:
         """Whether there may be orders that the lists do not show yet."""
         jobs = self._jobs()
-        # A ledger that knows the job tells what was in flight; one that does not tells nothing,
-        # and with orders that it does not know another run was at work.
+        # A ledger that has the job says what was in flight. One that does not have it says nothing;
+        # and orders that it does not have come from another run.
         entries = [entry for job in jobs.values() for entry in job.chunks.values()]
         ids = {entry.order_id for entry in entries} | {entry.rejected_id for entry in entries}
         in_flight = self.known.held.keys() - self.known.ordered.keys()
@@ -139,7 +139,7 @@ class History:
     # --------------------------------------------------------------- comparing
 
     def _compare_runs(self) -> None:
-        """Raise `JobChanged` where the ledger tells of runs with other arguments."""
+        """Raise `JobChanged` where the ledger has runs with other arguments."""
         for name, known in self._jobs().items():
             has_campaign = "TollFree" not in str(known.run.get("operation"))
             differing = _differing_links(known, self._settings, has_campaign=has_campaign)
@@ -150,7 +150,7 @@ class History:
                 raise job_changed(self.options.job, f"{', '.join(differing)}, as the ledger tells")
 
     def _compare_tags(self) -> None:
-        """Raise `JobChanged` where the orders that are there were made with other arguments."""
+        """Raise `JobChanged` where existing orders were created with other arguments."""
         templates: dict[str, OrderTemplate] = {}
         for tagged in self._tagged.values():
             name = tagged.tag.job
@@ -183,7 +183,7 @@ class History:
             raise not_a_tag(self.options.job, reading.torn)
 
     def _is_ours(self, job: str) -> bool:
-        """Whether a job is a group of this onboarding, and not a bulk job of a like name."""
+        """Whether a job is a group of this onboarding, and not a bulk job with a similar name."""
         if not is_sub_job(job, self.options.job):
             return False
         return self.ledger is None or job not in self.ledger.jobs or job in self._jobs()
@@ -192,7 +192,7 @@ class History:
         self._numbers[order_id] = await whole_list(self._orders, order_id, self._sleep)
 
     async def _note_adopted(self) -> None:
-        """Let the ledger know the orders that were in flight and are listed now."""
+        """Record the orders in the ledger that were in flight and are listed now."""
         tagged = {str(one.tag): one for one in self._tagged.values()}
         for name, job in self._jobs().items():
             for entry in [entry for entry in job.chunks.values() if entry.is_open]:
@@ -202,7 +202,7 @@ class History:
                     await self.ledger.answered(name, entry, ADOPTED, order_id=order_id)
 
     async def _take_in_ledger(self) -> None:
-        """Read the orders that only the ledger knows."""
+        """Read the orders that only the ledger has."""
         listed = {str(tagged.tag) for tagged in self._tagged.values()}
         for known in self._jobs().values():
             for entry in known.chunks.values():
@@ -222,7 +222,7 @@ class History:
         for tagged in sorted(self._tagged.values(), key=_age):
             shown = self._numbers.get(tagged.order.hosting_order_id, ())
             by_number = {number.phone_number: number for number in shown}
-            # What the ledger says was sent is in it, whatever a list that lags shows.
+            # The numbers that the ledger says were sent are in it, though a list may lag.
             for number in {**by_number, **dict.fromkeys(self._sent_in(tagged))}:
                 if tagged.is_rejected:
                     known.rejected[number] = tagged.order
@@ -241,7 +241,7 @@ class History:
         return entry.listed if entry is not None and entry.tag == str(tagged.tag) else ()
 
     def _note(self, known: Known, order: Order, number: str, shown: OrderNumber | None) -> None:
-        """Take in a number of a live order; a newer one counts instead of one that failed it."""
+        """Store a number of a live order; a newer order replaces one in which the number failed."""
         before = known.ordered.get(number)
         if before is not None and not self._has_failed(before, known.shown.get(number)):
             known.twice[number] = before.hosting_order_id
@@ -255,33 +255,33 @@ class History:
         return is_over and shown is not None and bool(why_not_done(shown, order, self._settings))
 
     def why_not_done(self, number: str) -> str:
-        """Why an ordered number is not text-enabled as wanted; `""` where it is."""
+        """Return why an ordered number is not text-enabled as wanted; `""` where it is."""
         shown = self.known.shown.get(number)
         if shown is None:
             return NOT_IN_ORDER
         return why_not_done(shown, self.known.ordered[number], self._settings)
 
     def failed(self, number: str) -> bool:
-        """Whether a number's order is over and did not text-enable it."""
+        """Whether a number's order has ended and did not text-enable it."""
         order = self.known.ordered.get(number)
         return order is not None and self._has_failed(order, self.known.shown.get(number))
 
     def held(self, number: str) -> Held | None:
-        """The create in which a number is in flight, where no order of it is known."""
+        """Return the create in which a number was in flight, where no order of it is known."""
         return None if number in self.known.ordered else self.known.held.get(number)
 
     def may_resend(self, held: Held, group: Group) -> bool:
-        """Whether the numbers of a create that was in flight, and is not there, may be ordered."""
+        """Whether the numbers of a create in flight whose order was not found may be ordered."""
         return self.options.may_resend(self._context.template(group), held.entry.sends)
 
     def of_group(self, group: Group) -> tuple[str, list[Tagged]]:
-        """The name of a group's job, and its orders."""
+        """Return the name of a group's job, and its orders."""
         name = group.job(self.options.job)
         return name, [tagged for tagged in self._tagged.values() if tagged.tag.job == name]
 
 
 async def whole_list(orders: OrdersApi, order_id: str, sleep: Sleep) -> list[OrderNumber]:
-    """The numbers of an order; a list that shows fewer than its report counts is read again."""
+    """Return the numbers of an order; reads the list again where it has fewer than the report."""
     pauses = exponential(initial=1, factor=2, maximum=8)
     listed: list[OrderNumber] = []
     for _ in range(_LOOKS):
@@ -293,10 +293,10 @@ async def whole_list(orders: OrdersApi, order_id: str, sleep: Sleep) -> list[Ord
 
 
 async def moved_since(context: Context, numbers: Sequence[NumberProgress]) -> dict[str, Assessment]:
-    """Those of the numbers whose order text-enabled them that are not as it left them.
+    """Return the numbers that have changed since their order text-enabled them.
 
-    Whether a service counts text-enabled numbers among the imported ones is not said: where it
-    shows none of them there, those that are HOSTING_DONE are taken to be as they were.
+    The contract does not say whether text-enabled numbers are among the imported ones. Where none
+    of them is imported, those in HOSTING_DONE count as unchanged.
     """
     settings, names = context.settings, [one.number for one in numbers]
     imported = await context.reader.imported_at(
@@ -318,7 +318,7 @@ async def moved_since(context: Context, numbers: Sequence[NumberProgress]) -> di
 def _differing_links(
     known: JobEntries, settings: OnboardingSettings, *, has_campaign: bool
 ) -> list[str]:
-    """Which of plan and campaign are not as the ledger says, with both values."""
+    """Return which of plan and campaign differ from the ledger, with both values."""
     wanted = {"service_plan_id": settings.service_plan_id}
     if has_campaign:
         wanted["campaign_id"] = settings.campaign_id or ""

@@ -1,11 +1,11 @@
-"""How far each number of an onboarding is: read from what the service says of it.
+"""How far each number of an onboarding is, from what the service says about it.
 
     UNREAD ── NEW ── IN_REVIEW ── UNPROVEN ── READY ── ORDERING ── ORDERED ──┐
        │                                                                     ├── DONE
        ├──── HOSTED_BY_OTHERS ── PROVISIONING ───────────────────────────────┤
        └──── ELSEWHERE (relinked) ──┘                                        └── FAILED, UNKNOWN
 
-A number enters anywhere on the way, since it may come from anywhere.
+A number may begin at any stage, since it may come from anywhere.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Stage(Enum):
 
     @property
     def outcome(self) -> Outcome:
-        """What a report says of it."""
+        """The outcome that a report shows for it."""
         return _OUTCOMES.get(self, Outcome.WAITING)
 
 
@@ -70,21 +70,21 @@ _OUTCOMES = {
     Stage.UNKNOWN: Outcome.UNKNOWN,
 }
 IN_QUALIFICATION = (Stage.IN_REVIEW, Stage.UNPROVEN, Stage.HOSTED_BY_OTHERS)
-"""Those of which the service has to be asked how they go on."""
+"""The stages of numbers that have to be read again and again."""
 UNDER_REVIEW = (Stage.IN_REVIEW, Stage.UNPROVEN)
-"""Those that may be ordered later on."""
+"""The stages of numbers that may be ordered later."""
 TO_ORDER = (Stage.NEW, *UNDER_REVIEW, Stage.READY)
 _HANDLED = (Stage.ORDERED, *_OUTCOMES)
 
 
 @frozen
 class Assessment:
-    """At which stage what the service says of a number puts it, and why."""
+    """The stage of a number according to the service, and the reason."""
 
     stage: Stage
     reason: str = ""
     what_to_do: str = ""
-    """What a person can do about it, where it has failed."""
+    """What a person can do about a number that failed."""
 
 
 _RUN_AGAIN = "Run the onboarding again with the same job: it goes on where this run ended."
@@ -111,44 +111,44 @@ class NumberProgress:
     wanted: NumberToOnboard
     loa: Letter
     region_code: str | None
-    """As it is asked for; by default the service's."""
+    """The region that the caller gave; `None` means the one that the service shows."""
     group: Group = field(
         init=False, default=Factory(lambda self: next(self.groups()), takes_self=True)
     )
-    """With which others it may go in one order."""
+    """The numbers with which it may share an order."""
     stage: Stage = Stage.UNREAD
     state: QualificationState | None = None
-    """Where in qualification it was last seen."""
+    """Its last known state in qualification."""
     assessment: Assessment = Assessment(Stage.UNREAD, "not looked at yet")
-    """What was made of the last look at it."""
+    """The result of the last look at it."""
     reason: str = ""
-    """Why it stands where it does, where the last look does not say so."""
+    """Why it is at its stage, where the last look does not say so."""
     order_id: str = ""
     ready_since: float = 0.0
     seen_at: float = 0.0
     letter_to: str = field(
         init=False, default=Factory(lambda self: signer_of(self.loa), takes_self=True)
     )
-    """Who signs for it, or will."""
+    """The address of the person who signs its letter, or will sign it."""
     order_waits_on: WaitingOn | None = None
     """Whom its order waits for."""
     refused_at_eligible: str = ""
-    """Why the service did not text-enable it while it was ELIGIBLE; it waits for VERIFIED."""
+    """Why the service refused it while it was ELIGIBLE; it is not ordered before VERIFIED."""
     told_waiting: str = ""
-    """For whom and what it was told to wait last."""
+    """The text of the last `waiting` step about it."""
     told_at: float = 0.0
     invoice_asked: bool = False
     challenged: bool = False
     tried: bool = False
     """Whether its voice challenge has ended, in this run."""
     challenge: str = ""
-    """What came of the voice challenge, where that was nothing."""
+    """What happened in its voice challenge, where that did not prove the ownership."""
 
     def _group_in(self, region_code: str) -> Group:
         return Group(is_toll_free(self.number), region_code, self.loa)
 
     def groups(self) -> Iterator[Group]:
-        """The groups that it may turn out to belong to."""
+        """Give the groups that it may belong to, once its region is known."""
         for region_code in [self.region_code] if self.region_code else _REGIONS:
             yield self._group_in(region_code)
 
@@ -159,12 +159,12 @@ class NumberProgress:
 
     @property
     def is_in_qualification(self) -> bool:
-        """Whether its qualification goes on, or somebody else's order of it."""
+        """Whether it is in qualification, or in an order of somebody else."""
         return self.stage in IN_QUALIFICATION
 
     @property
     def is_open(self) -> bool:
-        """Whether nothing has been found out or done about it that settles or orders it."""
+        """Whether it is neither ordered nor settled."""
         return self.stage not in _HANDLED
 
     def assess(
@@ -173,7 +173,7 @@ class NumberProgress:
         imported: ImportedNumber | None,
         settings: OnboardingSettings,
     ) -> Assessment:
-        """What is to be made of what was read; takes in its state and its region."""
+        """Return the assessment of what was read; stores its state and its region."""
         if qualified is not None:
             self.state = qualified.global_process_state
             seen = qualified.region_code
@@ -189,17 +189,17 @@ class NumberProgress:
         )
 
     def wait_for_others(self) -> None:
-        """Note that it may be ordered, with others of its group."""
+        """Mark it as ready to be ordered with others of its group."""
         self.stage, self.reason = Stage.READY, "is ready, and waits for others that go in its order"
 
     def refuse_at_eligible(self, why: str) -> None:
-        """Note that the service wants it VERIFIED: until then it is not ordered again."""
+        """Mark it as refused while ELIGIBLE: it is not ordered again before it is VERIFIED."""
         self.refused_at_eligible, self.reason = why, ""
         self.assessment = _unproven(self.state or QualificationState.ELIGIBLE, why)
         self.stage = self.assessment.stage
 
     def is_in(self, order: Order) -> None:
-        """Note that an order holds it: its region and its letter are the order's."""
+        """Store its order; region and letter are those of the order."""
         self.stage, self.order_id = Stage.ORDERED, order.hosting_order_id
         self.assessment = Assessment(Stage.ORDERED, "ordered")
         self.order_is(order)
@@ -209,12 +209,12 @@ class NumberProgress:
         self.letter_to = (signer and signer.email) or self.letter_to
 
     def order_is(self, order: Order) -> None:
-        """Note how far its order is."""
+        """Store the state of its order."""
         self.reason, self.order_waits_on = f"its order is {order.state.name}", order.waiting_on
 
     @property
     def waiting_on(self) -> WaitingOn | None:
-        """Whom it waits for; `None` where it does not wait."""
+        """The person or party that it waits for; `None` where it does not wait."""
         if self.stage.outcome is not Outcome.WAITING:
             return None
         if self.stage is Stage.ORDERED and self.order_waits_on is not None:
@@ -223,11 +223,11 @@ class NumberProgress:
 
     @property
     def why(self) -> str:
-        """Why it stands where it does."""
+        """Why it is at its stage."""
         return self.reason or "; ".join(filter(None, (self.assessment.reason, self.challenge)))
 
     def line(self) -> OnboardingLine:
-        """The report's line."""
+        """Return its line of the report."""
         outcome, waiting = self.stage.outcome, self.waiting_on
         return OnboardingLine(
             phone_number=self.number,
@@ -247,7 +247,7 @@ class NumberProgress:
 
 
 def signer_of(loa: Letter) -> str:
-    """The address that a letter goes to; `""` where none is mailed."""
+    """Return the address to which a letter is mailed; `""` where none is mailed."""
     return "" if isinstance(loa, BlanketLoa) else loa.authorised_person.email
 
 
@@ -305,15 +305,15 @@ def _assess_imported(
 def _elsewhere(
     its_plan: str | None, its_campaign: str | None, service_plan_id: str, campaign_id: str
 ) -> str:
-    """Where something is that is not where it is wanted; `""` where it is."""
-    # Without a campaign asked for, any campaign of the number's is its own matter.
+    """Return the links of a number that is not linked as wanted; `""` where it is."""
+    # Where no campaign was given, the number may have any.
     if its_plan == service_plan_id and (not campaign_id or its_campaign == campaign_id):
         return ""
     return f"with service plan {its_plan or 'none'} and campaign {its_campaign or 'none'}"
 
 
 def why_not_done(number: OrderNumber, order: Order, settings: OnboardingSettings) -> str:
-    """Why a number of a completed order is not text-enabled as wanted; `""` where it is.
+    """Return why a number of a completed order is not text-enabled as wanted; `""` where it is.
 
     Done is: its order is on the service plan and campaign, the routing registry (OSR) is
     updated, the SMS platform has the number, and so has the campaign where one was given
@@ -340,7 +340,7 @@ def why_not_done(number: OrderNumber, order: Order, settings: OnboardingSettings
 
 
 def is_provisioned(number: ImportedNumber) -> bool:
-    """Whether an imported number is wholly where it is linked to, and nothing is pending."""
+    """Whether an imported number is provisioned on all that it is linked to, and nothing pends."""
     if number.pending_service_plan_id or number.pending_campaign_id:
         return False
     steps = [number.sms_provisioning]

@@ -1,4 +1,4 @@
-"""The way of all numbers at once: read, qualify, order, follow, verify; within its time."""
+"""An onboarding: it reads, qualifies, orders, follows and verifies numbers, within its time."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ LetterFor = Letter | Callable[[str], Letter]
 
 
 class Onboarding:
-    """An onboarding that is iterated over for its steps, or awaited with `run()`, once.
+    """An onboarding: iterate over it for its steps, or await `run()`, once.
 
-    `report` tells how each number stands, at any time, and `plan()` what would be done. It may
-    be ended at any point and begun again with another `sinch.onboard(...)`: what was begun is
-    found and followed, not done anew. To leave its steps early, close it:
+    `report` has the present state of each number at any time, and `plan()` says what would be done.
+    An onboarding may be ended at any point and begun again with another `sinch.onboard(...)`: that
+    finds and follows what was begun, and does not repeat it. To leave its steps early, close it:
     `async with contextlib.aclosing(sinch.onboard(...)) as onboarding`.
     """
 
@@ -51,11 +51,11 @@ class Onboarding:
 
     @property
     def report(self) -> OnboardingReport:
-        """One line a number, as things stand."""
+        """The report of the present state, with one line for each number."""
         return self._progress.report
 
     async def plan(self) -> OnboardingPlan:
-        """What would be done as things stand; nothing is sent, written or locked.
+        """Return what would be done at present; nothing is created, written or locked.
 
         Reads the ledger, the lists of orders and the state of each number. Raises `JobChanged`
         and `LedgerError` as iterating does, and what reading raises. Safe to repeat, before and
@@ -68,7 +68,7 @@ class Onboarding:
         return await plan_of(self._context, self._makes_history(), numbers)
 
     async def run(self) -> OnboardingReport:
-        """Go through with it; returns the report. Raises what `steps` raises."""
+        """Do all of it; returns the report. Raises what `steps` raises."""
         async with aclosing(self.steps()) as steps:
             async for _ in steps:
                 pass
@@ -78,10 +78,10 @@ class Onboarding:
         return self.steps()
 
     async def steps(self) -> AsyncGenerator[OnboardingStep, None]:
-        """What happens, as it happens; ends when every number is settled, or time is up.
+        """Give the steps as they happen, until every number is settled or the time is over.
 
-        Raises `JobChanged` and `LedgerLocked` before anything is sent, what reading raises, and
-        `UsageError` where it was begun before.
+        Raises `JobChanged` and `LedgerLocked` before anything is created, the errors of reading,
+        and `UsageError` where this onboarding was begun before.
         """
         if self._working is not None:
             raise UsageError(
@@ -99,10 +99,10 @@ class Onboarding:
             working.result()
 
     def stop(self) -> None:
-        """End it soon, as when its time is up: nothing more is sent.
+        """End it soon, as when its time is over: nothing more is created.
 
-        What has left is waited for, so that its order is not lost; then `run` returns and the
-        steps end. Call it on the event loop; safe to repeat, and before it has begun.
+        Creates that were sent are waited for, so that no order is lost; then `run` returns and the
+        steps end. Call it on the event loop. Safe to repeat, also before the onboarding begins.
         """
         self._is_stopped = True
         limit, self._limit = self._limit, None
@@ -111,15 +111,15 @@ class Onboarding:
             limit.reschedule(asyncio.get_running_loop().time())
 
     async def aclose(self) -> None:
-        """End it here, and wait until nothing of it runs any more. Safe to repeat.
+        """Cancel it, and wait until nothing of it runs any more. Safe to repeat.
 
-        A create that is under way is found by the next run.
+        The next run finds the order of a create that was under way.
         """
         if self._working is not None:
             self._working.cancel()
             await asyncio.wait([self._working])
             if not self._working.cancelled():
-                self._working.exception()  # who iterates has it
+                self._working.exception()  # the iteration raises it
 
     # ---------------------------------------------------------------- the way
 
@@ -143,7 +143,7 @@ class Onboarding:
                     await self._go_in_time(tasks, history, ordering)
                 finally:
                     tasks.close()
-                # What has left is waited for, however late it is: an order is never lost.
+                # Creates that were sent are waited for, however long: no order is lost.
                 deadline.end()
                 tasks.end(but=ordering.in_flight)
         except ExceptionGroup as group:
@@ -155,7 +155,7 @@ class Onboarding:
             raise broken
 
     async def _go_in_time(self, tasks: Tasks, history: History, ordering: Ordering) -> None:
-        # On the loop's clock: nothing that is slow to answer outlasts it.
+        # The clock of the event loop counts: a slow response does not delay the end.
         limit = asyncio.timeout(self._context.settings.timeout)
         try:
             async with limit:
@@ -170,7 +170,7 @@ class Onboarding:
             self._limit = None
 
     async def _go(self, tasks: Tasks, history: History, ordering: Ordering) -> None:
-        """Until nothing is left to wait for, or time is up."""
+        """Go on until nothing is left to wait for, or the time is over."""
         context, progress = self._context, self._progress
         completion = Completion(context, progress, tasks)
         qualification = Qualification(context, progress, tasks, history, ordering, completion)
@@ -212,11 +212,11 @@ def begin(
     loa: LetterFor | None,
     region_code: str | None,
 ) -> Onboarding:
-    """Make an onboarding, not begun; raises `InvalidRequest` for what cannot be asked for."""
+    """Return an onboarding that is not begun; raises `InvalidRequest` for wrong arguments."""
     region_code = check.optional(region_code, check.check_region, "region_code")
     listed = _distinct(numbers, loa, region_code)
     groups = groups_by_key(group for one in listed for group in one.groups())
-    # What is wrong with one order's arguments is wrong with all of its group.
+    # Wrong arguments of one order are wrong for its whole group.
     templates = [context.template(group) for group in dict.fromkeys(one.group for one in listed)]
     options = context.settings.job_options(templates)
     return Onboarding(context, listed, lambda: History(context, options, groups.values()))
@@ -225,7 +225,7 @@ def begin(
 def _distinct(
     numbers: Iterable[str | NumberToOnboard], loa: LetterFor | None, region_code: str | None
 ) -> list[NumberProgress]:
-    """Each number once, with its letter; raises `InvalidRequest`."""
+    """Return each number once, with its letter; raises `InvalidRequest`."""
     if isinstance(numbers, AsyncIterable):
         raise InvalidRequest(
             field="numbers",

@@ -1,4 +1,4 @@
-"""New orders of an onboarding, group by group, as long as there is time to send them."""
+"""Sends the new orders of an onboarding, group by group, as long as there is time."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TIME_IS_UP = "time was up before its order was sent"
 
 @define
 class _Running:
-    """A group that is being worked on."""
+    """The run of a group, and its job."""
 
     run: Run
     job: Job
@@ -47,15 +47,15 @@ class Ordering:
         self._groups: dict[str, _Running] = {}
         self._lock = asyncio.Lock()
         self.in_flight: set[asyncio.Task[Any] | None] = set()
-        """The tasks whose create has left, and whose order is not known yet."""
+        """The tasks whose create was sent, and whose order is not known yet."""
 
     async def close(self) -> None:
-        """End the looks for orders that are under way."""
+        """End the searches for orders."""
         for group in self._groups.values():
             await group.job.close()
 
     async def order(self, group: Group, numbers: Sequence[str]) -> ChunkOutcome:
-        """Create an order; what was in flight is sent again as the same chunk of its job."""
+        """Create an order; numbers that were in flight are sent as the same chunk of their job."""
         try:
             async with self._lock:
                 running = self._groups.get(group.key) or await self._begin(group)
@@ -65,10 +65,10 @@ class Ordering:
             self.in_flight.discard(asyncio.current_task())
 
     def _index(self, running: _Running, group: Group, numbers: Sequence[str]) -> int:
-        """The chunk's place in its job: the one it had, where just these were in flight."""
+        """Return the chunk's index in its job: the old one, where exactly these were in flight."""
         held = self._history.held(numbers[0])
         is_same_job = held is not None and held.job == group.job(self._history.options.job)
-        # With only some of them the others stay in flight, and so does their entry in the ledger.
+        # Where these are only some of them, the others and their ledger entry stay in flight.
         if held is not None and is_same_job and set(held.entry.listed) == set(numbers):
             return held.entry.chunk
         running.next_index += 1
@@ -97,7 +97,7 @@ class Ordering:
         return run
 
     def _watched(self, template: OrderTemplate) -> OrderTemplate:
-        """The template, each create noted when it leaves, and held back once time is up."""
+        """Return the template, whose creates are counted, and refused when the time is over."""
         mails = template.signer is not None
 
         async def create(
@@ -109,10 +109,10 @@ class Ordering:
         return evolve(template, create=create, why_not=self._why_not)
 
     async def _why_not(self, phone_number: str) -> Obstacle | None:
-        """Why an order that was refused has to do without a number.
+        """Return why a number has to be left out of an order that was refused.
 
-        Where the service complains of numbers, all that are only ELIGIBLE may be meant, however
-        few it names: to try each alone would be a request a number.
+        Where the service refuses numbers, it may mean all that are only ELIGIBLE, also where it
+        names few of them. To try each alone would take one request for each number.
         """
         try:
             number = await self._context.qualified.get(phone_number)
@@ -125,15 +125,15 @@ class Ordering:
         return why_not_qualified(number)
 
     def begin_anew(self, group: Group) -> None:
-        """Let a group's next order be one that no earlier refusal stops."""
+        """Begin a new run for a group, which earlier refusals do not stop."""
         running = self._groups.get(group.key)
         if running is not None:
             running.run = self._run(running.job)
 
     def count_departure(self, *, mails: bool) -> None:
-        """Take note of a create that is about to be sent.
+        """Count a create that is about to be sent.
 
-        Raises `RunStopped` once time is up, or where its letter would be one too many.
+        Raises `RunStopped` when the time is over, or where its letter would be one too many.
         """
         if self._deadline.is_over:
             raise RunStopped(TIME_IS_UP)
@@ -142,13 +142,13 @@ class Ordering:
         self._letters += mails
 
     def discount_departure(self, *, mails: bool) -> None:
-        """Take note that a create came to nothing: it mailed no letter."""
+        """Count a create no longer that was refused: it mailed no letter."""
         self._letters -= mails
 
 
 @define
 class _DeadlineObserver:
-    """Notes which tasks have a create under way, and passes on what an observer is told."""
+    """Notes which tasks have a create under way, and calls another observer."""
 
     _ordering: Ordering
     _next: CreateObserver | None
@@ -156,7 +156,7 @@ class _DeadlineObserver:
     _task: asyncio.Task[Any] | None = field(factory=asyncio.current_task, init=False)
 
     async def on_sending(self) -> None:
-        """Let it be sent, unless time is up or it would mail a letter too many."""
+        """Raise `RunStopped` when the time is over or the letter would be one too many."""
         self._ordering.count_departure(mails=self._mails)
         if self._next is not None:
             await self._next.on_sending()
@@ -168,13 +168,13 @@ class _DeadlineObserver:
             self._next.on_writing()
 
     async def on_refused(self, error: SinchHostingError) -> None:
-        """Forget it."""
+        """Note that the create is not under way any more."""
         self._ordering.discount_departure(mails=self._mails)
         self._ordering.in_flight.discard(self._task)
         if self._next is not None:
             await self._next.on_refused(error)
 
     async def on_created(self, order_id: str) -> None:
-        """Pass it on; the order is still to be read."""
+        """Call the other observer; the order still has to be read."""
         if self._next is not None:
             await self._next.on_created(order_id)

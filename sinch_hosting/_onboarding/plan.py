@@ -21,7 +21,7 @@ from .report import is_toll_free
 
 
 class Action(StrEnum):
-    """What would be done about a number next."""
+    """The next action for a number."""
 
     DONE = "done"
     """Nothing: it is text-enabled."""
@@ -56,14 +56,14 @@ _TO_ORDER = (Action.ADD, Action.WAIT, Action.ORDER)
 
 @frozen(kw_only=True, eq=False, repr=False)
 class PlannedNumber(Record):
-    """What would be done about one number, and why."""
+    """The planned action for one number, and the reason."""
 
     phone_number: str
     action: Action
     reason: str = ""
-    """How it stands; `""` where it is done."""
+    """Its present state; `""` where it is done."""
     order_id: str = ""
-    """The order that is there already."""
+    """The id of the order that exists already."""
 
 
 @frozen(kw_only=True, eq=False, repr=False)
@@ -74,44 +74,44 @@ class PlannedGroup(Record):
     """`local` or `toll-free`."""
     region_code: str
     letter_to: str | None
-    """Who would get a letter for each order; `None` where none is mailed."""
+    """The person who would get a letter for each order; `None` where none is mailed."""
     numbers: tuple[str, ...] = field(repr=lambda numbers: f"<{len(numbers)} numbers>")
     orders: int
-    """Orders at least; more where numbers are not ready within the readiness window."""
+    """The lowest number of orders; there are more where numbers get ready at different times."""
 
 
 @frozen(kw_only=True, eq=False, repr=False)
 class OnboardingPlan(Record):
-    """What an onboarding would do, as things stand; nothing was sent."""
+    """The plan of an onboarding at present; nothing was created."""
 
     numbers: tuple[PlannedNumber, ...] = field(repr=lambda numbers: f"<{len(numbers)} numbers>")
-    """One a number, in the order of the input."""
+    """One for each number, in the order of the input."""
     groups: tuple[PlannedGroup, ...] = ()
-    """What would be ordered, now or once it is verified."""
+    """The numbers that would be ordered, now or once they are verified."""
     invoices: tuple[str, ...] = field(default=(), repr=lambda numbers: f"<{len(numbers)} numbers>")
-    """The numbers that somebody has to mail invoices for."""
+    """The numbers whose invoices a person has to mail."""
     invoices_to: str = INVOICES_TO
-    """To whom."""
+    """The address for the invoices."""
     warnings: tuple[str, ...] = ()
-    """What a person should know before it is let loose."""
+    """Warnings for a person, before the onboarding begins."""
 
     def having(self, action: Action | str) -> tuple[str, ...]:
-        """The numbers about which this would be done, such as `add` or `relink`."""
+        """Return the numbers with this action, such as `add` or `relink`."""
         return tuple(n.phone_number for n in self.numbers if n.action == Action(action))
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """How many numbers there are of each action."""
+        """The count of numbers for each action."""
         return Counter(str(number.action) for number in self.numbers)
 
     @property
     def orders(self) -> int:
-        """Orders that would be created, at least."""
+        """The lowest number of orders that would be created."""
         return sum(group.orders for group in self.groups)
 
     @property
     def letters(self) -> Mapping[str, int]:
-        """How many letters would be mailed at least, and to whom."""
+        """The lowest number of letters that would be mailed, by address."""
         found: Counter[str] = Counter()
         for group in self.groups:
             if group.letter_to is not None:
@@ -122,7 +122,7 @@ class OnboardingPlan(Record):
 async def plan_of(
     context: Context, history: History, numbers: Sequence[NumberProgress]
 ) -> OnboardingPlan:
-    """The plan for fresh numbers; raises `JobChanged` and what reading raises."""
+    """Return the plan for numbers; raises `JobChanged` and the errors of reading."""
     settings = context.settings
     try:
         await history.open(read_only=True)
@@ -154,7 +154,7 @@ async def plan_of(
 def _known(
     one: NumberProgress, history: History, settings: OnboardingSettings
 ) -> PlannedNumber | None:
-    """What would be done about a number that earlier runs dealt with; `None` for another."""
+    """Return the action for a number of an earlier run; `None` for another number."""
     number, known, again = one.number, history.known, settings.retry_rejected
     order, held = known.ordered.get(number), history.held(number)
     if order is not None and not (again and history.failed(number)):
@@ -182,7 +182,7 @@ async def _check_done(
     numbers: Sequence[NumberProgress],
     known: dict[str, PlannedNumber | None],
 ) -> None:
-    """See whether numbers are still where their orders put them."""
+    """Check whether numbers are still linked as their orders left them."""
     done = [one for one in numbers if _is_done(known[one.number])]
     for number, here in (await moved_since(context, done)).items():
         known[number] = PlannedNumber(
@@ -227,7 +227,7 @@ def _by_group(numbers: Sequence[NumberProgress]) -> Mapping[Group, list[str]]:
 
 
 def letters_for(context: Context, numbers: Sequence[NumberProgress]) -> LettersToSend:
-    """Who gets how many letters at least where these numbers are ordered."""
+    """Return the lowest number of letters, by address, where these numbers are ordered."""
     letters: Counter[str] = Counter()
     mailed = 0
     for group, listed in _by_group(numbers).items():
@@ -245,7 +245,7 @@ def _warnings(
     *,
     has_ledger: bool,
 ) -> Iterator[str]:
-    """What a person should know before it is let loose."""
+    """Give the warnings for a person, before the onboarding begins."""
     counts = Counter(number.action for number in planned)
     staying = [n for n in planned if n.action not in (Action.FAIL, Action.HOLD)]
     on_campaign = sum(not is_toll_free(number.phone_number) for number in staying)

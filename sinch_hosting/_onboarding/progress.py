@@ -1,4 +1,4 @@
-"""How all numbers of an onboarding stand, what is told of them, and the tasks that move them."""
+"""The state of all numbers of an onboarding, the steps about them, and the tasks."""
 
 from __future__ import annotations
 
@@ -31,31 +31,31 @@ _SETTLED = {Stage.DONE: Step.DONE, Stage.FAILED: Step.FAILED, Stage.UNKNOWN: Ste
 
 @define
 class Deadline:
-    """When time is up, on the session's clock."""
+    """The end of the time, on the session's clock."""
 
     _clock: Clock
     _ends: float | None = None
 
     def begin(self, seconds: float | None) -> None:
-        """Let time run; `None` is without end."""
+        """Start the time; `None` is without end."""
         self._ends = None if seconds is None else self._clock() + seconds
 
     def end(self) -> None:
-        """Let time be up now."""
+        """End the time now."""
         self._ends = self._clock()
 
     @property
     def remaining(self) -> float | None:
-        """Seconds until time is up; `None` is without end."""
+        """The seconds that are left; `None` is without end."""
         return None if self._ends is None else max(0.0, self._ends - self._clock())
 
     @property
     def is_over(self) -> bool:
-        """Whether time is up."""
+        """Whether the time is over."""
         return self._ends is not None and self._clock() >= self._ends
 
     def within(self, seconds: float) -> float:
-        """So many seconds, or those that are left."""
+        """Return so many seconds, or those that are left where these are fewer."""
         return seconds if self.remaining is None else min(seconds, self.remaining)
 
 
@@ -70,11 +70,11 @@ class Progress:
 
     @property
     def report(self) -> OnboardingReport:
-        """One line a number, as things stand."""
+        """The report of the present state, with one line for each number."""
         return OnboardingReport(lines=tuple(one.line() for one in self.numbers.values()))
 
     def at(self, *stages: Stage) -> list[NumberProgress]:
-        """The numbers at one of these stages."""
+        """Return the numbers at one of these stages."""
         return [one for one in self.numbers.values() if one.stage in stages]
 
     def tell(
@@ -85,7 +85,7 @@ class Progress:
         order_id: str = "",
         waiting_on: WaitingOn | None = None,
     ) -> None:
-        """Tell whoever iterates what happened."""
+        """Add a step for the caller that iterates."""
         self.steps.put_nowait(
             OnboardingStep(
                 step=step,
@@ -97,7 +97,7 @@ class Progress:
         )
 
     def tell_waiting(self) -> None:
-        """Tell of numbers that wait for somebody else than before, and once a day of all."""
+        """Add `waiting` steps for numbers that wait for another party now, and daily for all."""
         now = self.clock()
         news: defaultdict[tuple[str, str], list[NumberProgress]] = defaultdict(list)
         for one in self.numbers.values():
@@ -119,7 +119,7 @@ class Progress:
             self.tell(Step.WAITING, numbers, text, order_id, numbers[0].waiting_on)
 
     def ask_for_invoices(self, numbers: Sequence[NumberProgress]) -> None:
-        """Tell who has to mail what, loudly and once: without that nothing goes on."""
+        """Add a step and a warning, once for a number, that its invoice has to be mailed."""
         numbers = [one for one in numbers if not one.invoice_asked]
         for one in numbers:
             one.invoice_asked = True
@@ -132,15 +132,15 @@ class Progress:
             self.tell(Step.INVOICES, numbers, text)
 
     def settle(self, number: NumberProgress, stage: Stage, reason: str = "") -> None:
-        """Note how a number ends in this run."""
+        """Store how a number ends in this run, and add a step."""
         number.stage, number.reason = stage, reason
         self.tell(_SETTLED[stage], [number], reason, number.order_id)
 
 
 class Tasks:
-    """The tasks of an onboarding; `owner` awaits them, and one that breaks ends them all.
+    """The tasks of an onboarding; `owner` awaits them, and one that fails ends them all.
 
-    What is begun before `release` is held until then: nothing leaves before somebody agreed.
+    Tasks before `release` are held until then: nothing is sent before the caller has agreed.
     """
 
     def __init__(self, owner: asyncio.TaskGroup) -> None:
@@ -153,38 +153,43 @@ class Tasks:
         return bool(self._running)
 
     def spawn(self, work: Coroutine[None, None, None]) -> None:
-        """Begin something that ends by itself."""
+        """Start work that ends by itself."""
         if self._held is None:
             self._add(work, self._running)
         else:
             self._held.append(work)
 
     def spawn_aside(self, work: Coroutine[None, None, None]) -> None:
-        """Begin something that may never end, and is not waited for."""
+        """Start work that may never end, and is not waited for."""
         self._add(work, self._asides)
 
     def release(self) -> None:
-        """Begin what was held."""
+        """Start what was held."""
         held, self._held = self._held or [], None
         for work in held:
             self.spawn(work)
 
     def close(self) -> None:
-        """Forget what is held still."""
-        for work in self._held or []:
+        """Drop what is still held."""
+        held, self._held = self._held or [], None
+        for work in held:
             work.close()
 
     def _add(self, work: Coroutine[None, None, None], among: set[asyncio.Task[None]]) -> None:
-        task = self._owner.create_task(work)
+        try:
+            task = self._owner.create_task(work)
+        except RuntimeError:  # the owner is ending: a task that just ended wanted to go on
+            work.close()
+            return
         among.add(task)
         task.add_done_callback(among.discard)
 
     async def one_done(self) -> None:
-        """Wait until one of those that end by themselves has."""
+        """Wait until one of the tasks that end by themselves has ended."""
         await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
 
     def end(self, but: Collection[asyncio.Task[Any] | None]) -> None:
-        """Cancel all but some; the owner awaits all of them."""
+        """Cancel all tasks except some; the owner awaits all of them."""
         for task in (*self._running, *self._asides):
             if task not in but:
                 task.cancel()

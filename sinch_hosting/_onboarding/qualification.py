@@ -1,4 +1,4 @@
-"""Numbers on their way through qualification: read, added, rung, and ordered when ready."""
+"""Numbers in qualification: they are read, added, verified, and ordered when they are ready."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .voice import VoiceChallenges
 _log = logging.getLogger("sinch_hosting")
 _GONE = "is in qualification no more"
 _FRESH = 60.0
-"""Seconds for which what was read of a number is good enough to order it."""
+"""Seconds for which the last look at a number counts when it is ordered."""
 
 
 class Qualification:
@@ -53,7 +53,7 @@ class Qualification:
     # ------------------------------------------------------------ where they are
 
     async def read_all(self) -> None:
-        """Read the state of every number that no order of the job holds, and tell as it reads."""
+        """Read every number that no order of the job has, and add steps as it reads."""
         names = [one.number for one in self._progress.at(Stage.UNREAD)]
         settings = self._settings
         reading = self._reader.read(names, settings.service_plan_id, settings.campaign_id)
@@ -63,7 +63,7 @@ class Qualification:
                 self._take_in(one, seen.qualified, seen.imported)
 
     async def look_again(self) -> bool:
-        """Read the numbers that wait in qualification; whether any has moved."""
+        """Read the numbers in qualification again; returns whether any has changed."""
         numbers = self._progress.numbers
         seen = {one.number: one.state for one in self._progress.at(*IN_QUALIFICATION)}
         found = await self._reader.qualified_again(seen)
@@ -76,7 +76,7 @@ class Qualification:
         return any(numbers[name].assessment != was for name, was in before.items())
 
     async def _take_in_gone(self, names: Sequence[str]) -> None:
-        """Take in numbers that left qualification: imported meanwhile, or taken out of it."""
+        """Handle numbers that left qualification: imported meanwhile, or deleted."""
         imported = await self._reader.imported(names)
         for name in names:
             one = self._progress.numbers[name]
@@ -91,7 +91,7 @@ class Qualification:
         qualified: QualifiedNumber | None,
         imported: ImportedNumber | None,
     ) -> None:
-        """Note what was read of a number, and begin what can begin at once."""
+        """Store what was read of a number, and start what can start at once."""
         assessment = one.assess(qualified, imported, self._settings)
         if assessment == one.assessment:
             return
@@ -112,7 +112,7 @@ class Qualification:
     # ------------------------------------------------------------- qualification
 
     async def add_new(self) -> None:
-        """Put what is new into qualification, and say once who has to mail what."""
+        """Add new numbers to qualification."""
         new = self._progress.at(Stage.NEW)
         if new:
             result = await self._qualified.add_many([one.number for one in new])
@@ -128,7 +128,7 @@ class Qualification:
             self._progress.tell(Step.ADDED, added)
 
     def ask_for_proof(self) -> None:
-        """Ring what can be rung; without voice codes ask for invoices, once for a number."""
+        """Start voice challenges; without `voice_code` ask for invoices, once for a number."""
         if self._settings.voice_code is not None:
             self._challenges.ring_all()
             return
@@ -137,7 +137,7 @@ class Qualification:
     # ------------------------------------------------------------------- orders
 
     def order_ready(self) -> None:
-        """Order the groups that are full, old enough, or complete: every order is a letter."""
+        """Order the groups that are full, old enough or complete: every order mails a letter."""
         ready: defaultdict[tuple[str, str], list[NumberProgress]] = defaultdict(list)
         for one in self._progress.at(Stage.READY):
             ready[self._batch(one)].append(one)
@@ -154,18 +154,18 @@ class Qualification:
                 self._tasks.spawn(self._order_part(part))
 
     def _batch(self, one: NumberProgress) -> tuple[str, str]:
-        """What may go in one order: of one group, and what was in flight together."""
+        """Return a key: numbers share an order where it is equal (group, and create in flight)."""
         held = self._history.held(one.number)
         return one.group.key, "" if held is None else held.entry.tag
 
     async def _order_part(self, numbers: Sequence[NumberProgress]) -> None:
-        """Order what is still ready; where that cannot be told, it waits for the next turn."""
+        """Order what is still ready; where that cannot be read, the numbers wait."""
         try:
             ready = await self._still_ready(numbers)
         except SinchHostingError as error:
             if not passes(error):
                 raise
-            _log.warning("reading what is to be ordered failed, it waits: %s", error)
+            _log.warning("numbers are not ordered yet, since reading them failed: %s", error)
             for one in numbers:
                 one.wait_for_others()
             return
@@ -173,7 +173,7 @@ class Qualification:
             await self._order(ready)
 
     async def _still_ready(self, numbers: Sequence[NumberProgress]) -> list[NumberProgress]:
-        """The numbers but for those that somebody else has ordered while they waited."""
+        """Return the numbers without those that somebody else ordered while they waited."""
         now = self._progress.clock()
         old = [one for one in numbers if now - one.seen_at > _FRESH]
         if old:
@@ -213,10 +213,10 @@ class Qualification:
             self._refused(sent, result.error)
 
     def _refused(self, numbers: Sequence[NumberProgress], error: Exception) -> None:
-        """There is no order: what is ELIGIBLE waits to be VERIFIED, the others go without it."""
+        """Handle a refused order: ELIGIBLE numbers wait for VERIFIED, others are ordered again."""
         refusal = error.__cause__ if isinstance(error, RunStopped) else error
         eligible = [one for one in numbers if one.state == QualificationState.ELIGIBLE]
-        # What was not sent, since others were refused for being ELIGIBLE, is no failure.
+        # Numbers that were not sent, because ELIGIBLE ones were refused, have not failed.
         was_held_up = isinstance(error, RunStopped) and self._has_early(numbers[0].group)
         if not (eligible or was_held_up) or not _may_be_for_eligibility(refusal):
             for one in numbers:
@@ -235,21 +235,21 @@ class Qualification:
         return any(one.refused_at_eligible for one in numbers if one.group == group)
 
     async def _left_out(self, skipped: Sequence[SkippedNumber]) -> None:
-        """Follow what somebody else has done about numbers that an order had to do without."""
+        """Handle numbers that were left out of an order: somebody else may have ordered them."""
         reasons = {one.phone_number: one.reason for one in skipped}
         numbers = [self._progress.numbers[name] for name in reasons]
         eligible = {n.number for n in numbers if n.state == QualificationState.ELIGIBLE}
         try:
             await self._read_anew(numbers)
         except SinchHostingError as error:
-            _log.warning("reading what was left out of an order failed: %s", error)
+            _log.warning("reading numbers that were left out of an order failed: %s", error)
         for one in numbers:
             if one.stage not in (Stage.READY, Stage.ORDERING, Stage.NEW):
                 continue
             if one.number not in eligible or one.stage is Stage.NEW:
                 self._progress.settle(one, Stage.FAILED, reasons[one.number])
             elif len(eligible) < len(numbers) or one.stage is Stage.READY:
-                one.wait_for_others()  # others explain the refusal, or it was verified since
+                one.wait_for_others()  # other numbers explain the refusal, or it is VERIFIED now
             else:
                 one.refuse_at_eligible(reasons[one.number])
 
@@ -258,7 +258,7 @@ class Qualification:
 
 
 def _may_be_for_eligibility(refusal: BaseException | None) -> bool:
-    """Whether a refusal may mean that numbers have to be VERIFIED; it may complain of nothing."""
+    """Whether a refusal may mean that numbers have to be VERIFIED; it may name no field."""
     if not isinstance(refusal, ApiError) or refusal.status_code not in (400, 404, 409, 422):
         return False
     fields = [str(violation.get("field") or "") for violation in refusal.field_violations]

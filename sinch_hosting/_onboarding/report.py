@@ -1,4 +1,4 @@
-"""What onboarding is given, what it tells on the way, and what it reports."""
+"""The numbers that an onboarding is given, its steps, and its report."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def is_toll_free(phone_number: str) -> bool:
 
 @frozen(kw_only=True, eq=False, repr=False)
 class NumberToOnboard(Record):
-    """A number with what is its own: a letter, a region; a row of a table with a `loa` column.
+    """A number with a letter or a region of its own, such as a row of a table with a `loa` column.
 
-    What is not given is the call's.
+    Where one is not given, the argument of `sinch.onboard` counts.
     """
 
     phone_number: str = check.field(check.check_phone_number)
@@ -45,13 +45,13 @@ class Step(StrEnum):
     ADDED = "added"
     """Numbers were put into qualification."""
     INVOICES = "invoices"
-    """A person has to mail invoices; told once for a number."""
+    """A person has to mail invoices; given once for a number."""
     CHALLENGED = "challenged"
-    """A number was rung, and the code that was told was given back; or why that failed."""
+    """A number was called and its code was verified; or why that failed."""
     WAITING = "waiting"
-    """Numbers wait: for whom, and what a person can do; told again each day."""
+    """Numbers wait: for whom, and what a person can do; given again each day."""
     WARNING = "warning"
-    """What a person should know before letters are mailed."""
+    """A warning for a person, before letters are mailed."""
     READY = "ready"
     """A number may be text-enabled."""
     RELINKING = "relinking"
@@ -65,9 +65,9 @@ class Step(StrEnum):
     DONE = "done"
     """A number is text-enabled."""
     FAILED = "failed"
-    """A number will not be, as things are."""
+    """A number cannot be text-enabled at present."""
     UNKNOWN = "unknown"
-    """There may be an order for a number: the answer was lost."""
+    """There may be an order for a number: the response was lost."""
 
 
 @frozen(kw_only=True, eq=False, repr=False)
@@ -77,14 +77,14 @@ class OnboardingStep(Record):
     step: Step
     phone_numbers: tuple[str, ...]
     text: str = ""
-    """What it means, for people."""
+    """An explanation for people."""
     order_id: str | None = None
     waiting_on: WaitingOn | None = None
-    """Whom the numbers wait for, with a `waiting` step."""
+    """The party that the numbers wait for, in a `waiting` step."""
 
 
 class Outcome(StrEnum):
-    """How a number stands at the end of a run."""
+    """The state of a number at the end of a run."""
 
     DONE = "done"
     FAILED = "failed"
@@ -94,7 +94,7 @@ class Outcome(StrEnum):
 
 @frozen(kw_only=True, eq=False, repr=False)
 class OnboardingLine(Record):
-    """How one number stands."""
+    """The state of one number."""
 
     phone_number: str
     outcome: Outcome
@@ -105,24 +105,24 @@ class OnboardingLine(Record):
     kind: str
     """`local` or `toll-free`."""
     letter_to: str
-    """Who signs for it; `""` where no letter is mailed."""
+    """The address of the person who signs its letter; `""` where no letter is mailed."""
     state: str = ""
-    """Where it stands in qualification, such as `ELIGIBLE` or `VERIFIED`; `""` where it is not."""
+    """Its state in qualification, such as `ELIGIBLE` or `VERIFIED`; `""` where it is not there."""
     waiting_on: str = ""
-    """Whom it waits for, as `WaitingOn.who` says; `""` where it does not wait."""
+    """The party that it waits for, as in `WaitingOn.who`; `""` where it does not wait."""
     what_to_do: str = ""
     """What a person can do about a number that waits or failed."""
 
 
 @frozen(kw_only=True, eq=False, repr=False)
 class OnboardingReport(Record):
-    """One line a number, in the order of the input."""
+    """One line for each number, in the order of the input."""
 
     lines: tuple[OnboardingLine, ...]
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """How many numbers there are of each outcome."""
+        """The count of numbers for each outcome."""
         return Counter(str(line.outcome) for line in self.lines)
 
     @property
@@ -131,21 +131,24 @@ class OnboardingReport(Record):
         return all(line.outcome is Outcome.DONE for line in self.lines)
 
     def to_csv(self) -> str:
-        """The report as CSV with a header; what a spreadsheet would run gets an apostrophe."""
+        """Return the report as CSV with a header; spreadsheet formulas get an apostrophe."""
         names = list(OnboardingLine.__annotations__)
         return as_csv(names, (asdict(line).values() for line in self.lines))
 
     def to_json(self) -> str:
-        """The report as a JSON array of objects."""
+        """Return the report as a JSON array of objects."""
         return json.dumps([asdict(line) for line in self.lines], indent=1)
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write the report to a file: JSON where its name ends so, else CSV.
 
-        An older file is replaced by the whole report, or stays as it was.
+        An older file is replaced by the whole report, or stays as it was. Safe to repeat.
+
+        Args:
+            path: the file.
 
         Raises:
-            OSError: It cannot be written.
+            OSError: the file cannot be written.
         """
         text = self.to_json() if Path(path).suffix.lower() == ".json" else self.to_csv()
         write_whole(Path(path), text)

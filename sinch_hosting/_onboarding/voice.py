@@ -1,4 +1,4 @@
-"""Voice challenges: numbers are rung, and the codes that were told are given back."""
+"""Voice challenges: the service calls a number and speaks a code, which is sent back to it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import inspect
 from collections.abc import Callable
 
+from .._aio import is_being_cancelled
 from .._session.operations import Failure
 from .._session.retry import failure_of
 from ..errors import SinchHostingError
@@ -23,9 +24,9 @@ TakeIn = Callable[[NumberProgress, QualifiedNumber, ImportedNumber | None], None
 
 
 class VoiceChallenges:
-    """Proves numbers by voice challenge, where codes can be had.
+    """Verifies numbers by voice challenge, where the caller gives `voice_code`.
 
-    `take_in` is told what the service says of a number once its code was given back.
+    `take_in` gets the number as the service returns it after its code was sent.
     """
 
     def __init__(self, context: Context, progress: Progress, tasks: Tasks, take_in: TakeIn) -> None:
@@ -38,14 +39,14 @@ class VoiceChallenges:
         self._without_code: list[NumberProgress] = []
 
     def ring_all(self) -> None:
-        """Ring the numbers that can be rung, once each; ask for the invoices of the unproven."""
+        """Start the challenge of each number once; ask for invoices of numbers without a code."""
         if self._voice_code is None:
             return
         for number in self._progress.at(Stage.UNPROVEN):
             if not number.challenged:
                 number.challenged = True
                 self._tasks.spawn_aside(self._challenge(number, self._voice_code))
-        # Only now, after a look: where the answer was lost the code may have been right.
+        # Only now, after a look: where the response was lost, the code may have been right.
         unproven = [one for one in self._without_code if one.stage is Stage.UNPROVEN]
         self._progress.ask_for_invoices(unproven)
         self._without_code.clear()
@@ -56,14 +57,14 @@ class VoiceChallenges:
                 told = voice_code(number.number)
                 await self._prove(number, await told if inspect.isawaitable(told) else told)
         except (Exception, asyncio.CancelledError) as error:
-            # The caller's function may break as it likes, and be cancelled without this task.
-            if isinstance(error, asyncio.CancelledError) and _is_cancelled():
+            # The caller's function may fail, and may be cancelled without this task.
+            if isinstance(error, asyncio.CancelledError) and is_being_cancelled():
                 raise
             why = ": ".join(filter(None, (type(error).__name__, str(error))))
             self._came_to_nothing(number, f"the voice challenge failed: {why}")
 
     async def _rung(self, number: NumberProgress) -> bool:
-        """Ring a number in its turn; whether that was done. If not, the next look may do it."""
+        """Call a number in its turn; returns `False` where a later look has to try it again."""
         async with self._turns:
             if number.stage is not Stage.UNPROVEN:
                 return False
@@ -81,7 +82,7 @@ class VoiceChallenges:
     async def _prove(self, number: NumberProgress, code: str | None) -> None:
         if not number.is_in_qualification:
             number.challenge = ""
-            return  # proven meanwhile: another try would only burn an attempt
+            return  # verified meanwhile: another try would only use up an attempt
         if code is None:
             text = f"no code was told: e-mail its invoice to {INVOICES_TO}"
             self._came_to_nothing(number, text)
@@ -96,8 +97,3 @@ class VoiceChallenges:
         number.challenge, number.tried = text, True
         self._progress.tell(Step.CHALLENGED, [number], text)
         self._without_code.append(number)
-
-
-def _is_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0

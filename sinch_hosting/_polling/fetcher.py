@@ -152,7 +152,7 @@ class Fetcher:
         else:
             self._swept(sweep)
         for thing_id in sweep.missed - sweep.seen - sweep.guests:
-            sweep.asked[thing_id].is_alone = True
+            sweep.asked[thing_id].was_missed(self._session.clock())
         self._host.in_no_list(sweep.absent())
         return sweep
 
@@ -397,6 +397,9 @@ class Fetcher:
 
     def _refused(self, member: Watched[Any], error: errors.SinchHostingError, status: int) -> None:
         """Believe a refusal when the next look gets the same one: a replica may lag behind."""
+        if not self.is_patient:
+            self._host.refused(member, error)
+            return
         is_too_fresh = status == 404 and self._session.clock() < member.fresh_until
         if member.refused_with == status and not is_too_fresh:
             self._host.ended(member, error)

@@ -11,7 +11,7 @@ from typing import Any
 from attrs import define, field, frozen
 
 from ..states import OpenEnum
-from .schedule import NEVER, Debounce, Watched
+from .schedule import LAG, NEVER, Debounce, Watched
 from .sources import Place, Source
 
 PAGE_SIZE = 1000
@@ -23,8 +23,6 @@ _FAILING, _REFUSED, _LEFT_AT_MOST = 60.0, 600.0, 3600.0
 most. They double each time."""
 _TRIES = 2
 """Failed sweeps in a row after which lists are not used for a while."""
-_LAG = 30.0
-"""Seconds for which a list may lag without being at fault."""
 _CONTRADICTIONS = 3
 """Wrong states that lists show, in a row, after which they are not used for a while."""
 
@@ -175,7 +173,7 @@ class Group:
 
     def shown_as_before(self, thing_id: str, began: float) -> None:
         """Handle a list that shows a suspect as before; it is wrong if it began late enough."""
-        if self.suspects[thing_id].at + _LAG <= began:
+        if self.suspects[thing_id].at + LAG <= began:
             del self.suspects[thing_id]
             self._contradictions += 1
 
@@ -186,7 +184,7 @@ class Group:
         after the next wrong state.
         """
         for thing_id, suspect in list(self.suspects.items()):
-            if suspect.at + _LAG <= began:
+            if suspect.at + LAG <= began:
                 del self.suspects[thing_id]  # it had changed its state
         if self._contradictions < (1 if self._lies else _CONTRADICTIONS):
             return False

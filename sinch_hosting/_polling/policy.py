@@ -1,4 +1,4 @@
-"""How often waits look, what all of them may spend, and which failures end them."""
+"""How often waits look, how many requests they may take, and which failures end them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..models._base import Record
 from ..models._checks import check_at_least_one, check_positive, check_share
 
 _LATER = frozenset({408, 425, 429, 499})
-"""The statuses below 500 that say nothing of the thing that was asked for."""
+"""The statuses below 500 that say nothing about the thing that was requested."""
 _UNLIMITED = 1e9
 
 
@@ -24,15 +24,15 @@ class PollPolicy(Record):
     Args:
         initial: seconds between the first look and the second, and after every change.
         factor: each interval is this much longer than the one before; 1 or more.
-        maximum: seconds that an interval is at most.
-        jitter: the share of an interval that is drawn at random, 0 to 1.
+        maximum: the longest interval, in seconds.
+        jitter: the share of an interval that is random, 0 to 1.
         requests_per_minute: requests that all waits of the client, for orders and for numbers,
-            may take in any minute; where that is short, each waits its turn, the longest due
-            first. A callback's look is taken at once, and counts. With the client's
-            `requests_per_second`, at most half of that.
+            may take in any minute. Where that is not enough, each request waits for its turn, first
+            what is due longest. The look after a callback is made at once, and counts. With the
+            client's `requests_per_second`, waits take at most half of that.
 
-    A `Retry-After` wins over an interval. Raises `InvalidRequest` for values that make no
-    sense.
+    A `Retry-After` counts more than an interval. Raises `InvalidRequest` for values that are not
+    possible.
     """
 
     initial: float = field(default=2.0, validator=lambda _, a, v: check_positive(v, a.name))
@@ -44,31 +44,31 @@ class PollPolicy(Record):
     )
 
     def interval(self, seconds: float) -> float:
-        """A time between `seconds` less the jittered share, and `seconds`."""
+        """Return a random time between `seconds` without the share of `jitter`, and `seconds`."""
         return seconds * (1 - self.jitter * random.random())  # noqa: S311 - no secret
 
 
 def budget_of(
     policy: PollPolicy, requests_per_second: float | None, clock: Clock, sleep: Sleep
 ) -> TokenBucket:
-    """The budget that a policy gives, and at most half of what the client may send at all.
+    """Return the budget of a policy, at most half of what the client may send at all.
 
-    A fourth of a minute's requests may leave in one burst; with what comes back meanwhile,
-    no minute sees more than the budget.
+    A fourth of a minute's requests may be sent in one burst. The rate of the others is such that
+    no minute has more requests than the budget.
     """
     at_most = _UNLIMITED if requests_per_second is None else requests_per_second * 30
     per_minute = min(policy.requests_per_minute, at_most, _UNLIMITED)
     per_minute = per_minute // 1 if per_minute >= 1 else per_minute  # a whole number of them
     burst = max(1.0, per_minute // 4)
-    # The first of a minute is of the burst: so many more may follow it evenly.
+    # The first request of a minute is part of the burst; the others follow it evenly.
     return TokenBucket((per_minute - burst + 1) / 60, burst, clock, sleep)
 
 
 def says_no(error: BaseException) -> bool:
-    """Whether the service itself refuses: a later look is not expected to succeed.
+    """Whether an error is a refusal by the service, so that a later look is likely to fail, too.
 
-    A no is 400, 401, 403, 404, 409 and what else is below 500, but for the few statuses that
-    are about the moment.
+    That is 400, 401, 403, 404, 409 and every other status below 500, except for the few that say
+    that a later request may succeed.
     """
     return (
         isinstance(error, errors.ApiError)
@@ -78,10 +78,10 @@ def says_no(error: BaseException) -> bool:
 
 
 def passes(error: errors.SinchHostingError) -> bool:
-    """Whether a later look may succeed where this one failed.
+    """Whether a later look may succeed after this error.
 
-    It may after whatever is not a no: no answer, 3xx, 5xx, or an answer that is none. Not where
-    the request was refused here, before it was sent.
+    It may after everything that is not a refusal: no response, 3xx, 5xx, or a response that cannot
+    be read. It may not where the request was refused here, before it was sent.
     """
     answered_badly = (errors.ApiError, errors.TransportError, errors.DecodeError)
     return isinstance(error, answered_badly) and not says_no(error)

@@ -1,8 +1,8 @@
 """Reading many things once: by lists where they take fewer requests, singly otherwise.
 
-The rule and the walks are those of waits (`lists`, `sweeps`). What was read is given as it comes.
-The requests count in the budget of the waits. Whoever reads at the request of a caller does not
-wait for that budget: later polls make up for it.
+The rule and the walks are those of waits (`lists`, `sweeps`). Results are given as they come. The
+requests count in the budget of the waits. A reading that a caller asked for does not wait for that
+budget: later polls wait longer instead.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _READER = ("reader",)
 
 @define(eq=False, repr=False)
 class _Reading(Generic[T]):
-    """One reading: what is not read yet, and what was read and is not given yet."""
+    """One reading: what is not read yet, and the results that are not given yet."""
 
     source: Source[T]
     budget: TokenBucket
@@ -45,7 +45,7 @@ class _Reading(Generic[T]):
     _tasks: set[asyncio.Task[None]] = field(factory=set)
 
     def add(self, thing: T) -> None:
-        """Have a thing read."""
+        """Add a thing to read."""
         thing_id = self.source.id_of(thing)
         if thing_id in self.left:
             return
@@ -97,29 +97,28 @@ class _Reading(Generic[T]):
         return self.left.get(thing_id)
 
     def looked(self, member: Watched[T], previous: Any) -> None:
-        """Take in how a thing is."""
+        """Store a result."""
         self._settle(member, member.item)
 
     def put_off(self, member: Watched[T], error: errors.SinchHostingError) -> None:
-        """Take in that something cannot be read, though the session has tried it again."""
-        if not member.refused_with:  # a "no" is heard of by itself
-            self.ended(member, error)
+        """Handle an error that is left after the session's retries."""
+        self.ended(member, error)
 
     def in_no_list(self, members: Iterable[Watched[T]]) -> None:
-        """Believe lists of all things that what they do not show is not there."""
+        """Store that things do not exist, where the lists that do not show them show all things."""
         for member in members:
             if not member.group.place:
                 self._settle(member, None)
 
     def refused(self, member: Watched[T], error: errors.SinchHostingError) -> None:
-        """Take in a "no": a 404 says that there is no such thing, all else ends the reading."""
+        """Handle a refusal: a 404 says that there is no such thing, others end the reading."""
         if isinstance(error, errors.NotFound):
             self._settle(member, None)
         else:
             self.ended(member, error)
 
     def ended(self, member: Watched[T], error: errors.SinchHostingError) -> None:
-        """Take in that something cannot be read, and what to raise."""
+        """Store the error that ends the reading."""
         self.failed = self.failed or error
         self.news.set()
 

@@ -20,6 +20,8 @@ T = TypeVar("T", Order, QualifiedNumber, ImportedNumber)
 NEVER = float("-inf")
 INSTANT = 1e-6
 """Seconds that do not count: sums of floats are not exact."""
+LAG = 30.0
+"""Seconds for which a list may lag without being at fault."""
 QUIET = 0.5
 """Seconds after a callback in which further ones for the same thing lead to one request."""
 FRESH = 60.0
@@ -78,6 +80,8 @@ class Watched(Generic[T]):
     """How many looks in a row failed."""
     is_alone: bool = False
     """Whether its lists did not show it, so that the next look is a single one."""
+    alone_since: float = NEVER
+    """When its lists did not show it last."""
     misses: int = 0
     """How often in a row lists did not show it although its state was the same."""
     hidden_until: float = NEVER
@@ -133,7 +137,16 @@ class Watched(Generic[T]):
 
     def avoids_lists(self, now: float) -> bool:
         """Whether no list is read for it."""
-        return self.is_alone or self.hidden_until > now
+        is_missed = self.is_alone and now < self.alone_since + LAG
+        return is_missed or self.hidden_until > now
+
+    def was_missed(self, now: float) -> None:
+        """Note that its lists did not show it: the next look is a single one.
+
+        Where that takes long, as where many wait for their look, its lists are read again later:
+        they may have lagged.
+        """
+        self.is_alone, self.alone_since = True, now
 
     # ------------------------------------------------------- what a look does
 
@@ -221,6 +234,7 @@ class Watched(Generic[T]):
         """Move all planned times by so many seconds, after the clock was set."""
         self.due += seconds
         self.hidden_until += seconds
+        self.alone_since += seconds
         self.audited_at += seconds
         self.fresh_until += seconds
         self.notices = None

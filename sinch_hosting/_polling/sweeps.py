@@ -37,7 +37,7 @@ from .lists import Group, Memory, list_or_single
 from .schedule import NEVER, Watched
 
 _CLOCKS_DIFFER = timedelta(seconds=60)
-_CHECKED_AFTER, _CHECKED_EACH = 15.0, 10
+_CHECKED_AFTER, _CHECKED_EACH = 5.0, 10
 """Seconds and pages of a walk after which its first page is read again: both have to pass."""
 
 
@@ -301,8 +301,11 @@ class Walk:
     def learn(self) -> None:
         """Remember what the walk told about the list."""
         group, now = self.sweep.group, self.sweep.now
+        known = group.memory(self.state, now)
         if self._total is not None or self.is_whole:
             length: float = max(self._total or 0, self._items)
+        elif not self.sought:  # it ended with the last that was sought, and nobody knows more
+            length = self._items + (known.strangers if known is not None else 0)
         else:
             length = inf  # too long to be worth reading
         if not getattr(self.state, "is_terminal", False):

@@ -1,4 +1,4 @@
-"""The waits: for one thing, for many, and every change; all through the one watcher."""
+"""The waits: for one thing, for many things, and for every change; all use the one watcher."""
 
 from __future__ import annotations
 
@@ -39,34 +39,34 @@ OnUpdate = Callable[[T], Awaitable[None] | None]
 
 @frozen(kw_only=True, eq=False, repr=False)
 class OrderUpdate(Record):
-    """What `hosting_orders.watch` tells of one order."""
+    """A change of one order, as `hosting_orders.watch` gives it."""
 
     order: Order
-    """The order as it is now; as it was last seen, where there is an `error`."""
+    """The order as it is now; the last snapshot, where there is an `error`."""
     previous: Order
     """The order as it was before."""
     error: errors.SinchHostingError | None = None
-    """Why the order is watched no longer, such as `NotFound` where it was deleted."""
+    """Why the order is not watched any more, such as `NotFound` after it was deleted."""
 
     @property
     def has_moved(self) -> bool:
-        """Whether its state is another one, and not only some other field."""
+        """Whether its state has changed, and not only another field."""
         return self.order.state != self.previous.state
 
 
 @frozen(kw_only=True, eq=False, repr=False)
 class Goal(Generic[T]):
-    """What is waited for."""
+    """The goal of a wait."""
 
     source: Source[T]
     is_over: Callable[[T], bool]
-    """Whether a thing is there; raises where it cannot come there any more."""
+    """Returns whether a thing has reached the goal; raises where it cannot reach it any more."""
     wanted: str
-    """What it is, for people: `COMPLETED`."""
+    """The goal as a text for people, such as `COMPLETED`."""
 
 
 def order_goal(source: Source[Order], wanted: OrderState) -> Goal[Order]:
-    """The goal of waits for orders: a state is reached or passed."""
+    """Return the goal of waits for orders: a state is reached or passed."""
 
     def is_over(order: Order) -> bool:
         if order.state == REJECTED and wanted != REJECTED:
@@ -84,10 +84,10 @@ async def wait_until(
     timeout: float | None,
     on_update: OnUpdate[T] | None = None,
 ) -> T:
-    """Wait for one thing, from this snapshot on.
+    """Wait for one thing, from this snapshot on; returns the snapshot that reached the goal.
 
-    Raises what `goal.is_over` raises, `WaitTimeout`, what cannot be read any more, and what
-    `on_update` raises; each error of this package carries the last snapshot.
+    Raises what `goal.is_over` and `on_update` raise, `WaitTimeout`, and the error of a thing that
+    cannot be read any more. Each error of this package carries the last snapshot.
     """
     optional(timeout, check_seconds, "timeout")
     if not goal.source.is_bare(thing) and goal.is_over(thing):
@@ -117,21 +117,21 @@ async def wait_until(
 def _span_of(
     watcher: Watcher, source: Source[T], wanted: str, things: Iterable[T]
 ) -> AbstractContextManager[object]:
-    """The span of a wait; nothing where there is no telemetry."""
+    """Return the span of a wait; one that does nothing where there is no telemetry."""
     if watcher.telemetry is None:
         return nullcontext()
     return watcher.telemetry.wait(source.get_operation, wanted, map(source.id_of, things))
 
 
 async def _tell(follower: Subscription[T], on_update: OnUpdate[T], thing: T) -> None:
-    """Tell a listener of a change; one that hangs does not outlast the wait."""
+    """Give a change to a listener; one that hangs is cancelled when the time is over."""
     told = on_update(thing)
     if inspect.isawaitable(told):
         await follower.run_until_expired(told)
 
 
 def _last(source: Source[T], thing: T, given: T) -> T | None:
-    """The last snapshot; `None` where a number was never read."""
+    """Return the last snapshot; `None` for a number that was never read."""
     is_bare = thing is given and not isinstance(thing, Order) and source.is_bare(thing)
     return None if is_bare else thing
 
@@ -149,7 +149,7 @@ def _timed_out(goal: Goal[T], thing: T, timeout: float | None) -> errors.WaitTim
 async def wait_all(
     watcher: Watcher, goal: Goal[T], things: Sequence[T], *, timeout: float | None
 ) -> list[T | Exception]:
-    """Wait for many things; what became of each, in the order given."""
+    """Wait for many things; returns the snapshot or the error of each, in the order given."""
     id_of = goal.source.id_of
     latest: dict[str, T] = {}
     for thing in things:
@@ -201,7 +201,7 @@ def _is_settled(goal: Goal[T], thing_id: str, thing: T, failed: dict[str, Except
 
 
 async def _changes(follower: Subscription[T], latest: dict[str, T]) -> list[Change[T]]:
-    """What there is to hear; where the watching itself ends, that is the error of all that wait."""
+    """Return the changes; where the watcher itself ends, an error for each thing."""
     try:
         return await follower.changes()
     except errors.SinchHostingError as error:
@@ -211,7 +211,7 @@ async def _changes(follower: Subscription[T], latest: dict[str, T]) -> list[Chan
 
 
 def many_numbers(values: object) -> list[str]:
-    """Check a list of E.164 numbers, which may hold one twice; `InvalidRequest` for others."""
+    """Return many E.164 numbers, duplicates included; raises `InvalidRequest` for other values."""
     if isinstance(values, (str, bytes, Mapping)) or not isinstance(values, Iterable):
         rule = "must be many numbers; put a single one into a list"
         raise errors.InvalidRequest(field="phone_numbers", value=values, rule=rule)
@@ -229,7 +229,7 @@ def unless_failed(
 
 
 def _note_tokens(cancelled: asyncio.CancelledError, things: Any) -> None:
-    """Note on a cancellation how to go on; what was waited for goes on at the service."""
+    """Add notes to a cancellation that say how to resume; at the service nothing has ended."""
     orders = [t for t in things if isinstance(t, Order) and not t.state.is_terminal]
     for order in orders[:_TOKENS_NOTED]:
         cancelled.add_note(f"Go on with hosting_orders.from_token({order.to_token()!r})")
@@ -248,7 +248,7 @@ async def watch(
     *,
     timeout: float | None = None,
 ) -> AsyncGenerator[list[Change[T]], None]:
-    """Every change of many things, as it happens, until each is over or cannot be read."""
+    """Give every change of many things as it happens, until each is over or cannot be read."""
     with _span_of(watcher, source, "every change", things):
         async with watcher.follow(source, things, timeout) as follower:
             for thing in things:
@@ -266,7 +266,7 @@ async def watch(
 async def watch_orders(
     watcher: Watcher, source: Source[Order], orders: Sequence[Order]
 ) -> AsyncIterator[OrderUpdate]:
-    """Every change of many orders, one by one; see `HostingOrders.watch`."""
+    """Give every change of many orders, one by one; see `HostingOrders.watch`."""
     changes = watch(watcher, source, orders, lambda order: order.state.is_terminal)
     async with aclosing(changes):
         async for heard in changes:

@@ -1,37 +1,35 @@
-"""The one watcher of a client: who waits for what, and the task that looks after all of it.
+"""The watcher of a client: it reads, for all waits, the orders and numbers that they wait for.
 
-**The idea.** A wait does not ask; it follows things (orders, numbers), and the watcher asks for
-all of them, with one budget of requests. What is watched is grouped by *place*: what one list
-can show. Each thing has a time at which it is due, and a group is due when its first thing is.
+**The idea.** A wait sends no request. It follows things (orders, numbers), and the watcher reads
+all of them with one budget of requests. Watched things are grouped by *place*: one query of lists.
+Each thing has a time at which it is due, and a group is due when its first thing is due.
 
 ```
  waits ──follow──▶ things ──by place──▶ groups ──due──▶ rounds ──turn──▶ requests
    ▲                                                      ▲ (fetcher)        │
-   └────────────── news of a thing ◀── looked ────────────┼──────────────────┘
+   └───────────── change of a thing ◀── looked ───────────┼──────────────────┘
                                          one token a turn ┘ (this task)
 ```
 
-A *round* of a group reads the lists that are worth it, in the order of life (`lists`), and looks
-singly at whoever they were to show and did not, the longest due first. Then:
+A *round* of a group reads the lists that are worth it, in the order of the states (`sweeps`), then
+singly what these should have shown and did not show, first what is due longest. So:
 
-* **Every round makes progress.** Who is due is shown by a list or asked for singly in the same
-  round. Lists are tried before, cost a bounded share of the round, and are left for a while
-  after they were refused, failed or hung twice, or showed what is past.
-* **Groups are served in turn.** Each request waits for a turn of its own, and a round waits for
-  one turn at a time. Every other turn is of whoever waits for one longest: so with N groups, a
-  group gets at least every 2Nth token. The turns between are of whoever is due longest: so a
-  large group's things do not wait for many small ones.
-* **What counts as looked at was looked at.** A due time moves only when an answer came.
-* **Lists are not believed for ever.** They lag, and may show a state that a thing has left. One
-  of many that a sweep has shown is looked at singly now and then, and each a few minutes after
-  it came to its state, then four times as late each time (`audit_at`). Three contradictions in
-  a row, and all are asked for singly for a while.
-* **One answer ends no wait.** What says nothing of the thing puts its look off, however often;
-  a "no" is believed when the next look says the same.
+* **Every round makes progress.** What is due when a round begins is shown by a list or read singly
+  in that round. Lists come first and take a bounded share of the requests. They are not used for a
+  while after they were refused, failed or hung twice, or showed states that had passed.
+* **Groups take turns.** A round waits for one turn at a time. Every second turn goes to the request
+  that waits longest: so with N groups, each gets at least every 2Nth token. The other turns go to
+  the request that is due longest: so a large group does not wait for many small ones.
+* **A thing counts as looked at when a response came.** Only then its due time moves.
+* **Lists are checked.** They may lag, or show a state that has passed. From time to time one of
+  many things that a sweep has shown is read singly, and each thing some minutes after its last
+  change, then four times as late each time (`audit_at`). A list that is read later and still shows
+  the state before is wrong. After three such cases in a row things are read singly for a while.
+* **One response ends no wait.** One without a state only delays the next look, however often; a
+  refusal is believed when the next look gets the same one.
 
-Callbacks are looked at at once, beside the rounds, and are paid off from the budget afterwards.
-The task exists while something is watched; whoever leaves last ends it, and awaits its end. It
-runs in an empty context: its requests belong to nobody's trace.
+A callback leads to a look at once, beside the rounds, which is taken from the budget afterwards.
+The task runs while something is watched, in an empty context: no caller's trace has its requests.
 """
 
 from __future__ import annotations
@@ -60,14 +58,14 @@ from .turns import Run
 
 T = TypeVar("T", Order, QualifiedNumber, ImportedNumber)
 _GRACE = 1.0
-"""Seconds that the last look of a wait may take once the time of the wait has run out."""
+"""Seconds for the last look of a wait after its time is over."""
 _SHORTEST_REST = 0.001
 _LONGEST_REST = 3600.0
 _DEADLINES_KEPT = 64
 
 
 class Watcher:
-    """Looks after all that anybody waits for, in as few requests as it can."""
+    """Reads all that is waited for, in as few requests as it can."""
 
     def __init__(self, session: Session, policy: PollPolicy) -> None:
         self._session = session
@@ -75,7 +73,7 @@ class Watcher:
         self.telemetry = None if session.events is None else session.events.telemetry
         self._policy = policy
         self.budget = budget_of(policy, session.requests_per_second, session.clock, session.sleep)
-        """What all polling of the client may spend."""
+        """The budget of all waits of the client."""
         a_minute = self.budget.per_second * 60
         self._fetcher = Fetcher(session, policy, self, max(8, min(1000, int(a_minute))))
         self._members: dict[tuple[str, str], Watched[Any]] = {}
@@ -92,7 +90,7 @@ class Watcher:
     def follow(
         self, source: Source[T], things: Iterable[T], timeout: float | None = None
     ) -> Subscription[T]:
-        """Watch things for somebody, who hears of every change from these snapshots on.
+        """Watch things; returns a subscription to their changes, from these snapshots on.
 
         Raises `InvalidRequest` for a thing without an id, `UsageError` on a closed client.
         """
@@ -117,7 +115,7 @@ class Watcher:
         return follower
 
     def _forget_deadlines(self) -> None:
-        """Drop the deadlines of waits that are over, once they are most of those kept."""
+        """Drop the deadlines of waits that are over, when these are the larger part."""
         if len(self._deadlines) > 2 * len(self._members) + _DEADLINES_KEPT:
             self._deadlines = [entry for entry in self._deadlines if entry[2].members]
             heapq.heapify(self._deadlines)
@@ -150,7 +148,7 @@ class Watcher:
         return member
 
     def _learn(self, member: Watched[T], thing: T, now: float) -> None:
-        """Take in a newer snapshot that somebody has, and tell those who follow already."""
+        """Use a newer snapshot of a caller, and send it to the waits that follow already."""
         previous = member.item
         member.know(member.source.copy(thing), now)
         member.listed_as = 0
@@ -169,7 +167,7 @@ class Watcher:
         member.group.bring_forward(due)
 
     def drop(self, member: Watched[Any], follower: Subscription[Any]) -> None:
-        """End what `follow` began for one thing of a follower."""
+        """End what `follow` began for one thing."""
         member.followers = tuple(f for f in member.followers if f is not follower)
         if not member.followers:
             self._forget(member)
@@ -193,7 +191,7 @@ class Watcher:
     def _join_group(self, member: Watched[Any]) -> None:
         source, place = member.source, member.source.place_of(member.item)
         if place is not None and not source.states_at(place):
-            place = None  # no list can be asked for it
+            place = None  # no list can show it
         group = self._groups.get((source.noun, place))
         if group is None:
             group = self._groups[source.noun, place] = Group(source, place)
@@ -212,16 +210,12 @@ class Watcher:
     # ---------------------------------------------------------- callbacks
 
     def notify(self, resource_id: str) -> None:
-        """Look now at what has this id, or at the orders that may have the number."""
+        """Look now at the thing with this id, or at the orders that may have this number."""
         if self._run is None:
             return
         now = self._now()
         nouns = {noun for noun, _ in self._groups}
-        named = [
-            self._members[noun, resource_id]
-            for noun in nouns
-            if (noun, resource_id) in self._members
-        ]
+        named = [m for noun in nouns if (m := self._members.get((noun, resource_id)))]
         if resource_id.startswith("+"):
             named += self._orders_with(resource_id, now)
         for member in named:
@@ -229,28 +223,29 @@ class Watcher:
         self._run.wake.set()
 
     def _orders_with(self, phone_number: str, now: float) -> list[Watched[Any]]:
-        """Return the orders that have a number; where none does, wake those that may."""
-        found = self._numbers.orders_with(phone_number)
-        for group in set() if found else {member.group for member in self._numbers.unknown}:
+        """Return the orders that have a number; where none has it, look at those that may."""
+        if found := self._numbers.orders_with(phone_number):
+            return found
+        for group in {member.group for member in self._numbers.unknown}:
             group.notice(now)
-        return found
+        return []
 
     def _notice(self, member: Watched[Any], now: float) -> None:
         if not member.notice(now):
             member.group.bring_forward(member.due)
         elif now >= self._fetcher.not_before and self.spawn(self._fetcher.look(member)):
-            self.budget.take()  # also where one is under way: its answer may be older
+            self.budget.take()  # also while a look is under way: its response may be older
         else:
             self._hasten(member, now)
 
     # ------------------------------------------------- what a look showed
 
     def find(self, source: Source[Any], thing_id: str) -> Watched[Any] | None:
-        """Return the watched thing of this id."""
+        """Return the watched thing with this id, or `None`."""
         return self._members.get((source.noun, thing_id))
 
     def looked(self, member: Watched[Any], previous: Any) -> None:
-        """Tell those who follow a thing that it was looked at, and how it changed."""
+        """Tell the waits that follow a thing that it was looked at, and how it changed."""
         if previous is not None:
             self._regroup(member)
             self._tell(member, previous)
@@ -259,17 +254,17 @@ class Watcher:
             follower.looked(member.id)
 
     def put_off(self, member: Watched[Any], error: errors.SinchHostingError) -> None:
-        """Take in that a look failed, and will be made again."""
+        """Handle a look that failed and is repeated later."""
         self.looked(member, None)
 
     def in_no_list(self, members: Iterable[Watched[Any]]) -> None:
-        """Hear of things that no list shows: they are looked at singly."""
+        """Do nothing for things that no list shows: they are read singly."""
 
     def refused(self, member: Watched[Any], error: errors.SinchHostingError) -> None:
-        """Hear of a "no" that is not believed yet."""
+        """Do nothing for a refusal that is not believed yet."""
 
     def ended(self, member: Watched[Any], error: errors.SinchHostingError) -> None:
-        """Tell those who follow a thing that it cannot be looked at any more."""
+        """Tell the waits that follow a thing that it cannot be read any more."""
         self._forget(member)
         for follower in member.followers:
             follower.members.pop(member.id, None)
@@ -303,11 +298,8 @@ class Watcher:
         closed = errors.UsageError("the client was closed during a wait; the order goes on")
         for follower in {f for m in self._members.values() for f in m.followers}:
             follower.end(closed)
-        for member in self._members.values():
-            self._count_orders(member, -1)
-        self._members.clear()
-        self._groups.clear()
-        self._numbers = NumberIndex()
+        for member in list(self._members.values()):
+            self._forget(member)
         await self.end_if_idle()
         if self._ending:
             await asyncio.wait(self._ending)
@@ -319,7 +311,7 @@ class Watcher:
         await asyncio.wait({task})
 
     async def _watch(self, run: Run) -> None:
-        """Give turns, start what is due, and rest until there is something to do."""
+        """Give turns, start the rounds that are due, and sleep until there is something to do."""
         try:
             async with run.jobs:
                 run.is_open = True
@@ -333,7 +325,7 @@ class Watcher:
                     seconds = max(_SHORTEST_REST, self._next(run, now) - now)
                     reached = now + (seconds if await self._rest(run, seconds) else 0.0)
         except asyncio.CancelledError:
-            if self._run is run:  # not by us: nobody must wait for a watcher that is gone
+            if self._run is run:  # cancelled by others: no wait may go on without a watcher
                 self._fail(run, errors.UsageError("the watcher's task was cancelled from outside"))
             raise
         except Exception as error:
@@ -342,7 +334,7 @@ class Watcher:
             run.is_open = False
 
     def _fail(self, run: Run, error: Exception) -> None:
-        """Tell all who wait that the watcher is gone."""
+        """End all waits, since the watcher has ended."""
         error = unwrap_group(error)
         if self._run is run:
             self._run = None
@@ -352,7 +344,7 @@ class Watcher:
                 self.ended(member, broken)
 
     def spawn(self, job: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
-        """Start a job under the task; `None` where that has not begun, or has ended."""
+        """Start a job under the task; returns `None` where the task does not run."""
         run = self._run
         if run is None or not run.is_open:
             job.close()
@@ -361,7 +353,7 @@ class Watcher:
 
     def _start_rounds(self, now: float) -> None:
         due = [g for g in self._groups.values() if not g.is_busy and g.due <= now + INSTANT]
-        # The longest due first: where the budget is short, they come to queue in this order.
+        # The longest due first: where the budget is short, their requests queue in this order.
         for group in sorted(due, key=lambda group: group.due):
             group.is_busy = True
             self.spawn(self._round(group))
@@ -376,28 +368,28 @@ class Watcher:
     # --------------------------------------------------------------- turns
 
     async def turn(self, due: float) -> None:
-        """Wait until a request may leave: there is a token, and no pause that was asked for."""
+        """Wait until a request may be sent: there is a token, and the service wants no pause."""
         if self._run is None:
             raise asyncio.CancelledError
         await self._run.turn(due)
 
     def return_turn(self) -> None:
-        """Give a turn back that was not needed."""
+        """Give back a turn that was not used."""
         self.budget.give_back()
 
     def _take(self, now: float) -> bool:
-        """Take a token where a request may leave; whether there was one."""
+        """Take a token where a request may be sent; returns whether it may."""
         if self._hold(now) > 0:
             return False
         self.budget.take()
         return True
 
     def _hold(self, now: float) -> float:
-        """Seconds until a request may leave."""
+        """Return the seconds until a request may be sent."""
         return max(self._fetcher.not_before - now, self.budget.remaining())
 
     def _next(self, run: Run, now: float) -> float:
-        """When there is something to do next."""
+        """Return when there is something to do next."""
         dues = [g.due for g in self._groups.values() if not g.is_busy]
         if run.turns:
             dues.append(now + self._hold(now))
@@ -408,10 +400,11 @@ class Watcher:
         return min(dues, default=now + _LONGEST_REST)
 
     async def _rest(self, run: Run, seconds: float) -> bool:
-        """Rest for so long at most; whether the loop's clock says that it was that long.
+        """Sleep for so long at most; returns whether the loop's clock says that it was that long.
 
-        While requests are under way, time is the loop's: on a clock that is stepped, no deadline
-        passes before the answer that is on its way, and a slow answer outlasts none.
+        While requests are under way, the clock of the event loop counts. So the clock of a test
+        passes no deadline before the response that is on its way, and a slow response does not
+        delay a deadline.
         """
         if not self._members:
             await run.wake.wait()
@@ -428,7 +421,7 @@ class Watcher:
     # ---------------------------------------------------------------- time
 
     def _expire(self, now: float) -> None:
-        """Give waits whose time is up a last look, and end those that had it."""
+        """Give waits whose time is over a last look, and end those that had it."""
         while self._deadlines and self._deadlines[0][0] <= now + INSTANT:
             follower = heapq.heappop(self._deadlines)[2]
             if follower.is_in_its_last_looks or now < self._fetcher.not_before:
@@ -441,7 +434,7 @@ class Watcher:
             heapq.heappush(self._deadlines, (now + _GRACE, next(self._count), follower))
 
     def _now(self) -> float:
-        """The time; where the clock was set back, all that is planned goes back with it."""
+        """Return the time; where the clock was set back, all planned times go back with it."""
         now = self._session.clock()
         if now < self._latest:
             back = self._latest - now

@@ -1,4 +1,4 @@
-"""Who is asking: HTTP Basic, or a bearer token that is cached and renewed ahead of expiry."""
+"""The credentials of requests: HTTP Basic, or a bearer token that is cached and renewed early."""
 
 from __future__ import annotations
 
@@ -37,28 +37,28 @@ class Authorization(Protocol):
     """What the session needs to know of credentials."""
 
     def current(self) -> Secret | None:
-        """The `Authorization` header, or `None` where it has to be fetched."""
+        """Return the `Authorization` header, or `None` where it has to be fetched."""
         ...
 
     async def fetch(self) -> Secret:
-        """The `Authorization` header, fetched where there is none."""
+        """Return the `Authorization` header, fetched where there is none."""
         ...
 
     def invalidate(self, header: Secret) -> bool:
-        """Forget a header that was refused as expired; whether another try can help."""
+        """Forget a header that was refused as expired; return whether another try can help."""
         ...
 
     def distrust(self, header: Secret) -> None:
-        """Keep a header that was refused for another reason no longer than needed."""
+        """Forget a header that was refused for another reason, unless it is new."""
         ...
 
     async def aclose(self) -> None:
-        """End what goes on in the background."""
+        """End what runs in the background."""
         ...
 
 
 def basic_header(key_id: str, key_secret: str) -> Secret:
-    """The value of an HTTP Basic `Authorization` header."""
+    """Return the value of an HTTP Basic `Authorization` header."""
     key = Secret(key_id + ":").reveal() + Secret(key_secret).reveal()
     return Secret("Basic " + b64encode(key.encode()).decode("ascii"))
 
@@ -70,30 +70,33 @@ class Basic:
         self._header = basic_header(key_id, key_secret)
 
     def current(self) -> Secret | None:
-        """The header; it never has to be fetched."""
+        """Return the header; it never has to be fetched."""
         return self._header
 
     async def fetch(self) -> Secret:
-        """The header."""
+        """Return the header."""
         return self._header
 
     def invalidate(self, header: Secret) -> bool:
-        """A password does not expire: asking again is no use."""
+        """Return false: a password does not expire, so another try does not help."""
         return False
 
     def distrust(self, header: Secret) -> None:
-        """There is no other header."""
+        """Do nothing: there is no other header."""
 
     async def aclose(self) -> None:
-        """Nothing goes on in the background."""
+        """Do nothing: nothing runs in the background."""
 
 
 class TokenCache:
     """A token for all tasks of one event loop, fetched once however many ask.
 
-    `fetch_token` does the fetching, `clock` counts seconds. The cache owns the task that
-    fetches: a caller who is cancelled does not take the others' fetch along, and `aclose`
-    ends it.
+    The cache owns the task that fetches: where one caller is cancelled, the others still get
+    their token. `aclose` ends the task.
+
+    Args:
+        fetch_token: fetches a token from the service.
+        clock: the time in seconds.
     """
 
     def __init__(
@@ -109,7 +112,7 @@ class TokenCache:
         self._waiting = 0
 
     def current(self) -> Secret | None:
-        """The header while it is valid; starts its renewal when its end is near."""
+        """Return the header while it is valid; start its renewal when its end is near."""
         now = self._clock()
         if now < self._renew_at:
             return self._header
@@ -119,7 +122,7 @@ class TokenCache:
         return self._header
 
     async def fetch(self) -> Secret:
-        """A valid header, fetched once for all who wait; raises why it could not be."""
+        """Return a valid header, fetched once for all who wait; raise why it cannot be fetched."""
         # The shield keeps one caller's cancellation from the task that all wait for.
         header = self.current()
         if header is not None:
@@ -187,7 +190,7 @@ class TokenCache:
         return self._header
 
     def _note_failure(self, task: asyncio.Task[Secret]) -> None:
-        """Read the failure of a fetch, and say it where nobody waits to whom it is raised."""
+        """Read the failure of a fetch, and log it where nobody waits for the token."""
         if task.cancelled() or (error := task.exception()) is None:
             return
         if not self._waiting:

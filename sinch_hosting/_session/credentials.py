@@ -1,4 +1,4 @@
-"""Whose account it is: the key and the addresses that it is for, checked."""
+"""The key of an account and the addresses that it is for, checked."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _UNUSABLE_IN_A_KEY = {
 
 @frozen(kw_only=True, eq=False, repr=False)
 class Credentials:
-    """Whose account it is; the secret shows in no `repr`."""
+    """The key of an account and its addresses; the secret shows in no `repr`."""
 
     project_id: str
     key_id: str
@@ -41,10 +41,10 @@ class Credentials:
 
 
 def _check_key(value: str, name: str) -> None:
-    """Raise `ConfigurationError` for no part of a key; it shows nothing of the value."""
-    for unusable, said in _UNUSABLE_IN_A_KEY.items():
+    """Raise `ConfigurationError` for what cannot be part of a key; it does not show the value."""
+    for unusable, reason in _UNUSABLE_IN_A_KEY.items():
         if unusable.search(value):
-            raise ConfigurationError(f"{name} ({_REQUIRED[name]}): {said}") from None
+            raise ConfigurationError(f"{name} ({_REQUIRED[name]}): {reason}") from None
     if name == "key_id" and ":" in value:  # HTTP Basic would take the rest for the secret
         raise ConfigurationError(
             f"{name} ({_REQUIRED[name]}): holds a colon; is the secret behind it?"
@@ -54,7 +54,7 @@ def _check_key(value: str, name: str) -> None:
 def check_credentials(
     project_id: str, key_id: str, key_secret: str, auth: str, base_url: str, auth_url: str
 ) -> Credentials:
-    """The credentials, checked; `ConfigurationError` says what to set."""
+    """Return the credentials, checked; `ConfigurationError` says what to set."""
     given = {"project_id": project_id, "key_id": key_id, "key_secret": key_secret}
     missing = [name for name, value in given.items() if not isinstance(value, str) or not value]
     if missing:
@@ -93,9 +93,10 @@ def check_credentials(
 
 
 def from_environment(given: Container[str]) -> dict[str, str]:
-    """What the environment has of a key and its addresses, but for the settings that are given.
+    """Return the settings of the environment for a key and its addresses, without those given.
 
-    Raises `ConfigurationError`, which names the variables that are missing.
+    Raises:
+        ConfigurationError: variables are missing; it names them.
     """
     settings = {
         name: os.environ.get(variable, "")

@@ -58,7 +58,7 @@ _WITHHELD = "(withheld)"
 _NO_HEADERS: CIMultiDictProxy[str] = CIMultiDictProxy(CIMultiDict())
 # So much of the body of an error is read: no service explains more.
 _ERROR_BODY = 65_536
-# Where a violation says which field it is about.
+# The field that a violation names.
 _SECRET_FIELD = re.compile(r"([a-zA-Z]+\.)*(hmacSecret|hmac_secret)")
 
 
@@ -94,13 +94,13 @@ class Call(Generic[T]):
     async def count_sends(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
-        """A middleware: aiohttp sends a GET or DELETE again by itself on a stale connection."""
+        """Count the sends, as a middleware: aiohttp repeats a DELETE where a connection is dead."""
         self.sends += 1
         return await handler(request)
 
 
 class WatchedBody(aiohttp.BytesPayload):
-    """The body of a create, whose observer has the last word before it is written.
+    """The body of a create, which its observer can stop until it is written.
 
     Opening a connection takes time, and a machine may stand still at any `await`. The service
     carries out nothing of which it has not read the body.
@@ -145,8 +145,11 @@ class Exchange:
     async def run(self, bound: LoopState, call: Call[T]) -> T:
         """Try a call until it has succeeded or nothing allows another try.
 
-        Raises `OutcomeUnknown` where the response to a create was lost, else the error of the
-        last try; see `RetryPolicy` for how many there are.
+        See `RetryPolicy` for how many tries there are.
+
+        Raises:
+            OutcomeUnknown: the response to a create was lost.
+            SinchHostingError: the error of the last try.
         """
         started = self._clock()
         turns = bound.slots.polls if call.is_poll else bound.slots.calls
@@ -168,7 +171,7 @@ class Exchange:
             except errors.SinchHostingError as error:
                 failed = error
             except NoToken as error:
-                # A copy each: one error for a thousand waiters would collect all their tracebacks.
+                # A copy for each: one error for a thousand callers would collect their tracebacks.
                 raise deepcopy(error.reason) from error.reason.__cause__
             if await self._is_done(call, failed, started):
                 return cast("T", None)
@@ -230,7 +233,7 @@ class Exchange:
     async def send(  # noqa: PLR0912 - each handler says what one failure means
         self, bound: LoopState, call: Call[Any], header: Secret
     ) -> Reply:
-        """Send a request, and say in this package's terms where that failed."""
+        """Send a request and read its response; a failure becomes an error of this package."""
         if call.observer is not None:
             await call.observer.on_sending()
         operation, options, limits = call.operation, bound.options_with(header), bound.limits
@@ -395,7 +398,7 @@ class Exchange:
         status: int,
         headers: CIMultiDictProxy[str],
     ) -> bool:
-        """Whether the token had expired, so that the request is sent once more with another."""
+        """Return whether the token had expired, so that the request is sent again with another."""
         if status != 401:
             return False
         if not call.is_token_renewed and says_expired(headers) and bound.auth.invalidate(header):
@@ -404,12 +407,12 @@ class Exchange:
         return False
 
     def hide(self, call: Call[Any], header: Secret, text: str) -> str:
-        """The text without any of the secrets that this call knows, were they echoed."""
+        """Return a text without the secrets of this call, which the service may have repeated."""
         known = (self._key_secret, header.partition(" ")[2], call.secret)
         shown = mask(text, filter(None, known))
         if call.response_type is not CallbackConfiguration or call.secret is not None:
             return shown
-        # It may hold a secret which nobody here knows: it is shown where that was found.
+        # The service may repeat a secret that this client does not know.
         if _SECRET_FIELD.fullmatch(text):
             return shown
         return shown if "***" in shown or "secret" not in shown.lower() else _WITHHELD
@@ -449,7 +452,7 @@ async def _authorize(bound: LoopState, call: Call[Any]) -> Secret:
 
 
 def _what_was_cancelled(call: Call[Any]) -> str:
-    """What may have been carried out, and what to look for before it is sent again."""
+    """Return what may have been carried out, and what to look for before it is sent again."""
     body = json.loads(call.data) if call.data else {}
     numbers = body.get("numbers") or body.get("phoneNumbers") or []
     numbers = numbers or [n for n in (body.get("phoneNumber"),) if n]

@@ -143,7 +143,7 @@ class _NoCookies(aiohttp.DummyCookieJar):
 async def _authorize_late(
     request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
 ) -> aiohttp.ClientResponse:
-    """A middleware: with `trust_env` aiohttp refuses our header where netrc has another."""
+    """Set the `Authorization` header late, as a middleware: aiohttp refuses it beside netrc's."""
     request.headers["Authorization"] = request.headers.pop(_DEFERRED)
     return await handler(request)
 

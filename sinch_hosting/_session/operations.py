@@ -1,4 +1,4 @@
-"""The 23 operations of the contract as data: method, path, and what may be done twice."""
+"""The 23 operations of the contract: method, path, and whether each may be sent again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..models._checks import check_phone_number
 
 
 class Failure(Enum):
-    """The ways a try can fail that a further try might mend."""
+    """The failures after which another try may succeed."""
 
     NEVER_SENT = "the connection never opened"
     TOO_MANY = "429: refused before anything was done"
@@ -53,10 +53,10 @@ class Operation:
             lambda self: self.kind in (Retryability.CREATE, Retryability.NEVER), takes_self=True
         ),
     )
-    """Whether a lost answer leaves it open what was done."""
+    """Whether it is unknown what was done, where the response was lost."""
 
     def path(self, identifiers: Mapping[str, str]) -> str:
-        """The path below the project, identifiers percent-encoded but for the `+`."""
+        """Return the path below the project; of the identifiers all but `+` is percent-encoded."""
         return self.template.format_map(
             {name: quote(value, safe="+") for name, value in identifiers.items()}
         )
@@ -112,5 +112,5 @@ OPERATIONS = _table(
 
 
 def by_number(phone_number: str) -> dict[str, str]:
-    """The identifiers in the path of an operation on one number."""
+    """Return the identifiers in the path of an operation on one number."""
     return {"phone_number": check_phone_number(phone_number)}

@@ -1,4 +1,4 @@
-"""The operations of hosting orders, typed: what waits, bulk runs and the resource stand on."""
+"""The operations of hosting orders, typed; waits, bulk runs and the resource use them."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Place(Record):
 
     @classmethod
     def of(cls, order: Order) -> Place:
-        """The list that an order belongs to."""
+        """Return the list that an order belongs to."""
         return cls(
             type=order.type,
             service_plan_id=order.service_plan_id or "",
@@ -58,7 +58,7 @@ class Place(Record):
 
 @frozen(eq=False, repr=False)
 class NumberFilter:
-    """Which numbers an order has, in four bytes each; a stranger passes once in millions."""
+    """Which numbers an order has, in four bytes each; it is wrong once in millions of others."""
 
     sums: array[int]
     """A checksum of each, sorted."""
@@ -127,15 +127,15 @@ class OrdersApi:
     ) -> Order:
         """Text-enable qualified numbers; the service returns an id alone, so the order is read."""
         name = "TextEnableQualifiedNumbers"
-        answer = await self.session.request(
+        response = await self.session.request(
             name, OrderId, body=encode(request), observer=observer, patience=patience
         )
-        if not answer.hosting_order_id:
+        if not response.hosting_order_id:
             raise OutcomeUnknown(name, _no_id(name))
-        self.tell_of_letter(name, request, answer.hosting_order_id)
+        self.tell_of_letter(name, request, response.hosting_order_id)
         if observer is not None:
-            await observer.on_created(answer.hosting_order_id)
-        return await self._read_created(answer.hosting_order_id)
+            await observer.on_created(response.hosting_order_id)
+        return await self._read_created(response.hosting_order_id)
 
     def tell_of_letter(self, operation: str, request: OrderRequest, order_id: str) -> None:
         """Tell whoever asked for events that the service mails a letter for a fresh order."""
@@ -145,7 +145,7 @@ class OrdersApi:
             self.session.events.sent_letter(order_id, operation, len(request.numbers))
 
     async def _read_created(self, order_id: str) -> Order:
-        """Read the order behind a fresh id; where that fails, return as much as is known."""
+        """Read the order of a new id; where that fails, return what is known of it."""
         try:
             return await self.get(order_id)
         except asyncio.CancelledError:
@@ -162,13 +162,13 @@ class OrdersApi:
     # ------------------------------------------------- what a caller holds
 
     def from_token(self, text: str) -> Order:
-        """The order of a resume token; raises `InvalidRequest` for others."""
+        """Return the order of a resume token; `InvalidRequest` for any other text."""
         ids = read_resume_token(text, self.session.project_id)
         kind = OrderType(ids.pop("type", OrderType.UNSPECIFIED))
         return self.bind(Order(type=kind, **ids))  # type: ignore[arg-type]
 
     def orders_from(self, orders: Iterable[Order | str]) -> builtins.list[Order]:
-        """Many orders, from orders, ids and tokens."""
+        """Return orders, from orders, ids and resume tokens."""
         if isinstance(orders, (str, bytes, Mapping, Order)) or not isinstance(orders, Iterable):
             rule = "must be many orders, ids or tokens; put a single one into a list"
             raise InvalidRequest(field="orders", value=orders, rule=rule)
@@ -206,7 +206,7 @@ class OrdersApi:
         is_poll: bool = False,
     ) -> Page[Order]:
         """Read one page of the list of one state."""
-        answer = await self.session.request(
+        response = await self.session.request(
             "ListHostingOrders",
             ListedOrders,
             query={
@@ -221,7 +221,7 @@ class OrdersApi:
             },
             is_poll=is_poll,
         )
-        return page_of(answer, [bind(order, self) for order in answer.hosting_orders], state)
+        return page_of(response, [bind(order, self) for order in response.hosting_orders], state)
 
     def list(
         self,
@@ -295,13 +295,13 @@ class OrdersApi:
         }
 
         async def fetch(state: OpenEnum | None, token: str | None) -> Page[OrderNumber]:
-            answer = await self.session.request(
+            response = await self.session.request(
                 "ListHostingOrderNumbers",
                 ListedOrderNumbers,
                 identifiers={"order_id": order_id},
                 query={**query, "pageToken": token},
             )
-            return page_of(answer, answer.numbers)
+            return page_of(response, response.numbers)
 
         return Pages(
             "ListHostingOrderNumbers",

@@ -1,4 +1,4 @@
-"""Answers that never reach a caller as they are: lists, and envelopes of one field."""
+"""Responses that no caller gets as they are: lists, and objects of one field."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ T = TypeVar("T")
 
 @frozen(kw_only=True, eq=False, repr=False)
 class Listed(Answered):
-    """What all lists have."""
+    """What the responses of all lists have."""
 
     next_page_token: str | None = None
     total_size: int | None = None
 
 
-def page_of(answer: Listed, items: Sequence[T], state: OpenEnum | None = None) -> Page[T]:
-    """The page that a list's answer makes; an empty token ends a list."""
+def page_of(response: Listed, items: Sequence[T], state: OpenEnum | None = None) -> Page[T]:
+    """Return the page of a list's response; an empty token ends the list."""
     return Page(
         items=tuple(items),
-        next_page_token=answer.next_page_token or None,
-        total_size=answer.total_size,
+        next_page_token=response.next_page_token or None,
+        total_size=response.total_size,
         state=state,
-        extra=answer.extra,
+        extra=response.extra,
     )
 
 
@@ -71,14 +71,14 @@ class AddedNumbers(Answered):
 
 @frozen(kw_only=True, eq=False, repr=False)
 class OrderId(Answered):
-    """What `TextEnableQualifiedNumbers` answers."""
+    """What `TextEnableQualifiedNumbers` returns."""
 
     hosting_order_id: str = ""
 
 
 @frozen(kw_only=True, eq=False, repr=False)
 class AccessToken(Answered):
-    """What the token endpoint answers."""
+    """What the token endpoint returns."""
 
     # OAuth2 spells its fields with underscores.
     access_token: str = field(default="", repr=False, metadata={"also": "access_token"})

@@ -1,4 +1,4 @@
-"""When a request is sent again, and how long before; the only import of backoff.
+"""When a request is sent again, and after which pause; the only import of backoff.
 
 backoff gives the growing intervals and the jitter. Its decorators are not used: they sleep
 on the real clock, which a test cannot step, shrink a `Retry-After` by their jitter, and cut
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .._events import Events
 
 _log = logging.getLogger("sinch_hosting")
-# One answer must not shut the client for good: with a wrong clock, a date may lie years ahead.
+# One response must not stop the client for ever: with a wrong clock, a date may lie years ahead.
 LONGEST_PAUSE = 3600.0
 
 
@@ -50,19 +50,19 @@ class RetryPolicy(Record):
 
 
 def exponential(*, initial: float, factor: float, maximum: float) -> Iterator[float]:
-    """Intervals in seconds: `initial`, then `factor` times the one before, up to `maximum`."""
+    """Return intervals in seconds: `initial`, then `factor` times the last, up to `maximum`."""
     intervals = backoff.expo(base=factor, factor=initial, max_value=maximum)
-    next(intervals)  # backoff's generators answer their first value to send(), not here
+    next(intervals)  # backoff's generators give their first value to send(), not here
     return intervals
 
 
 def full_jitter(seconds: float) -> float:
-    """A random time between nothing and `seconds`."""
+    """Return a random time between 0 and `seconds`."""
     return backoff.full_jitter(seconds)
 
 
 def failure_of(error: BaseException) -> Failure | None:
-    """Which of the mendable ways of failing this is; `None` where trying again is no use."""
+    """Return which failure an error is; `None` where another try does not help."""
     match error:
         case errors.TransportError(never_sent=True):
             return Failure.NEVER_SENT
@@ -74,25 +74,25 @@ def failure_of(error: BaseException) -> Failure | None:
 
 
 class CreateObserver(Protocol):
-    """Told when a create leaves for the service, and what is known of it then.
+    """Is told when a create is sent, and later what became of it.
 
-    In between nobody knows: that is what a ledger has to hold.
+    In between its outcome is not known. A ledger has to record that.
     """
 
     async def on_sending(self) -> None:
-        """It is about to be sent; where this raises, it is not."""
+        """The create is about to be sent. Where this raises, it is not sent."""
         ...
 
     def on_writing(self) -> None:
-        """Its connection is open, and its body is written next; where this raises, it is not."""
+        """Its connection is open. Where this raises, its body is not written."""
         ...
 
     async def on_refused(self, error: errors.SinchHostingError) -> None:
-        """It was refused, or never arrived; it may yet be sent again."""
+        """It was refused, or never arrived. It may be sent again later."""
         ...
 
     async def on_created(self, order_id: str) -> None:
-        """There is an order."""
+        """The service has created an order."""
         ...
 
 
@@ -113,7 +113,7 @@ class RateLimitPause:
         """Let no request leave for at least this long from now."""
         self.refusals += 1
         if seconds <= self.remaining() + 0.001:
-            return  # requests that were under way say it again
+            return  # requests that were under way are refused as well
         self._ends = self._clock() + seconds
         self.is_on = True
         _log.warning(
@@ -137,7 +137,7 @@ class RateLimitPause:
                     status_code=429,
                     retry_after=seconds,
                 )
-            # Jitter on top, or all who wait would leave in the same instant.
+            # With jitter, or all who wait would leave in the same moment.
             await self._sleep(seconds + full_jitter(min(policy.initial, seconds)))
         self.is_on = False
 

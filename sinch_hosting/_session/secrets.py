@@ -1,4 +1,4 @@
-"""Texts and bytes that must not show, and how they are taken out of a text."""
+"""Text and bytes that no `repr` shows, and how to take secrets out of a text."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, SupportsIndex, cast
 
-# More than this much of a secret at the end of a text is taken for one that was cut.
+# More characters than these, of a secret's beginning at a text's end, count as a cut secret.
 _TELLING = 8
 
 
@@ -38,7 +38,7 @@ class Secret(str):
         return map(Secret, super().__iter__())
 
     def reveal(self) -> str:
-        """The plain text, for what is to be sent."""
+        """Return the plain text, which is for the service alone."""
         return "".join((self, ""))
 
     def __radd__(self, other: str) -> Secret:
@@ -79,7 +79,7 @@ class SecretBytes(bytes):
 
 
 def _hidden(made: object) -> object:
-    """What was made of a secret, as a secret."""
+    """Return what was made of a secret, as a secret."""
     if isinstance(made, str):
         return Secret(made)
     if isinstance(made, bytes):
@@ -112,7 +112,7 @@ _hide_what_it_makes(SecretBytes, bytes)
 
 
 def mask(text: str, secrets: Iterable[str]) -> str:
-    """The text without the secrets, however JSON, a URL or HTML would spell them."""
+    """Return a text without the secrets, as they are or as JSON, a URL or HTML writes them."""
     # All are looked for in the text as it came: one may hold another, or begin with it, and
     # masking that first would leave the rest.
     shown, end = "", 0
@@ -124,18 +124,19 @@ def mask(text: str, secrets: Iterable[str]) -> str:
 
 
 def _places(text: str, secret: str) -> Iterator[tuple[int, int]]:
-    """Where the secret stands; at the end of a text that was cut short, a part of it may."""
+    """Return where a secret is in a text, or its beginning at the end of a text that was cut."""
     secret = "".join((secret, ""))  # plain: a pattern is made of it
-    for found in re.finditer("".join(map(_spellings, secret)), text):
-        yield found.span()
-    for length in range(len(secret) - 1, _TELLING, -1):
+    if len(text) >= len(secret):  # no spelling is shorter
+        for found in re.finditer("".join(map(_spellings, secret)), text):
+            yield found.span()
+    for length in range(min(len(secret) - 1, len(text)), _TELLING, -1):
         if text.endswith(secret[:length]):
             yield len(text) - length, len(text)
             return
 
 
 def _spellings(character: str) -> str:
-    """A pattern for a character, which is written as it is or escaped."""
+    """Return a pattern for a character, as it is or escaped."""
     if character.isalnum() and character.isascii():
         return character
     import html  # noqa: PLC0415 - its tables of entities take time to load

@@ -1,4 +1,4 @@
-"""The session of one client: what belongs to its event loop, its calls, and its token."""
+"""The session of one client: its state on an event loop, its calls, and its token."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _HEADERS = {
 }
 # What the service documents, for a response that does not say how long its token lives.
 _TOKEN_LIFE = 3600.0
-# A longer life is no life that a service means; what it means, then, is not known.
+# A longer life is taken for an error of the service, and for no life at all.
 _LONGEST_TOKEN_LIFE = 1e9
 _WITHHELD = "(withheld)"
 _GET_ANYTHING = Operation("GET", "GET", "", Retryability.READ)
@@ -363,7 +363,7 @@ def _with_query(address: URL, query: Query) -> URL:
 
 
 def _usable(answer: AccessToken) -> Token:
-    """The token of an answer; `DecodeError` where it could not be sent in a header."""
+    """Return the token of a response; `DecodeError` where it cannot be sent in a header."""
     token = Secret(answer.access_token)
     try:
         life = _TOKEN_LIFE if answer.expires_in is None else float(answer.expires_in)

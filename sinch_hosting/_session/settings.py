@@ -1,4 +1,4 @@
-"""What a client is told about HTTP, checked."""
+"""The HTTP settings of a client, checked."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ _TOTAL, _CONNECT, _READ = 60.0, 10.0, 30.0
 _CONNECT_SHARE = 0.8
 
 
-def _an(*kinds: type, said: str) -> Callable[[object, Attribute[Any], object], None]:
-    """A validator: aiohttp would fail over anything else, and only in the first call."""
+def _instance_of(*kinds: type, named: str) -> Callable[[object, Attribute[Any], object], None]:
+    """Return a validator: with another type aiohttp would fail, and only in the first call."""
 
     def check(_: object, attribute: Attribute[Any], value: object) -> None:
         if not isinstance(value, kinds):
-            raise errors.InvalidRequest(field=attribute.name, value=value, rule=f"must be {said}")
+            raise errors.InvalidRequest(field=attribute.name, value=value, rule=f"must be {named}")
 
     return check
 
@@ -53,7 +53,7 @@ def check_callables(**given: object) -> None:
 
 
 def check_proxy(proxy: str | None) -> None:
-    """Raise `ConfigurationError` for no address; it shows nothing, since it may hold a password."""
+    """Raise `ConfigurationError` for what is no address; it does not show it or its password."""
     if proxy is None:
         return
     try:
@@ -66,7 +66,7 @@ def check_proxy(proxy: str | None) -> None:
 
 
 def check_traces(values: object) -> tuple[aiohttp.TraceConfig, ...]:
-    """Trace configurations, any number of them."""
+    """Return the trace configurations, checked."""
     found = list(values) if isinstance(values, Iterable) else [values]
     traces = tuple(value for value in found if isinstance(value, aiohttp.TraceConfig))
     if len(traces) < len(found):
@@ -77,7 +77,7 @@ def check_traces(values: object) -> tuple[aiohttp.TraceConfig, ...]:
 
 
 def check_address(value: str, name: str) -> str:
-    """A whole address that aiohttp takes, too."""
+    """Return an address, checked: it is whole, and aiohttp takes it."""
     try:
         URL(check_url(value, name))
     except ValueError:
@@ -87,7 +87,7 @@ def check_address(value: str, name: str) -> str:
 
 
 def check_encrypted(url: str, name: str) -> None:
-    """`ConfigurationError` for plain http to another machine: anybody on the way could read it."""
+    """Raise `ConfigurationError` for plain http to another machine: others could read it."""
     parts = URL(url)
     host = (parts.host or "").rstrip(".")
     is_local = host == "localhost" or host.endswith(".localhost")
@@ -95,25 +95,27 @@ def check_encrypted(url: str, name: str) -> None:
         is_local = is_local or ip_address(host).is_loopback
     if parts.scheme == "http" and not is_local:
         raise errors.ConfigurationError(
-            f"{name} = {url!r}: plain http would show the key to everybody on the way; use https, "
+            f"{name} = {url!r}: plain http would show the key to others on the network; use https, "
             "or pass allow_http=True"
         )
 
 
 @frozen(kw_only=True, eq=False, repr=False)
 class HttpSettings:
-    """What reaches aiohttp."""
+    """The settings that aiohttp needs."""
 
     session: aiohttp.ClientSession | None = field(
-        validator=_an(aiohttp.ClientSession, NoneType, said="an aiohttp.ClientSession or None")
+        validator=_instance_of(
+            aiohttp.ClientSession, NoneType, named="an aiohttp.ClientSession or None"
+        )
     )
     timeout: aiohttp.ClientTimeout
     trace_configs: tuple[aiohttp.TraceConfig, ...]
     trust_env: bool
     proxy: str | None = field(repr=False)  # it may hold a password
     ssl: Any = field(
-        validator=_an(
-            bool, SSLContext, aiohttp.Fingerprint, said="a bool, an SSLContext or a Fingerprint"
+        validator=_instance_of(
+            bool, SSLContext, aiohttp.Fingerprint, named="a bool, an SSLContext or a Fingerprint"
         )
     )
     max_concurrency: int
@@ -122,7 +124,7 @@ class HttpSettings:
 
 
 def check_finite(value: object, name: str) -> float:
-    """A number above 0 that is not infinite."""
+    """Return a number that is above 0 and finite."""
     number = check_positive(value, name)
     if number == float("inf"):
         raise errors.InvalidRequest(field=name, value=value, rule="must be finite")
@@ -130,7 +132,7 @@ def check_finite(value: object, name: str) -> float:
 
 
 def timeout_settings(timeout: aiohttp.ClientTimeout | float | None) -> aiohttp.ClientTimeout:
-    """The time-outs for a client: finite ones unless the caller says otherwise."""
+    """Return the time-outs of a client; they are finite unless the caller sets others."""
     if isinstance(timeout, aiohttp.ClientTimeout):
         return timeout
     total = _TOTAL if timeout is None else check_finite(timeout, "timeout")
@@ -190,7 +192,7 @@ def http_settings(
 
 
 def polls_at_once(max_concurrency: int, requests_per_second: float | None) -> int:
-    """How many requests may be polls at the same time: half of all, and few where all are paced.
+    """Return how many requests may be polls at the same time: half of all, few where all are paced.
 
     Paced requests leave one by one, so every poll that is under way holds up the next call.
     """

@@ -1,4 +1,4 @@
-"""When a request may leave: so many at once, so many a second, and polls after other calls."""
+"""When a request may be sent: so many at once, so many a second, and polls after other calls."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from types import TracebackType
 from .._aio import Clock, Sleep
 
 _INSTANT = 1e-6
-"""Seconds, and shares of a token, that are none: sums of floats miss what they mean."""
+"""Fewer seconds than these, or a smaller share of a token, are 0: sums of floats are not exact."""
 _SHORTEST_SLEEP = 0.001
-"""Seconds that are worth a sleep: less is lost in a clock that counts from 1970."""
+"""The shortest sleep in seconds: a clock that counts from 1970 may not show a shorter one."""
 
 
 class RequestSlots:
-    """As many turns as requests may be under way at once, and two queues for them.
+    """The turns of requests, as many as may run at once, and two queues for them.
 
     A poll gets a turn only while no other call waits for one, and polls hold at most
     `for_polls` of the turns: however many orders are watched, the next call finds one soon.
@@ -36,7 +36,7 @@ class RequestSlots:
 
 
 class SlotQueue:
-    """One of the two queues."""
+    """One of the two queues for turns."""
 
     def __init__(self, slots: RequestSlots, limit: int) -> None:
         self.queue: deque[asyncio.Future[None]] = deque()
@@ -121,7 +121,7 @@ class TokenBucket:
         return max(_SHORTEST_SLEEP, missing / self.per_second) if missing > _INSTANT else 0.0
 
     def take(self) -> None:
-        """Take a token now, be there one or not."""
+        """Take a token now, even if there is none."""
         self._fill()
         self._tokens = max(self._tokens - 1, -self.burst)
 
@@ -159,10 +159,10 @@ class TokenBucket:
 
 
 class AdaptiveLimit:
-    """Room for a number of requests at once, by additive increase and multiplicative decrease.
+    """How many requests may run at once, by additive increase and multiplicative decrease.
 
     Args:
-        maximum: the room to begin with, and at most.
+        maximum: how many at first, and at most.
         refusals: how many requests of the client were answered 429 so far.
     """
 
@@ -173,7 +173,7 @@ class AdaptiveLimit:
         self._under_way = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
         self.limit = self._maximum
-        """The room at present; a fraction counts once it makes a whole."""
+        """How many may run at present; a fraction counts once it makes a whole."""
 
     async def __aenter__(self) -> None:
         while self._under_way >= int(self.limit):

@@ -1,4 +1,4 @@
-"""Failures of aiohttp, said in this package's terms and without what they would give away."""
+"""Errors of aiohttp as errors of this package, without the secrets that they hold."""
 
 from __future__ import annotations
 
@@ -29,9 +29,8 @@ class TokenExpired(errors.AuthenticationFailed):
 
 def says_expired(headers: CIMultiDictProxy[str]) -> bool:
     """Return whether a 401 says that another token would help."""
-    # A service that takes two schemes may send a challenge for each.
-    # RFC 6750 says `invalid_token` of one that expired, was revoked or is forgotten: a new one
-    # helps with each.
+    # A service that takes two schemes may send a challenge for each. By RFC 6750 `invalid_token`
+    # means a token that has expired, was revoked or is unknown: another one helps with each.
     said = " ".join(headers.getall("WWW-Authenticate", ())).lower()
     return "expired" in said or "invalid_token" in said
 
@@ -45,7 +44,7 @@ _NEVER_OPENED = (
 )
 
 
-# An answer came, or its first half: a wrong length, chunk, encoding or header.
+# A response came, or part of one, with a wrong length, chunk, encoding or header.
 _BROKEN_ANSWERS = (aiohttp.ClientPayloadError, aiohttp.ClientResponseError)
 
 
@@ -54,10 +53,10 @@ _HIDDEN = ("Authorization", "Proxy-Authorization", "Cookie")
 
 
 def without_secrets(error: BaseException) -> BaseException | None:
-    """The error without aiohttp's variables, and without the headers that were sent.
+    """Return an error without aiohttp's variables, and without the headers that were sent.
 
-    Variables hold bodies, and the half of an answer. `None` where an address with a password
-    is in it: aiohttp shows a proxy's whole.
+    Variables hold bodies, and parts of responses. Returns `None` where the error shows an address
+    with a password: aiohttp shows that of a proxy as it is.
     """
     link: BaseException | None = error
     while link is not None:
@@ -100,7 +99,7 @@ def connection_error(operation: str, error: BaseException) -> errors.TransportEr
 def other_error(
     bound: LoopState, operation: Operation, error: Exception
 ) -> errors.SinchHostingError:
-    """What a failure means that is none of the network's."""
+    """Return the error for a failure that is not the network's."""
     if bound.http.closed:
         whose = "its aiohttp session" if bound.owns_http else "the session that it was given"
         return errors.UsageError(f"the client cannot send: {whose} is closed")

@@ -1,4 +1,4 @@
-"""The commands, and what becomes of a line that was typed: its exit code, its errors."""
+"""The commands, and how a typed line is run: its exit code and its errors."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _STATES_TO_WAIT_FOR = "--wait"
 
 
 def make_app(chosen: str | None = None) -> App:
-    """Return the command with all its commands, of which none is loaded yet.
+    """Return the application with all its commands; none of them is loaded yet.
 
     Args:
         chosen: The command that is to run; it shows its whole help, the others their first line.
@@ -85,7 +85,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _run_line(typed: tuple[str, ...]) -> int:
-    """Run a line, and tell what goes wrong; what is set here ends with it."""
+    """Run a line and report its errors; the context variables are set for this run only."""
     ARGUMENTS.set(typed)
     AS_JSON.set(_format_in(typed) in ("json", "jsonl"))
     DEBUG.set("--debug" in typed)
@@ -118,7 +118,7 @@ def _run(tokens: list[str]) -> int:
 
 
 def _format_in(arguments: Sequence[str]) -> str | None:
-    """Return the format that a line asks for, however wrong the rest of it is."""
+    """Return the format that a line asks for, even if the rest of the line is wrong."""
     for place, argument in enumerate(arguments):
         if argument == "--format" and place + 1 < len(arguments):
             return arguments[place + 1]
@@ -158,7 +158,7 @@ def _with_waits(arguments: Sequence[str]) -> Iterator[str]:
 
 
 def _stdout_fails() -> bool:
-    """Return whether one more line fails, too; if so what is left to print is thrown away."""
+    """Return whether standard output fails again; if so, the rest of the output is dropped."""
     try:
         sys.stdout.write("\n")
         sys.stdout.flush()

@@ -80,7 +80,7 @@ async def audit(
 async def _drifts(
     sinch: SinchHosting, records: Iterable[PhoneRecord], plan: str, campaign: str
 ) -> AsyncIterator[Drift]:
-    """Give what differs: the lists first, then the numbers that they do not hold."""
+    """Give the differences: first from the lists, then of the numbers that no list holds."""
     wanted = {
         str(record.phone_number): "" if is_toll_free(record) else campaign for record in records
     }
@@ -114,7 +114,7 @@ async def _drifts(
 
 
 def drift_of(number: ImportedNumber, plan: str, campaign: str) -> Drift | None:
-    """Return in what an imported number differs from what it should be; `None` where it is."""
+    """Return how an imported number differs from what it should be; `None` if it does not."""
     sms = number.sms_configuration
     coming = sms.scheduled_provisioning
     move = "numbers relink moves it; it is without service meanwhile"

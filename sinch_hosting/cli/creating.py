@@ -1,4 +1,4 @@
-"""How a command creates orders: group after group, resumed by their job, told as they come."""
+"""How a command creates orders: one group after the other, in jobs that can be run again."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Group:
 
     @property
     def suffix(self) -> str:
-        """What tells it apart in the name of its job."""
+        """The end of its job's name, which is different for each group."""
         return f"-{self.region.lower()}" + ("-tf" if self.is_toll_free else "")
 
 
@@ -74,7 +74,7 @@ def groups_of(records: Iterable[PhoneRecord]) -> list[Group]:
 
 
 def default_job(verb: str, records: Iterable[PhoneRecord], about: Sequence[str]) -> str:
-    """Return a name that the same line gives again: then what is there is found."""
+    """Return a job's name made from the line: the same line finds the orders of the run before."""
     numbers = sorted(str(record.phone_number) for record in records)
     digest = blake2b(json.dumps([numbers, *about]).encode(), digest_size=5).hexdigest()
     return f"{verb}-{digest}"
@@ -180,7 +180,7 @@ class Creation:
         return interrupt.came
 
     def _take_in(self, outcome: ChunkOutcome) -> None:
-        """Note what became of a chunk, and tell what asks for attention."""
+        """Record the result of a chunk, and print what needs attention."""
         from .. import FailedChunk, RunStopped, UnknownChunk  # noqa: PLC0415 - loaded by now
 
         for skipped in outcome.skipped:

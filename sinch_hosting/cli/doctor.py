@@ -173,7 +173,7 @@ async def _service(settings: Settings) -> AsyncIterator[Finding]:
 
 
 async def _reach(base_url: str) -> tuple[Finding, float | None]:
-    """Look whether anything answers at the address; returns also by how much its clock differs."""
+    """Check whether a server responds; also returns by how much its clock differs."""
     import aiohttp  # noqa: PLC0415 - as above
 
     timeout = aiohttp.ClientTimeout(total=_TIMEOUT)

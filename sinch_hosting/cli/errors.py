@@ -60,7 +60,7 @@ class ExitCode(IntEnum):
     NOT_ALL = 1
     """Some numbers failed, or a file and the account differ, or the system failed."""
     USAGE = 2
-    """The arguments, files, settings or the installation need mending; nothing was sent."""
+    """The arguments, files, settings or the installation have to be corrected; nothing was sent."""
     REFUSED = 3
     """The service refused, or its answer cannot be understood."""
     NOT_REACHED = 4
@@ -72,11 +72,11 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
     """Ended by Ctrl-C."""
     PIPE_CLOSED = 141
-    """Whoever read the output wanted no more of it, as `head` does."""
+    """The reader of the output closed it, as `head` does."""
 
 
 class BadInput(SinchHostingError, ValueError):
-    """What the caller gave cannot be worked on; the message says what to do next."""
+    """The arguments, files or settings cannot be used; the message says what to do next."""
 
 
 class Failed(SinchHostingError):
@@ -130,7 +130,7 @@ def code_of(error: BaseException) -> ExitCode:
 
 
 def worst(codes: Iterable[ExitCode]) -> ExitCode:
-    """Return the code that says the most: an unknown outcome goes before everything else."""
+    """Return the most important code: an unknown outcome goes before everything else."""
     return min(codes, key=_RANK.index, default=ExitCode.DONE)
 
 
@@ -154,7 +154,7 @@ _NEXT: tuple[tuple[type[BaseException], str], ...] = (
 
 
 def next_step(error: BaseException) -> str:
-    """Return what to do about an error; `""` where its message says so itself."""
+    """Return what to do about an error; `""` if its message says so itself."""
     if isinstance(error, Failed):
         return error.hint
     if isinstance(error, BaseExceptionGroup):
@@ -163,7 +163,7 @@ def next_step(error: BaseException) -> str:
 
 
 def message_of(error: BaseException) -> str:
-    """Return what an error says, in one line; of a group what its first one says."""
+    """Return the message of an error in one line; of a group, the message of its first error."""
     if isinstance(error, BaseExceptionGroup):
         first, more = error.exceptions[0], len(error.exceptions) - 1
         return message_of(first) + (f" (and {more} more errors)" if more else "")
@@ -176,7 +176,7 @@ def message_of(error: BaseException) -> str:
 AS_JSON: ContextVar[bool] = ContextVar("as_json", default=False)
 """Whether errors are told as JSON."""
 HINTED: ContextVar[set[str]] = ContextVar("hinted", default=set())  # noqa: B039 - of one run
-"""What a person was told to do next, so that it is told once."""
+"""The advice that was printed in this run; each piece of advice is printed once."""
 DEBUG: ContextVar[bool] = ContextVar("debug", default=False)
 """Whether errors show their traceback."""
 
@@ -235,7 +235,7 @@ _IN_HEADERS = re.compile(r"\b(Bearer|Basic)\s+[\w.~+/=-]{8,}")
 
 
 def hide(secret: str) -> None:
-    """Let a secret never be written by `complain` and `report_error`, whatever comes by it."""
+    """Replace a secret by `***` in all messages of this run."""
     if len(secret) > 3:
         _secrets.add(secret)
 

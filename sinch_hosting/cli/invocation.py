@@ -1,4 +1,4 @@
-"""The line with which the command was started, and lines that go on from there."""
+"""The line that started the command, and lines that continue its work."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def same_line() -> str:
 
 
 def resume_line(*arguments: str) -> str:
-    """Return another line, for a shell, with this one's options of the account."""
+    """Return another line, for a shell, with the account's options of this line."""
     return shlex.join(["sinch-hosting", *arguments, *_account_options(ARGUMENTS.get())])
 
 
@@ -62,7 +62,7 @@ def tell(text: str) -> None:
 
 @contextmanager
 def without_warnings() -> Iterator[None]:
-    """Let the library's warnings be silent, where the command tells the same in its own words."""
+    """Silence the library's warnings while the command says the same in its own words."""
     log = logging.getLogger("sinch_hosting")
     before = log.level
     log.setLevel(before if before == logging.DEBUG else logging.ERROR)

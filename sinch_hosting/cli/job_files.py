@@ -1,4 +1,4 @@
-"""Where jobs are kept on this machine: a ledger and a note for each, by project.
+"""Where jobs are kept on this machine: for each a ledger and a note, by project.
 
 The note says what the ledger does not: which numbers were given, and the line that was typed.
 """
@@ -43,7 +43,7 @@ class JobFile:
 
 
 def default_job(path: str) -> str:
-    """Return the job's name for a file: that of the file, as far as it can be one.
+    """Return the job's name for a file: the file's name, without what a job's name cannot hold.
 
     Raises:
         BadInput: Nothing of the name can be used, as for standard input.
@@ -79,7 +79,7 @@ def _folder(project_id: str) -> Path:
 
 
 def keep_job(job: JobFile) -> None:
-    """Write the note of a job; where that is not possible, only `jobs` knows less."""
+    """Write the note of a job; if that fails, only `jobs` knows less."""
     path = _folder(job.project_id) / f"{job.job}.json"
     note = {
         "version": _VERSION,

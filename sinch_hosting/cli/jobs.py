@@ -68,7 +68,7 @@ class _Summary:
     numbers: int
     orders: int
     open: int
-    """Creates of which nobody has seen what became of them."""
+    """Creates whose result is not known."""
     ledger: str
 
 

@@ -1,4 +1,4 @@
-"""What became of every row of a file: over the report of an onboarding."""
+"""The result of every row of a file, from the report of an onboarding."""
 
 from __future__ import annotations
 

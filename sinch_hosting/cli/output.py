@@ -132,7 +132,7 @@ def print_one(item: T, view: View[T], output: Output) -> None:
 
 
 def _writer(format: Format, view: View[T]) -> Callable[[T], None] | None:
-    """Return what prints one item at once; `None` for the formats that need all of them."""
+    """Return a function that prints one item; `None` for formats that need all items first."""
     match format:
         case "jsonl":
             return lambda item: print_text(json.dumps(view.as_json(item)))

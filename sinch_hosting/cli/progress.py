@@ -33,7 +33,7 @@ class Show(Protocol):
         ...
 
     def tick(self) -> None:
-        """Tell that it goes on, where that was not to be seen for a while."""
+        """Show that the work goes on, if nothing was shown for a while."""
         ...
 
     def __enter__(self) -> Self:
@@ -160,7 +160,7 @@ def shown_on_stderr() -> Show:
 
 @asynccontextmanager
 async def waiting(title: str, total: int) -> AsyncIterator[Callable[[int], None]]:
-    """Show that *total* things are waited for; gives what to call with how many are done."""
+    """Show a wait for *total* things; gives a function that takes how many are done."""
     with shown_on_stderr() as show:
         update = show.stage(title, total)
         async with speaking(show):
@@ -169,7 +169,7 @@ async def waiting(title: str, total: int) -> AsyncIterator[Callable[[int], None]
 
 @asynccontextmanager
 async def speaking(show: Show) -> AsyncIterator[None]:
-    """Let *show* tell every few seconds that it goes on, however little happens."""
+    """Show every few seconds that the work goes on, even if nothing happens."""
 
     async def keep_speaking() -> None:
         while True:

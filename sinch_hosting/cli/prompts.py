@@ -11,7 +11,7 @@ __all__ = ["ask", "ask_secret", "can_ask", "confirm"]
 
 
 def can_ask() -> bool:
-    """Return whether a person can be asked: questions and answers go over a terminal."""
+    """Return whether a person can be asked: standard input and standard error are a terminal."""
     return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))
 
 
@@ -30,7 +30,7 @@ def ask(question: str) -> str:
 
 
 def ask_secret(question: str) -> str:
-    """Return a secret that a person types unseen.
+    """Return a secret that a person types; it is not shown.
 
     Raises:
         BadInput: Nothing was typed.

@@ -83,7 +83,7 @@ def check_report(path: Path, numbers: Path | None) -> None:
 
 
 def _try_writing(path: Path) -> None:
-    """Open for writing and, where nothing is lost by it, write; an older report stays whole."""
+    """Check that the file can be written; an older report is not changed."""
     exists = path.exists()
     mode = path.stat().st_mode if exists else 0
     if stat.S_ISFIFO(mode):

@@ -1,4 +1,4 @@
-"""Whose account it is: flags, then the environment, then the configuration file.
+"""The account's settings: from flags, then the environment, then the configuration file.
 
 The configuration file is `$XDG_CONFIG_HOME/sinch-hosting.toml` (`~/.config/...`), or what
 `SINCH_HOSTING_CONFIG` names. Settings at its top hold for all profiles::
@@ -70,7 +70,7 @@ class Settings:
     config: Path
     found: Mapping[str, Setting]
     overridden: tuple[str, ...] = ()
-    """Settings of a profile named by a flag for which the environment says otherwise."""
+    """Settings of the profile that `--profile` names, which the environment overrides."""
 
     def get(self, name: str) -> str | None:
         """Return a setting's value, or `None` where it is not set."""
@@ -118,7 +118,7 @@ class Settings:
         return f"project {self.project_id}" + (f", profile {self.profile}" if self.profile else "")
 
     def check_identity(self) -> None:
-        """Refuse to change an account that is not the one of the profile that was named.
+        """Refuse to change another account than that of the profile that was named.
 
         Raises:
             BadInput: The environment names another project or key than the profile.
@@ -258,7 +258,7 @@ _NAMES = ", ".join(VARIABLES)
 def _find_secret(
     found: dict[str, Setting], account: Account, in_environment: Mapping[str, str]
 ) -> None:
-    """Put the key's secret among the settings, from wherever it is kept."""
+    """Find the key's secret (file, environment, keyring) and add it to the settings."""
     file, secret = found.get("key_secret_file"), found.get("key_secret")
     # A flag's file goes before the environment's text, and that before the profile's file.
     is_file_first = account.secret_file is not None or "key_secret" not in in_environment

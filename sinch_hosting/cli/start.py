@@ -6,6 +6,7 @@ import json
 import sys
 from typing import Annotated, Literal, TypeAlias
 
+from attrs import evolve
 from cyclopts import Parameter
 
 from ..workflows import RULES, workflow_for
@@ -96,7 +97,8 @@ async def start(
     from .start_run import run_for_real, run_on_sandbox  # noqa: PLC0415 - few run it
 
     if chosen == "sandbox":
-        return await run_on_sandbox(answers, _text(answers, unattended=True))
+        text = _text(evolve(answers, on_sandbox=True), unattended=True)
+        return await run_on_sandbox(answers, text)
     text = _text(answers, unattended=yes or not can_ask())
     return await run_for_real(answers, text, settings, yes=yes)
 

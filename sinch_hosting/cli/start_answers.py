@@ -115,6 +115,8 @@ class Answers:
     letter: Letter | None = None
     order_id: str = ""
     job: str = ""
+    on_sandbox: bool = False
+    """Whether it runs on a sandbox of its own, where nobody else can have begun the job."""
 
     @property
     def group(self) -> NumberGroup:

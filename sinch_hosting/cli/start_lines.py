@@ -45,19 +45,20 @@ def command_lines(answers: Answers, *, unattended: bool = False) -> str:
         lines += [*letter_file(answers.letter).splitlines(), "END-OF-LETTER"]
         loa = ["--loa", path]
     yes = ["--yes"] if unattended else []
+    job = ["--job", answers.job, *(["--settle", "0"] if answers.on_sandbox else [])]
     match answers.goal:
         case "import" if len(answers.numbers) == 1:
             words = ["numbers", "import", *answers.numbers, *_place(answers), "--wait"]
         case "import":
             words = ["orders", "import", *answers.numbers, *_place(answers), "--wait"]
-            words += ["--job", answers.job]
+            words += job
         case "qualify":
             words = ["qualify", "add", *answers.numbers]
         case "text-enable":
             words = ["orders", "text-enable", *answers.numbers, *_place(answers), *loa]
-            words += ["--max-letters", str(_letters(answers)), "--job", answers.job, "--wait"]
+            words += ["--max-letters", str(_letters(answers)), *job, "--wait"]
         case "onboard":
-            words = ["onboard", "-", *_place(answers), *loa, "--job", answers.job, *yes]
+            words = ["onboard", "-", *_place(answers), *loa, *job, *yes]
         case "status":
             lines.append(_command("orders", "get", answers.order_id))
             lines.append(_command("orders", "report", answers.order_id))

@@ -60,6 +60,7 @@ if __name__ == "__main__":
 '''
 _ALWAYS = ("OutcomeUnknown", "SinchHosting", "SinchHostingError")
 _INDENT = " " * 12
+_LEDGER = 'ledger=f"{JOB}.jsonl",'
 
 
 def program(answers: Answers) -> str:
@@ -68,6 +69,8 @@ def program(answers: Answers) -> str:
     body = "\n".join(
         f"{_INDENT}{line}" if line else "" for line in part.body.strip("\n").splitlines()
     )
+    if answers.on_sandbox:
+        body = body.replace(_LEDGER, f"{_LEDGER}\n{_INDENT}    settle=0,")
     return _FRAME.format(
         title=part.title,
         imports="\n".join(f"    {name}," for name in sorted({*_ALWAYS, *part.imports})),

@@ -12,6 +12,7 @@ import uvicorn
 from mcp.server.elicitation import ElicitationResult
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
+from mcp.server.transport_security import TransportSecuritySettings
 from mcp_types import CallToolResult, InputRequiredResult, ToolAnnotations
 from pydantic import Field
 
@@ -174,8 +175,13 @@ async def serve_http(
     with socket.socket(family, socket.SOCK_STREAM) as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((host, port))
+        listening.listen()  # from here on connections wait, and are not refused
         shown = f"[{host}]" if ":" in host else host
-        app = server.streamable_http_app(host=host)
+        hosts = [f"{shown}:*", "localhost:*"]
+        security = TransportSecuritySettings(
+            allowed_hosts=hosts, allowed_origins=[f"http://{one}" for one in hosts]
+        )
+        app = server.streamable_http_app(host=host, transport_security=security)
         config = uvicorn.Config(app, log_level=logging.WARNING, access_log=False, lifespan="on")
         serving = asyncio.create_task(uvicorn.Server(config).serve(sockets=[listening]))
         ready(f"http://{shown}:{listening.getsockname()[1]}/mcp")

@@ -164,10 +164,10 @@ class Order(Answered):
         timeout: float | None = None,
         on_update: Callable[[Order], Awaitable[None] | None] | None = None,
     ) -> Order:
-        """Wait until the order has reached `state`, or has passed it.
+        """Wait until the order has reached `state`, or has passed it (`GetHostingOrder`).
 
-        Safe to repeat (`GetHostingOrder`; many waits share lists instead). However a wait ends,
-        the order goes on at the service. `to_token()`, or the error's `token`, lets you wait for
+        Safe to repeat. Many waits share lists instead. However a wait ends, the order goes on at
+        the service. `to_token()`, or the error's `token`, lets you wait for
         it again, also in another process.
 
         Args:

@@ -1,7 +1,7 @@
 """One cell of a phone file: what it holds, however a US or Canadian number is written.
 
 Most cells of most files are ten digits with the usual signs between them. One pattern knows
-those. Everything else is read the slow way: what does not belong to the number is taken away
+those. Everything else is read in a slower way: what does not belong to the number is removed
 (`notation`), and `phonenumbers` parses the rest.
 """
 
@@ -92,7 +92,7 @@ def may_hold_number(raw: str) -> bool:
     return len(raw) >= 10 and sum(map(str.isdigit, raw[:_LONGEST_MARKUP])) >= 10
 
 
-@lru_cache(maxsize=8192)  # a sampled cell is asked once a delimiter, once a column, once a row
+@lru_cache(maxsize=8192)  # one cell may be read for each delimiter, for its column and for its row
 def _understand_slowly(raw: str) -> Cell:
     if len(raw) > _LONGEST_MARKUP:
         return _NOT_A_NUMBER
@@ -119,7 +119,7 @@ def _ten_digits(digits: str, *, letters: bool = False) -> Cell:
 
 
 def _read(text: str) -> Cell:
-    """Read what is no usual number: several of them, a vanity word, another country's."""
+    """Read what is not written as usual: several numbers, a word, a number of another country."""
     if (twice := _BOTH_WAYS.fullmatch(text)) is not None and (same := _same_twice(twice)):
         return _ten_digits(same, letters=True)
     if has_fraction(text):
@@ -136,7 +136,7 @@ def _read(text: str) -> Cell:
 
 
 def _same_twice(halves: re.Match[str]) -> str | None:
-    """The ten digits of a number that stands there in letters and, beside them, in digits."""
+    """Return the ten digits of a number that is written twice: in letters and in digits."""
     first, second = (half for half in halves.groups() if half is not None)
     spelled, written = (first, second) if _has_letters(first) else (second, first)
     if not _has_letters(spelled) or _has_letters(written):
@@ -151,7 +151,7 @@ def _same_twice(halves: re.Match[str]) -> str | None:
 
 
 def _is_range(text: str) -> bool:
-    """Whether it names the first and the last of several numbers, or leaves digits open."""
+    """Whether a text names the first and the last of several numbers, or leaves digits out."""
     if _MASKED.fullmatch(text) is not None:
         return True
     found = _RANGE.fullmatch(text)
@@ -164,7 +164,7 @@ def _is_range(text: str) -> bool:
 
 
 def _goes_on_with_another(text: str) -> bool:
-    """Whether digits follow a whole number and an "or" or a sign that means as much."""
+    """Whether more digits follow a whole number, after an "or" or a sign that means the same."""
     number = _EXIT_CODE.sub("", text.partition(";")[0])
     return any(
         _digits(number[: between.start()]) >= needed and _digits(number[between.end() :])
@@ -201,7 +201,7 @@ def _how_many(text: str) -> int:
 
 
 def _are_glued(text: str) -> bool:
-    """Whether two or more whole numbers stand there with nothing between them."""
+    """Whether a text is two or more whole numbers with nothing between them."""
     digits = re.sub(r"\D", "", text)
     for length, area in ((10, 0), (11, 1)):
         parts = [digits[at + area : at + length] for at in range(0, len(digits), length)]
@@ -248,7 +248,7 @@ def _with_words(text: str) -> Cell:
 
 
 def _spells_a_number(text: str) -> bool:
-    """Whether letters are among the ten that are dialled, and nothing but letters is cut off."""
+    """Whether some of the ten signs that are dialled are letters, and all later ones, too."""
     if _VANITY.fullmatch(text.rstrip("?!. ")) is None:
         return False
     keys = re.sub(r"[^a-z\d]", "", text.casefold()).removeprefix("1")

@@ -1,9 +1,8 @@
-"""Which column holds the phone numbers: by name, by what it holds, or as it was asked for.
+"""Finds the column of the phone numbers: by its name, by what it holds, or as the caller says.
 
-A column whose header names phones is taken, the first one of those that are well filled. The
-numbers of managers, parents, faxes and bills come last. Without such a header the column is
-taken that holds the numbers. Where two could be meant, the file is refused, and `--column`
-has to say which.
+It is the first well filled column whose header names phones. Columns of managers, parents, faxes
+and bills come last. Where no header names phones, it is the column that holds numbers. Where two
+columns could be meant, the file is refused, and `--column` has to say which.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ _CHOOSE = "choose a column with --column, by its header, its number or its lette
 
 
 def listed(header: Sequence[str], columns: Sequence[int]) -> str:
-    """Columns for a person: header and number of each, five of them at most."""
+    """Name columns for a person, each by its header and its number; at most five."""
     names = []
     for column in columns[:_LISTED]:
         title = shorten(cell_at(header, column))
@@ -76,7 +75,7 @@ def choose_column(
 
 
 def _by_name(header: Sequence[str], named: Sequence[int], numbers: Counter[int]) -> int | None:
-    """The first well filled column of those that mean the rows' own numbers most surely."""
+    """Return the first well filled column of those that most surely hold the rows' own numbers."""
     best = min((rank(header[index]) for index in named), default=0)
     first = [index for index in named if rank(header[index]) == best]
     filled = [index for index in first if numbers[index]]
@@ -93,7 +92,7 @@ def _by_name(header: Sequence[str], named: Sequence[int], numbers: Counter[int])
 
 
 def _refuse_twins(header: Sequence[str], columns: Sequence[int], chosen: int) -> None:
-    """Refuse two columns with the same title: nothing says whose numbers are in which."""
+    """Refuse two columns with the same title: nothing says whose numbers each one holds."""
     twins = [index for index in columns if words(header[index]) == words(header[chosen])]
     if len(twins) > 1:
         raise PhoneFileError(
@@ -108,7 +107,7 @@ def _only(
     likely: Sequence[int],
     numbers: Counter[int],
 ) -> int:
-    """The one column that holds the numbers, as no header names it; two alike are refused."""
+    """Return the one column that holds numbers, where no header names it; refuse two alike."""
     head = header or _unnamed_titles(sample, likely)
     fit = [
         index
@@ -139,7 +138,7 @@ def _only(
 
 
 def _is_bare(sample: Sequence[Sequence[str]], column: int) -> bool:
-    """Whether a column has no sign of a phone number, such as a hyphen: digits and no more."""
+    """Whether a column has digits alone, and no sign of a phone number, such as a hyphen."""
     return not any(re.search(r"\d[\s().-]+\d|\A\s*\+", cell_at(row, column)) for row in sample)
 
 

@@ -1,4 +1,4 @@
-"""The columns beside the phone column that say more about its numbers.
+"""The other columns that say more about the numbers of the phone column.
 
 A column of countries or calling codes can say that ten digits are no US or Canadian number:
 2079460958 is in Maine, and with 44 beside it in London. A column of area codes completes
@@ -60,12 +60,12 @@ class Companions:
 
     @property
     def columns(self) -> tuple[int, ...]:
-        """All of them, in the order in which they are asked."""
+        """All of them, in the order in which they are read."""
         others = (self.area_code, self.type_, self.range_end)
         return (*self.countries, *(index for index in others if index is not None))
 
     def judge(self, raw: str, cells: Sequence[str]) -> Cell:
-        """What a phone cell holds, seen together with the rest of its row."""
+        """Return what a phone cell holds, with what the rest of its row says of it."""
         cell = understand(raw)
         if cell is NOTHING:
             return cell
@@ -127,7 +127,7 @@ def find_companions(
 
 
 def _of_this_phone(header: Sequence[str], column: int, countries: list[int]) -> list[int]:
-    """The countries that share a word with the phone's header: `Business Phone`'s, not `Home`'s."""
+    """Return the country columns that share a word with the phone's header, such as `Business`."""
     mine = frozenset(words(cell_at(header, column))) - _SPECIFIC
     shared = [i for i in countries if mine & (frozenset(words(header[i])) - _SPECIFIC)]
     return shared or countries
@@ -136,7 +136,7 @@ def _of_this_phone(header: Sequence[str], column: int, countries: list[int]) -> 
 def _countries_by_content(
     header: Sequence[str], rows: Sequence[Sequence[str]], column: int
 ) -> Iterator[int]:
-    """Columns that hold nothing but countries, ours among them, whatever their header says."""
+    """Return columns of nothing but countries, the US or Canada among them, by any header."""
     for index in range(max(map(len, rows), default=0)):
         title = cell_at(header, index)
         if index == column or role(title) is Role.COUNTRY or not may_be_countries(title):

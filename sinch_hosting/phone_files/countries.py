@@ -58,7 +58,7 @@ def foreign_country(cell: str) -> str | None:
 
 
 def says_ours(cell: str) -> bool:
-    """Whether a cell names the US or Canada in a way that means nothing else."""
+    """Whether a cell names the US or Canada, and can mean nothing else."""
     return " ".join(re.findall(r"[a-z]+", _folded(cell))) in _PLAINLY_OURS
 
 

@@ -1,4 +1,4 @@
-"""Text with a delimiter between its cells: CSV, TSV, and what people take for them.
+"""Text with a delimiter between its cells: CSV, TSV, and files that only look like them.
 
 The delimiter is the one that explains a sample best: the one that isolates most numbers, then
 the one that gives rows of equal width, then the one that gives a header. The rows are
@@ -94,7 +94,7 @@ def _best_delimiter(sample: str) -> str:
 
 
 def _is_aligned(sample: str) -> bool:
-    """Whether several tabs stand between two cells, as many as make the columns straight."""
+    """Whether tabs are repeated between cells, as many as make the columns look straight."""
     joined = _fit(_aligned(sample), "\t").shape
     return "\t\t" in sample and joined == 1 > _fit(sample, "\t").shape
 
@@ -140,7 +140,7 @@ def _reader(lines: Iterable[str], delimiter: str, spaced: bool) -> _csv.Reader:
 
 
 def _rows(lines: Iterator[str], delimiter: str, spaced: bool) -> Iterator[list[str]]:
-    """Split the lines, and refuse a quote that swallows the rows after it."""
+    """Split the lines; refuse a quote that is never closed, since it hides the rows after it."""
     reader = _reader(_with_end(lines), delimiter, spaced)
     number = lines_read = 0
     row: list[str] = []
@@ -164,7 +164,7 @@ def _rows(lines: Iterator[str], delimiter: str, spaced: bool) -> Iterator[list[s
 
 
 def _with_end(lines: Iterator[str]) -> Iterator[str]:
-    """Add a last row that only a closed quote leaves alone."""
+    """Add a last row that shows whether a quote was left open."""
     for line in lines:
         yield line if line[-1:] in {"\n", "\r"} else f"{line}\n"
     yield _END

@@ -66,7 +66,7 @@ class Encoding:
 
     @property
     def note(self) -> str | None:
-        """What a person should know about it; `None` for the usual encodings."""
+        """Return what a person should know about the encoding; `None` for the usual ones."""
         if self.legacy is not None:
             return f"most lines are UTF-8 and some are {self.legacy}; each was read as what it is"
         if self.codec in _NAMES:
@@ -178,7 +178,7 @@ def _check(stream: BinaryIO, encoding: Encoding) -> None:
 
 
 class _Controls:
-    """Counts control characters: none belongs into text, and many make it binary."""
+    """Counts control characters: text has none, and many of them mean a binary file."""
 
     def __init__(self) -> None:
         self._characters = self._lines = self._others = self._zeros = 0
@@ -217,7 +217,7 @@ class _Controls:
 
 
 def _older(stream: BinaryIO) -> Encoding:
-    """Tell the encodings of older programs apart by the letters that they give."""
+    """Choose among the encodings of older programs by the letters that each one gives."""
     judged: list[bytes] = []
     some_utf_8 = False
     stream.seek(0)

@@ -1,8 +1,8 @@
 """What is not a table: files of other programs, known by their first bytes.
 
-A vCard that is read as text gives numbers of people nobody meant, and a PDF gives an error
-that nobody understands. So each kind of file that people pick by mistake is named, with what
-to do about it.
+A vCard that is read as text gives the numbers of other people, and a PDF gives an error that
+nobody understands. So the error names each kind of file that people choose by mistake, and says
+what to do.
 """
 
 from __future__ import annotations

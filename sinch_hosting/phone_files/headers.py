@@ -1,6 +1,6 @@
 """What a column's header says: whose numbers are under it, or what else.
 
-The words of a header decide (`vocabulary`). What is not known is unknown, and not guessed.
+The words of a header decide (`vocabulary`). Nothing is guessed from words that are not known.
 """
 
 from __future__ import annotations
@@ -92,12 +92,12 @@ def _role_beside_phones(said: tuple[str, ...], known: frozenset[str]) -> Role | 
 
 
 def names_phones_plainly(cell: str) -> bool:
-    """Whether it says so with a word for phones, not with "number" alone."""
+    """Whether a header names phones with a word for them, and not with "number" alone."""
     return not NUMBER_WORDS.issuperset(words(cell))
 
 
 def names_phones(cell: str) -> bool:
-    """Whether phones are what a header names, whosoever they are, and not something about them."""
+    """Whether a header names phones, of anybody, and not something about phones."""
     outside = words(re.sub(r"\([^()]*\)|\[[^\]]*\]", " ", cell))
     said = outside or words(cell)
     for position, word in enumerate(said):
@@ -115,7 +115,7 @@ def names_phones(cell: str) -> bool:
 
 
 def rank(cell: str) -> int:
-    """How surely a phone header means the rows' own first numbers: 0 most, 2 least."""
+    """Return how surely a header means each row's own main number: 0 is most, 2 is least."""
     said = words(cell)
     own = PHONE_WORDS | NUMBER_WORDS | KINDS_OF_NUMBER | OWN_WORDS
     if not all(word in own or word.isdecimal() for word in said):
@@ -144,7 +144,7 @@ def names_a_code(cell: str, *, surely: bool = False) -> bool:
 
 
 def calls_it_otherwise(label: str) -> bool:
-    """Whether the cell before a number says that it is somebody else's or no phone's.
+    """Whether the cell before a number says that it is somebody else's, or no phone number.
 
     `Fax`, `Manager phone` and `Account:` do; `Support` may be the name of a line.
     """

@@ -56,7 +56,7 @@ def unnamed_header(rows: Sequence[Sequence[str]], column: int) -> int | None:
 
 
 def titles_of(rows: Sequence[Sequence[str]], header_row: int | None) -> Sequence[str]:
-    """The titles of the columns, with what stands over them where it says whose they are.
+    """Return the titles of the columns, with the title above them where that says whose they are.
 
     Under `Emergency contact` over two columns, `Phone` is somebody else's phone.
     """
@@ -80,7 +80,7 @@ def is_heading_row(row: Sequence[str]) -> bool:
 
 
 def holds_number(cell: str) -> bool:
-    """Whether a cell has as many digits as a phone number: no header has."""
+    """Whether a cell has as many digits as a phone number; no header has so many."""
     return len(cell) >= _DIGITS_OF_A_NUMBER and (
         sum(map(str.isdigit, cell[:2_000])) >= _DIGITS_OF_A_NUMBER
     )
@@ -134,7 +134,7 @@ def _is_labelled(row: Sequence[str], column: int) -> bool:
 
 
 def _rank(row: Sequence[str]) -> tuple[int, int]:
-    """The likelier of two headers: the one with more cells, then the one of fewer words."""
+    """Return a header's rank: more cells are better, then fewer words."""
     named = [len(words(cell)) for cell in row if names_phones(cell)]
     return _filled(row), -min(named, default=0)
 

@@ -77,7 +77,7 @@ class Layout:
 
     @property
     def notes(self) -> Iterator[str]:
-        """What a person should know about how the table was taken."""
+        """Return what a person should know about how the table was read."""
         if self.header_row:
             rows = "row 1 stands" if self.header_row == 1 else f"rows 1 to {self.header_row} stand"
             yield f"{rows} above the header; no number was taken from there"
@@ -111,7 +111,7 @@ class _Watch:
         self.after_blank = False
 
     def without_number(self, row: int, raw: str, cells: Sequence[str]) -> Cell | None:
-        """What a row is that has no number, where it is a header, and `None` where not."""
+        """Return what a row without a number is where it is a header; else `None`."""
         after_blank, self.after_blank = self.after_blank, not any(map(str.strip, cells))
         if self.after_blank or not self._header:
             return None

@@ -1,8 +1,8 @@
 """What people and programs write around a number: labels, links, quotes, invisible signs.
 
 Each function takes a text and returns it without what is not dialled. None of them adds or
-removes a digit of the number. What cannot be taken away safely is left, and `cells` then
-refuses the cell.
+removes a digit of the number. What cannot be removed safely stays, and `cells` then rejects the
+cell.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ _STATES_COUNTRY = re.compile(r"\A[^\d]*(?:\+|\uff0b|\(?(?:00|011)[\s().-]*)[\s(]
 
 
 def plain(raw: str) -> str:
-    """Drop what cannot be seen or means nothing: odd spaces, marks, colours, quotes, tags."""
+    """Remove what is invisible or means nothing: odd spaces, marks, colours, quotes, tags."""
     text = _TERMINAL_ESCAPE.sub("", raw)
     if not text.isascii():
         text = _FOOTNOTES.sub("", _TRADE_MARKS.sub("", _UNSEEN.sub("", mend(text))))
@@ -97,7 +97,7 @@ def plain(raw: str) -> str:
 
 
 def _dialled_and_shown(text: str, link: re.Match[str]) -> str:
-    """Leave one of a link's two numbers where they are the same, and both where not."""
+    """Keep one of the two numbers of a link where they are the same; else both."""
     target, shown = (part for part in link.groups() if part is not None)
     if link[3] is not None:  # Markdown has them the other way round
         target, shown = shown, target
@@ -124,7 +124,7 @@ def exact(text: str) -> str | None:
 
 
 def dialled(text: str) -> str:
-    """Leave what is dialled: no scheme, no label, and a plus for the prefix `00`."""
+    """Keep what is dialled: remove a scheme or a label, and write `+` for the prefix `00`."""
     if (sip := _SIP.fullmatch(text)) is not None:
         text = sip[1]
     elif (scheme := _URI.match(text)) is not None:

@@ -34,7 +34,7 @@ Region = Literal["US", "CA"]
 
 
 class NumberKind(StrEnum):
-    """Which of the two ways of text-enabling a number takes."""
+    """Which of the two ways of text-enabling fits a number."""
 
     LOCAL = "local"
     TOLL_FREE = "toll_free"
@@ -114,7 +114,7 @@ class Verdict:
 
 
 def judge(digits: str) -> Verdict:
-    """Say what the ten digits of a North American number are.
+    """Return what the ten digits of a North American number are.
 
     Args:
         digits: Area code, exchange and line, without the country code 1.
@@ -165,7 +165,7 @@ def _alternatives() -> Iterator[tuple[str, str, Verdict | None]]:
             if (pattern := _pattern(getattr(metadata, kind))) is not None:
                 guarded = rf"(?=(?:{general})\Z){leading}(?:{pattern})"
                 yield f"{country}_{kind}", guarded, _verdict(country, meaning)
-        if leading:  # its area code and no number of it: nobody else's, either
+        if leading:  # digits of an area code alone are no number of another country, either
             foreign = attrs.evolve(_verdict(country, ""), exists=False)
             usual = rf"{leading}\d{{3}}[2-9]\d{{6}}"
             yield f"{country}_other", usual, foreign if country in _NEIGHBOURS else None

@@ -99,7 +99,7 @@ class PhoneSheet:
 
     @property
     def rejected(self) -> tuple[PhoneRecord, ...]:
-        """Records whose cell holds something else than one usable number."""
+        """Records whose cell holds anything but one usable number."""
         return self._with(RecordOutcome.REJECTED)
 
     @property

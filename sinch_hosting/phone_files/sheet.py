@@ -27,7 +27,7 @@ _Entry = tuple[int, str, Cell]
 
 @attrs.frozen(kw_only=True)
 class _Reading:
-    """A file that was looked into, so that its rows can be read."""
+    """A file whose format is known, so that its rows can be read."""
 
     entries: Callable[[], Iterable[_Entry]]
     encoding: str
@@ -42,7 +42,7 @@ class _Reading:
 def read_phone_file(
     path: str | Path, *, column: str | int | None = None, sheet: str | int | None = None
 ) -> PhoneSheet:
-    """Read a file of phone numbers as people keep them, safe to repeat.
+    """Read a file of phone numbers. Safe to repeat.
 
     It reads text with a delimiter (CSV, TSV) in the encodings of Windows, Mac and DOS,
     workbooks (.xlsx, .xlsb, .xls, .ods) and contact cards (.vcf). Nothing is sent anywhere.
@@ -99,8 +99,8 @@ def iter_phone_file(
     """Read a file of phone numbers row by row, without keeping the records.
 
     It is for files of millions of rows: only the numbers themselves are remembered, to find
-    duplicates. The file is looked into at the first step, and stays open until the last one.
-    A quotation mark that is never closed is found at its row, after the rows before it were
+    duplicates. The file is opened at the first step, and stays open until the last one. A
+    quotation mark that is never closed is found at its row, when the rows before it have been
     given; `read_phone_file` gives all rows or none.
 
     Args:

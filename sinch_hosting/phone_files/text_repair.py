@@ -1,8 +1,8 @@
 """Text that was decoded wrongly before it came here: `TÃ©lÃ©phone`, `202Â 555Â 0101`.
 
-A program that reads UTF-8 as another encoding, and saves what it saw as UTF-8, encodes the
-text twice. Such signs can be turned back into the bytes they came from. Where that gives
-UTF-8 again, it is what was meant.
+A program that reads UTF-8 as another encoding, and saves the result as UTF-8, encodes the text
+twice. Such signs can be turned into the bytes that they come from. Where these are UTF-8 again,
+that was meant.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 import unicodedata
 from functools import cache
 
-# The encodings that Windows, the Mac and DOS take for granted.
+# The usual encodings of Windows, the Mac and DOS.
 LEGACY = ("cp1252", "mac_roman", "cp850", "cp437")
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]{2,}")
 # A no-break space that lost its other half, or was read in the wrong encoding.
@@ -30,7 +30,7 @@ def mend(text: str) -> str:
 
 
 def is_damaged(text: str) -> bool:
-    """Whether signs are left that only a lost encoding leaves behind."""
+    """Whether a text has signs that come only from a wrong encoding."""
     return not text.isascii() and _LEFTOVERS.search(text) is not None
 
 

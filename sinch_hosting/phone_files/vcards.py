@@ -1,8 +1,8 @@
 """vCards: the contacts of a telephone or an address book, with the kind of each number.
 
-An address book holds numbers of other people, and faxes among them. So no number is taken
-from one unasked: `--column` says which kind is meant, such as `cell` or `work`, or `TEL` for
-every kind but faxes and pagers.
+An address book holds numbers of other people, and fax numbers. So the caller has to choose:
+`--column` says which kind is meant, such as `cell` or `work`, or `TEL` for every kind but faxes
+and pagers.
 """
 
 from __future__ import annotations

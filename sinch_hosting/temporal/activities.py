@@ -17,7 +17,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from attrs import evolve
@@ -164,7 +164,9 @@ class HostingActivities:
                 standing = _standing(tagged.order for tagged in known.all())
                 if standing != given.seen and standing.orders >= given.expected:
                     return standing
-                await asyncio.sleep(given.every)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(activity.wait_for_worker_shutdown(), given.every)
+                    raise ApplicationError("the worker stops: another one goes on watching")
 
     @activity.defn(name="sinch_hosting.examine")
     async def examine(self, given: Order) -> Examined:

@@ -16,8 +16,8 @@ from collections.abc import AsyncIterator
 
 from attrs import evolve
 from temporalio import activity
-from temporalio.client import AsyncActivityHandle
-from temporalio.service import RPCError
+from temporalio.client import AsyncActivityCancelledError, AsyncActivityHandle
+from temporalio.service import RPCError, RPCStatusCode
 
 from .._aio import Clock
 from .._bulk.ledger import machine_clock
@@ -58,7 +58,7 @@ class Lease:
         """Renew the lease, and raise `RunStopped` unless it lasts for so many seconds more."""
         try:
             await self.renew()
-        except RPCError as error:
+        except (RPCError, AsyncActivityCancelledError) as error:
             raise RunStopped("Temporal has given this attempt up", error) from error
         left = self._ends - self._clock()
         if left < seconds:
@@ -73,21 +73,32 @@ class Lease:
 
     @contextlib.asynccontextmanager
     async def kept(self) -> AsyncIterator[None]:
-        """Renew it again and again, for the time of a block."""
-        keeping = asyncio.create_task(self._keep())
+        """Renew it again and again, for the time of a block.
+
+        The block is cancelled where the server has given this attempt up, or cancelled it: else
+        it would go on for ever, beside the attempt that took its place.
+        """
+        owner = asyncio.current_task()
+        assert owner is not None  # noqa: S101 - a coroutine runs in a task
+        keeping = asyncio.create_task(self._keep(owner))
         try:
             yield
         finally:
             keeping.cancel()
             await asyncio.wait([keeping])
 
-    async def _keep(self) -> None:
+    async def _keep(self, owner: asyncio.Task[object]) -> None:
         while True:
             await asyncio.sleep(self._seconds / _RENEWALS)
             try:
                 await self.renew()
+            except AsyncActivityCancelledError:
+                break
             except RPCError as error:
+                if error.status == RPCStatusCode.NOT_FOUND:
+                    break
                 _log.warning("a heartbeat was not taken: %s", error)
+        owner.cancel("Temporal has given this attempt up")
 
 
 def fenced(template: OrderTemplate, lease: Lease, longest_request: float) -> OrderTemplate:

@@ -14,9 +14,10 @@ OnUnknown = Literal["hold", "resend"]
 Kind = Literal[
     "created", "adopted", "skipped", "failed", "rejected", "open", "absent", "unsent", "untagged"
 ]
+Phase = Literal["preparing", "ordering", "watching", "done", "cancelled", "failed"]
 MOST_PENDING = 500
 """Activities of one workflow that are pending at most; Temporal's own limit is 2,000."""
-MOST_POSITIONS = 10_000
+MOST_POSITIONS = 5_000
 """Positions of failed numbers that a job keeps; it only counts the others."""
 
 
@@ -192,7 +193,7 @@ class Progress:
     """How far a job is: the answer to the query `progress`, and its result."""
 
     job: str
-    phase: Literal["preparing", "ordering", "watching", "done", "cancelled"]
+    phase: Phase
     is_paused: bool
     stopped_by: str = ""
     """Why the job paused or ended by itself; `""` where it did not."""

@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 from functools import partial
-from typing import Literal
 
 from attrs import evolve
 from temporalio import workflow
@@ -29,6 +28,7 @@ from .messages import (
     FailedChunk,
     FailedNumber,
     Failures,
+    Phase,
     Prepared,
     Progress,
     Standing,
@@ -43,6 +43,8 @@ _LONG = timedelta(days=400)
 """An attempt ends by its heartbeats: nothing else may cut off a create that is under way."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 300.0
 _SAME_REFUSALS = 3
+_SLICE, _MOMENT = 50, 0.001
+"""So many creates are begun in one workflow task: 500 of them may take a busy worker seconds."""
 _SENDS = 2
 """How often the create of a chunk is sent at most, where its order is absent."""
 
@@ -56,14 +58,19 @@ class TextEnableJob:
         self._given = given
         self._state = given.state
         self._pending = 0
-        self._phase: Literal["preparing", "ordering", "watching", "done", "cancelled"] = "preparing"
+        self._phase: Phase = "preparing"
         self._has_changed = False
 
     @workflow.run
     async def run(self, given: TextEnableInput) -> Progress:
         """Create the orders, and wait for them; returns how far the job came."""
         if self._state.prepared is None:
-            self._state = evolve(self._state, prepared=await self._prepare())
+            try:
+                self._state = evolve(self._state, prepared=await self._prepare())
+            except ActivityError as error:
+                self._phase = "failed"
+                self._state = evolve(self._state, stopped_by=_reason(error))
+                raise
         await self._order()
         await self._watch()
         self._phase = "cancelled" if self._state.is_cancelled else "done"
@@ -166,6 +173,8 @@ class TextEnableJob:
             task = asyncio.create_task(self._one(chunk, exists=chunk in existing))
             under_way.add(task)
             task.add_done_callback(under_way.discard)
+            if self._state.next_chunk % _SLICE == 0:
+                await workflow.sleep(_MOMENT)  # ends the task, so that none takes too long
         if under_way:
             await asyncio.gather(*under_way)
         if self._state.next_chunk < chunks and not self._state.is_cancelled:
@@ -230,9 +239,7 @@ class TextEnableJob:
             )
             return result
         except ActivityError as error:
-            cause = error.cause
-            reason = cause.message if isinstance(cause, ApplicationError) else "it was cut off"
-            return ChunkResult(kind="failed", reason=reason)
+            return ChunkResult(kind="failed", reason=_reason(error))
 
     def _chunk(self, chunk: int) -> ChunkInput:
         return ChunkInput(
@@ -341,6 +348,11 @@ class TextEnableJob:
     async def _go_on_anew(self) -> None:
         await workflow.wait_condition(workflow.all_handlers_finished)
         workflow.continue_as_new(evolve(self._given, state=self._state))
+
+
+def _reason(error: ActivityError) -> str:
+    cause = error.cause
+    return cause.message if isinstance(cause, ApplicationError) else "it was cut off"
 
 
 def _some(

@@ -27,7 +27,7 @@ from .rig import numbers
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it reads /proc")
 ROUNDS = int(os.environ.get("STALL_ROUNDS", "3"))
-FIRST, LAST = 30, 80
+FIRST, LAST = 28, 70
 """The awaits of a run, of about 83, among which its creates are; the first ones read the lists."""
 LISTED = numbers(4)
 WORKER = Path(__file__).with_name("sharing_worker.py")

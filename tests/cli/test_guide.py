@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import sys
@@ -93,3 +94,16 @@ def test_all_commands_are_named() -> None:
     """One that is added has to be told of."""
     for name in app.COMMANDS:
         assert re.search(rf"`(sinch-hosting )?{name}\b|sinch-hosting {name}\b", PAGES["command"])
+
+
+def test_the_configurations_of_clients_start_the_server(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each is JSON, and gives the command options that it has."""
+    assert app.run(["mcp", "--help"]) == 0
+    shown = capsys.readouterr().out
+    blocks = re.findall(r"```json\n(.*?)```", PAGES["agents"], re.S)
+    assert len(blocks) == 2
+    for block in map(json.loads, blocks):
+        for server in (block.get("mcpServers") or block["servers"]).values():
+            assert server["command"] == "sinch-hosting"
+            assert server["args"][0] == "mcp"
+            assert all(o in shown for o in server["args"] if o.startswith("--"))

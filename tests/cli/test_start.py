@@ -51,7 +51,7 @@ def arguments(words: tuple[str, ...], language: str) -> list[str]:
 
 RUNS = [
     *((name, "python") for name in GOALS),
-    *((name, "command") for name in ("import", "text-enable", "onboard")),
+    *((name, "command") for name in ("text-enable", "onboard")),
     *((name, "curl") for name in ("import one", "text-enable toll-free", "relink")),
 ]
 
@@ -69,20 +69,19 @@ def test_what_it_writes_runs_on_the_sandbox(name: str, language: str, quick: Acc
 
 
 def test_it_runs_for_real_and_the_values_arrive(quick: Account) -> None:
-    """With `--yes`; the order is created with the very plan that was given."""
-    words = arguments(GOALS["import"], "python")
+    """With `--yes`; the number is on the very plan and campaign that were given."""
+    words = arguments(GOALS["import one"], "python")
     refused = quick.run(*words, "--run", "real")
     assert refused.returncode == 2
     assert "give --yes to run it for real" in refused.stderr
-    assert quick.sandbox.count("ImportNumbers") == 0
+    assert quick.sandbox.count("ImportNumber") == 0
 
     done = quick.run(*words, "--run", "real", "--yes")
 
     assert done.returncode == 0, done.stderr
-    assert quick.sandbox.show("orders")[0]["servicePlanId"] == NASTY
-    again = quick.run(*words, "--run", "real", "--yes")  # its job finds the order
-    assert again.returncode == 0, again.stderr
-    assert quick.sandbox.count("ImportNumbers") == 1
+    found = json.loads(quick.run("numbers", "get", NUMBER, "--format", "json").stdout)
+    assert found["sms_configuration"]["service_plan_id"] == NASTY
+    assert found["sms_configuration"]["campaign_id"] == NASTY
 
 
 def test_the_account_is_read_first(still: Account) -> None:

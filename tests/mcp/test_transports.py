@@ -60,10 +60,13 @@ def status_of(address: str, **headers: str) -> int:
         return error.code
 
 
-async def test_http_on_loopback(environ: dict[str, str]) -> None:
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2"])
+async def test_http_on_loopback(host: str, environ: dict[str, str]) -> None:
     """The official client gets its answers; other hosts and origins are refused."""
-    async with serving(environ) as address:
-        assert address.startswith("http://127.0.0.1:")
+    if host != "127.0.0.1" and sys.platform != "linux":
+        pytest.skip("only Linux has the whole network of loopback addresses")
+    async with serving(environ, "--host", host) as address:
+        assert address.startswith(f"http://{host}:")
         async with Client(address) as client:
             told = await call(client, "explain_number", phone_number=NUMBER)
         foreign = await asyncio.to_thread(status_of, address, Host="evil.example")

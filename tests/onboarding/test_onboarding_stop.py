@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from sinch_hosting import InvalidRequest, Onboarding, PollPolicy
+from sinch_hosting._onboarding.progress import Tasks
 from sinch_hosting._onboarding.report import Step
 
 from ..bulk.rig import CAMPAIGN, PLAN, Rig, letter, numbers, rigged
@@ -114,3 +115,28 @@ async def test_max_letters_is_checked(wrong: Any, rig: Rig) -> None:
     """Nothing is sent for what is no number of letters."""
     with pytest.raises(InvalidRequest, match="max_letters"):
         onboarding(rig, numbers(2), max_letters=wrong)
+
+
+async def test_what_is_begun_while_all_ends_is_dropped() -> None:
+    """An order that was sent just then is followed by the next run; no coroutine is left over."""
+
+    async def work() -> None:
+        raise AssertionError("it was begun")
+
+    async def last(tasks: Tasks) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            tasks.spawn(work())
+
+    async def fail() -> None:
+        async with asyncio.TaskGroup() as owner:
+            tasks = Tasks(owner)
+            tasks.release()
+            tasks.spawn(last(tasks))
+            await asyncio.sleep(0)
+            raise ValueError("the end")
+
+    with pytest.raises(ExceptionGroup) as raised:
+        await fail()
+    assert [type(error) for error in raised.value.exceptions] == [ValueError]

@@ -152,7 +152,7 @@ async def test_what_is_refused_at_eligible_waits_for_verified(
     service: Service, begin: Begin, status: int, names: bool
 ) -> None:
     """It is not asked for again and again: a refusal an order, then one order once verified."""
-    verified = (10 * 3600, "VERIFIED")
+    verified = (20 * 3600, "VERIFIED")  # all are refused before: hours pass during a request
     service.rules.qualification = [*STAYS_ELIGIBLE, verified]
     service.rules.ownership, service.rules.ready_states = NOT_ASKED, {"VERIFIED"}
     listed = numbers(10)
@@ -166,10 +166,14 @@ async def test_what_is_refused_at_eligible_waits_for_verified(
     running = begin(listed, chunk_size=2)
     steps = await seen(running)
     assert running.report.is_done, running.report.to_csv()
-    assert 3 <= service.statuses["TextEnableQualifiedNumbers", status] <= 5
+    assert 1 <= service.statuses["TextEnableQualifiedNumbers", status] <= 5
     assert len(service.letters) == 5
-    told = [s for s in steps if s.step is Step.WAITING and "refused it before" in s.text]
-    assert {number for step in told for number in step.phone_numbers} == set(listed)
+    waiting = [step for step in steps if step.step is Step.WAITING]
+    assert {number for step in waiting for number in step.phone_numbers} == set(listed)
+    # Refusals hold back what is not sent by then: those numbers were never refused.
+    told = [step for step in waiting if "refused it before" in step.text]
+    refusals = service.statuses["TextEnableQualifiedNumbers", status]
+    assert len({number for step in told for number in step.phone_numbers}) >= 2 * refusals
     is_sound(service, running.report)
 
 

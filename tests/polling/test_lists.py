@@ -98,9 +98,12 @@ def test_a_list_that_is_long_is_left_out_for_an_hour() -> None:
 def test_who_no_list_shows_is_not_sought_in_lists() -> None:
     """Neither who was missed, nor who was found hidden."""
     known = group({IN_PROGRESS: 3})
-    known.members["o0"].is_alone = True
+    known.members["o0"].was_missed(NOW)
     known.members["o1"].hidden_until = NOW + 5
     assert walk_all(known, {}) == []
+    known.members["o0"].was_missed(NOW - 31)
+    known.members["o1"].hidden_until = NOW - 5
+    assert walk_all(known, {}) == ["IN_PROGRESS", "COMPLETED", "REJECTED"], "lists may have lagged"
 
 
 # -------------------------------------------------------------------- a walk
@@ -162,6 +165,19 @@ def test_the_service_says_how_large_a_page_is() -> None:
     short = walk(80, per_page=1000)
     add(short, 1)
     assert short.sweep.group.per_page == 20
+
+
+def test_a_list_that_was_left_with_the_last_that_was_sought_is_not_too_long() -> None:
+    """Though it has no total, and nobody knows how many pages there are yet."""
+    short = walk(20)
+    assert not add(short, 20)
+    short.learn()
+    assert short.sweep.group.pages(COMPLETED, 5, NOW) == 2
+    longer = walk(20)
+    while add(longer, 0):
+        pass
+    longer.learn()
+    assert longer.sweep.group.pages(COMPLETED, 5, NOW) > 1000
 
 
 def test_trust_is_lost_after_a_few_tries_and_for_longer_each_time() -> None:

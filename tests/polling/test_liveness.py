@@ -141,14 +141,24 @@ async def test_all_at_once_and_in_a_trickle(clock: Any, budget: float, per_page:
         assert cost.seconds - last <= 2 * (60 + round_takes)
 
 
-@pytest.mark.parametrize("orders", [300, 1000, 3000])
-async def test_a_sweep_is_left_when_what_it_would_show_is_past(clock: Any, orders: int) -> None:
+@pytest.mark.parametrize(
+    ("orders", "total"), [(300, True), (300, False), (1000, True), (3000, True)]
+)
+async def test_a_sweep_is_left_when_what_it_would_show_is_past(
+    clock: Any, orders: int, *, total: bool
+) -> None:
     """A sweep takes minutes here, and all complete while one is under way.
 
     Neither the rest of it is read, nor is anybody asked for singly whom it has shown.
     """
     cost, _ = await wait_for(
-        clock, orders, how="IN_PROGRESS", budget=60, done_after=60, page_cap=20
+        clock,
+        orders,
+        how="IN_PROGRESS",
+        budget=60,
+        done_after=60,
+        page_cap=20,
+        total_size=total,
     )
 
     needed = 1 + ceil(orders / 20)
@@ -156,6 +166,14 @@ async def test_a_sweep_is_left_when_what_it_would_show_is_past(clock: Any, order
     noticed = 15 + 10 / rate + 2 / rate  # the first page is read again so often
     assert cost.seconds - 60 <= 35 + noticed + needed / rate
     assert cost.gets <= 5
+
+
+async def test_lists_that_lag_by_half_a_minute_are_read_again(clock: Any) -> None:
+    """They show none of the orders at first: a part of these is read singly meanwhile."""
+    cost, _ = await wait_for(clock, 300, budget=60, page_cap=20, lag=30)
+
+    assert cost.requests <= 6 + 60 + STATES + ceil(300 / 20)
+    assert cost.seconds <= 2 * 60
 
 
 async def test_what_comes_to_be_due_during_a_sweep_is_shown_by_the_next(clock: Any) -> None:

@@ -319,6 +319,23 @@ async def test_a_reading_of_lists_alone_looks_at_nothing_singly(clock: Any) -> N
     assert (service.counts["ListImportedNumbers"], service.counts["GetImportedNumber"]) == (1, 0)
 
 
+async def test_what_is_not_there_is_no_trouble_of_a_reading(
+    clock: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A 404 is a result, asked for once, and no line of the log."""
+    async with (
+        Service(clock=clock, sleep=clock.sleep) as service,
+        SinchHosting(**service.client_arguments) as sinch,
+    ):
+        bare = [ImportedNumber(phone_number=number) for number in numbers_of(5)]
+        parts = await _read(sinch, IMPORTED_NUMBERS, bare)
+    assert {number: there for part in parts for number, there in part.items()} == dict.fromkeys(
+        numbers_of(5)
+    )
+    assert service.counts["GetImportedNumber"] == 5
+    assert not [record for record in caplog.records if record.name == "sinch_hosting"]
+
+
 async def test_numbers_that_are_imported_on_another_plan_cost_pages(clock: Any) -> None:
     """A few are looked at singly, and the others are in the list of where those are."""
     async with Service(clock=clock, sleep=clock.sleep, page_cap=100) as service:

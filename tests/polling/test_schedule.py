@@ -79,7 +79,7 @@ def test_what_its_list_misses_is_hidden_for_longer_each_time() -> None:
     """The first time may be a list that lags; then it is asked for singly for a while."""
     member, hidden = _watched(_order()), list[float]()
     for _ in range(30):
-        member.is_alone = True
+        member.was_missed(0.0)
         member.take(_order(), 100.0, POLICY)
         hidden.append(max(0.0, member.hidden_until - 100.0))
 

@@ -603,6 +603,19 @@ async def test_closing_the_client_ends_its_waits(make_world: Any) -> None:
         await orders[0].wait_until(COMPLETED)
 
 
+async def test_a_client_that_was_closed_before_its_first_wait_begins_none(make_world: Any) -> None:
+    """What watches is made by the first wait, and knows then that the client is closed."""
+    world = await make_world("manual")
+    (order,) = await world.orders(1)
+    await world.sinch.aclose()
+
+    with pytest.raises(UsageError, match="closed"):
+        await order.wait_until(COMPLETED)
+    with pytest.raises(UsageError, match="closed"):
+        await world.sinch.hosting_orders.wait_all([order], COMPLETED)
+    assert watchers() == []
+
+
 async def test_closing_awaits_a_watcher_that_somebody_else_ended(make_world: Any) -> None:
     """Whoever was to await its end may have been cancelled meanwhile."""
     world = await make_world("manual")

@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from sinch_hosting._session import codec, converter, responses
@@ -84,7 +84,7 @@ def test_the_quick_way_reads_what_the_careful_one_reads(cls: type[Any]) -> None:
     careful = converter._careful_hook(cls, fields)
     quick = converter._quick_hook(cls, fields, careful)
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(objects_of(cls))
     def check(came: dict[str, Any]) -> None:
         assert result_of(quick, came) == result_of(careful, came)
@@ -191,7 +191,7 @@ def _outcome(read: Any, raw: bytes) -> str:
         return type(error).__name__
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(TEXTS)
 @example(b"123456789012345678901234567890")
 @example(b"[NaN, Infinity, -Infinity, 1e999, -0, -0.0, 1e-999]")

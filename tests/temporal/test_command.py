@@ -13,9 +13,11 @@ from typing import Any
 
 import pytest
 
+from sinch_hosting.temporal.starting import start
+
 from ..service import TEXT_ENABLES, Service, drop
-from .jobs import LETTER, Files, environment, until
-from .server import TemporalServer
+from .jobs import LETTER, Files, environment, job_of, until
+from .server import PATIENCE, TemporalServer
 
 Run = Callable[..., Awaitable[tuple[int, str, str]]]
 
@@ -100,6 +102,27 @@ async def test_a_job_from_the_command(
     worker.send_signal(signal.SIGTERM)
     said = (await worker.stdout.read()).decode()
     assert (await worker.wait(), said.splitlines()[-1]) == (0, "stopped")
+
+
+async def test_a_worker_that_is_to_end_does_not_wait_for_orders(
+    temporal: TemporalServer, worker: Any, told: dict[str, str], service: Service, files: Files
+) -> None:
+    """Watching goes on at another worker; what is under way at the service would be finished."""
+    files.write(5)
+    given = job_of(every=3600.0)
+    client = await temporal.client()
+    queue = told["SINCH_HOSTING_TASK_QUEUE"]
+    handle = await start(client, service.project_id, given, task_queue=queue)
+
+    async def watches() -> bool:
+        pending = (await handle.describe()).raw_description.pending_activities
+        return any(one.activity_type.name == "sinch_hosting.watch" for one in pending)
+
+    await until(watches)
+    worker.send_signal(signal.SIGTERM)
+    async with asyncio.timeout(PATIENCE):
+        assert await worker.wait() == 0
+    await handle.terminate()
 
 
 async def test_numbers_of_two_kinds_are_refused(run: Run, tmp_path: Path) -> None:

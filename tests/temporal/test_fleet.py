@@ -43,7 +43,7 @@ class Fleet:
         self.happened: Counter[str] = Counter()
 
     async def add(self) -> None:
-        """Start a worker, and wait until it says that it is ready."""
+        """Start a worker."""
         worker = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -72,11 +72,13 @@ class Fleet:
                 self.happened["stopped"] += 1
 
     async def drain(self) -> list[int]:
-        """Ask all to end; returns their exit codes."""
+        """Ask all to end, once they are ready; returns their exit codes."""
         for worker in self._workers:
             worker.send_signal(signal.SIGCONT)
-            worker.send_signal(signal.SIGTERM)
         async with asyncio.timeout(60):
+            for worker in self._workers:
+                await worker.stdout.readline()  # before it is ready, SIGTERM ends it at once
+                worker.send_signal(signal.SIGTERM)
             return [await worker.wait() for worker in self._workers]
 
     def end(self) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import ast
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
+from temporalio.client import AsyncActivityCancelledError
 from temporalio.service import RPCError, RPCStatusCode
 
 from sinch_hosting import BlanketLoa, ConfigurationError, InvalidRequest, RunStopped
+from sinch_hosting.temporal import text_enable
 from sinch_hosting.temporal.files import References
 from sinch_hosting.temporal.lease import Lease
 from sinch_hosting.temporal.messages import (
@@ -159,3 +163,36 @@ async def test_an_attempt_that_was_given_up_sends_nothing() -> None:
     handle: Any = Handle(is_gone=True)
     with pytest.raises(RunStopped, match="given this attempt up"):
         await Lease(handle, 10, handle.clock).check(1)
+
+
+@pytest.mark.parametrize("is_gone", [True, False])
+async def test_what_was_given_up_does_not_go_on(*, is_gone: bool) -> None:
+    """A watching attempt would read the lists for ever, beside the one that took its place."""
+    handle: Any = Handle(is_gone=is_gone)
+    if not is_gone:
+        handle.heartbeat = refused_heartbeat
+
+    async def watch() -> None:
+        async with Lease(handle, 0.04, handle.clock).kept():
+            await asyncio.Event().wait()
+
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(watch(), 30)
+
+
+async def refused_heartbeat() -> None:
+    """A heartbeat of an activity that its workflow has cancelled."""
+    raise AsyncActivityCancelledError
+
+
+def test_workflow_code_imports_messages_only() -> None:
+    """What is replayed does not depend on what starts processes, opens files or sends requests."""
+    source = Path(text_enable.__file__).read_text()
+    imported = {
+        f"{'.' * node.level}{node.module or ''}"
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.ImportFrom)
+    }
+    ours = {name for name in imported if name.startswith(".")}
+    assert ours == {".messages"}
+    assert "subprocess" not in source

@@ -60,6 +60,11 @@ async def test_nothing_personal_in_a_history(
         broken = await start(client, service.project_id, wrong, task_queue=given.order.job)
         with pytest.raises(WorkflowFailureError):
             await broken.result()
+        progress = await broken.query(TextEnableJob.progress)
+        assert (progress.phase, progress.stopped_by.partition(":")[0]) == (
+            "failed",
+            "InvalidRequest",
+        )
     for told in (handle, broken):
         history = (await told.fetch_history()).to_json()
         raw = b"".join(
