@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -70,14 +71,16 @@ def running_postgres() -> Iterator[Postgres]:
     init = ["-D", data, "-U", _USER, "-A", "trust", "-N", "--no-instructions", "-E", "UTF8"]
     subprocess.run([*as_user, programs / "initdb", *init], check=True, capture_output=True)
     options = [part for setting in _SETTINGS for part in ("-c", setting)]
-    command = [*as_user, programs / "postgres", "-D", data, "-k", folder, *options]
+    # It ends with this process, however that ends.
+    tied = [*(as_user or ["setpriv"]), "--pdeathsig=INT"] if shutil.which("setpriv") else []
+    command = [*tied, programs / "postgres", "-D", data, "-k", folder, *options]
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
         try:
             _wait_until_ready(programs, folder)
             yield Postgres(folder, programs)
         finally:
-            server.terminate()
+            server.send_signal(signal.SIGINT)  # without waiting for those who are connected
             try:
                 server.wait(10)
             except subprocess.TimeoutExpired:

@@ -337,6 +337,7 @@ def test_a_client_does_not_load_it_by_itself() -> None:
 @pytest.mark.parametrize("kind", ["trace.set_tracer_provider", "metrics.set_meter_provider"])
 def test_a_program_that_has_set_a_provider_need_not_ask(kind: str) -> None:
     """As with `opentelemetry-instrument`."""
+    pytest.importorskip("opentelemetry.sdk")
     provider = "sdk.trace.TracerProvider" if "tracer" in kind else "sdk.metrics.MeterProvider"
     script = f"""
 import opentelemetry.{provider.rpartition(".")[0]}, opentelemetry.trace, opentelemetry.metrics
