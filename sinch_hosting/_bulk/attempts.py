@@ -157,10 +157,10 @@ class LedgerRecorder:
 
     async def on_refused(self, error: SinchHostingError) -> None:
         """Record that there is no order, unless its own order may have caused the refusal."""
-        self._stopping.waits_again(self._wait)
         if self._is_open and not complains_of_numbers(error, self._attempt.numbers):
             self._is_open = False
             await self._note(self._attempt, FAILED, error=error)
+        self._stopping.waits_again(self._wait)  # now that it is recorded
 
 
 class TagGuard:

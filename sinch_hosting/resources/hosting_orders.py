@@ -150,9 +150,8 @@ class HostingOrders(BulkOrders):
             grace: as for `text_enable_many`.
             on_unknown: as for `text_enable_many`.
             retry_rejected: as for `text_enable_many`.
-            confirm: a function, async or plain, that gets `LettersToSend` before anything is
-                sent: who gets how many letters. Unless it returns `True`, `NotConfirmed` is
-                raised. Check the signer's e-mail address: a letter cannot be taken back.
+            confirm: a function that gets `LettersToSend` and returns `True`, else `NotConfirmed`
+                is raised; as for `text_enable_many`.
 
         Returns:
             The order.
@@ -272,8 +271,7 @@ class HostingOrders(BulkOrders):
                 the other in the order of life, so an order that moves meanwhile is not missed.
             type: `OrderType.IMPORT` or `OrderType.TEXT_ENABLE`.
             service_plan_id: required by the service.
-            campaign_id: required by the service; orders without one cannot be listed for
-                certain.
+            campaign_id: required by the service; orders without one may not be listed.
             region_code: `US` or `CA`; both by default.
             order_by: the service decides by default.
             page_size: orders a page; the service may give fewer.
@@ -416,9 +414,7 @@ class HostingOrders(BulkOrders):
         return waits.unless_failed(results, "orders", return_exceptions=return_exceptions)
 
     def watch(self, orders: Iterable[Order | str]) -> AsyncIterator[OrderUpdate]:
-        """Follow orders (`ListHostingOrders`): `async for update in hosting_orders.watch(orders)`.
-
-        Safe to repeat. Orders are read one by one where that takes fewer requests.
+        """Follow orders: `async for update in watch(orders)`. Safe to repeat (`ListHostingOrders`).
 
         Args:
             orders: orders, ids and tokens, in any mixture; changes are counted from these

@@ -370,8 +370,6 @@ class QualifiedNumbers:
     ) -> QualifiedNumber:
         """Wait until a number has reached one of the states, or has passed it. Safe to repeat.
 
-        Many waits share lists.
-
         Args:
             phone_number: in E.164.
             states: one state or several.

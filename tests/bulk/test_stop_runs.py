@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -57,9 +59,13 @@ async def test_chunks_whose_turn_comes_later_are_not_sent(rig: Rig) -> None:
 
 @pytest.mark.parametrize("as_job", [True, False])
 async def test_what_waits_in_the_pause_of_a_429_is_not_sent_any_more(
-    api_service: Service, make_api_client: Callable[..., SinchHosting], as_job: bool, clock: Any
+    api_service: Service,
+    make_api_client: Callable[..., SinchHosting],
+    as_job: bool,
+    clock: Any,
+    ledger: Path,
 ) -> None:
-    """The pause may take an hour, and the stop comes in it."""
+    """The pause may take an hour, and the stop comes in it; what was refused is recorded so."""
 
     async def sleep(seconds: float) -> None:
         if seconds >= 1800:
@@ -76,10 +82,13 @@ async def test_what_waits_in_the_pause_of_a_429_is_not_sent_any_more(
         service_plan_id=PLAN,
         campaign_id=CAMPAIGN,
         loa=letter(),
-        job="acme" if as_job else None,
+        **({"job": "acme", "ledger": ledger} if as_job else {}),
     )
     (failed,) = result.failed
     assert isinstance(failed.error, RunStopped)
+    if as_job:
+        records = [json.loads(line) for line in ledger.read_text().splitlines()]  # noqa: ASYNC240
+        assert [r.get("outcome", r["event"]) for r in records] == ["run", "sending", "failed"]
     assert not api_service.letters
     assert sum(api_service.counts[name] for name in CREATES) == 1
     assert clock() - started < 1800
