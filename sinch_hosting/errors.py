@@ -79,8 +79,8 @@ _SHOWN, _LONGEST = 120, 1000
 # Only these statuses, in a refusal of the service's own, prove that nothing was done. After any
 # other status (408, 499, 3xx, 5xx, …) the request may have been carried out.
 _NOTHING_WAS_DONE = frozenset({400, 401, 403, 404, 405, 409, 413, 415, 422, 429})
-# With these words of the service such a refusal proves nothing: the request ended half way.
-_BROKE_OFF = frozenset("ABORTED CANCELLED DATA_LOSS DEADLINE_EXCEEDED INTERNAL UNAVAILABLE".split())
+# With these words such a refusal proves nothing: the request ended half way.
+_BROKE_OFF = ("ABORTED", "CANCELLED", "DATA_LOSS", "DEADLINE_EXCEEDED", "INTERNAL", "UNAVAILABLE")
 # Answers that another try may change; from 520 on, those of content delivery networks.
 _MAY_PASS = frozenset({408, 425, 429, 499, 500, 502, 503, 504, *range(520, 528), 530})
 
