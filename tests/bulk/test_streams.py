@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sinch_hosting import (
@@ -326,6 +326,7 @@ async def all_chunks(listed: list[str], size: int, *, look_ahead: bool) -> list[
     return [chunk async for chunk in chunks_of(listed, size, look_ahead=look_ahead)]
 
 
+@settings(deadline=None)
 @given(
     listed=st.lists(st.integers(0, 40), min_size=1, max_size=60),
     size=st.integers(1, 7),
@@ -346,6 +347,7 @@ def test_chunks_hold_each_number_once(listed: list[int], size: int, look_ahead: 
         assert [chunk.is_last for chunk in filled] == [False] * (len(filled) - 1) + [True]
 
 
+@settings(deadline=None)
 @given(st.lists(st.from_regex(r"\+[0-9]{2,15}", fullmatch=True), unique=True, max_size=8))
 def test_held_chunks_come_back_as_they_were(listed: list[str]) -> None:
     """Numbers that are packed into 8 bytes lose nothing, leading zeros included."""
@@ -377,6 +379,7 @@ async def test_a_source_that_was_cancelled_is_no_end(rig: Rig) -> None:
     assert {task for task in asyncio.all_tasks() if "sinch" in repr(task.get_coro())} <= before
 
 
+@settings(deadline=None)
 @given(st.lists(st.from_regex(r"\+[0-9]{1,15}", fullmatch=True), max_size=60))
 def test_a_number_is_new_once(listed: list[str]) -> None:
     """As a set of texts tells: a zero in front makes another number."""
