@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 
 import pytest
 from temporalio.client import WorkflowFailureError
+from temporalio.service import RPCError
 
 from sinch_hosting import JobChanged
 from sinch_hosting.temporal.starting import find, start, workflow_id
@@ -217,7 +219,8 @@ async def test_a_callback_makes_it_look_at_once(
         await until(is_submitted)
         service.set_state(next(iter(service.store.orders.values())).id, "COMPLETED")
         await asyncio.sleep(0.3)
-        await handle.signal("order_changed")
+        with contextlib.suppress(RPCError):  # on a busy machine its first look may come only now
+            await handle.signal("order_changed")
         async with asyncio.timeout(30):
             report = await handle.result()
     assert report.states == {"COMPLETED": 1}
