@@ -176,7 +176,7 @@ class CallbackReceiver:
     def secrets(self) -> tuple[str, ...]:
         """The secrets that are accepted; assign others to rotate them while it runs.
 
-        Empty only for `CallbackReceiver.unsigned()`.
+        They are text that no `repr` shows. Empty only for `CallbackReceiver.unsigned()`.
         """
         return self._secrets
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from attrs import fields
 
 from .._session import codec
+from .._session.secrets import Secret
 from ..errors import DecodeError, InvalidRequest, InvalidSignature
 from ..models import CallbackEvent
 
@@ -72,18 +73,21 @@ def parse(body: bytes, signature: str | None, secrets: str | Iterable[str]) -> C
         DecodeError: the signature fits, but the body is no event.
         InvalidRequest: there is no usable secret, as for `verify`.
     """
-    known = check_secrets(secrets)
-    if not _fits(body, signature, known):
-        raise InvalidSignature(f"the {SIGNATURE_HEADER} header {_why(body, signature, known)}")
+    secrets = check_secrets(secrets)  # from here on no variable shows one
+    if not _fits(body, signature, secrets):
+        raise InvalidSignature(f"the {SIGNATURE_HEADER} header {_why(body, signature, secrets)}")
     return read_event(body)
 
 
-def check_secrets(secrets: str | Iterable[str], *, blanks_around: bool = True) -> tuple[str, ...]:
-    """Return the secrets as a tuple; raises `InvalidRequest`, which shows none of them."""
+def check_secrets(
+    secrets: str | Iterable[str], *, blanks_around: bool = True
+) -> tuple[Secret, ...]:
+    """Return the secrets, hidden; raises `InvalidRequest`, which shows none of them."""
     # The `hmac_secret` of a configuration may be None.
-    known = (secrets,) if isinstance(secrets, str) else tuple(secrets or ())
-    if not known or not all(isinstance(secret, str) and secret for secret in known):
+    given = (secrets,) if isinstance(secrets, str) else tuple(secrets or ())
+    if not given or not all(isinstance(secret, str) and secret for secret in given):
         raise _unusable("at least one, none of them empty")
+    secrets = given = known = tuple(map(Secret, given))
     for secret in known:
         if _CONTROL.search(secret):
             raise _unusable("must not hold control characters; is there a newline at its end?")

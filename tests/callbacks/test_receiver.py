@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import logging
+import traceback
 from collections.abc import AsyncIterator, Awaitable
 from typing import Any
 
 import aiohttp
 import pytest
+import rich
 from aiohttp import web
+from rich.console import Console
 
 from sinch_hosting import (
     CallbackEvent,
     CallbackReceiver,
     ConfigurationError,
     InvalidRequest,
+    InvalidSignature,
     RecentEvents,
     UsageError,
 )
-from sinch_hosting.callbacks import SIGNATURE_HEADER, sign
+from sinch_hosting.callbacks import SIGNATURE_HEADER, parse, sign
 
 SECRET = "the-secret-not-to-be-seen"
 
@@ -552,3 +557,24 @@ async def test_secrets_are_in_no_log_and_no_answer(
     assert "refused with 401" in said
     assert SECRET not in said
     assert sign(raw, SECRET) not in said
+
+
+def test_an_inspected_receiver_shows_no_secret(receiver: CallbackReceiver) -> None:
+    """Neither its variables, nor `rich.inspect` with all that is private, nor its property."""
+    shown = io.StringIO()
+    rich.inspect(receiver, console=Console(file=shown, width=400), all=True)
+
+    assert "secrets" in shown.getvalue()
+    assert SECRET not in shown.getvalue() + repr(vars(receiver)) + repr(receiver.secrets)
+    assert receiver.secrets == (SECRET,)
+
+
+def test_a_signature_that_does_not_fit_shows_no_secret_in_its_traceback() -> None:
+    """Also not where a traceback is printed with its variables."""
+    with pytest.raises(InvalidSignature) as caught:
+        parse(body(), "0" * 40, SECRET)
+
+    shown = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    frames = "".join(shown.format())
+    assert "signatures.py" in frames
+    assert SECRET not in frames
