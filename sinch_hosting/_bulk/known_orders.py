@@ -139,6 +139,12 @@ class KnownOrders:
         found = self._by_chunk.get(index, {}).values()
         return sorted(found, key=lambda tagged: (-tagged.tag.attempt, tagged.is_rejected))
 
+    def duplicates_of(self, tagged: Tagged) -> tuple[str, ...]:
+        """Return the ids of further orders of its chunk that are not REJECTED."""
+        others = [one for one in self.of_chunk(tagged.tag.chunk) if not one.is_rejected]
+        ids = (one.order.hosting_order_id for one in others)
+        return tuple(one for one in ids if one != tagged.order.hosting_order_id)
+
     def chunks(self) -> Iterable[int]:
         """The chunks that have orders."""
         return self._by_chunk.keys()

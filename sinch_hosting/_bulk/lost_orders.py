@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Sequence
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from .._aio import Clock, Sleep
 from .._session.orders_api import OrdersApi, Place
@@ -185,7 +185,8 @@ async def reconcile(
                 _unknown(lost, failures.get(key) or SinchHostingError("it is not listed"))
             )
         else:
-            outcomes.append(await _outcome(lost, tagged, orders, ledger, sleep))
+            outcome = await _outcome(lost, tagged, orders, ledger, sleep)
+            outcomes.append(evolve(outcome, duplicates=readings[key].duplicates_of(tagged)))
     return result_of(outcomes)
 
 

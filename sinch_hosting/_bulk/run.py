@@ -393,7 +393,7 @@ class Run:
         request, order = self._template.request_for(adopted.numbers), tagged.order
         self._orders.tell_of_letter(self._template.operation, request, order.hosting_order_id)
         await self._note_adopted(adopted, order)
-        return self._existing(adopted, order, ())
+        return self._existing(adopted, order, self._its_job.known.duplicates_of(tagged))
 
     def _refused(self, attempt: ChunkAttempt, error: Exception) -> ChunkOutcome:
         """Return a failure; the same refusal of all first chunks stops the run."""

@@ -356,6 +356,48 @@ async def test_pages_without_end_hang_nothing(
     check_letters(service, numbers(5))
 
 
+@pytest.mark.parametrize("with_ledger", [True, False])
+async def test_an_order_behind_a_429_is_told_by_the_next_run(
+    service: Service, client: SinchHosting, ledger: Path, with_ledger: bool
+) -> None:
+    """A 429 says that nothing was done; where something was, the next run finds the duplicate."""
+    listed = numbers(5)
+    settings = {"job": "429", **({"ledger": ledger} if with_ledger else {})}
+    service.fault(CREATES, error(429, after=True))
+    first = await enable(client, listed, **settings)
+    assert len(first.succeeded) == 1
+    after = await enable(client, listed, **settings)
+    assert len(after.succeeded) == len(after.duplicates) == 1
+    orders = {after.succeeded[0].hosting_order_id, *after.duplicates}
+    assert orders == set(service.store.orders)
+
+
+async def test_an_order_behind_a_429_is_told_by_the_run_that_reads_the_lists(
+    service: Service, client: SinchHosting
+) -> None:
+    """The answer of the second send was lost: the lists are read, and show both orders."""
+    service.fault(CREATES, error(429, after=True))
+    service.fault(CREATES, drop(after=True))
+    result = await enable(client, numbers(5), job="429")
+    assert len(result.succeeded) == len(result.duplicates) == 1
+    orders = {result.succeeded[0].hosting_order_id, *result.duplicates}
+    assert orders == set(service.store.orders)
+
+
+async def test_an_order_behind_a_429_is_told_by_reconcile(
+    service: Service, client: SinchHosting
+) -> None:
+    """It reads the lists as well, where the run could not."""
+    service.fault(CREATES, error(429, after=True))
+    service.fault(CREATES, drop(after=True))
+    service.fault("ListHostingOrders", error(403), times=None, when=lambda _: service.store.orders)
+    lost = await enable(client, numbers(5), job="429", grace=1)
+    assert len(lost.unknown) == 1
+    service.clear_faults()
+    found = await client.hosting_orders.reconcile(lost)
+    assert len(found.succeeded) == len(found.duplicates) == 1
+
+
 @pytest.mark.parametrize("body", [{"error": {"code": 503}}, {"message": "Forbidden"}], ids=str)
 async def test_an_error_in_a_200_is_no_empty_list(
     service: Service, client: SinchHosting, body: dict[str, Any]
