@@ -652,6 +652,25 @@ async def test_a_cancelled_create_is_logged(service, client, caplog):
     assert "ImportNumbers was cancelled: it may have been carried out" in caplog.text
 
 
+async def test_behind_a_time_out_of_python_the_cause_says_what_may_be_done(service, client):
+    """The guide names the place: `error.__cause__.__notes__`."""
+    hold = service.hold(ORDER)
+    service.on(*CREATE, hold)
+    limit = asyncio.timeout(None)
+
+    async def create_in_time():
+        async with limit:
+            await create(client)
+
+    task = asyncio.create_task(create_in_time())
+    await hold.arrived.wait()
+    limit.reschedule(asyncio.get_running_loop().time())
+    with pytest.raises(TimeoutError) as caught:
+        await task
+    (note,) = caught.value.__cause__.__notes__
+    assert "was sent, and cancelled before its response came: it may have been carried out" in note
+
+
 # -------------------------------------------------------------------------- time-outs
 
 
