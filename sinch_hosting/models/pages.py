@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import (
     AsyncGenerator,
     AsyncIterator,
@@ -31,7 +32,10 @@ T = TypeVar("T")
 # where it is broken. Whoever has a longer list goes on from the token that the error names.
 _MOST_EMPTY = 100
 _MOST_PAGES = 10_000
-_MOST_BEYOND = 10_000
+# A total may be counted before or after what it counts, and pages that shift give items twice.
+_MOST_BEYOND = 1000
+_PAGES_PER_LINE = 100
+_log = logging.getLogger("sinch_hosting")
 
 
 @frozen(kw_only=True, eq=False, repr=False)
@@ -61,9 +65,10 @@ class Pages(Generic[T]):
     list of several states reads them one after the other in the order of life, and gives an
     item that moved between two of them once. Raises, while it is walked, what the list's
     operation raises, `PageTokenRepeated`, and `UnreadableList` for pages without end: after 100
-    empty ones in a row, after 10,000, or with 10,000 items more than twice what the service
-    says there are. When a walk ends early, for whatever reason, `state` and `page_token` say
-    where: pass both to a new list to go on. Reading changes nothing and is safe to repeat.
+    empty ones in a row, after 10,000, or once it has 1,000 items more than one and a half times
+    the most that the service has said there are. The log has a line for each hundredth page.
+    When a walk ends early, for whatever reason, `state` and `page_token` say where: pass both to
+    a new list to go on. Reading changes nothing and is safe to repeat.
     """
 
     def __init__(
@@ -162,6 +167,7 @@ class Pages(Generic[T]):
     ) -> AsyncGenerator[Page[T], None]:
         token, tokens = self._first_token, set[str]()
         items = empty = 0
+        said: int | None = None  # the most items that a page has said there are
         while True:
             self.state, self.page_token = state, token
             page = await (ahead or self)._fetch(state, token)
@@ -169,7 +175,12 @@ class Pages(Generic[T]):
             token = page.next_page_token
             items += len(page.items)
             empty = 0 if page.items else empty + 1
-            error = self._why_no_further(token, tokens, empty, items, page.total_size)
+            if page.total_size is not None:
+                said = max(said or 0, page.total_size)
+            if len(tokens) % _PAGES_PER_LINE == 0:
+                of_all = "" if said is None else f" of {said}"
+                _log.info("%s: %d pages, %d%s items", self._operation, len(tokens), items, of_all)
+            error = self._why_no_further(token, tokens, empty, items, said)
             if ahead and token is not None and error is None:
                 ahead._begin(state, token)
             yield page
@@ -179,13 +190,13 @@ class Pages(Generic[T]):
                 raise error
 
     def _why_no_further(
-        self, token: str | None, tokens: Set[str], empty: int, items: int, total_size: int | None
+        self, token: str | None, tokens: Set[str], empty: int, items: int, said: int | None
     ) -> PageTokenRepeated | UnreadableList | None:
         if token is None:
             return None
         if token in tokens:
             return PageTokenRepeated(self._operation, token)
-        reason = _why_endless(len(tokens), empty, items, total_size)
+        reason = _why_endless(len(tokens), empty, items, said)
         return UnreadableList(self._operation, reason, page_token=token) if reason else None
 
     def _without(self, seen: set[Hashable], page: Page[T]) -> Page[T]:
@@ -199,14 +210,14 @@ class Pages(Generic[T]):
         return evolve(page, items=tuple(fresh))
 
 
-def _why_endless(pages: int, empty: int, items: int, total_size: int | None) -> str:
+def _why_endless(pages: int, empty: int, items: int, said: int | None) -> str:
     """Why a list with a further page is taken for one without end; `""` where it is not."""
     if empty >= _MOST_EMPTY:
         return f"{empty} empty pages in a row, and a further one: its pages do not end"
     if pages >= _MOST_PAGES:
         return f"{pages} pages, and a further one: its pages do not end, or it is too long"
-    if total_size is not None and items > 2 * total_size + _MOST_BEYOND:
-        return f"{items} items, and a further page, of {total_size} in all: its pages do not end"
+    if said is not None and items > said + said // 2 + _MOST_BEYOND:
+        return f"{items} items, and a further page, of {said} in all: its pages do not end"
     return ""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from attrs import evolve
 
 from sinch_hosting import (
     InvalidRequest,
@@ -144,7 +145,7 @@ def endless(total_size, *items):
 
 @pytest.mark.parametrize(
     ("total_size", "size", "most"),
-    [(None, 0, 100), (3, 0, 100), (3, 1, 10_000), (None, 1, 10_000), (3, 500, 21), (2000, 500, 29)],
+    [(None, 0, 100), (3, 0, 100), (3, 1, 1005), (None, 1, 10_000), (3, 500, 3), (2000, 500, 9)],
 )
 async def test_pages_without_end_end_in_an_error(total_size, size, most):
     """Empty ones soon, others once they are more than any list; the token tells where."""
@@ -156,6 +157,38 @@ async def test_pages_without_end_end_in_an_error(total_size, size, most):
     assert len(asked) == most
     assert caught.value.page_token == f"t{most}"
     assert pages.page_token == asked[-1]
+
+
+async def test_the_most_that_a_list_has_counted_is_its_bound():
+    """Pages shift and lists shrink while they are read: later pages may count fewer items."""
+    fetch, asked = endless(3, *range(500))
+
+    async def shrinking(state, token):
+        page = await fetch(state, token)
+        return evolve(page, total_size=2000) if len(asked) == 1 else page
+
+    with pytest.raises(UnreadableList, match="4500 items, and a further page, of 2000 in all"):
+        await Pages("ListThings", shrinking, str).collect()
+
+
+@pytest.mark.parametrize("total_size", [1_000_000, None])
+async def test_a_million_items_are_no_endless_list(total_size, caplog):
+    """With a total or without one; each hundredth page is told in the log."""
+    read = 0
+
+    async def fetch(state, token):
+        nonlocal read
+        read += 1
+        following = None if read == 1000 else f"t{read}"
+        return Page(items=(0,) * 1000, next_page_token=following, total_size=total_size)
+
+    with caplog.at_level("INFO", logger="sinch_hosting"):
+        found = [len(page.items) async for page in Pages("ListThings", fetch, str).pages()]
+    assert sum(found) == 1_000_000
+    lines = [record.getMessage() for record in caplog.records]
+    assert len(lines) == 10
+    of_all = "" if total_size is None else " of 1000000"
+    assert lines[0] == f"ListThings: 100 pages, 100000{of_all} items"
 
 
 async def test_empty_pages_on_the_way_are_no_end():
