@@ -209,7 +209,7 @@ async def unsigned(
     The service tells when an order changed last, so the wait may have begun earlier. It has no
     call that sends a letter again or takes it back: the signer has to be asked.
 
-    Example: `sinch-hosting orders unsigned --older 3bd --format csv`
+    Example: `sinch-hosting orders unsigned --older 3bd --plan PLAN --campaign CAMPAIGN`
 
     Args:
         older: Only letters that have waited for at least this long: 3bd (business days), 2d, 12h.

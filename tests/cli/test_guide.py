@@ -13,6 +13,8 @@ import pytest
 import sinch_hosting
 from sinch_hosting.cli import app
 
+from .conftest import Account
+
 ROOT = Path(sinch_hosting.__file__).parents[1]
 PAGES = {
     path.stem: path.read_text("utf-8") for path in (ROOT / "sinch_hosting/guides").glob("*.md")
@@ -78,6 +80,24 @@ def test_the_lines_of_the_guide_are_commands(line: str, capsys: pytest.CaptureFi
         assert "COMMAND" not in shown.splitlines()[0] or len(words) == 1, line
     for option in (word for word in words if word.startswith("--")):
         assert option in shown, line
+
+
+def test_the_lines_of_the_command_page_need_no_settings_but_credentials(still: Account) -> None:
+    """The plan and the campaign stand in each line that needs them."""
+    page = PAGES["command"]
+    lines = lines_in(page[page.index("## Look and wait") : page.index("## Settings")])
+    still.file("fleet.csv", "phone\n+12025550134\n")
+    assert len(lines) == 9
+    for line in lines:
+        done = still.run(
+            *shlex.split(line)[1:],
+            stdin="+12025550134\n",
+            SINCH_HOSTING_SERVICE_PLAN_ID="",
+            SINCH_HOSTING_CAMPAIGN_ID="",
+        )
+        assert "no service_plan_id" not in done.stderr, line
+        has_failed = done.returncode == 2
+        assert has_failed == line.startswith("sinch-hosting jobs reconcile"), done.stderr
 
 
 def test_every_command_of_a_group_stands_in_the_table(capsys: pytest.CaptureFixture[str]) -> None:
