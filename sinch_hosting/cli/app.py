@@ -14,7 +14,14 @@ from cyclopts import App, CycloptsError, Parameter
 from .._version import __version__
 from ..errors import SinchHostingError
 from .errors import AS_JSON, DEBUG, HINTED, ExitCode, complain, message_of, report_error
-from .invocation import ARGUMENTS, STANDARD_INPUT, WAIT_FOR_DONE, logging_to_stderr
+from .invocation import (
+    ARGUMENTS,
+    STANDARD_INPUT,
+    WAIT_FOR_DONE,
+    logging_to_stderr,
+    same_line,
+    tell,
+)
 
 __all__ = ["COMMANDS", "make_app", "run"]
 
@@ -47,6 +54,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
 _GLOBAL_FLAGS = ("--debug",)
 _GLOBAL_OPTIONS = ("--format", "--profile", "--project-id", "--key-id", "--secret-file")
 _STATES_TO_WAIT_FOR = "--wait"
+# Whoever ends one of these, before it has begun or at once, goes on with the same line.
+_GO_ON = ("onboard", "orders import", "orders text-enable")
 
 
 def make_app(chosen: str | None = None) -> App:
@@ -100,6 +109,8 @@ def _run_line(typed: tuple[str, ...]) -> int:
         return ExitCode.PIPE_CLOSED
     except KeyboardInterrupt:
         complain("stopped")
+        if " ".join(normalised(typed)).startswith(_GO_ON):
+            tell(f"the same line goes on: {same_line()}")
         return ExitCode.INTERRUPTED
     except Exception as error:
         is_of_system = isinstance(error, OSError) and not isinstance(error, SinchHostingError)

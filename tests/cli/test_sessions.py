@@ -233,6 +233,30 @@ def test_5_a_second_ctrl_c_stops_at_once(still: Account) -> None:
 
     assert process.returncode == 130
     assert "Traceback" not in err
+    assert _resumes(err) == ["sinch-hosting", *onboarding(still, "--yes")]
+
+
+def _resumes(err: str) -> list[str]:
+    """The words of the line that a command says to go on with."""
+    (line,) = [line for line in err.splitlines() if line.startswith("the same line goes on: ")]
+    return shlex.split(line.partition(": ")[2])
+
+
+@posix
+@pytest.mark.parametrize("command", [["onboard"], ["orders", "text-enable"]], ids=" ".join)
+def test_5_ctrl_c_while_it_still_reads(still: Account, command: list[str]) -> None:
+    """It ends at once, nothing was sent, and the line that goes on is told as well."""
+    still.sandbox.do("faults", kind="latency", seconds=50.0, operation="ListHostingOrders")
+    line = [*command, *onboarding(still, "--yes")[1:]]
+    process = still.start(*line)
+    until(lambda: still.sandbox.count("ListHostingOrders") or process.poll() is not None)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=20)
+
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    assert _resumes(err) == ["sinch-hosting", *line]
+    assert sum(map(still.sandbox.count, CREATES)) == 0
 
 
 def test_6_invoices(still: Account) -> None:
