@@ -138,6 +138,7 @@ class _LetterFile:
         if kind not in _KINDS:
             self._refuse(f"must be one of {', '.join(_KINDS)}, not {kind!r}", "kind")
         self._check_names(kind)
+        self._check_gaps(kind)
         texts = {name: self._text_of(name, "", self._table) for name in _TEXTS[kind]}
         if kind == "blanket":
             return BlanketLoa()
@@ -157,14 +158,33 @@ class _LetterFile:
             if name not in ("kind", *_TEXTS[kind], *parts):
                 known = ", ".join((*_TEXTS[kind], *parts)) or "nothing more"
                 self._refuse(f"a {kind} letter has no such key; it has {known}", name)
+        for part in parts:
+            for name in self._given(part):
+                if name not in _TABLES[part]:
+                    self._refuse(f"no such key; there are {', '.join(_TABLES[part])}", name, part)
+
+    def _check_gaps(self, kind: str) -> None:
+        """Refuse a letter with empty fields, and name all of them at once."""
+        parts = () if kind == "blanket" else tuple(_TABLES)
+        fields = [(name, "") for name in _TEXTS[kind]]
+        fields += [(name, part) for part in parts for name in _TABLES[part]]
+        gaps = [field for field in fields if _is_gap(self._given(field[1]).get(field[0]))]
+        if not gaps:
+            return
+        (name, table), *others = gaps
+        why = "is empty; fill it in" if name in self._given(table) else "is missing"
+        also = ", ".join(self._place(*other) for other in others)
+        self._refuse(f"{why}. Fill in as well: {also}" if also else why, name, table)
+
+    def _given(self, table: str) -> Mapping[str, object]:
+        """Return what a table of the file holds, or the file itself for `""`."""
+        given = self._table.get(table) if table else self._table
+        if not isinstance(given, Mapping):
+            self._refuse(f"add the table [{table}] with {', '.join(_TABLES[table])}", table)
+        return given
 
     def _part(self, table: str, makes: Callable[..., T]) -> T:
-        given = self._table.get(table)
-        if not isinstance(given, dict):
-            self._refuse(f"add the table [{table}] with {', '.join(_TABLES[table])}", table)
-        for name in given:
-            if name not in _TABLES[table]:
-                self._refuse(f"no such key; there are {', '.join(_TABLES[table])}", name, table)
+        given = self._given(table)
         texts = {name: self._text_of(name, table, given) for name in _TABLES[table]}
         try:
             return makes(**texts)
@@ -177,13 +197,14 @@ class _LetterFile:
             self._refuse("is missing", name, table)
         if not isinstance(value, str):
             self._refuse(f'must be a text: {name} = "{value}"', name, table)
-        if not value.strip():
-            self._refuse("is empty; fill it in", name, table)
         return value
 
     def _refuse(self, why: str, name: str, table: str = "") -> NoReturn:
+        raise BadInput(f"{self._path}: {self._place(name, table)}: {why}")
+
+    def _place(self, name: str, table: str) -> str:
         key = f"{table}.{name}" if table else name
-        raise BadInput(f"{self._path}: line {self._line(name, table)}: {key}: {why}")
+        return f"line {self._line(name, table)}: {key}"
 
     def _line(self, name: str, table: str) -> int:
         """Return the line of a key, or else of its table, or else the last one."""
@@ -199,3 +220,7 @@ class _LetterFile:
                 return number
         belongs_on_top = not table and name not in _TABLES
         return table_line or (1 if belongs_on_top else max(1, len(lines)))
+
+
+def _is_gap(value: object) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())

@@ -62,6 +62,22 @@ def test_errors_name_the_line_and_the_key(
     assert f"letter.toml: line {line}: {key}" in str(caught.value)
 
 
+def test_all_that_is_missing_is_named_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever fills a letter in reads what is left in one line, each with its place."""
+    text = LETTER.replace('"Example Telecom"', '""').replace('"Jane"', '" "')
+    path = written(tmp_path, text.replace('city = "Springfield"\n', ""))
+
+    assert app.run(["letter", "check", str(path)]) == 2
+
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.endswith(
+        "letter.toml: line 2: current_voice_carrier: is empty; fill it in. Fill in as well: "
+        "line 5: authorised_person.first_name, line 9: address.city"
+    )
+
+
 def test_what_is_no_toml_or_no_file_is_one_sentence(tmp_path: Path) -> None:
     """The parser's own line, and how a letter is begun."""
     with pytest.raises(BadInput, match=r"is not valid TOML: .*line 1"):
