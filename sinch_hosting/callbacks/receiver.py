@@ -25,7 +25,7 @@ from attrs import field, frozen
 
 from ..errors import ConfigurationError, DecodeError, InvalidRequest, InvalidSignature
 from ..models import CallbackEvent
-from ..models._checks import check_positive, check_seconds, check_whole
+from ..models._checks import check_positive, check_seconds, check_whole, optional
 from .handlers import Handler, HandlerCalls
 from .seen import RecentEvents, SeenEvents, forget, identity, is_new
 from .senders import SENDER_ADDRESSES, read_senders
@@ -110,15 +110,14 @@ class CallbackReceiver:
         trusted_proxies: str | Iterable[str] = (),
     ) -> None:
         self.secrets = secrets
+        del secrets  # what is raised below shows no variable with one
         self._sinch = sinch
         self._handlers = [*handlers]
         self._seen = RecentEvents() if seen is None else seen
         self._max_body = check_whole(max_body, "max_body")
         self._max_pending = check_whole(max_pending, "max_pending")
         self._slots = check_whole(max_concurrency, "max_concurrency")
-        if handler_timeout is not None:
-            check_positive(handler_timeout, "handler_timeout")
-        self._handler_timeout = handler_timeout
+        self._handler_timeout = optional(handler_timeout, check_positive, "handler_timeout")
         self._senders = read_senders(allow_from, trusted_proxies)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._calls: dict[asyncio.AbstractEventLoop, HandlerCalls] = {}

@@ -7,7 +7,7 @@ import io
 import json
 import logging
 import traceback
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import aiohttp
@@ -569,12 +569,21 @@ def test_an_inspected_receiver_shows_no_secret(receiver: CallbackReceiver) -> No
     assert receiver.secrets == (SECRET,)
 
 
-def test_a_signature_that_does_not_fit_shows_no_secret_in_its_traceback() -> None:
-    """Also not where a traceback is printed with its variables."""
-    with pytest.raises(InvalidSignature) as caught:
-        parse(body(), "0" * 40, SECRET)
+@pytest.mark.parametrize(
+    ("use", "error"),
+    [
+        (lambda: parse(body(), "0" * 40, SECRET), InvalidSignature),
+        (lambda: CallbackReceiver(SECRET, allow_from="no address"), ConfigurationError),
+        (lambda: CallbackReceiver(SECRET, handler_timeout=-1), InvalidRequest),
+    ],
+    ids=["parse", "allow_from", "handler_timeout"],
+)
+def test_no_traceback_shows_a_secret(use: Callable[[], object], error: type[Exception]) -> None:
+    """Also not where it is printed with its variables."""
+    with pytest.raises(error) as caught:
+        use()
 
     shown = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
     frames = "".join(shown.format())
-    assert "signatures.py" in frames
+    assert "callbacks" in frames
     assert SECRET not in frames
