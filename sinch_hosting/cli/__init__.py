@@ -11,6 +11,7 @@ import sys
 __all__ = ["main"]
 
 _EXTRA = ("cyclopts", "phonenumbers", "rich")
+_BRIDGE = "temporalio.bridge"
 
 
 def main() -> None:
@@ -22,6 +23,7 @@ def main() -> None:
     arguments = sys.argv[1:]
     if arguments == ["--version"] and sys.stdout is not None:
         sys.exit(_print_version())
+    had_temporal = _BRIDGE in sys.modules
     try:
         from .app import run  # noqa: PLC0415 - loads the extra, whose absence is told below
 
@@ -34,7 +36,7 @@ def main() -> None:
             "pip install 'sinch-hosting[cli]'\n"
         )
         code = 2
-    if "temporalio.bridge" in sys.modules:
+    if _BRIDGE in sys.modules and not had_temporal:  # a process of ours alone, not a test run
         from ..temporal.leaving import leave  # noqa: PLC0415 - few commands use it
 
         leave(code)
