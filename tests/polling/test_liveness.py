@@ -387,6 +387,45 @@ async def test_many_small_groups_share_a_small_budget(clock: Any, how: str) -> N
     assert cost.seconds <= 1.5 * seconds_for(60, 6) + 60
 
 
+@pytest.mark.parametrize("budget", [60, 600])
+@pytest.mark.parametrize(("groups", "each"), [(1, 200), (100, 2), (200, 1), (200, 2), (200, 5)])
+async def test_many_small_groups_that_complete_at_once_take_a_request_each(
+    clock: Any, groups: int, each: int, budget: float
+) -> None:
+    """The first groups show where the orders went; the list of that state shows the others."""
+    cost, _ = await wait_for(
+        clock,
+        each,
+        groups=groups,
+        how="IN_PROGRESS",
+        budget=budget,
+        done_after=120,
+        page_cap=100,
+    )
+
+    rate = (budget - budget // 4 + 1) / 60
+    least = max(groups, ceil(groups * each / 100)) / rate
+    assert cost.seconds - 120 <= 1.5 * least + max(0.0, 60 - least)
+    assert cost.requests <= budget // 4 + 120 * rate + 1.5 * least * rate + 10
+
+
+@pytest.mark.parametrize("each", [2, 5])
+async def test_a_part_of_many_small_groups_that_stays(clock: Any, each: int) -> None:
+    """Every second group completes much later: lists that are read in vain stay few."""
+
+    def delay(service: Service, made: list[Any]) -> None:
+        for begin in range(0, len(made), 2 * each):
+            service.set_state(made[begin : begin + each], "COMPLETED", at=clock() + 60)
+            rest = made[begin + each : begin + 2 * each]
+            service.set_state(rest, "COMPLETED", at=clock() + 400)
+
+    cost, _ = await wait_for(
+        clock, each, groups=60, how="IN_PROGRESS", budget=60, done_after=1e6, prepare=delay
+    )
+
+    assert cost.seconds - 400 <= 1.5 * 60 / (46 / 60) + 60
+
+
 @pytest.mark.parametrize("page", [20, 1000])
 async def test_a_list_that_shows_only_half_of_the_orders(clock: Any, page: int) -> None:
     """The half that is shown costs pages, the other half a look each."""
