@@ -431,6 +431,7 @@ class Fetcher:
         _log.warning("waiting for %s goes on after an error: %s", what, error)
         now = self._session.clock()
         for member in late:
+            member.last_error = error
             member.fail(now, self._policy, floor)
             self._host.put_off(member, error)
 

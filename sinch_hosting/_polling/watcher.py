@@ -426,10 +426,11 @@ class Watcher:
         """Give waits whose time is over a last look, and end those that had it."""
         while self._deadlines and self._deadlines[0][0] <= now + INSTANT:
             follower = heapq.heappop(self._deadlines)[2]
-            if follower.is_in_its_last_looks or now < self._fetcher.not_before:
+            if follower.is_in_its_last_looks or self._hold(now) > _GRACE:
                 follower.expire()
                 continue
-            idle = [m for m in follower.members.values() if not m.is_asked]
+            # What a request is under way for, or waits for its turn, had its last look.
+            idle = [m for m in follower.members.values() if not (m.is_asked or m.group.is_busy)]
             follower.await_last_looks(m.id for m in idle)
             for member in idle:
                 self._hasten(member, now)
