@@ -47,6 +47,8 @@ _SAMPLE_OF, _SAMPLES = 4, 4.0
 with many groups, it is one of `_CHECKS` sweeps."""
 _FOLLOW_UP = 2
 """Further checks after one that contradicted a list."""
+_WARNED = 60.0
+"""Seconds after a warning in which further failures of its kind are logged at debug level."""
 _BROKEN = -1
 """Stands for a status where a request could not even be made."""
 
@@ -66,6 +68,7 @@ class Fetcher:
     """The time before which nothing is sent, because the service asked for a pause."""
     _moves: Moves = field(factory=Moves)
     _samples_left: float = _SAMPLES
+    _warned: dict[object, float] = field(factory=dict)
 
     async def round(self, group: Group) -> None:
         """Read what is due in a group: lists first, then singly what they should have shown."""
@@ -164,10 +167,7 @@ class Fetcher:
     async def _look_ahead(
         self, sweep: Sweep, state: OpenEnum | None, sought: Sequence[Watched[Any]]
     ) -> Sequence[Watched[Any]]:
-        """Read the list of the state that others have moved to; returns what is sought still.
-
-        That is nothing where the rest takes fewer requests by single looks.
-        """
+        """Read the list of the state that others have moved to; returns what to seek further."""
         group = sweep.group
         ahead = self._moves.expected(group, state, sought, self._session.clock())
         if ahead is None or ahead not in group.source.states_at(group.place or ()):
@@ -428,8 +428,12 @@ class Fetcher:
             return
         noun = late[0].source.noun
         what = f"{noun} {late[0].id}" if len(late) == 1 else f"{len(late)} {noun}s"
-        _log.warning("waiting for %s goes on after an error: %s", what, error)
         now = self._session.clock()
+        kind = (noun, type(error), getattr(error, "status_code", 0))
+        level = logging.DEBUG
+        if not 0 <= now - self._warned.get(kind, NEVER) < _WARNED:
+            level, self._warned[kind] = logging.WARNING, now
+        _log.log(level, "waiting for %s goes on after an error: %s", what, error)
         for member in late:
             member.last_error = error
             member.fail(now, self._policy, floor)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import logging
 from copy import deepcopy
 from math import ceil
 from typing import Any
@@ -144,6 +145,22 @@ async def test_a_timeout_says_why_an_order_was_not_seen(clock: Any, status: int,
         assert isinstance(timed_out, WaitTimeout)
         assert isinstance(timed_out.__cause__, ApiError)
         assert timed_out.__cause__.status_code == status
+
+
+async def test_many_failures_of_a_kind_are_one_warning_a_minute(
+    clock: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The others are logged at debug level."""
+    async with Service(clock=clock, sleep=clock.sleep) as service:
+        numbers = numbers_of(60)
+        async with SinchHosting(**service.client_arguments) as sinch:
+            with caplog.at_level(logging.DEBUG, "sinch_hosting"):
+                await sinch.imported_numbers.wait_all_provisioned(
+                    numbers, timeout=50, return_exceptions=True
+                )
+    found = [r for r in caplog.records if "goes on after an error" in r.getMessage()]
+    assert len(found) >= len(numbers)
+    assert [r.levelname for r in found].count("WARNING") == 1
 
 
 async def test_a_timeout_after_a_look_that_succeeded_gives_no_error(clock: Any) -> None:
