@@ -32,6 +32,11 @@ EXTREMES = (
     *itertools.product((10_000,), (600, 6000), (100, 1000)),
 )
 """Orders, budgets and pages ten times smaller and larger."""
+GROUPED = (
+    *itertools.product((200, 400), (200,), (60, 600), (100,)),
+    (1000, 200, 60, 100),
+)
+"""Orders, groups, budgets and pages of many small groups."""
 MOST = 1.5
 """How much of the least is allowed."""
 _CHECKS_A_SECOND = 1 / 3
@@ -80,6 +85,8 @@ class Cell:
     """Requests a minute."""
     page: int
     """Orders a page at most."""
+    groups: int = 1
+    """The campaigns that the orders are spread over; each has lists of its own."""
 
     @property
     def done(self) -> Sequence[float]:
@@ -111,7 +118,13 @@ async def measure(cell: Cell, **rules: Any) -> Cost:
     every = 1.0 if cell.how == "trickle" else 0.0
     rules = {"page_cap": cell.page, **rules}
     async with Service(clock=clock, sleep=clock.sleep, **rules) as service:
-        made = service.add_orders(cell.orders, state="IN_PROGRESS")
+        made = [
+            order
+            for group in range(cell.groups)
+            for order in service.add_orders(
+                cell.orders // cell.groups, state="IN_PROGRESS", campaign=f"c{group}"
+            )
+        ]
         service.set_state(made, "COMPLETED", at=clock() + cell.done[0], every=every)
         async with SinchHosting(**service.client_arguments, poll=cell.poll) as sinch:
             given = [
@@ -166,9 +179,13 @@ class _Observer:
 
     def _look(self, done: int, new: int) -> int:
         """The fewest requests that show how things are."""
-        page, live = self.cell.page, self.cell.orders - done
-        lists = _LIVE_LISTS if self.cell.how == "tokens" else max(1, ceil(live / page))
-        pages = lists + (ceil(done / page) if new else 0)
+        cell, live = self.cell, self.cell.orders - done
+        groups, a_group = cell.groups, self.cell.page * self.cell.groups
+        if cell.how == "tokens":
+            lists = _LIVE_LISTS * groups
+        else:  # where many lists are read, the one that knows leaves out those that are empty
+            lists = groups * max(groups == 1, ceil(live / a_group))
+        pages = lists + (groups * ceil(done / a_group) if new else 0)
         return min(pages, live + new)
 
 
@@ -183,8 +200,10 @@ async def row(cell: Cell) -> Row:
     checks = _CHECKS_A_SECOND * (cost.seconds + max(0.0, cell.done[-1]))
     assert cost.requests <= MOST * best.requests + checks, (cell, cost, best)
     late = cost.seconds / best.seconds if best.seconds else 1.0 if cost.seconds < 0.01 else 99.0
+    spread = f" in {cell.groups} groups" if cell.groups > 1 else ""
+    pace = f"{cell.budget:,.0f} a minute, {cell.page:,} a page"
     return (
-        f"{cell.orders:,} orders, {cell.how}, {cell.budget:,.0f} a minute, {cell.page:,} a page",
+        f"{cell.orders:,} orders{spread}, {cell.how}, {pace}",
         f"{cost.requests:,} requests, {cost.seconds:.1f} s after the last",
         f"{best.requests:,} requests, {best.seconds:.1f} s",
         f"{cost.requests / best.requests:.2f} and {late:.2f} of at most {MOST}",
@@ -195,8 +214,14 @@ async def rows(*, short: bool) -> list[Row]:
     """All rows; the short table has the smallest of each."""
     table = itertools.product(ORDERS, BUDGETS, PAGES)
     sizes = [(ORDERS[0], BUDGETS[0], PAGES[0])] if short else [*table, *EXTREMES]
-    return [
-        await row(Cell(how=how, orders=orders, budget=budget, page=page))
+    cells = [
+        Cell(how=how, orders=orders, budget=budget, page=page)
         for how in HOWS
         for orders, budget, page in sizes
     ]
+    cells += [
+        Cell(how=how, orders=orders, groups=groups, budget=budget, page=page)
+        for how in ("tokens", "at once")
+        for orders, groups, budget, page in ([(20, 10, 60, 100)] if short else GROUPED)
+    ]
+    return [await row(cell) for cell in cells]

@@ -435,9 +435,12 @@ class NumberFailed(WaitError):
 class WaitTimeout(WaitError, TimeoutError):
     """The time of a wait ran out. Nothing was cancelled at the service; you may wait again."""
 
-    def __init__(self, what: str, *, timeout: float, last: Any, wanted: str = "") -> None:
+    def __init__(
+        self, what: str, *, timeout: float, last: Any, wanted: str = "", last_look: str = ""
+    ) -> None:
         ended = f"after {timeout:g} s; wanted {wanted}"
-        super().__init__(f"{what} {ended if wanted else f'was not reached within {timeout:g} s'}")
+        message = f"{what} {ended if wanted else f'was not reached within {timeout:g} s'}"
+        super().__init__(f"{message}; {last_look}" if last_look else message)
         self.timeout = timeout
         """The seconds that were allowed."""
         self.last = last

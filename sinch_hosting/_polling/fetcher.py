@@ -9,21 +9,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
-from attrs import define
+from attrs import define, field
 
 from .. import errors
 from .._session.retry import LONGEST_PAUSE
 from .._session.session import Session
 from ..models.pages import Page
 from ..states import OpenEnum
-from .lists import PAGE_SIZE, Group
+from .host import Host
+from .lists import PAGE_SIZE, Group, list_or_single
+from .moves import Moves
 from .policy import PollPolicy, passes, says_no
 from .schedule import NEVER, Watched
-from .sources import Json, Source, fingerprint, time_on_wire
+from .sources import Json, fingerprint, time_on_wire
 from .sweeps import Sweep, Walk
 
 _log = logging.getLogger("sinch_hosting")
@@ -40,52 +42,15 @@ _EXPLORERS = 8
 """Single looks that find out where things of no known place are."""
 _CHECKS = 8
 """A round spends at most one in so many of a minute's requests on checks of lists."""
-_SAMPLE_OF = 4
-"""A sweep that has shown so many things is checked at one of them."""
+_SAMPLE_OF, _SAMPLES = 4, 4.0
+"""A sweep that has shown so many things is checked at one of them, and so many sweeps in a row are;
+with many groups, it is one of `_CHECKS` sweeps."""
 _FOLLOW_UP = 2
 """Further checks after one that contradicted a list."""
+_WARNED = 60.0
+"""Seconds after a warning in which further failures of its kind are logged at debug level."""
 _BROKEN = -1
 """Stands for a status where a request could not even be made."""
-
-
-class Host(Protocol):
-    """The owner of a fetcher: it gives turns, runs jobs and gets the results."""
-
-    async def turn(self, due: float) -> None:
-        """Wait until a request may leave for what is due since then."""
-        ...
-
-    def return_turn(self) -> None:
-        """Give back a turn that was not used."""
-        ...
-
-    def spawn(self, job: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
-        """Start a job; returns its task, or `None` where the owner has ended."""
-        ...
-
-    def find(self, source: Source[Any], thing_id: str) -> Watched[Any] | None:
-        """Return the watched thing with this id, or `None`."""
-        ...
-
-    def looked(self, member: Watched[Any], previous: Any) -> None:
-        """Handle a look at a thing; `previous` is its state before, `None` without a change."""
-        ...
-
-    def put_off(self, member: Watched[Any], error: errors.SinchHostingError) -> None:
-        """Handle a look that failed and is repeated later."""
-        ...
-
-    def in_no_list(self, members: Iterable[Watched[Any]]) -> None:
-        """Handle things that are in no list of their place; all lists were read to the end."""
-        ...
-
-    def refused(self, member: Watched[Any], error: errors.SinchHostingError) -> None:
-        """Handle a refusal by the service that is not believed yet."""
-        ...
-
-    def ended(self, member: Watched[Any], error: errors.SinchHostingError) -> None:
-        """Handle the end of a thing that cannot be read any more."""
-        ...
 
 
 @define(eq=False, repr=False)
@@ -101,6 +66,9 @@ class Fetcher:
     """Whether failed requests are repeated by a later round; else the session retries them."""
     not_before: float = NEVER
     """The time before which nothing is sent, because the service asked for a pause."""
+    _moves: Moves = field(factory=Moves)
+    _samples_left: float = _SAMPLES
+    _warned: dict[object, float] = field(factory=dict)
 
     async def round(self, group: Group) -> None:
         """Read what is due in a group: lists first, then singly what they should have shown."""
@@ -141,7 +109,12 @@ class Fetcher:
         sweep = Sweep.of(group, guests, self._session.clock())
         try:
             for state, sought in sweep.lists():
-                await self._walk(sweep, state, sought)
+                # The list is chosen when its turn has come: others may have moved meanwhile. What
+                # was missed comes first, since it tells where others may be, too.
+                await self._host.turn(sweep.due - bool(sweep.missed))
+                sweep.has_turn = True
+                if left := await self._look_ahead(sweep, state, sought):
+                    await self._walk(sweep, state, left)
         except errors.SinchHostingError as error:
             if self._list_failed(sweep, error):
                 return sweep
@@ -178,24 +151,53 @@ class Fetcher:
                 "%ss are read one by one for a while: their lists show states that have passed",
                 group.source.noun,
             )
-        elif sweep.seen and not sweep.is_past and group.worked():
-            self._sample(sweep)
+        elif sweep.seen and not sweep.is_past:
+            self._samples_left = min(self._samples_left + 1 / _CHECKS, _SAMPLES)
+            if group.worked():
+                self._sample(sweep)
 
     def _sample(self, sweep: Sweep) -> None:
         """Choose one of many things that lists have shown, for a single look that checks them."""
         if len(sweep.seen) >= _SAMPLE_OF:
             shown = [m for i, m in sweep.asked.items() if i in sweep.seen and m.followers]
-            if shown:
+            if shown and self._samples_left >= 1:
+                self._samples_left -= 1
                 min(shown, key=lambda member: member.audit_at).audited_at = NEVER
+
+    async def _look_ahead(
+        self, sweep: Sweep, state: OpenEnum | None, sought: Sequence[Watched[Any]]
+    ) -> Sequence[Watched[Any]]:
+        """Read the list of the state that others have moved to; returns what to seek further."""
+        group = sweep.group
+        ahead = self._moves.expected(group, state, sought, self._session.clock())
+        if ahead is None or ahead not in group.source.states_at(group.place or ()):
+            return sought
+        walk = Walk(sweep, ahead, {member.id: member for member in sought})
+        await self._read(walk)
+        left = [member for member in sought if member.id not in sweep.seen]
+        if len(left) == len(sought):
+            self._moves.stayed(group, state)
+        pages = group.pages(state, len(left), self._session.clock())
+        return left if list_or_single(len(left), pages) else []
 
     async def _walk(
         self, sweep: Sweep, state: OpenEnum | None, sought: Sequence[Watched[Any]]
     ) -> None:
         walk = Walk(sweep, state, {member.id: member for member in sought})
-        token: str | None = None
+        if not await self._read(walk):
+            return
+        sweep.walked(sought, is_whole=walk.is_whole)
+        if len(walk.sought) < len(sought):
+            self._moves.stayed(sweep.group, state)
+        if walk.is_read:
+            sweep.seek_missing(state)
+
+    async def _read(self, walk: Walk) -> bool:
+        """Read the pages of a list; returns whether the sweep goes on."""
+        sweep, token = walk.sweep, None
         tokens: set[str | None] = set()
         while True:
-            page = await self._page(sweep, state, token)
+            page = await self._page(sweep, walk.state, token)
             self._take_page(walk, page)
             tokens.add(token)
             token = page.next_page_token
@@ -203,11 +205,9 @@ class Fetcher:
                 break
             if walk.is_to_be_checked(self._session.clock()) and await self._is_past(walk):
                 sweep.begin_anew(self._session.clock())
-                return
+                return False
         walk.learn()
-        sweep.walked(sought, is_whole=walk.is_whole)
-        if walk.is_read:
-            sweep.seek_missing(state)
+        return True
 
     async def _is_past(self, walk: Walk) -> bool:
         """Read the first page of the list again; returns whether the sweep has to begin anew."""
@@ -235,7 +235,9 @@ class Fetcher:
         options: dict[str, Any] = {"pageToken": token}
         if not group.is_plain:
             options |= {"pageSize": PAGE_SIZE, "orderBy": "updatedTime"}
-        await self._host.turn(sweep.due)
+        if not sweep.has_turn:
+            await self._host.turn(sweep.due)
+        sweep.has_turn = False
         sweep.begin(self._session.clock())
         loop = asyncio.get_running_loop()
         # A list that hangs does not hold up single looks, and its request is ended at last.
@@ -332,7 +334,7 @@ class Fetcher:
         has_turn = False
         for member in due[:at_most]:
             if not has_turn and member.is_due_alone(self._session.clock()):
-                await self._host.turn(member.due)
+                await self._host.turn(member.due - member.is_alone)
                 has_turn = True
             # A list, or a look after a callback, may have shown it meanwhile.
             if not has_turn or not member.is_due_alone(self._session.clock()):
@@ -411,8 +413,12 @@ class Fetcher:
     # --------------------------------------------------------------- outcomes
 
     def _take(self, member: Watched[Any], seen: Any, listed_as: int) -> None:
-        previous = member.item
+        previous, before = member.item, member.state
         is_news = member.take(seen, self._session.clock(), self._policy, listed_as=listed_as)
+        if member.state != before:
+            self._moves.moved(member.group, before, member.state)
+        elif not listed_as:
+            self._moves.stayed(member.group, before)
         self._host.looked(member, previous if is_news else None)
 
     def _put_off(self, members: Iterable[Watched[Any]], error: errors.SinchHostingError) -> None:
@@ -422,9 +428,14 @@ class Fetcher:
             return
         noun = late[0].source.noun
         what = f"{noun} {late[0].id}" if len(late) == 1 else f"{len(late)} {noun}s"
-        _log.warning("waiting for %s goes on after an error: %s", what, error)
         now = self._session.clock()
+        kind = (noun, type(error), getattr(error, "status_code", 0))
+        level = logging.DEBUG
+        if not 0 <= now - self._warned.get(kind, NEVER) < _WARNED:
+            level, self._warned[kind] = logging.WARNING, now
+        _log.log(level, "waiting for %s goes on after an error: %s", what, error)
         for member in late:
+            member.last_error = error
             member.fail(now, self._policy, floor)
             self._host.put_off(member, error)
 

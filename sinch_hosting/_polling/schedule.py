@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 from attrs import define
 
 from .._session.orders_api import NumberFilter
+from ..errors import SinchHostingError
 from ..models import ImportedNumber, Order, QualifiedNumber
 from ..states import OpenEnum, has_reached
 from .policy import PollPolicy
@@ -90,6 +91,8 @@ class Watched(Generic[T]):
     """Whether a request for it alone is under way."""
     refused_with: int = 0
     """The status with which the service refused the last look; 0 for none."""
+    last_error: SinchHostingError | None = None
+    """Why the last look failed; `None` after one that succeeded."""
     fresh_until: float = NEVER
     """Until when a 404 is not believed."""
     audited_at: float = float("inf")
@@ -209,7 +212,7 @@ class Watched(Generic[T]):
             self.interval = policy.initial
         elif self.due <= now + _EARLY_IN_LIST * self.interval + INSTANT:
             self.interval = min(self.interval * policy.factor, policy.maximum)
-        self.failures = self.refused_with = 0
+        self.failures, self.refused_with, self.last_error = 0, 0, None
         self.is_alone = False
         self.due = now + policy.interval(self.interval)
         if self.notices is not None:

@@ -65,6 +65,8 @@ class Sweep:
     """Whether it was ended early, to begin anew."""
     may_begin_anew: bool = True
     """Whether it may be ended early; not twice in a row."""
+    has_turn: bool = False
+    """Whether it has a turn for its next request."""
     _unplaced: dict[str, Watched[Any]] = field(factory=dict)
     _by_state: dict[OpenEnum, list[Watched[Any]]] = field(factory=dict)
 

@@ -105,7 +105,8 @@ async def wait_until(
                             await _tell(follower, on_update, thing)
                         if goal.is_over(thing):
                             return thing
-                raise _timed_out(goal, thing, timeout)
+                why = follower.members[source.id_of(thing)].last_error
+                raise _timed_out(goal, thing, timeout, why)
     except asyncio.CancelledError as cancelled:
         _note_tokens(cancelled, [thing])
         raise
@@ -136,14 +137,29 @@ def _last(source: Source[T], thing: T, given: T) -> T | None:
     return None if is_bare else thing
 
 
-def _timed_out(goal: Goal[T], thing: T, timeout: float | None) -> errors.WaitTimeout:
+def _timed_out(
+    goal: Goal[T], thing: T, timeout: float | None, why: errors.SinchHostingError | None
+) -> errors.WaitTimeout:
+    """Return the error of a wait whose time is over; `why` is that of the last look, if any."""
     source = goal.source
     name = source.id_of(thing)
     here = "not seen" if source.is_bare(thing) else f"still {source.describe(thing)}"
     what = f"order {name}" if isinstance(thing, Order) else name
-    return errors.WaitTimeout(
-        f"{what}: {here}", timeout=timeout or 0.0, last=thing, wanted=goal.wanted
+    late = errors.WaitTimeout(
+        f"{what}: {here}",
+        timeout=timeout or 0.0,
+        last=thing,
+        wanted=goal.wanted,
+        last_look=_explain(why),
     )
+    late.__cause__ = why
+    return late
+
+
+def _explain(why: errors.SinchHostingError | None) -> str:
+    if isinstance(why, errors.NotFound):
+        return f"the service does not know it: {why}"
+    return "" if why is None else f"last look: {why}"
 
 
 async def wait_all(
@@ -188,7 +204,8 @@ async def _wait_for_each(
                 elif _is_settled(goal, thing_id, change.item, failed):
                     follower.leave(thing_id)
         for thing_id in follower.members:
-            failed[thing_id] = late = _timed_out(goal, latest[thing_id], timeout)
+            why = follower.members[thing_id].last_error
+            failed[thing_id] = late = _timed_out(goal, latest[thing_id], timeout, why)
             late.last = _last(goal.source, latest[thing_id], given[thing_id])
 
 

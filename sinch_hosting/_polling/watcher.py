@@ -20,6 +20,8 @@ singly what these should have shown and did not show, first what is due longest.
 * **Groups take turns.** A round waits for one turn at a time. Every second turn goes to the request
   that waits longest: so with N groups, each gets at least every 2Nth token. The other turns go to
   the request that is due longest: so a large group does not wait for many small ones.
+* **Groups learn from each other.** Once two groups in a row have moved on to the same state, the
+  list of that state is read first for the next small groups (`moves`), until it shows nothing new.
 * **A thing counts as looked at when a response came.** Only then its due time moves.
 * **Lists are checked.** They may lag, or show a state that has passed. From time to time one of
   many things that a sweep has shown is read singly, and each thing some minutes after its last
@@ -424,10 +426,11 @@ class Watcher:
         """Give waits whose time is over a last look, and end those that had it."""
         while self._deadlines and self._deadlines[0][0] <= now + INSTANT:
             follower = heapq.heappop(self._deadlines)[2]
-            if follower.is_in_its_last_looks or now < self._fetcher.not_before:
+            if follower.is_in_its_last_looks or self._hold(now) > _GRACE:
                 follower.expire()
                 continue
-            idle = [m for m in follower.members.values() if not m.is_asked]
+            # What a request is under way for, or waits for its turn, had its last look.
+            idle = [m for m in follower.members.values() if not (m.is_asked or m.group.is_busy)]
             follower.await_last_looks(m.id for m in idle)
             for member in idle:
                 self._hasten(member, now)

@@ -15,8 +15,16 @@ from typing import Any
 import pytest
 from attrs import frozen
 
-from sinch_hosting import COMPLETED, Order, OrderState, OrderType, PollPolicy, SinchHosting
-from sinch_hosting._polling import fetcher
+from sinch_hosting import (
+    COMPLETED,
+    Order,
+    OrderState,
+    OrderType,
+    PollPolicy,
+    SinchHosting,
+    WaitTimeout,
+)
+from sinch_hosting._polling import fetcher, watcher
 from sinch_hosting._polling.policy import budget_of
 from tests.service import Service, error, hang, reply, slow
 
@@ -375,6 +383,47 @@ async def test_lists_that_hang_again_and_again_are_given_up(
     assert cost.seconds <= 1.5 * seconds_for(orders, budget) + 60
 
 
+@pytest.mark.parametrize("operation", [LISTS, GETS])
+async def test_a_request_that_hangs_does_not_outlast_the_time_of_a_wait(
+    monkeypatch: pytest.MonkeyPatch, operation: str
+) -> None:
+    """No last look is awaited for orders for which a request is under way."""
+    monkeypatch.setattr(watcher, "_GRACE", 1e6)
+    async with Service() as service:
+        made = service.add_orders(40, state="IN_PROGRESS")
+        service.fault(operation, hang(), times=None)
+        async with SinchHosting(**service.client_arguments) as sinch:
+            place = {"service_plan_id": made[0].plan, "campaign_id": made[0].campaign}
+            given: list[Any] = [order.id for order in made]
+            if operation == LISTS:
+                given = [
+                    Order(hosting_order_id=order.id, type=OrderType(order.type), **place)
+                    for order in made
+                ]
+            async with asyncio.timeout(60):
+                results = await sinch.hosting_orders.wait_all(
+                    given, COMPLETED, timeout=0.05, return_exceptions=True
+                )
+        service.clear_faults()
+    assert {type(result) for result in results} == {WaitTimeout}
+
+
+async def test_orders_that_no_budget_is_left_for_are_not_awaited_longer(
+    clock: Any,
+) -> None:
+    """There is no last look where all requests of the budget are spent."""
+    async with Service(clock=clock, sleep=clock.sleep) as service:
+        made = service.add_orders(9, state="IN_PROGRESS")
+        poll = PollPolicy(requests_per_minute=1)
+        async with SinchHosting(**service.client_arguments, poll=poll) as sinch:
+            began = clock()
+            results = await sinch.hosting_orders.wait_all(
+                [order.id for order in made], COMPLETED, timeout=5, return_exceptions=True
+            )
+    assert {type(result) for result in results} == {WaitTimeout}
+    assert clock() - began == pytest.approx(5, abs=0.01)
+
+
 # --------------------------------------------------------------- odd worlds
 
 
@@ -385,6 +434,45 @@ async def test_many_small_groups_share_a_small_budget(clock: Any, how: str) -> N
 
     assert cost.requests <= 1.5 * 60
     assert cost.seconds <= 1.5 * seconds_for(60, 6) + 60
+
+
+@pytest.mark.parametrize("budget", [60, 600])
+@pytest.mark.parametrize(("groups", "each"), [(1, 200), (100, 2), (200, 1), (200, 2), (200, 5)])
+async def test_many_small_groups_that_complete_at_once_take_a_request_each(
+    clock: Any, groups: int, each: int, budget: float
+) -> None:
+    """The first groups show where the orders went; the list of that state shows the others."""
+    cost, _ = await wait_for(
+        clock,
+        each,
+        groups=groups,
+        how="IN_PROGRESS",
+        budget=budget,
+        done_after=120,
+        page_cap=100,
+    )
+
+    rate = (budget - budget // 4 + 1) / 60
+    least = max(groups, ceil(groups * each / 100)) / rate
+    assert cost.seconds - 120 <= 1.5 * least + max(0.0, 60 - least)
+    assert cost.requests <= budget // 4 + 120 * rate + 1.5 * least * rate + 10
+
+
+@pytest.mark.parametrize("each", [2, 5])
+async def test_a_part_of_many_small_groups_that_stays(clock: Any, each: int) -> None:
+    """Every second group completes much later: lists that are read in vain stay few."""
+
+    def delay(service: Service, made: list[Any]) -> None:
+        for begin in range(0, len(made), 2 * each):
+            service.set_state(made[begin : begin + each], "COMPLETED", at=clock() + 60)
+            rest = made[begin + each : begin + 2 * each]
+            service.set_state(rest, "COMPLETED", at=clock() + 400)
+
+    cost, _ = await wait_for(
+        clock, each, groups=60, how="IN_PROGRESS", budget=60, done_after=1e6, prepare=delay
+    )
+
+    assert cost.seconds - 400 <= 1.5 * 60 / (46 / 60) + 60
 
 
 @pytest.mark.parametrize("page", [20, 1000])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import logging
+from copy import deepcopy
 from math import ceil
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 
 from sinch_hosting import (
     COMPLETED,
+    ApiError,
     CallbackEvent,
     ImportedNumber,
     InvalidRequest,
@@ -114,6 +117,64 @@ async def test_a_number_that_failed_and_one_that_is_late(clock: Any) -> None:
     assert str(results[1]) == f"{late}: still ELIGIBLE after 120 s; wanted VERIFIED"
     assert results[1].last.phone_number == late  # type: ignore[union-attr]
     assert results[2].last is None  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("status", "says"),
+    [
+        (500, "last look: GetHostingOrder: 500"),
+        (404, "the service does not know it: GetHostingOrder: 404"),
+    ],
+)
+async def test_a_timeout_says_why_an_order_was_not_seen(clock: Any, status: int, says: str) -> None:
+    """Alone and among others; the error itself is the cause, also of a copy."""
+    async with Service(clock=clock, sleep=clock.sleep) as service:
+        (made,) = service.add_orders(1)
+        service.fault("GetHostingOrder", error(status), times=None)
+        async with SinchHosting(**service.client_arguments) as sinch:
+            orders = sinch.hosting_orders
+            (late,) = await orders.wait_all([made.id], COMPLETED, timeout=4, return_exceptions=True)
+            order = Order(hosting_order_id=made.id)
+            with pytest.raises(WaitTimeout) as raised:
+                await sinch._orders_api.bind(order).wait_until(COMPLETED, timeout=4)
+    for timed_out in (late, raised.value, deepcopy(raised.value)):
+        assert str(timed_out).startswith(
+            f"order {made.id}: not seen after 4 s; wanted COMPLETED; {says}"
+        )
+    for timed_out in (late, raised.value):
+        assert isinstance(timed_out, WaitTimeout)
+        assert isinstance(timed_out.__cause__, ApiError)
+        assert timed_out.__cause__.status_code == status
+
+
+async def test_many_failures_of_a_kind_are_one_warning_a_minute(
+    clock: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The others are logged at debug level."""
+    async with Service(clock=clock, sleep=clock.sleep) as service:
+        numbers = numbers_of(60)
+        async with SinchHosting(**service.client_arguments) as sinch:
+            with caplog.at_level(logging.DEBUG, "sinch_hosting"):
+                await sinch.imported_numbers.wait_all_provisioned(
+                    numbers, timeout=50, return_exceptions=True
+                )
+    found = [r for r in caplog.records if "goes on after an error" in r.getMessage()]
+    assert len(found) >= len(numbers)
+    assert [r.levelname for r in found].count("WARNING") == 1
+
+
+async def test_a_timeout_after_a_look_that_succeeded_gives_no_error(clock: Any) -> None:
+    """An error of an earlier look does not matter any more."""
+    async with Service(clock=clock, sleep=clock.sleep) as service:
+        (made,) = service.add_orders(1, state="IN_PROGRESS")
+        service.fault("GetHostingOrder", error(500), times=1)
+        async with SinchHosting(**service.client_arguments) as sinch:
+            (late,) = await sinch.hosting_orders.wait_all(
+                [made.id], COMPLETED, timeout=30, return_exceptions=True
+            )
+    assert str(late) == f"order {made.id}: still IN_PROGRESS after 30 s; wanted COMPLETED"
+    assert isinstance(late, WaitTimeout)
+    assert late.__cause__ is None
 
 
 @pytest.mark.parametrize("given", ["+16132000000", b"+1", {"+16132000000": 1}, 7, ["+1x"]])
