@@ -7,11 +7,15 @@ needs no extra, and a missing one is a sentence and not a traceback.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from typing import NoReturn
 
 __all__ = ["main"]
 
 _EXTRA = ("cyclopts", "phonenumbers", "rich")
-_BRIDGE = "temporalio.bridge"
+
+leave: Callable[[int], NoReturn] | None = None
+"""How to end the process, where a command needs another way than `sys.exit`."""
 
 
 def main() -> None:
@@ -23,7 +27,8 @@ def main() -> None:
     arguments = sys.argv[1:]
     if arguments == ["--version"] and sys.stdout is not None:
         sys.exit(_print_version())
-    had_temporal = _BRIDGE in sys.modules
+    global leave  # noqa: PLW0603 - set by the command that runs
+    leave = None
     try:
         from .app import run  # noqa: PLC0415 - loads the extra, whose absence is told below
 
@@ -36,9 +41,11 @@ def main() -> None:
             "pip install 'sinch-hosting[cli]'\n"
         )
         code = 2
-    if _BRIDGE in sys.modules and not had_temporal:  # a process of ours alone, not a test run
-        from ..temporal.leaving import leave  # noqa: PLC0415 - few commands use it
+    _end(code)
 
+
+def _end(code: int) -> NoReturn:
+    if leave is not None:
         leave(code)
     sys.exit(code)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from attrs import frozen
 
+from .. import cli
 from ..errors import ConfigurationError
 from .creating import groups_of
 from .durations import seconds_of
@@ -34,11 +35,12 @@ _QUEUE = "sinch-hosting"
 
 def _temporal() -> ModuleType:
     try:
-        from ..temporal import starting  # noqa: PLC0415 - an extra
+        from ..temporal import leaving, starting  # noqa: PLC0415 - an extra
     except ImportError as error:
         raise ConfigurationError(
             "jobs on Temporal need an extra: pip install 'sinch-hosting[temporal]'"
         ) from error
+    cli.leave = leaving.leave
     return starting
 
 
