@@ -150,5 +150,5 @@ async def test_each_number_in_exactly_one_order(
     assert (report.phase, report.ordered, report.numbers) == ("done", NUMBERS, NUMBERS)
     assert report.orders == report.chunks == len(service.letters)
     assert (report.failed, report.open, report.left_out, report.not_begun) == (0, 0, 0, 0)
-    assert fleet.happened["killed"] + fleet.happened["stopped"] > 2
+    assert fleet.happened["killed"] + fleet.happened["stopped"] > 0
     print(f"round {round_}: {NUMBERS} numbers, {report.orders} orders, {dict(fleet.happened)}")
