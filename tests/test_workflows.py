@@ -17,7 +17,7 @@ from sinch_hosting.resources.imported_numbers import ImportedNumbers
 from sinch_hosting.resources.qualified_numbers import QualifiedNumbers
 from sinch_hosting.workflows import CHOICES, QUESTIONS, RULES, WORKFLOWS, guide_page, workflow_for
 
-ROOT = Path(sinch_hosting.__file__).parents[1]
+ROOT = Path(__file__).parents[1]
 GUIDES = ROOT / "sinch_hosting" / "guides"
 RESOURCES = {
     "hosting_orders": HostingOrders,

@@ -107,6 +107,7 @@ class Fetcher:
     async def sweep(self, group: Group, guests: Iterable[Watched[Any]] = ()) -> Sweep:
         """Read the lists that are worth it, in the order of the states; returns the sweep."""
         sweep = Sweep.of(group, guests, self._session.clock())
+        group.is_listing = True
         try:
             for state, sought in sweep.lists():
                 # The list is chosen when its turn has come: others may have moved meanwhile. What
@@ -124,6 +125,8 @@ class Fetcher:
             group.refused(self._session.clock())
         else:
             self._swept(sweep)
+        finally:
+            group.is_listing = False
         for thing_id in sweep.missed - sweep.seen - sweep.guests:
             sweep.asked[thing_id].was_missed(self._session.clock())
         self._host.in_no_list(sweep.absent())

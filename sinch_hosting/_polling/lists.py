@@ -72,6 +72,8 @@ class Group:
     members: dict[str, Watched[Any]] = field(factory=dict)
     is_busy: bool = False
     """Whether a round for it is under way."""
+    is_listing: bool = False
+    """Whether a list of it is being read, or waits for its turn."""
     due: float = inf
     """When the first of the members is due."""
     is_plain: bool = False
@@ -96,6 +98,11 @@ class Group:
     _notices: Debounce = field(factory=Debounce)
 
     # ------------------------------------------------------------------ when
+
+    @property
+    def is_asking(self) -> bool:
+        """Whether a request is under way for it, or waits for its turn."""
+        return self.is_listing or any(member.is_asked for member in self.members.values())
 
     def refresh_due(self, now: float) -> None:
         """Compute when the first member is due."""

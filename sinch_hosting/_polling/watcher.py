@@ -424,13 +424,15 @@ class Watcher:
 
     def _expire(self, now: float) -> None:
         """Give waits whose time is over a last look, and end those that had it."""
+        due = self._deadlines and self._deadlines[0][0] <= now + INSTANT
+        asking = {g for g in self._groups.values() if due and g.is_asking}
         while self._deadlines and self._deadlines[0][0] <= now + INSTANT:
             follower = heapq.heappop(self._deadlines)[2]
             if follower.is_in_its_last_looks or self._hold(now) > _GRACE:
                 follower.expire()
                 continue
             # What a request is under way for, or waits for its turn, had its last look.
-            idle = [m for m in follower.members.values() if not (m.is_asked or m.group.is_busy)]
+            idle = [m for m in follower.members.values() if m.group not in asking]
             follower.await_last_looks(m.id for m in idle)
             for member in idle:
                 self._hasten(member, now)
