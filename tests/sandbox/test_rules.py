@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import inspect
 import json
 import logging
 from collections.abc import AsyncIterator
@@ -488,5 +489,5 @@ def test_every_rule_is_documented():
     import sinch_hosting.sandbox
 
     for rule in fields(Rules):
-        assert f"        {rule.name}: " in (Rules.__doc__ or ""), rule.name
+        assert f"    {rule.name}: " in inspect.cleandoc(Rules.__doc__ or ""), rule.name
         assert f"``{rule.name}``" in (sinch_hosting.sandbox.__doc__ or ""), rule.name
