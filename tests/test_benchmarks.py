@@ -152,13 +152,17 @@ def test_a_plot_draws_the_figures_of_each_unit() -> None:
 
 
 def test_a_plot_is_an_svg_file(tmp_path: Path) -> None:
-    """`--plots DIR` makes the folder, and a file for each table."""
+    """Its folder is made; a table without figures gets none."""
     pytest.importorskip("matplotlib")
-    main = import_module("benchmarks.__main__").main
+    plots, table = import_module("benchmarks._plots"), import_module("benchmarks._table").Table
+    folder = tmp_path / "new"
 
-    main(["call_path", "--short", "--plots", str(tmp_path / "new")])
+    drawn = plots.write_plot(
+        "figures", table("t", ("what", "ms"), [("a", "1"), ("b", "2")]), folder
+    )
 
-    assert "<svg" in (tmp_path / "new" / "call_path.svg").read_text()
+    assert "<svg" in drawn.read_text()
+    assert plots.write_plot("words", table("t", ("what", "how"), [("a", "so")]), folder) is None
 
 
 def test_plots_without_matplotlib_say_what_to_install(
