@@ -256,9 +256,9 @@ class ApiError(SinchHostingError):
         violations = "; ".join(
             f"{v.get('field') or '?'}: {v.get('description') or '?'}" for v in field_violations
         )
-        text = f"{operation}: {status_code} {shortened(said)}".rstrip()
-        text += f" [{shortened(violations)}]" if violations else ""
-        super().__init__(text + (f" (request id {request_id})" if request_id else ""))
+        shown = f" [{shortened(violations)}]" if violations else ""
+        shown += f" (request id {request_id})" if request_id else ""
+        super().__init__(f"{operation}: {status_code} {shortened(said)}".rstrip() + shown)
         self.operation = operation
         """The name of the operation in the contract."""
         self.status_code = status_code

@@ -431,8 +431,7 @@ class Fetcher:
             return
         noun = late[0].source.noun
         what = f"{noun} {late[0].id}" if len(late) == 1 else f"{len(late)} {noun}s"
-        now = self._session.clock()
-        kind = (noun, type(error), getattr(error, "status_code", 0))
+        now, kind = self._session.clock(), (noun, type(error), getattr(error, "status_code", 0))
         level = logging.DEBUG
         if not 0 <= now - self._warned.get(kind, NEVER) < _WARNED:
             level, self._warned[kind] = logging.WARNING, now

@@ -71,9 +71,7 @@ class PlanningTools:
             wish.campaign_id,
             migrate_to_sinch_tmo,
         )
-        outlook = await wish.look(digest)
-        at.plans.show(Plan(digest=digest, wish=wish, shown=outlook.text))
-        return self._answer(wish.tool, digest, outlook)
+        return await self._shown(wish, digest)
 
     async def plan_text_enable(
         self,
@@ -101,10 +99,7 @@ class PlanningTools:
             wish.campaign_id,
             letter.model_dump(),
         )
-        outlook = await wish.look(digest)
-        plan = Plan(digest=digest, wish=wish, shown=outlook.text, letters=dict(outlook.letters))
-        at.plans.show(plan)
-        return self._answer(wish.tool, digest, outlook)
+        return await self._shown(wish, digest)
 
     async def plan_onboarding(
         self,
@@ -132,20 +127,24 @@ class PlanningTools:
             wish.campaign_id,
             letter.model_dump(),
         )
-        outlook = await wish.look(digest)
-        plan = Plan(digest=digest, wish=wish, shown=outlook.text, letters=dict(outlook.letters))
-        at.plans.show(plan)
-        return self._answer(wish.tool, digest, outlook)
+        return await self._shown(wish, digest)
 
-    def _answer(self, tool: str, digest: str, outlook: Outlook) -> PlanAnswer:
-        next_step = f"Show this to a person. If they agree, call {tool} with the digest."
+    async def _shown(
+        self, wish: ImportWish | TextEnableWish | OnboardWish, digest: str
+    ) -> PlanAnswer:
+        """Show a plan, and remember it: from now on its digest counts."""
+        outlook = await wish.look(digest)
+        letters = dict(outlook.letters)
+        plan = Plan(digest=digest, wish=wish, shown=outlook.text, letters=letters)
+        self._at.plans.show(plan)
+        next_step = f"Show this to a person. If they agree, call {wish.tool} with the digest."
         return PlanAnswer(
-            tool=tool,
+            tool=wish.tool,
             digest=digest,
             orders=list(outlook.orders[:MOST_ORDERS]),
             orders_in_all=len(outlook.orders),
             steps=list(outlook.steps),
-            letters=dict(outlook.letters),
+            letters=letters,
             left_out=dict(first(outlook.left_out)),
             warnings=list(outlook.warnings),
             next_step=next_step if self._at.allow_changes else _READ_ONLY,

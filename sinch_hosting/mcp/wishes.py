@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
@@ -94,7 +95,7 @@ def letter_of(given: LetterOfAuthorization) -> Letter:
 
 
 @frozen(kw_only=True)
-class _Orders:
+class _Orders(ABC):
     """A wish whose orders are created by a job for each batch of numbers."""
 
     tool: ClassVar[str]
@@ -108,13 +109,13 @@ class _Orders:
         """All numbers."""
         return tuple(number for batch in self.batches for number in batch.numbers)
 
+    @abstractmethod
     async def planned(self, batch: Batch, digest: str) -> BulkPlan:
         """Return what would be done about a batch."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def created(self, batch: Batch, digest: str) -> BulkResult:
         """Create the orders of a batch."""
-        raise NotImplementedError
 
     async def look(self, digest: str) -> Outlook:
         """Return what would be done, as things stand; nothing is sent."""

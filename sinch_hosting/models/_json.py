@@ -10,6 +10,7 @@ from __future__ import annotations
 import types
 from collections import abc
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from enum import Enum
 from functools import singledispatch
@@ -278,11 +279,9 @@ def _member(kind: type[Enum], value: object, _: object) -> Enum:
     if kind is OpenEnum:  # the state of a list: of orders or of qualified numbers
         is_of_number = str(value).startswith("GLOBAL_PROCESS_STATE_")
         kind = QualificationState if is_of_number else OrderState
-    try:
-        if isinstance(value, str):
+    if isinstance(value, str):
+        with suppress(ValueError):  # a text without a member: the error below names the others
             return kind(value)
-    except ValueError:
-        pass
     raise Misfit(f"one of {', '.join(str(each.value) for each in kind)}", value)
 
 
