@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from .errors import BadInput
 
-__all__ = ["before", "business_days", "local_time", "seconds_of", "since"]
+__all__ = ["before", "business_days", "local_time", "seconds_of", "since", "timeout_from"]
 
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(bd|w|d|h|min|m|s|)", re.IGNORECASE)
 _SECONDS = {"w": 604_800, "d": 86_400, "h": 3600, "m": 60, "min": 60, "s": 1, "": 1}
@@ -25,6 +25,15 @@ def seconds_of(text: str, name: str) -> float:
     if found is None or found[2].lower() == "bd":
         raise BadInput(f"{name} {text!r}: give a span of time, such as 90s, 15m, 2h or 3d")
     return float(found[1]) * _SECONDS[found[2].lower()]
+
+
+def timeout_from(text: str | None) -> float | None:
+    """Return the seconds of `--timeout`; `None` is without end.
+
+    Raises:
+        BadInput: It is no span of time.
+    """
+    return None if text is None else seconds_of(text, "--timeout")
 
 
 def before(now: datetime, text: str, name: str) -> datetime:

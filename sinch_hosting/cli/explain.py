@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -23,7 +22,7 @@ from .job_files import find_jobs
 from .jobs import read_ledger
 from .number_input import read_numbers
 from .options import ACCOUNT, PLACE, SOURCE, Account, Place
-from .output import as_json, chosen_format, print_text
+from .output import as_object, chosen_format, print_json, print_text
 from .settings import Settings, open_client, read_settings
 
 if TYPE_CHECKING:
@@ -66,15 +65,8 @@ async def explain(
     if chosen_format(account) == "table":
         _print(answer, facts)
     else:
-        told = {**_object(answer), "facts": _object(facts)}
-        print_text(json.dumps(told, indent=1 if account.format == "json" else None))
+        print_json({**as_object(answer), "facts": as_object(facts)}, account)
     return ExitCode.DONE
-
-
-def _object(value: object) -> dict[str, object]:
-    told = as_json(value)
-    assert isinstance(told, dict)  # noqa: S101 - of an attrs class
-    return told
 
 
 async def _facts(

@@ -9,7 +9,9 @@ from contextlib import contextmanager, suppress
 
 from .invocation import tell
 
-__all__ = ["Interrupt", "orderly_ctrl_c"]
+__all__ = ["STOPPING", "Interrupt", "orderly_ctrl_c"]
+
+STOPPING = "stopping: nothing more is sent, what is under way is waited for"
 
 
 class Interrupt:

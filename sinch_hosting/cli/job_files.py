@@ -21,7 +21,7 @@ from .errors import BadInput
 from .invocation import ARGUMENTS
 from .settings import state_folder
 
-__all__ = ["JobFile", "default_job", "find_job", "find_jobs", "keep_job", "ledger_path"]
+__all__ = ["JobFile", "find_job", "find_jobs", "job_of_file", "keep_job", "ledger_path"]
 
 _LONGEST = 25
 _VERSION = 1
@@ -42,7 +42,7 @@ class JobFile:
     updated: str = ""
 
 
-def default_job(path: str) -> str:
+def job_of_file(path: str) -> str:
     """Return the job's name for a file: the file's name, without what a job's name cannot hold.
 
     Raises:

@@ -19,7 +19,7 @@ from .output import print_text
 if TYPE_CHECKING:
     from .. import Address, AuthorisedPerson, Letter
 
-__all__ = ["app", "read_letter"]
+__all__ = ["TABLES", "app", "read_letter"]
 
 T = TypeVar("T")
 
@@ -32,7 +32,7 @@ app = App(
 _KINDS = ("direct", "reseller", "blanket")
 _PERSON = ("first_name", "last_name", "email")
 _ADDRESS = ("building_number", "street", "city", "state", "postal_code", "country")
-_TABLES: Mapping[str, tuple[str, ...]] = {"authorised_person": _PERSON, "address": _ADDRESS}
+TABLES: Mapping[str, tuple[str, ...]] = {"authorised_person": _PERSON, "address": _ADDRESS}
 _TEXTS: Mapping[str, tuple[str, ...]] = {
     "direct": ("current_voice_carrier",),
     "reseller": ("business_name", "current_voice_carrier"),
@@ -153,21 +153,21 @@ class _LetterFile:
 
     def _check_names(self, kind: str) -> None:
         """Refuse what is misspelt: it would be missing elsewhere."""
-        parts = () if kind == "blanket" else tuple(_TABLES)
+        parts = () if kind == "blanket" else tuple(TABLES)
         for name in self._table:
             if name not in ("kind", *_TEXTS[kind], *parts):
                 known = ", ".join((*_TEXTS[kind], *parts)) or "nothing more"
                 self._refuse(f"a {kind} letter has no such key; it has {known}", name)
         for part in parts:
             for name in self._given(part):
-                if name not in _TABLES[part]:
-                    self._refuse(f"no such key; there are {', '.join(_TABLES[part])}", name, part)
+                if name not in TABLES[part]:
+                    self._refuse(f"no such key; there are {', '.join(TABLES[part])}", name, part)
 
     def _check_gaps(self, kind: str) -> None:
         """Refuse a letter with empty fields, and name all of them at once."""
-        parts = () if kind == "blanket" else tuple(_TABLES)
+        parts = () if kind == "blanket" else tuple(TABLES)
         fields = [(name, "") for name in _TEXTS[kind]]
-        fields += [(name, part) for part in parts for name in _TABLES[part]]
+        fields += [(name, part) for part in parts for name in TABLES[part]]
         gaps = [field for field in fields if _is_gap(self._given(field[1]).get(field[0]))]
         if not gaps:
             return
@@ -180,12 +180,12 @@ class _LetterFile:
         """Return what a table of the file holds, or the file itself for `""`."""
         given = self._table.get(table) if table else self._table
         if not isinstance(given, Mapping):
-            self._refuse(f"add the table [{table}] with {', '.join(_TABLES[table])}", table)
+            self._refuse(f"add the table [{table}] with {', '.join(TABLES[table])}", table)
         return given
 
     def _part(self, table: str, makes: Callable[..., T]) -> T:
         given = self._given(table)
-        texts = {name: self._text_of(name, table, given) for name in _TABLES[table]}
+        texts = {name: self._text_of(name, table, given) for name in TABLES[table]}
         try:
             return makes(**texts)
         except InvalidRequest as error:
@@ -218,7 +218,7 @@ class _LetterFile:
             key = re.match(r"\s*[\"']?([\w-]+)[\"']?\s*=", line)
             if key is not None and here == table and key[1] == name:
                 return number
-        belongs_on_top = not table and name not in _TABLES
+        belongs_on_top = not table and name not in TABLES
         return table_line or (1 if belongs_on_top else max(1, len(lines)))
 
 

@@ -10,7 +10,7 @@ from attrs import define, field
 
 from .._aio import map_concurrently
 from .errors import ExitCode, report_error, worst
-from .interrupts import orderly_ctrl_c
+from .interrupts import STOPPING, orderly_ctrl_c
 from .invocation import same_line, tell
 from .output import View, print_many, print_one
 from .progress import waiting
@@ -44,8 +44,7 @@ class Each(Generic[T, R]):
 
     async def changes(self) -> AsyncGenerator[R, None]:
         """Give the results as `results` does; Ctrl-C lets what is under way end, and no more."""
-        said = "stopping: nothing more is sent, what is under way is waited for"
-        with orderly_ctrl_c(self._stop, said):
+        with orderly_ctrl_c(self._stop, STOPPING):
             async with aclosing(self.results()) as results:
                 async for result in results:
                     yield result

@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
+from hashlib import blake2b
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from attrs import frozen
 
 from .errors import BadInput
 from .invocation import STANDARD_INPUT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from ..phone_files import PhoneRecord, PhoneSheet
     from .options import NumberSource
 
-__all__ = ["is_toll_free", "read_numbers", "read_records", "read_sheet", "tell_of_sheet"]
+__all__ = [
+    "NumberGroup",
+    "groups_of",
+    "is_toll_free",
+    "job_of_line",
+    "read_numbers",
+    "read_records",
+    "read_sheet",
+    "tell_of_sheet",
+]
 
 _E164 = re.compile(r"\+1\d{10}")
 _SHOWN = 5
@@ -73,6 +87,43 @@ def read_sheet(path: str, source: NumberSource) -> PhoneSheet:
 def is_toll_free(record: PhoneRecord) -> bool:
     """Return whether a number is toll-free; such numbers go on no campaign."""
     return record.kind == "toll_free"
+
+
+@frozen(kw_only=True)
+class NumberGroup:
+    """Numbers that may go in one order: of one region and one kind."""
+
+    region: str
+    is_toll_free: bool
+    numbers: tuple[str, ...]
+
+    @property
+    def suffix(self) -> str:
+        """The end of its job's name, which is different for each group."""
+        return f"-{self.region.lower()}" + ("-tf" if self.is_toll_free else "")
+
+
+def groups_of(records: Iterable[PhoneRecord]) -> list[NumberGroup]:
+    """Return the numbers by region and kind: what may go in one order."""
+
+    def kind(record: PhoneRecord) -> tuple[str, bool]:
+        return str(record.region), is_toll_free(record)
+
+    return [
+        NumberGroup(
+            region=region,
+            is_toll_free=is_toll_free,
+            numbers=tuple(str(record.phone_number) for record in of_it),
+        )
+        for (region, is_toll_free), of_it in groupby(sorted(records, key=kind), key=kind)
+    ]
+
+
+def job_of_line(verb: str, records: Iterable[PhoneRecord], about: Sequence[str]) -> str:
+    """Return a job's name made from the line: the same line finds the orders of the run before."""
+    numbers = sorted(str(record.phone_number) for record in records)
+    digest = blake2b(json.dumps([numbers, *about]).encode(), digest_size=5).hexdigest()
+    return f"{verb}-{digest}"
 
 
 def _is_file(one: str) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 from cyclopts import App
 
 from .audit import audit
-from .durations import seconds_of
+from .durations import seconds_of, timeout_from
 from .errors import BadInput, ExitCode, complain
 from .explain import explain
 from .invocation import resume_line, tell, without_warnings
@@ -115,7 +115,7 @@ async def import_(
         wait: Wait until they are provisioned.
         timeout: How long to wait, such as 90s or 2h; no limit by default.
     """
-    limit = None if timeout is None else seconds_of(timeout, "--timeout")
+    limit = timeout_from(timeout)
     settings = read_settings(account)
     records = {str(record.phone_number): record for record in read_records(numbers, source)}
     plan, campaign = settings.plan(place), settings.campaign(place) or None
@@ -296,7 +296,7 @@ async def wait(
         numbers: Numbers, files of numbers, or `-` for standard input.
         timeout: How long each may take, such as 90s or 2h; no limit by default.
     """
-    limit = None if timeout is None else seconds_of(timeout, "--timeout")
+    limit = timeout_from(timeout)
     known = read_numbers(numbers, source)
 
     async def done(number: str) -> ImportedNumber:

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
-from .errors import ExitCode
-from .interrupts import orderly_ctrl_c
+from .errors import ExitCode, Failed
+from .interrupts import STOPPING, orderly_ctrl_c
 from .invocation import tell, without_warnings
 from .output import Column, View
 from .progress import Show, speaking
+from .prompts import can_ask, confirm
 
 if TYPE_CHECKING:
     from .. import (
@@ -23,7 +24,16 @@ if TYPE_CHECKING:
         PlannedNumber,
     )
 
-__all__ = ["LINES", "PLANNED", "code_of_report", "follow", "plan_lines", "said_of_letters"]
+__all__ = [
+    "LINES",
+    "PLANNED",
+    "code_of_report",
+    "confirm_letters",
+    "follow",
+    "plan_lines",
+    "said_of_letters",
+    "tell_totals",
+]
 
 LINES: View[OnboardingLine] = View(
     columns=(
@@ -63,6 +73,32 @@ def said_of_letters(letters: Mapping[str, int]) -> str:
     return ", ".join(
         f"{count} letter{'' if count == 1 else 's'} to {signer}"
         for signer, count in letters.items()
+    )
+
+
+def confirm_letters(letters: Mapping[str, int], *, max_letters: int | None, yes: bool) -> None:
+    """Ask whether letters may be mailed, unless an option says so.
+
+    Args:
+        letters: How many letters go to each signer.
+        max_letters: The most that may be mailed; where nobody can be asked it is a consent.
+        yes: Whether it was answered by a flag.
+
+    Raises:
+        Failed: There are more letters, or the answer is not yes.
+        BadInput: Nobody can be asked.
+    """
+    said, count = said_of_letters(letters), sum(letters.values())
+    if max_letters is not None and count > max_letters:
+        raise Failed(
+            f"{said} would be mailed, and --max-letters is {max_letters}",
+            ExitCode.USAGE,
+            "nothing was sent; raise --max-letters, or give fewer numbers",
+        )
+    confirm(
+        f"{said}: go on?",
+        yes=yes or (max_letters is not None and not can_ask()),
+        otherwise=f"give --yes, or --max-letters {count}, to mail {said}",
     )
 
 
@@ -158,8 +194,7 @@ async def follow(
 
     Returns its report, and whether Ctrl-C ended it.
     """
-    said = "stopping: nothing more is sent, what is under way is waited for"
-    with show, without_warnings(), orderly_ctrl_c(onboarding.stop, said) as interrupt:
+    with show, without_warnings(), orderly_ctrl_c(onboarding.stop, STOPPING) as interrupt:
         counts = _Counts(show, len(onboarding.report.lines))
         async with speaking(show), aclosing(onboarding.steps()) as steps:
             async for step in steps:

@@ -10,16 +10,16 @@ from attrs import frozen
 from cyclopts import App
 
 from ..states import OrderState, OrderType
-from .durations import before, business_days
+from .durations import before, business_days, timeout_from
 from .errors import BadInput, ExitCode
 from .invocation import STANDARD_INPUT, WAIT_FOR_DONE
 from .many import Each, print_each
 from .options import ACCOUNT, PLACE, Account, Place
-from .order_creation import import_, text_enable
+from .orders_create import import_, text_enable
 from .output import Column, View, as_json, print_many, print_one
 from .settings import Settings, open_client, read_settings
 from .views import ORDER, ORDER_NUMBER, error_codes, trouble
-from .waiting import order_from, state_from, timeout_from, wait_for_orders
+from .waiting import order_from, state_from, wait_for_orders
 
 if TYPE_CHECKING:
     from .. import Order, OrderNumber, OrderReport, SinchHosting

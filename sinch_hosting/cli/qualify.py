@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from cyclopts import App
 
 from ..states import QualificationState
-from .durations import seconds_of
+from .durations import timeout_from
 from .errors import BadInput, ExitCode
 from .invocation import WAIT_FOR_DONE, resume_line, tell
 from .invoices import invoices
@@ -74,7 +74,7 @@ async def add(
         timeout: How long to wait, such as 12h or 3d; no limit by default.
     """
     wanted = None if wait is None else qualification_state(wait)
-    limit = None if timeout is None else seconds_of(timeout, "--timeout")
+    limit = timeout_from(timeout)
     settings = read_settings(account)
     known = read_numbers(numbers, source)
     settings.check_identity()
@@ -239,7 +239,7 @@ async def wait(
         timeout: How long each may take, such as 12h or 3d; no limit by default.
     """
     wanted = tuple(map(qualification_state, state or [WAIT_FOR_DONE]))
-    limit = None if timeout is None else seconds_of(timeout, "--timeout")
+    limit = timeout_from(timeout)
     known = read_numbers(numbers, source)
 
     async def reached(number: str) -> QualifiedNumber:

@@ -14,7 +14,7 @@ from cyclopts import App
 
 from .errors import BadInput, ExitCode, Failed
 from .options import OUTPUT, Output
-from .output import chosen_format, print_text
+from .output import chosen_format, print_json, print_text
 
 __all__ = ["app"]
 
@@ -92,7 +92,7 @@ def state(*, url: str | None = None, output: Output = OUTPUT) -> int:
     base = url or os.environ.get("SINCH_HOSTING_BASE_URL") or "http://127.0.0.1:8787"
     told = _read(f"{base.rstrip('/')}/_sandbox/state")
     if chosen_format(output) != "table":
-        print_text(json.dumps(told, indent=1 if output.format == "json" else None))
+        print_json(told, output)
         return ExitCode.DONE
     print_text(f"time     {told['now']}, {told['speed']} times as fast")
     print_text(f"profile  {told['profile']}, seed {told['seed']}")

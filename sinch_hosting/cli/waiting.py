@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..states import OrderState
-from .durations import seconds_of
 from .errors import BadInput, ExitCode
 from .invocation import WAIT_FOR_DONE, resume_line, tell
 from .many import exit_code
@@ -18,7 +17,7 @@ from .views import ORDER
 if TYPE_CHECKING:
     from .. import Order, SinchHosting
 
-__all__ = ["order_from", "state_from", "tell_how_to_wait", "timeout_from", "wait_for_orders"]
+__all__ = ["order_from", "state_from", "tell_how_to_wait", "wait_for_orders"]
 
 _LINES = 5
 
@@ -36,15 +35,6 @@ def state_from(text: str) -> OrderState:
         known = ", ".join(state for state in OrderState.__members__ if state != "UNSPECIFIED")
         raise BadInput(f"no order state is called {text!r}; there are {known}")
     return OrderState[name]
-
-
-def timeout_from(text: str | None) -> float | None:
-    """Return the seconds of `--timeout`; `None` is without end.
-
-    Raises:
-        BadInput: It is no span of time.
-    """
-    return None if text is None else seconds_of(text, "--timeout")
 
 
 def order_from(sinch: SinchHosting, text: str) -> Order:
