@@ -162,7 +162,7 @@ async def listen(
         trusted_proxy: The address or network of your own proxy, whose X-Forwarded-For header says
             who sent a callback. May be given several times.
     """
-    from .listening import Listening  # noqa: PLC0415 - the server is loaded only to listen
+    from .callbacks_listen import Listening  # noqa: PLC0415 - the server is loaded only to listen
 
     known = secret_file
     if known is None:

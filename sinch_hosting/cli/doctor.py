@@ -117,7 +117,7 @@ def _settings(settings: Settings) -> Iterator[Finding]:
         if setting is not None:
             shown = "***" if name == "key_secret" else _without_password(setting.value)
             yield Finding(what=name, result="ok", detail=f"{shown}, from {setting.source}")
-        elif name in ("project_id", "key_id", "key_secret"):
+        elif name in settings.missing:
             yield Finding(
                 what=name,
                 result="missing",
@@ -163,7 +163,7 @@ async def _service(settings: Settings) -> AsyncIterator[Finding]:
         return  # each further look would only take its time to say the same
     if reached[1] is not None:
         yield _clock(reached[1])
-    if any(settings.get(name) is None for name in ("project_id", "key_id", "key_secret")):
+    if settings.missing:
         return
     try:
         async with open_client(settings) as sinch:

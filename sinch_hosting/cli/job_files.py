@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import asdict, frozen
 
@@ -21,7 +21,20 @@ from .errors import BadInput
 from .invocation import ARGUMENTS
 from .settings import state_folder
 
-__all__ = ["JobFile", "find_job", "find_jobs", "job_of_file", "keep_job", "ledger_path"]
+if TYPE_CHECKING:
+    from .._bulk.ledger_records import Entry
+
+__all__ = [
+    "JobFile",
+    "find_job",
+    "find_jobs",
+    "job_of_file",
+    "keep_job",
+    "ledger_path",
+    "orders_in_ledgers",
+    "orders_of_job",
+    "read_ledger",
+]
 
 _LONGEST = 25
 _VERSION = 1
@@ -143,3 +156,48 @@ def _read(path: Path) -> JobFile | None:
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None  # of a later version, or damaged: the ledger beside it still counts
+
+
+async def read_ledger(path: str) -> list[Entry]:
+    """Return what a ledger says of each order; nothing is written or locked.
+
+    Raises:
+        LedgerError: It cannot be read. One that is not there is empty.
+    """
+    from .._bulk.ledger_file import LedgerFile  # noqa: PLC0415 - few read one
+
+    ledger = await LedgerFile.open(path, read_only=True)
+    try:
+        return [entry for job in ledger.jobs.values() for entry in job.chunks.values()]
+    finally:
+        await ledger.close()
+
+
+async def orders_of_job(project_id: str, name: str) -> list[str]:
+    """Return the ids of the orders that a job's ledger knows.
+
+    Raises:
+        BadInput: There is no such job, or it has no order yet.
+    """
+    job = find_job(project_id, name)
+    ids = [entry.order_id for entry in await read_ledger(job.ledger) if entry.order_id]
+    if not ids:
+        raise BadInput(f"job {name} has no orders yet: {job.ledger}")
+    return list(dict.fromkeys(ids))
+
+
+async def orders_in_ledgers(project_id: str, number: str) -> AsyncIterator[str]:
+    """Give the ids of the orders that the ledgers of this machine know for a number, newest first.
+
+    An order whose ledger does not list its numbers may be one of them.
+    """
+    found: dict[str, None] = {}
+    for job in find_jobs(project_id):
+        if job.numbers and number not in job.numbers:
+            continue
+        for entry in await read_ledger(job.ledger):
+            is_its = not entry.listed or number in entry.listed
+            if entry.order_id and is_its:
+                found[entry.order_id] = None
+    for order_id in reversed(found):
+        yield order_id

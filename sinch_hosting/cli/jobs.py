@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,7 @@ from cyclopts import App
 from .durations import seconds_of
 from .errors import BadInput, ExitCode
 from .invocation import resume_line, tell
-from .job_files import JobFile, find_job, find_jobs
+from .job_files import JobFile, find_job, find_jobs, read_ledger
 from .many import exit_code
 from .options import ACCOUNT, Account
 from .output import Column, View, print_many
@@ -22,41 +21,13 @@ from .views import ORDER
 if TYPE_CHECKING:
     from .._bulk.ledger_records import Entry
 
-__all__ = ["app", "orders_of_job", "read_ledger"]
+__all__ = ["app"]
 
 app = App(
     name="jobs", help="See what earlier runs did, and what is still open.", help_format="markdown"
 )
 for _name in ("start", "status", "pause", "resume", "cancel", "report"):  # jobs on Temporal
     app.command(f"{__package__}.fleet_jobs:{_name}", name=_name)
-
-
-async def read_ledger(path: str) -> list[Entry]:
-    """Return what a ledger says of each order; nothing is written or locked.
-
-    Raises:
-        LedgerError: It cannot be read. One that is not there is empty.
-    """
-    from .._bulk.ledger_file import LedgerFile  # noqa: PLC0415 - few read one
-
-    ledger = await LedgerFile.open(path, read_only=True)
-    try:
-        return [entry for job in ledger.jobs.values() for entry in job.chunks.values()]
-    finally:
-        await ledger.close()
-
-
-async def orders_of_job(settings: Settings, name: str) -> list[str]:
-    """Return the ids of the orders that a job's ledger knows.
-
-    Raises:
-        BadInput: There is no such job, or it has no order yet.
-    """
-    job = find_job(settings.project_id, name)
-    ids = [entry.order_id for entry in await read_ledger(job.ledger) if entry.order_id]
-    if not ids:
-        raise BadInput(f"job {name} has no orders yet: {job.ledger}")
-    return list(dict.fromkeys(ids))
 
 
 @frozen(kw_only=True)
@@ -111,42 +82,24 @@ async def list_(*, account: Account = ACCOUNT) -> int:
     return ExitCode.DONE
 
 
-@frozen(kw_only=True)
-class _Sent:
-    """An order that a job sent, or may have sent."""
-
-    tag: str
-    outcome: str
-    order_id: str
-    numbers: int
-    sends: int
-    is_open: bool
-
-
-_SENT: View[_Sent] = View(
+_SENT: View[Entry] = View(
     columns=(
-        Column("tag", lambda sent: sent.tag, is_id=True),
-        Column("outcome", lambda sent: sent.outcome),
-        Column("order", lambda sent: sent.order_id, is_id=True),
-        Column("numbers", lambda sent: sent.numbers or ""),
-        Column("open", lambda sent: "yes" if sent.is_open else ""),
+        Column("tag", lambda entry: entry.tag, is_id=True),
+        Column("outcome", lambda entry: entry.outcome or "in flight"),
+        Column("order", lambda entry: entry.order_id or "", is_id=True),
+        Column("numbers", lambda entry: entry.count or ""),
+        Column("open", lambda entry: "yes" if entry.is_open else ""),
     ),
-    key=lambda sent: sent.order_id or sent.tag,
+    key=lambda entry: entry.order_id or entry.tag,
+    as_json=lambda entry: {
+        "tag": entry.tag,
+        "outcome": entry.outcome or "in flight",
+        "order_id": entry.order_id or "",
+        "numbers": entry.count,
+        "sends": entry.sends,
+        "is_open": entry.is_open,
+    },
 )
-
-
-def _sent(entries: Iterable[Entry]) -> list[_Sent]:
-    return [
-        _Sent(
-            tag=entry.tag,
-            outcome=entry.outcome or "in flight",
-            order_id=entry.order_id or "",
-            numbers=entry.count,
-            sends=entry.sends,
-            is_open=entry.is_open,
-        )
-        for entry in entries
-    ]
 
 
 @app.command
@@ -163,9 +116,9 @@ async def show(
         ledger: The ledger's file, where it is not in the state folder.
     """
     known = _job(read_settings(account), job, ledger)
-    entries = _sent(await read_ledger(known.ledger))
-    await print_many([sent for sent in entries if sent.is_open or not open], _SENT, account)
-    still_open = sum(sent.is_open for sent in entries)
+    entries = await read_ledger(known.ledger)
+    await print_many([entry for entry in entries if entry.is_open or not open], _SENT, account)
+    still_open = sum(entry.is_open for entry in entries)
     tell(f"{len(entries)} orders, {still_open} open; ledger: {known.ledger}")
     if known.arguments:
         tell(f"last run: sinch-hosting {' '.join(known.arguments)}")

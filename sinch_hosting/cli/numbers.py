@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 from cyclopts import App
 
-from .audit import audit
 from .durations import seconds_of, timeout_from
 from .errors import BadInput, ExitCode, complain
-from .explain import explain
 from .invocation import resume_line, tell, without_warnings
 from .many import Each, exit_code, print_each
-from .number_input import is_toll_free, read_numbers, read_records
-from .numbers_check import check
-from .options import ACCOUNT, PLACE, SOURCE, Account, NumberSource, Place
-from .output import print_many
+from .number_input import is_toll_free, read_numbers, read_records, read_sheet, tell_of_sheet
+from .numbers_audit import audit
+from .numbers_explain import explain
+from .options import ACCOUNT, OUTPUT, PAGE_SIZE, PLACE, SOURCE, Account, NumberSource, Output, Place
+from .output import Column, View, print_many
 from .prompts import confirm
 from .settings import open_client, read_settings
 from .views import IMPORTED
@@ -28,16 +27,57 @@ if TYPE_CHECKING:
 __all__ = ["app"]
 
 T = TypeVar("T")
-_PAGE = 1000
 
 app = App(
     name="numbers",
     help="Look at imported numbers, explain, compare and change them.",
     help_format="markdown",
 )
-app.command(check)
 app.command(explain)
 app.command(audit)
+
+
+_RECORDS: View[PhoneRecord] = View(
+    columns=(
+        Column("row", lambda record: record.row),
+        Column("number", lambda record: record.phone_number, is_id=True),
+        Column("outcome", lambda record: record.outcome.value),
+        Column("region", lambda record: record.region),
+        Column("kind", lambda record: record.kind),
+        Column("cell", lambda record: record.raw),
+        Column("reason", lambda record: record.reason),
+    ),
+    key=lambda record: record.phone_number or "",
+)
+
+
+@app.command
+async def check(
+    file: str,
+    /,
+    *,
+    refused: bool = False,
+    source: NumberSource = SOURCE,
+    output: Output = OUTPUT,
+) -> int:
+    """Show what would be taken from a file of numbers; nothing is sent.
+
+    With `--format lines` it prints only the numbers that would be taken. The exit code is 1 if a
+    row is refused.
+
+    Example: `sinch-hosting numbers check fleet.csv --refused`
+
+    Args:
+        file: A file of numbers, or `-` for standard input.
+        refused: Show only the rows that would not be taken.
+    """
+    sheet = read_sheet(file, source)
+    tell_of_sheet(sheet)
+    rows = [row for row in sheet.records if not (refused and row.outcome == "accepted")]
+    if output.format == "lines":
+        rows = [row for row in rows if row.outcome == "accepted"]
+    await print_many(rows, _RECORDS, output)
+    return ExitCode.NOT_ALL if sheet.rejected else ExitCode.DONE
 
 
 @app.command(name="list")
@@ -66,7 +106,7 @@ async def list_(
             region_code=region,
             pattern=pattern,
             search_pattern=where,
-            page_size=_PAGE,
+            page_size=PAGE_SIZE,
         )
         await print_many(listed, IMPORTED, account)
     return ExitCode.DONE
@@ -123,7 +163,7 @@ async def import_(
     async def create(number: str) -> ImportedNumber:
         imported = await sinch.imported_numbers.import_number(
             number,
-            region_code=_region(records[number]),
+            region_code=str(records[number].region),
             service_plan_id=plan,
             campaign_id=None if is_toll_free(records[number]) else campaign,
             display_name=name,
@@ -140,10 +180,6 @@ async def import_(
     if wait is None and code is not ExitCode.UNKNOWN:
         tell(f"wait for them with: {resume_line('numbers', 'wait', *numbers)}")
     return code
-
-
-def _region(record: PhoneRecord) -> str:
-    return str(record.region)
 
 
 @app.command
@@ -265,7 +301,11 @@ async def delete(
     tell(settings.whose)
     _confirm_loss(known, "are deleted: they lose their service", yes=yes)
     async with open_client(settings) as sinch:
-        result = await sinch.imported_numbers.delete_many(known)
+        return tell_deleted(await sinch.imported_numbers.delete_many(known))
+
+
+def tell_deleted(result: NumbersResult[str]) -> int:
+    """Tell which numbers were deleted and which not, and return the exit code."""
     for number in result.succeeded:
         tell(f"deleted {number}")
     return result_code(result)

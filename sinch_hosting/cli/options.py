@@ -14,6 +14,7 @@ __all__ = [
     "ACCOUNT",
     "JOB",
     "OUTPUT",
+    "PAGE_SIZE",
     "PLACE",
     "SOURCE",
     "Account",
@@ -23,6 +24,9 @@ __all__ = [
     "Output",
     "Place",
 ]
+
+PAGE_SIZE = 1000
+"""Items of a list that are read at once: the most that the service gives."""
 
 Format: TypeAlias = Literal["table", "json", "jsonl", "csv", "lines"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
@@ -9,17 +10,19 @@ from typing import TYPE_CHECKING, Literal
 from attrs import frozen
 from cyclopts import App
 
+from .._explaining import error_codes, trouble
 from ..states import OrderState, OrderType
 from .durations import before, business_days, timeout_from
 from .errors import BadInput, ExitCode
 from .invocation import STANDARD_INPUT, WAIT_FOR_DONE
+from .job_files import orders_of_job
 from .many import Each, print_each
-from .options import ACCOUNT, PLACE, Account, Place
+from .options import ACCOUNT, PAGE_SIZE, PLACE, Account, Place
 from .orders_create import import_, text_enable
+from .orders_wait import order_from, state_from, wait_for_orders
 from .output import Column, View, as_json, print_many, print_one
 from .settings import Settings, open_client, read_settings
-from .views import ORDER, ORDER_NUMBER, error_codes, trouble
-from .waiting import order_from, state_from, wait_for_orders
+from .views import ORDER, ORDER_NUMBER
 
 if TYPE_CHECKING:
     from .. import Order, OrderNumber, OrderReport, SinchHosting
@@ -32,7 +35,6 @@ app = App(
 Kind = Literal["import", "text-enable"]
 _KINDS = {"import": OrderType.IMPORT, "text-enable": OrderType.TEXT_ENABLE}
 _STATES = tuple(state for state in OrderState if state is not OrderState.UNSPECIFIED)
-_PAGE = 1000
 
 app.command(import_, name="import")
 app.command(text_enable)
@@ -49,7 +51,11 @@ async def every_order(
     plan, campaign = settings.plan(place), settings.campaign(place)
     for kind in kinds:
         listed = sinch.hosting_orders.list(
-            states=states, type=kind, service_plan_id=plan, campaign_id=campaign, page_size=_PAGE
+            states=states,
+            type=kind,
+            service_plan_id=plan,
+            campaign_id=campaign,
+            page_size=PAGE_SIZE,
         )
         async for order in listed:
             yield order
@@ -154,7 +160,7 @@ async def numbers(
     wanted = set(code or ())
 
     async def chosen() -> AsyncIterator[OrderNumber]:
-        async for number in sinch.hosting_orders.numbers(order, page_size=_PAGE):
+        async for number in sinch.hosting_orders.numbers(order, page_size=PAGE_SIZE):
             if (failed and not trouble(number)) or (wanted and not wanted & error_codes(number)):
                 continue
             yield number
@@ -239,16 +245,13 @@ def ids_from(given: list[str]) -> list[str]:
     """
     found: list[str] = []
     for one in given:
-        found += _lines_of_stdin() if one == STANDARD_INPUT else [one]
+        if one != STANDARD_INPUT:
+            found.append(one)
+        elif sys.stdin is not None:
+            found += [line.strip() for line in sys.stdin if line.strip()]
     if not found:
         raise BadInput("no order is named: give ids, tokens, or - for those on standard input")
     return list(dict.fromkeys(found))
-
-
-def _lines_of_stdin() -> list[str]:
-    import sys  # noqa: PLC0415 - few read it
-
-    return [] if sys.stdin is None else [line.strip() for line in sys.stdin if line.strip()]
 
 
 @app.command
@@ -283,12 +286,8 @@ async def wait(
 
 
 async def _named(settings: Settings, orders: list[str] | None, job: str | None) -> list[str]:
-    named = list(orders or ())
-    if job is not None:
-        from .jobs import orders_of_job  # noqa: PLC0415 - few name one
-
-        named += await orders_of_job(settings, job)
-    return ids_from(named)
+    of_job = [] if job is None else await orders_of_job(settings.project_id, job)
+    return ids_from([*(orders or ()), *of_job])
 
 
 @app.command
@@ -314,7 +313,7 @@ async def watch(
         job: The orders of this job.
         open: All open orders of the plan and campaign.
     """
-    from .watching import watch_orders  # noqa: PLC0415 - rich is loaded only to draw something
+    from .orders_watch import watch_orders  # noqa: PLC0415 - rich is loaded only to draw something
 
     settings = read_settings(account)
     async with open_client(settings) as sinch:

@@ -19,11 +19,11 @@ from .many import exit_code
 from .number_input import NumberGroup, groups_of, job_of_line, read_records
 from .onboarding_run import confirm_letters, said_of_letters
 from .options import ACCOUNT, JOB, PLACE, SOURCE, Account, JobFlags, NumberSource, Place
+from .orders_wait import state_from, tell_how_to_wait, wait_for_orders
 from .output import print_many, print_text
 from .progress import shown_on_stderr, speaking
 from .settings import Settings, open_client, read_settings
 from .views import ORDER
-from .waiting import state_from, tell_how_to_wait, wait_for_orders
 
 if TYPE_CHECKING:
     from .. import BulkPlan, ChunkOutcome, DirectLoa, Letter, Order, ResellerLoa, SinchHosting

@@ -8,46 +8,17 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
-from types import TracebackType
-from typing import Protocol, Self
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Self, TypeAlias
 
+from .._aio import retrieve
 from .invocation import tell
 
-__all__ = ["Bars", "Lines", "Show", "shown_on_stderr", "speaking", "waiting"]
+__all__ = ["Bars", "Lines", "Show", "beside", "shown_on_stderr", "speaking", "waiting"]
 
 EVERY = 10.0
 """Seconds after which lines speak at the latest."""
-
-
-class Show(Protocol):
-    """Where a job tells how far it is."""
-
-    def stage(self, title: str, total: int) -> Callable[[int], None]:
-        """Begin a stage of *total* steps; returns what to call with how many are done."""
-        ...
-
-    def note(self, text: str) -> None:
-        """Tell one line."""
-        ...
-
-    def tick(self) -> None:
-        """Show that the work goes on, if nothing was shown for a while."""
-        ...
-
-    def __enter__(self) -> Self:
-        """Begin to show."""
-        ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Show no more."""
-        ...
 
 
 class Lines:
@@ -61,12 +32,7 @@ class Lines:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Nothing to clean up."""
 
     def stage(self, title: str, total: int) -> Callable[[int], None]:
@@ -124,12 +90,7 @@ class Bars:
         self._progress.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._progress.stop()
 
     def stage(self, title: str, total: int) -> Callable[[int], None]:
@@ -147,6 +108,10 @@ class Bars:
 
     def tick(self) -> None:
         """Nothing: bars move by themselves."""
+
+
+Show: TypeAlias = Lines | Bars
+"""Where a job tells how far it is."""
 
 
 def shown_on_stderr() -> Show:
@@ -167,8 +132,7 @@ async def waiting(title: str, total: int) -> AsyncIterator[Callable[[int], None]
             yield update
 
 
-@asynccontextmanager
-async def speaking(show: Show) -> AsyncIterator[None]:
+def speaking(show: Show) -> AbstractAsyncContextManager[None]:
     """Show every few seconds that the work goes on, even if nothing happens."""
 
     async def keep_speaking() -> None:
@@ -176,10 +140,16 @@ async def speaking(show: Show) -> AsyncIterator[None]:
             await asyncio.sleep(EVERY / 10)
             show.tick()
 
-    task = asyncio.create_task(keep_speaking())
+    return beside(keep_speaking())
+
+
+@asynccontextmanager
+async def beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Let something run beside the block, and end with it; its own failure is left out."""
+    task = asyncio.create_task(work)
     try:
         yield
     finally:
         task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        await asyncio.wait([task])
+        retrieve(task)

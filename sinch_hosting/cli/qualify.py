@@ -10,13 +10,13 @@ from ..states import QualificationState
 from .durations import timeout_from
 from .errors import BadInput, ExitCode
 from .invocation import WAIT_FOR_DONE, resume_line, tell
-from .invoices import invoices
 from .many import Each, print_each
 from .number_input import read_numbers
-from .numbers import result_code
-from .options import ACCOUNT, SOURCE, Account, NumberSource
+from .numbers import result_code, tell_deleted
+from .options import ACCOUNT, PAGE_SIZE, SOURCE, Account, NumberSource
 from .output import print_many, print_one
 from .prompts import ask, can_ask, confirm
+from .qualify_invoices import invoices
 from .settings import open_client, read_settings
 from .views import QUALIFIED
 
@@ -32,7 +32,6 @@ app = App(
 )
 app.command(invoices)
 _STATES = tuple(state for state in QualificationState if state.name != "UNSPECIFIED")
-_PAGE = 1000
 
 
 def qualification_state(text: str) -> QualificationState:
@@ -111,7 +110,9 @@ async def list_(
     """
     states = tuple(map(qualification_state, state or ())) or _STATES
     async with open_client(read_settings(account)) as sinch:
-        listed = sinch.qualified_numbers.list(states=states, region_code=region, page_size=_PAGE)
+        listed = sinch.qualified_numbers.list(
+            states=states, region_code=region, page_size=PAGE_SIZE
+        )
         await print_many(listed, QUALIFIED, account)
     return ExitCode.DONE
 
@@ -213,10 +214,7 @@ async def delete(
     tell(f"{settings.whose}: {len(known)} numbers leave qualification")
     confirm("Go on?", yes=yes, otherwise="give --yes to go on")
     async with open_client(settings) as sinch:
-        result = await sinch.qualified_numbers.delete_many(known)
-    for number in result.succeeded:
-        tell(f"deleted {number}")
-    return result_code(result)
+        return tell_deleted(await sinch.qualified_numbers.delete_many(known))
 
 
 @app.command

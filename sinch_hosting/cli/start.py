@@ -79,10 +79,10 @@ async def _looked_up(
     """Return the answers as the account allows them, and what was seen there."""
     if offline:
         return answers, []
-    from .start_account import has_credentials, look_at_account  # noqa: PLC0415 - loads aiohttp
-
-    if not has_credentials(settings):
+    if settings.missing:
         return answers, ["no credentials are set, so the account was not read"]
+    from .start_account import look_at_account  # noqa: PLC0415 - loads aiohttp
+
     return await look_at_account(settings, answers)
 
 

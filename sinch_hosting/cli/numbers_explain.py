@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -18,8 +18,7 @@ from .._explaining import (
 from .durations import local_time, since
 from .errors import ExitCode
 from .invocation import tell
-from .job_files import find_jobs
-from .jobs import read_ledger
+from .job_files import orders_in_ledgers
 from .number_input import read_numbers
 from .options import ACCOUNT, PLACE, SOURCE, Account, Place
 from .output import as_object, chosen_format, print_json, print_text
@@ -28,7 +27,7 @@ from .settings import Settings, open_client, read_settings
 if TYPE_CHECKING:
     from .. import Order, SinchHosting
 
-__all__ = ["explain", "orders_in_ledgers"]
+__all__ = ["explain"]
 
 
 async def explain(
@@ -87,23 +86,6 @@ async def _facts(
     campaign = place.campaign if place.campaign is not None else settings.get("campaign_id")
     listed = ListedOrders(sinch, plan, campaign)
     return await read_facts(sinch, number, [in_ledgers, listed.open, listed.ended])
-
-
-async def orders_in_ledgers(project_id: str, number: str) -> AsyncIterator[str]:
-    """Give the ids of the orders that the ledgers of this machine know for a number, newest first.
-
-    An order whose ledger does not list its numbers may be one of them.
-    """
-    found: dict[str, None] = {}
-    for job in find_jobs(project_id):
-        if job.numbers and number not in job.numbers:
-            continue
-        for entry in await read_ledger(job.ledger):
-            is_its = not entry.listed or number in entry.listed
-            if entry.order_id and is_its:
-                found[entry.order_id] = None
-    for order_id in reversed(found):
-        yield order_id
 
 
 def _print(answer: Explanation, facts: Facts) -> None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import signal
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -17,6 +16,7 @@ from aiohttp import web
 from .. import CallbackEvent, CallbackReceiver
 from ..callbacks import SENDER_ADDRESSES, SIGNATURE_HEADER
 from .errors import BadInput, ExitCode, complain, mask
+from .interrupts import on_signals
 from .invocation import tell
 from .options import Output
 from .output import Column, View, as_json, print_many, print_text
@@ -81,7 +81,8 @@ class Listening:
                 await site.start()
             except (OSError, OverflowError) as error:
                 raise BadInput(f"cannot listen on {host}:{port}: {error}") from error
-            with _stopped_by_signals() as stopped:
+            stopped = asyncio.Event()
+            with on_signals(stopped.set, signal.SIGINT, signal.SIGTERM):
                 bound = runner.addresses[0]
                 tell(f"ready: http://{bound[0]}:{bound[1]}{self._path}")
                 await stopped.wait()
@@ -184,20 +185,3 @@ def _checked(address: str | None) -> str | None:
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise BadInput(f"--forward-to {address}: must be a whole http(s) address")
     return address
-
-
-@contextlib.contextmanager
-def _stopped_by_signals() -> Iterator[asyncio.Event]:
-    """Give an event that SIGINT and SIGTERM set."""
-    stopped, loop = asyncio.Event(), asyncio.get_running_loop()
-    handled = []
-    for number in (signal.SIGINT, signal.SIGTERM):
-        # Windows, and loops outside the main thread, have no handlers: there Ctrl-C cancels.
-        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
-            loop.add_signal_handler(number, stopped.set)
-            handled.append(number)
-    try:
-        yield stopped
-    finally:
-        for number in handled:
-            loop.remove_signal_handler(number)
