@@ -120,7 +120,7 @@ def _listed(names: list[str]) -> str:
 
 
 def _rows(sheet: CalamineSheet) -> Iterator[list[str]]:
-    """The rows from the sheet's first one on, though calamine leaves out empty columns."""
+    """Give the rows from the sheet's first one on, though calamine leaves out empty columns."""
     left = [""] * (sheet.start[1] if sheet.start else 0)
     for row in sheet.iter_rows():
         yield [*left, *map(_shown, row)]
