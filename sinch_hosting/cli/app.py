@@ -25,12 +25,18 @@ from .invocation import (
 
 __all__ = ["COMMANDS", "make_app", "run"]
 
-_HELP = """Import, qualify and text-enable phone numbers with Sinch.
-
-Settings come from options, then the environment, then sinch-hosting.toml: `sinch-hosting
-doctor` shows which, and from where. Exit codes: 0 done, 1 some numbers failed, 2 wrong usage,
-3 refused by the service, 4 not reached, 5 timed out, 6 outcome unknown, 130 interrupted.
-"""
+# Each paragraph is one line: it is wrapped at the terminal's width.
+_HELP = "\n\n".join(
+    (
+        "Import, qualify and text-enable phone numbers with Sinch.",
+        "New here? `sinch-hosting demo` shows what it does, without an account; `sinch-hosting "
+        "start` asks what you want to do; `sinch-hosting guide` has the guide.",
+        "Settings come from options, then the environment, then sinch-hosting.toml: "
+        "`sinch-hosting doctor` shows which, and from where.",
+        "Exit codes: 0 done, 1 some numbers failed, 2 wrong usage, 3 refused by the service, "
+        "4 not reached, 5 timed out, 6 outcome unknown, 130 interrupted.",
+    )
+)
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "start": ("start:start", "Ask what you want to do, and end with the lines that do it."),
@@ -55,7 +61,7 @@ _GLOBAL_FLAGS = ("--debug",)
 _GLOBAL_OPTIONS = ("--format", "--profile", "--project-id", "--key-id", "--secret-file")
 _STATES_TO_WAIT_FOR = "--wait"
 # Whoever ends one of these, before it has begun or at once, goes on with the same line.
-_GO_ON = ("onboard", "orders import", "orders text-enable")
+_GO_ON = ("onboard", "orders import", "orders text-enable", "numbers wait", "qualify wait")
 
 
 def make_app(chosen: str | None = None) -> App:
@@ -73,11 +79,11 @@ def make_app(chosen: str | None = None) -> App:
         result_action="return_value",
         suppress_keyboard_interrupt=False,
     )
-    for name, (path, first_line) in COMMANDS.items():
+    for place, (name, (path, first_line)) in enumerate(COMMANDS.items()):
         help_text = None if name == chosen else first_line
         # A group has its own; a single command takes its help's format from here.
         kwargs = {} if path.endswith(":app") else {"help_format": "markdown"}
-        app.command(f"{__package__}.{path}", name=name, help=help_text, **kwargs)
+        app.command(f"{__package__}.{path}", name=name, help=help_text, sort_key=place, **kwargs)
     return app
 
 
@@ -103,7 +109,9 @@ def _run_line(typed: tuple[str, ...]) -> int:
         with logging_to_stderr(logging.DEBUG if DEBUG.get() else logging.WARNING):
             return _run(normalised(typed))
     except CycloptsError as error:
-        return report_error(ValueError(f"{str(error).rstrip('.')}; see --help"))
+        said = str(error)
+        said = said if said.endswith("...") else said.rstrip(".")
+        return report_error(ValueError(f"{said}; see --help"))
     except BrokenPipeError:
         _discard_stdout()
         return ExitCode.PIPE_CLOSED

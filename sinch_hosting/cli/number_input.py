@@ -14,6 +14,7 @@ from attrs import frozen
 
 from .errors import BadInput
 from .invocation import STANDARD_INPUT
+from .options import SOURCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -26,6 +27,7 @@ __all__ = [
     "groups_of",
     "is_toll_free",
     "job_of_line",
+    "read_number",
     "read_numbers",
     "read_records",
     "read_sheet",
@@ -52,6 +54,18 @@ def read_numbers(given: Sequence[str], source: NumberSource) -> list[str]:
     if all(_E164.fullmatch(one) for one in given):
         return list(dict.fromkeys(given))  # nothing is to be understood
     return [str(record.phone_number) for record in read_records(given, source)]
+
+
+def read_number(given: str) -> str:
+    """Return the one number that is given.
+
+    Raises:
+        BadInput: It is no number, or a file with several.
+    """
+    numbers = read_numbers([given], SOURCE)
+    if len(numbers) > 1:
+        raise BadInput(f"{given}: holds {len(numbers)} numbers; give one number")
+    return numbers[0]
 
 
 def read_records(given: Sequence[str], source: NumberSource) -> list[PhoneRecord]:
@@ -135,7 +149,7 @@ def _read_argument(one: str) -> PhoneSheet:
     from ..phone_files import PhoneFileError, read_phone_bytes  # noqa: PLC0415 - as above
 
     if not any(sign.isdigit() for sign in one) or Path(one).suffix.lower() in _SUFFIXES:
-        raise BadInput(f"{one}: there is no such file; check the path")
+        raise BadInput(f"{one}: there is no such file; check the path, or give a phone number")
     try:
         sheet = read_phone_bytes(one.encode(), name=one)
     except PhoneFileError as error:

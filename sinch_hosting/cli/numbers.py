@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 from cyclopts import App
 
+from .._reports import few_of
 from .durations import seconds_of, timeout_from
 from .errors import BadInput, ExitCode, complain
 from .invocation import resume_line, tell, without_warnings
@@ -216,7 +217,7 @@ async def update(
     known = read_numbers(numbers, source)
     settings.check_identity()
     if unlink:
-        _confirm_loss(known, "are unlinked: they lose their service", yes=yes)
+        _confirm_loss(known, "these would be unlinked and lose their service", yes=yes)
     link = "" if unlink else UNSET
 
     async def change(number: str) -> ImportedNumber:
@@ -234,7 +235,7 @@ async def update(
 
 
 def _confirm_loss(numbers: list[str], what: str, *, yes: bool) -> None:
-    tell(f"{len(numbers)} numbers {what}: {', '.join(numbers[:5])}{' ...' * (len(numbers) > 5)}")
+    tell(f"{what}: {few_of(numbers)}")
     confirm("Go on?", yes=yes, otherwise="give --yes to go on")
 
 
@@ -268,7 +269,7 @@ async def relink(
     known = read_numbers(numbers, source)
     settings.check_identity()
     tell(f"{settings.whose}: to service plan {plan}, campaign {campaign or 'none'}")
-    _confirm_loss(known, "are relinked: each is without service meanwhile", yes=yes)
+    _confirm_loss(known, "these would be relinked, each without service meanwhile", yes=yes)
     async with open_client(settings) as sinch:
         with without_warnings():  # what it warns of was asked about
             result = await sinch.imported_numbers.relink_many(
@@ -299,7 +300,7 @@ async def delete(
     known = read_numbers(numbers, source)
     settings.check_identity()
     tell(settings.whose)
-    _confirm_loss(known, "are deleted: they lose their service", yes=yes)
+    _confirm_loss(known, "these would be deleted and lose their service", yes=yes)
     async with open_client(settings) as sinch:
         return tell_deleted(await sinch.imported_numbers.delete_many(known))
 

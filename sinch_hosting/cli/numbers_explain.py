@@ -19,8 +19,8 @@ from .durations import local_time, since
 from .errors import ExitCode
 from .invocation import tell
 from .job_files import orders_in_ledgers
-from .number_input import read_numbers
-from .options import ACCOUNT, PLACE, SOURCE, Account, Place
+from .number_input import read_number
+from .options import ACCOUNT, PLACE, Account, Place
 from .output import as_object, chosen_format, print_json, print_text
 from .settings import Settings, open_client, read_settings
 
@@ -51,7 +51,7 @@ async def explain(
         number: The number.
         order: The id of the order that holds the number, if you know it.
     """
-    phone_number = read_numbers([number], SOURCE)[0]
+    phone_number = read_number(number)
     settings = read_settings(account)
     async with open_client(settings) as sinch:
         facts = await _facts(sinch, settings, phone_number, place, order)

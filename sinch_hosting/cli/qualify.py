@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Literal
 
 from cyclopts import App
 
+from .._reports import few_of
 from ..states import QualificationState
 from .durations import timeout_from
 from .errors import BadInput, ExitCode
 from .invocation import WAIT_FOR_DONE, resume_line, tell
 from .many import Each, print_each
-from .number_input import read_numbers
+from .number_input import read_number, read_numbers
 from .numbers import result_code, tell_deleted
 from .options import ACCOUNT, PAGE_SIZE, SOURCE, Account, NumberSource
 from .output import print_many, print_one
@@ -149,7 +150,7 @@ async def challenge(
         no_code: Do not ask for the code.
         yes: Do not ask before the call.
     """
-    known = read_numbers([number], SOURCE)[0]
+    known = read_number(number)
     settings = read_settings(account)
     settings.check_identity()
     confirm(f"Ring {known}?", yes=yes or not can_ask(), otherwise="")
@@ -178,7 +179,7 @@ async def verify(number: str, code: str, /, *, account: Account = ACCOUNT) -> in
         number: The number that was called.
         code: The code.
     """
-    known = read_numbers([number], SOURCE)[0]
+    known = read_number(number)
     settings = read_settings(account)
     settings.check_identity()
     async with open_client(settings) as sinch:
@@ -211,7 +212,7 @@ async def delete(
     settings = read_settings(account)
     known = read_numbers(numbers, source)
     settings.check_identity()
-    tell(f"{settings.whose}: {len(known)} numbers leave qualification")
+    tell(f"{settings.whose}: these leave qualification: {few_of(known)}")
     confirm("Go on?", yes=yes, otherwise="give --yes to go on")
     async with open_client(settings) as sinch:
         return tell_deleted(await sinch.qualified_numbers.delete_many(known))
