@@ -23,8 +23,6 @@ from .invocation import (
     tell,
 )
 
-__all__ = ["COMMANDS", "make_app", "run"]
-
 # Each paragraph is one line: it is wrapped at the terminal's width.
 _HELP = "\n\n".join(
     (

@@ -21,8 +21,6 @@ from .settings import VARIABLES, open_client, read_secrets, read_settings
 if TYPE_CHECKING:
     from .. import CallbackConfiguration
 
-__all__ = ["app"]
-
 app = App(
     name="callbacks",
     help="Callbacks: set their secret, receive them.",

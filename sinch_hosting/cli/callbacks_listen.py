@@ -22,8 +22,6 @@ from .options import Output
 from .output import Column, View, as_json, print_many, print_text
 from .settings import read_secrets
 
-__all__ = ["Listening"]
-
 _TRIES = 5
 _FORWARD_TIMEOUT = 10.0
 _DRAIN = 10.0

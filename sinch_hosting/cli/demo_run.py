@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from ..phone_files import PhoneSheet, Region
     from .outcomes import RowOutcome
 
-__all__ = ["mail_invoices", "run_demo"]
-
 _SPEED = 86_400.0
 """Virtual seconds a second: a day."""
 _SEED = 2026

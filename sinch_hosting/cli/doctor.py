@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from .. import SinchHosting
 
-__all__ = ["doctor"]
-
 _SKEW = 60.0
 """Seconds that the clock may be off before tokens and signatures begin to suffer."""
 _TIMEOUT = 10.0

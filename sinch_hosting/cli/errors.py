@@ -37,21 +37,6 @@ from ..errors import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = [
-    "AS_JSON",
-    "DEBUG",
-    "HINTED",
-    "BadInput",
-    "ExitCode",
-    "Failed",
-    "code_of",
-    "complain",
-    "mask",
-    "next_step",
-    "report_error",
-    "worst",
-]
-
 
 class ExitCode(IntEnum):
     """What the command's exit code says; documented, and stable."""

@@ -9,8 +9,6 @@ from contextlib import contextmanager, suppress
 
 from .invocation import tell
 
-__all__ = ["STOPPING", "Interrupt", "on_signals", "orderly_ctrl_c"]
-
 STOPPING = "stopping: nothing more is sent, what is under way is waited for"
 
 

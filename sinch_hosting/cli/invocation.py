@@ -11,17 +11,6 @@ from contextvars import ContextVar
 
 from .errors import mask
 
-__all__ = [
-    "ARGUMENTS",
-    "STANDARD_INPUT",
-    "WAIT_FOR_DONE",
-    "logging_to_stderr",
-    "resume_line",
-    "same_line",
-    "tell",
-    "without_warnings",
-]
-
 WAIT_FOR_DONE = "<done>"
 """What `--wait` without a state stands for."""
 STANDARD_INPUT = "<standard input>"

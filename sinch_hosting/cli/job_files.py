@@ -24,18 +24,6 @@ from .settings import state_folder
 if TYPE_CHECKING:
     from .._bulk.ledger_records import Entry
 
-__all__ = [
-    "JobFile",
-    "find_job",
-    "find_jobs",
-    "job_of_file",
-    "keep_job",
-    "ledger_path",
-    "orders_in_ledgers",
-    "orders_of_job",
-    "read_ledger",
-]
-
 _LONGEST = 25
 _VERSION = 1
 

@@ -21,8 +21,6 @@ from .views import ORDER
 if TYPE_CHECKING:
     from .._bulk.ledger_records import Entry
 
-__all__ = ["app"]
-
 app = App(
     name="jobs", help="See what earlier runs did, and what is still open.", help_format="markdown"
 )

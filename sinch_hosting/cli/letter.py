@@ -19,8 +19,6 @@ from .output import print_text
 if TYPE_CHECKING:
     from .. import Address, AuthorisedPerson, Letter
 
-__all__ = ["TABLES", "app", "read_letter"]
-
 T = TypeVar("T")
 
 app = App(

@@ -18,8 +18,6 @@ from .progress import waiting
 if TYPE_CHECKING:
     from .options import Output
 
-__all__ = ["Each", "exit_code", "print_each"]
-
 T = TypeVar("T")
 R = TypeVar("R")
 _AT_ONCE = 10

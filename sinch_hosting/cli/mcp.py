@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from .. import SinchHosting
     from ..mcp import Workplace
 
-__all__ = ["mcp"]
-
 
 async def mcp(
     *,

@@ -22,18 +22,6 @@ if TYPE_CHECKING:
     from ..phone_files import PhoneRecord, PhoneSheet
     from .options import NumberSource
 
-__all__ = [
-    "NumberGroup",
-    "groups_of",
-    "is_toll_free",
-    "job_of_line",
-    "read_number",
-    "read_numbers",
-    "read_records",
-    "read_sheet",
-    "tell_of_sheet",
-]
-
 _E164 = re.compile(r"\+1\d{10}")
 _SHOWN = 5
 """Rejected rows that are told one by one."""

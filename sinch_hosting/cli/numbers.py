@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from .. import ImportedNumber, NumbersResult
     from ..phone_files import PhoneRecord
 
-__all__ = ["app"]
-
 T = TypeVar("T")
 
 app = App(

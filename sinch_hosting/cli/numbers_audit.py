@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from .. import ImportedNumber, SinchHosting
     from ..phone_files import PhoneRecord
 
-__all__ = ["audit"]
-
 
 @frozen(kw_only=True)
 class Drift:

@@ -27,8 +27,6 @@ from .settings import Settings, open_client, read_settings
 if TYPE_CHECKING:
     from .. import Order, SinchHosting
 
-__all__ = ["explain"]
-
 
 async def explain(
     number: str,

@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from .. import NumberToOnboard, Onboarding, OnboardingPlan, OnboardingReport
     from ..phone_files import PhoneRecord
 
-__all__ = ["onboard"]
-
 _OUTCOMES = ("done", "waiting", "failed", "unknown")
 
 

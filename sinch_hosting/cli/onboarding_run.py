@@ -24,17 +24,6 @@ if TYPE_CHECKING:
         PlannedNumber,
     )
 
-__all__ = [
-    "LINES",
-    "PLANNED",
-    "code_of_report",
-    "confirm_letters",
-    "follow",
-    "plan_lines",
-    "said_of_letters",
-    "tell_totals",
-]
-
 LINES: View[OnboardingLine] = View(
     columns=(
         Column("number", lambda line: line.phone_number, is_id=True),

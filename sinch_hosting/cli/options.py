@@ -10,21 +10,6 @@ from cyclopts import Group, Parameter
 
 from .durations import seconds_of
 
-__all__ = [
-    "ACCOUNT",
-    "JOB",
-    "OUTPUT",
-    "PAGE_SIZE",
-    "PLACE",
-    "SOURCE",
-    "Account",
-    "Format",
-    "JobFlags",
-    "NumberSource",
-    "Output",
-    "Place",
-]
-
 PAGE_SIZE = 1000
 """Items of a list that are read at once: the most that the service gives."""
 

@@ -27,8 +27,6 @@ from .views import ORDER, ORDER_NUMBER
 if TYPE_CHECKING:
     from .. import Order, OrderNumber, OrderReport, SinchHosting
 
-__all__ = ["app", "every_order"]
-
 app = App(
     name="orders", help="Orders: create them, look at them, wait for them.", help_format="markdown"
 )

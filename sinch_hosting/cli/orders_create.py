@@ -34,8 +34,6 @@ if TYPE_CHECKING:
         TollFreeArguments,
     )
 
-__all__ = ["import_", "text_enable"]
-
 _AT_ONCE = 8
 """Orders without letters that are created at once."""
 

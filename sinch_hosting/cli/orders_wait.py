@@ -17,8 +17,6 @@ from .views import ORDER
 if TYPE_CHECKING:
     from .. import Order, SinchHosting
 
-__all__ = ["order_from", "state_from", "tell_how_to_wait", "wait_for_orders"]
-
 _LINES = 5
 
 

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
     from .. import Order, OrderReport, OrderUpdate, SinchHosting
 
-__all__ = ["watch_orders"]
-
 _REFRESH = 1.0
 _REPORTS_EVERY = 10.0
 _ROWS_LEFT = 8

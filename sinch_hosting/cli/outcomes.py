@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from .. import OnboardingLine, OnboardingReport
     from ..phone_files import PhoneRecord
 
-__all__ = ["COLUMNS", "ROWS", "Outcome", "RowOutcome", "count", "settle", "write_rows"]
-
 COLUMNS = ("row", "raw", "phone_number", "outcome", "reason", "order_id")
 """The columns of the report."""
 

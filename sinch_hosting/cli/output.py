@@ -22,20 +22,6 @@ from .invocation import tell
 if TYPE_CHECKING:
     from .options import Format, Output
 
-__all__ = [
-    "Column",
-    "View",
-    "as_json",
-    "as_object",
-    "chosen_format",
-    "print_json",
-    "print_many",
-    "print_one",
-    "print_table",
-    "print_text",
-    "printable",
-]
-
 T = TypeVar("T")
 _HIDDEN = ("hmac_secret",)
 

@@ -15,8 +15,6 @@ from typing import Self, TypeAlias
 from .._aio import retrieve
 from .invocation import tell
 
-__all__ = ["Bars", "Lines", "Show", "beside", "shown_on_stderr", "speaking", "waiting"]
-
 EVERY = 10.0
 """Seconds after which lines speak at the latest."""
 

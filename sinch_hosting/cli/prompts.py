@@ -10,8 +10,6 @@ from typing import TypeVar
 from ..errors import InvalidRequest
 from .errors import BadInput, ExitCode, Failed, hide
 
-__all__ = ["answer_to", "ask", "ask_secret", "can_ask", "choice_of", "confirm"]
-
 T = TypeVar("T")
 
 

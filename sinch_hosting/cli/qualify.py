@@ -24,8 +24,6 @@ from .views import QUALIFIED
 if TYPE_CHECKING:
     from .. import QualifiedNumber
 
-__all__ = ["app"]
-
 app = App(
     name="qualify",
     help="Qualify numbers: add them, prove them, wait for them.",

@@ -18,8 +18,6 @@ from .settings import open_client, read_settings
 if TYPE_CHECKING:
     from .. import SinchHosting
 
-__all__ = ["invoices"]
-
 _TO = "orders@sinch.com"
 _OPEN = (
     QualificationState.ELIGIBLE_CHECK_PENDING,

@@ -15,8 +15,6 @@ from .invocation import tell
 if TYPE_CHECKING:
     from .. import OnboardingReport
 
-__all__ = ["check_report", "write_text", "writing_report"]
-
 
 @contextmanager
 def writing_report(path: Path | None, report: Callable[[], OnboardingReport]) -> Iterator[None]:

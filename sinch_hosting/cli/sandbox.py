@@ -16,8 +16,6 @@ from .errors import BadInput, ExitCode, Failed
 from .options import OUTPUT, Output
 from .output import chosen_format, print_json, print_text
 
-__all__ = ["app"]
-
 app = App(name="sandbox", help="Run a simulated service on this machine.", help_format="markdown")
 _TIMEOUT = 10.0
 

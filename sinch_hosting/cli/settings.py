@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from .. import SinchHosting
     from .options import Account, Place
 
-__all__ = ["Setting", "Settings", "config_path", "open_client", "read_settings", "state_folder"]
-
 VARIABLES = {
     "project_id": "SINCH_PROJECT_ID",
     "key_id": "SINCH_KEY_ID",

@@ -17,8 +17,6 @@ from .prompts import can_ask, choice_of
 from .settings import Settings, read_settings
 from .start_answers import GOALS, Answers, Flags, LetterFlags, answers_to
 
-__all__ = ["start"]
-
 Run: TypeAlias = Literal["no", "sandbox", "real"]
 _RUNS: dict[Run, str] = {
     "no": "only show it",

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from .settings import Settings
     from .start_answers import Answers
 
-__all__ = ["look_at_account"]
-
 _LOOKED_AT = 100
 """Numbers that are looked up at most."""
 _READY = (QualificationState.ELIGIBLE, QualificationState.VERIFIED)

@@ -20,16 +20,6 @@ if TYPE_CHECKING:
     from .. import Letter
     from ..phone_files import PhoneRecord
 
-__all__ = [
-    "GOALS",
-    "Answers",
-    "Flags",
-    "GoalName",
-    "Language",
-    "LetterFlags",
-    "answers_to",
-]
-
 GoalName: TypeAlias = Literal[
     "import", "qualify", "text-enable", "onboard", "status", "relink", "delete", "challenge"
 ]

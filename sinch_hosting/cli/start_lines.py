@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from .. import DirectLoa, Letter, ResellerLoa
     from .start_answers import Answers, GoalName
 
-__all__ = ["command_lines", "curl_lines", "letter_file"]
-
 _IMPORT_LIMIT = 5
 _CHUNK = 500
 

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from .. import Letter
     from .start_answers import Answers
 
-__all__ = ["literal", "program"]
-
 _FRAME = '''\
 """{title}
 

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from .settings import Settings
     from .start_answers import Answers
 
-__all__ = ["run_for_real", "run_on_sandbox"]
-
 
 async def run_on_sandbox(answers: Answers, text: str) -> int:
     """Run a text against a sandbox that ends with it; returns its exit code.

@@ -12,8 +12,6 @@ from .output import Column, View
 if TYPE_CHECKING:
     from .. import ImportedNumber, Order, OrderNumber, QualifiedNumber
 
-__all__ = ["IMPORTED", "ORDER", "ORDER_NUMBER", "QUALIFIED", "how_long", "waits_for"]
-
 
 def waits_for(order: Order) -> str:
     """Return whom an order waits for: an address where there is one; `""` for nobody."""
