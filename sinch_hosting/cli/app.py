@@ -105,7 +105,7 @@ def _run_line(typed: tuple[str, ...]) -> int:
     HINTED.set(set())
     try:
         with logging_to_stderr(logging.DEBUG if DEBUG.get() else logging.WARNING):
-            return _run(normalised(typed))
+            return _run(_normalised(typed))
     except CycloptsError as error:
         said = str(error)
         said = said if said.endswith("...") else said.rstrip(".")
@@ -115,7 +115,7 @@ def _run_line(typed: tuple[str, ...]) -> int:
         return ExitCode.PIPE_CLOSED
     except KeyboardInterrupt:
         complain("stopped")
-        if " ".join(normalised(typed)).startswith(_GO_ON):
+        if " ".join(_normalised(typed)).startswith(_GO_ON):
             tell(f"the same line goes on: {same_line()}")
         return ExitCode.INTERRUPTED
     except Exception as error:
@@ -144,7 +144,7 @@ def _format_in(arguments: Sequence[str]) -> str | None:
     return None
 
 
-def normalised(arguments: Sequence[str]) -> list[str]:
+def _normalised(arguments: Sequence[str]) -> list[str]:
     """Return the arguments as cyclopts takes them.
 
     Options of every command may stand before it, `-` is standard input, and `--wait` may come

@@ -31,19 +31,15 @@ _MOST = 5
 """Secrets that a file keeps: events signed with those before may still be under way."""
 
 
-def _told(configuration: CallbackConfiguration) -> str:
-    return "yes" if configuration.hmac_secret else "no"
-
-
 _CONFIGURATION: View[CallbackConfiguration] = View(
     columns=(
-        Column("project", lambda configuration: configuration.project_id, is_id=True),
-        Column("secret is set", _told),
+        Column("project", lambda conf: conf.project_id, is_id=True),
+        Column("secret is set", lambda conf: "yes" if conf.hmac_secret else "no"),
     ),
-    key=lambda configuration: configuration.project_id or "",
-    as_json=lambda configuration: {
-        "project_id": configuration.project_id,
-        "has_secret": bool(configuration.hmac_secret),
+    key=lambda conf: conf.project_id or "",
+    as_json=lambda conf: {
+        "project_id": conf.project_id,
+        "has_secret": bool(conf.hmac_secret),
     },
 )
 
@@ -84,7 +80,7 @@ async def set_secret(
     secret = secrets.token_hex(32) if generate is not None else _given(file)
     hide(secret)
     async with open_client(settings) as sinch:
-        if generate is not None:  # whoever receives must know it before it is used
+        if generate is not None:  # programs that check callbacks have to know it first
             _keep(generate, [secret, *before])
         try:
             await sinch.callback_configuration.update(hmac_secret=secret)

@@ -25,7 +25,7 @@ from .options import ACCOUNT, JOB, PLACE, SOURCE, Account, JobFlags, NumberSourc
 from .output import as_object, chosen_format, print_json, print_many, print_text
 from .progress import shown_on_stderr
 from .prompts import confirm
-from .reports import check_report, writing_report
+from .reports import check_report, write_text, writing_report
 from .settings import open_client, read_settings
 
 if TYPE_CHECKING:
@@ -176,7 +176,11 @@ def _ask(plan: OnboardingPlan, *, max_letters: int | None, yes: bool) -> None:
 async def _run(
     onboarding: Onboarding, path: Path | None, account: Account, *, timed: bool
 ) -> ExitCode:
-    with writing_report(path, lambda: onboarding.report):
+    def write(path: Path) -> None:
+        found, is_json = onboarding.report, path.suffix.lower() == ".json"
+        write_text(path, found.to_json() if is_json else found.to_csv())
+
+    with writing_report(path, "the result of every number", write):
         _, stopped = await follow(onboarding, shown_on_stderr())
     report = onboarding.report
     await _print_report(report, account)

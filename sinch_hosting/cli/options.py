@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias, TypeVar
 
 from attrs import frozen
 from cyclopts import Group, Parameter
 
 from .durations import seconds_of
+from .errors import BadInput
+from .invocation import WAIT_FOR_DONE
+
+S = TypeVar("S", bound=Enum)
 
 PAGE_SIZE = 1000
 """Items of a list that are read at once: the most that the service gives."""
@@ -132,6 +137,24 @@ class JobFlags:
     def grace_seconds(self) -> float:
         """Seconds to look for an order whose answer was lost."""
         return seconds_of(self.grace, "--grace")
+
+
+def state_named(text: str, states: type[S], what: str, done: S) -> S:
+    """Return the state that an option names, in any case, or as the wire spells it.
+
+    `WAIT_FOR_DONE` is *done*.
+
+    Raises:
+        BadInput: There is no such state; the message lists them.
+    """
+    if text == WAIT_FOR_DONE:
+        return done
+    known = {name: state for name, state in states.__members__.items() if name != "UNSPECIFIED"}
+    name = text.strip().upper().replace("-", "_")
+    found = {**known, **{state.value: state for state in known.values()}}
+    if name not in found:
+        raise BadInput(f"no {what} is called {text!r}; there are {', '.join(known)}")
+    return found[name]
 
 
 # What they are where no option is given.

@@ -38,7 +38,7 @@ app.command(import_, name="import")
 app.command(text_enable)
 
 
-async def every_order(
+async def _every_order(
     sinch: SinchHosting,
     settings: Settings,
     place: Place,
@@ -88,7 +88,7 @@ async def list_(
     kinds = tuple(_KINDS.values()) if type is None else (_KINDS[type],)
     settings = read_settings(account)
     async with open_client(settings) as sinch:
-        await print_many(every_order(sinch, settings, place, states, kinds), ORDER, account)
+        await print_many(_every_order(sinch, settings, place, states, kinds), ORDER, account)
     return ExitCode.DONE
 
 
@@ -101,7 +101,7 @@ async def get(orders: list[str], /, *, account: Account = ACCOUNT) -> int:
     Args:
         orders: Ids of orders, or `-` for those on standard input.
     """
-    ids = ids_from(orders)
+    ids = _ids_from(orders)
     async with open_client(read_settings(account)) as sinch:
         return await print_each(Each(ids, sinch.hosting_orders.get), ORDER, account)
 
@@ -175,15 +175,6 @@ class _Unsigned:
     order: Order
     business_days: int
 
-    def as_json(self) -> object:
-        """Return the order with what is known of the wait."""
-        waiting = self.order.waiting_on
-        return {
-            "order": as_json(self.order),
-            "business_days": self.business_days,
-            "waiting_on": None if waiting is None else as_json(waiting),
-        }
-
 
 def _waiting(row: _Unsigned, name: str) -> str:
     return getattr(row.order.waiting_on, name, None) or ""
@@ -200,7 +191,11 @@ _UNSIGNED: View[_Unsigned] = View(
         Column("what to do", lambda row: _waiting(row, "what_to_do")),
     ),
     key=lambda row: row.order.hosting_order_id,
-    as_json=lambda row: row.as_json(),
+    as_json=lambda row: {
+        "order": as_json(row.order),
+        "business_days": row.business_days,
+        "waiting_on": as_json(row.order.waiting_on),
+    },
 )
 
 
@@ -223,7 +218,7 @@ async def unsigned(
 
     async def waiting() -> AsyncIterator[_Unsigned]:
         states, kinds = (OrderState.WAITING_FOR_LOA_SIGNATURE,), (OrderType.TEXT_ENABLE,)
-        async for order in every_order(sinch, settings, place, states, kinds):
+        async for order in _every_order(sinch, settings, place, states, kinds):
             changed = order.updated_time
             if until is None or (changed is not None and changed <= until):
                 days = 0 if changed is None else business_days(changed, now)
@@ -235,7 +230,7 @@ async def unsigned(
     return ExitCode.DONE
 
 
-def ids_from(given: list[str]) -> list[str]:
+def _ids_from(given: list[str]) -> list[str]:
     """Return ids or tokens as they were given, `-` replaced by the lines of standard input.
 
     Raises:
@@ -285,7 +280,7 @@ async def wait(
 
 async def _named(settings: Settings, orders: list[str] | None, job: str | None) -> list[str]:
     of_job = [] if job is None else await orders_of_job(settings.project_id, job)
-    return ids_from([*(orders or ()), *of_job])
+    return _ids_from([*(orders or ()), *of_job])
 
 
 @app.command
@@ -317,7 +312,7 @@ async def watch(
     async with open_client(settings) as sinch:
         if open:
             states = tuple(state for state in _STATES if not state.is_terminal)
-            known = [order async for order in every_order(sinch, settings, place, states)]
+            known = [order async for order in _every_order(sinch, settings, place, states)]
         else:
             known = [order_from(sinch, name) for name in await _named(settings, orders, job)]
         return await watch_orders(sinch, known, account)

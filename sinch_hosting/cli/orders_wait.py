@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..states import OrderState
-from .errors import BadInput, ExitCode
-from .invocation import WAIT_FOR_DONE, resume_line, tell
+from .errors import ExitCode
+from .invocation import resume_line, tell
 from .many import exit_code
-from .options import Output
+from .options import Output, state_named
 from .output import print_many
 from .progress import waiting
 from .views import ORDER
@@ -26,13 +26,7 @@ def state_from(text: str) -> OrderState:
     Raises:
         BadInput: There is no such state.
     """
-    if text == WAIT_FOR_DONE:
-        return OrderState.COMPLETED
-    name = text.strip().upper().replace("-", "_")
-    if name not in OrderState.__members__ or name == "UNSPECIFIED":
-        known = ", ".join(state for state in OrderState.__members__ if state != "UNSPECIFIED")
-        raise BadInput(f"no order state is called {text!r}; there are {known}")
-    return OrderState[name]
+    return state_named(text, OrderState, "order state", OrderState.COMPLETED)
 
 
 def order_from(sinch: SinchHosting, text: str) -> Order:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from attrs import frozen
+from attrs import astuple, frozen
 
 from .._reports import as_csv
 from .output import Column, View
@@ -120,15 +120,4 @@ def write_rows(path: Path, outcomes: Iterable[RowOutcome]) -> None:
     Raises:
         BadInput: The file cannot be written.
     """
-    write_text(path, as_csv(COLUMNS, map(_cells, outcomes)))
-
-
-def _cells(outcome: RowOutcome) -> tuple[object, ...]:
-    return (
-        outcome.row,
-        outcome.raw,
-        outcome.phone_number,
-        outcome.outcome.value,
-        outcome.reason,
-        outcome.order_id,
-    )
+    write_text(path, as_csv(COLUMNS, map(astuple, outcomes)))

@@ -9,12 +9,12 @@ from cyclopts import App
 from .._reports import few_of
 from ..states import QualificationState
 from .durations import timeout_from
-from .errors import BadInput, ExitCode
+from .errors import ExitCode
 from .invocation import WAIT_FOR_DONE, resume_line, tell
 from .many import Each, print_each
 from .number_input import read_number, read_numbers
 from .numbers import result_code, tell_deleted
-from .options import ACCOUNT, PAGE_SIZE, SOURCE, Account, NumberSource
+from .options import ACCOUNT, PAGE_SIZE, SOURCE, Account, NumberSource, state_named
 from .output import print_many, print_one
 from .prompts import ask, can_ask, confirm
 from .qualify_invoices import invoices
@@ -33,19 +33,10 @@ app.command(invoices)
 _STATES = tuple(state for state in QualificationState if state.name != "UNSPECIFIED")
 
 
-def qualification_state(text: str) -> QualificationState:
-    """Return the state that a text names, in any case; `WAIT_FOR_DONE` is VERIFIED.
-
-    Raises:
-        BadInput: There is no such state.
-    """
-    if text == WAIT_FOR_DONE:
-        return QualificationState.VERIFIED
-    name = text.strip().upper().replace("-", "_").removeprefix("GLOBAL_PROCESS_STATE_")
-    if name not in QualificationState.__members__:
-        known = ", ".join(state.name for state in _STATES)
-        raise BadInput(f"no qualification state is called {text!r}; there are {known}")
-    return QualificationState[name]
+def _state_from(text: str) -> QualificationState:
+    """Return the state that a text names, in any case; `WAIT_FOR_DONE` is VERIFIED."""
+    verified = QualificationState.VERIFIED
+    return state_named(text, QualificationState, "qualification state", verified)
 
 
 @app.command
@@ -71,7 +62,7 @@ async def add(
         wait: Wait until they are in this state; VERIFIED if you name none.
         timeout: How long to wait, such as 12h or 3d; no limit by default.
     """
-    wanted = None if wait is None else qualification_state(wait)
+    wanted = None if wait is None else _state_from(wait)
     limit = timeout_from(timeout)
     settings = read_settings(account)
     known = read_numbers(numbers, source)
@@ -107,7 +98,7 @@ async def list_(
         state: Only numbers in this state; may be given several times.
         region: Only numbers of this region.
     """
-    states = tuple(map(qualification_state, state or ())) or _STATES
+    states = tuple(map(_state_from, state or ())) or _STATES
     async with open_client(read_settings(account)) as sinch:
         listed = sinch.qualified_numbers.list(
             states=states, region_code=region, page_size=PAGE_SIZE
@@ -235,7 +226,7 @@ async def wait(
         state: The state, VERIFIED by default. Given several times, any of them ends the wait.
         timeout: How long each may take, such as 12h or 3d; no limit by default.
     """
-    wanted = tuple(map(qualification_state, state or [WAIT_FOR_DONE]))
+    wanted = tuple(map(_state_from, state or [WAIT_FOR_DONE]))
     limit = timeout_from(timeout)
     known = read_numbers(numbers, source)
 

@@ -47,7 +47,7 @@ VARIABLES = {
 """The settings, and the variables of the environment that hold them."""
 _IDENTITY = ("project_id", "key_id")
 _SECRETS = ("key_secret",)
-KEYRING = "sinch-hosting"
+_KEYRING = "sinch-hosting"
 """The service under which `keyring` keeps secrets, by key id."""
 
 
@@ -293,7 +293,7 @@ def _in_keyring(key_id: str) -> Setting | None:
     try:
         import keyring  # noqa: PLC0415 - only where it is installed, and asked last
 
-        secret = keyring.get_password(KEYRING, key_id)
+        secret = keyring.get_password(_KEYRING, key_id)
     except Exception:
         return None  # not installed, locked, or without a backend: `doctor` says it is missing
     return None if secret is None else Setting(value=secret, source="the keyring")

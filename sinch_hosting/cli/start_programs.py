@@ -82,23 +82,23 @@ def _name_of(answers: Answers) -> str:
 
 def _constants(answers: Answers, letter: str) -> dict[str, str]:
     """Return every constant that a program may need, as Python source."""
-    numbers = [literal(number) for number in answers.numbers]
+    numbers = [_literal(number) for number in answers.numbers]
     groups = answers.groups
     no_campaign = answers.goal != "relink" and all(group.is_toll_free for group in groups)
     campaign = answers.campaign if answers.goal == "relink" else answers.campaign or None
     return {
         "NUMBER": "".join(numbers[:1]),
         "NUMBERS": "[\n" + "".join(f"    {number},\n" for number in numbers) + "]",
-        "ORDER_ID": literal(answers.order_id),
-        "REGION": literal(groups[0].region) if groups else "",
-        "PLAN": literal(answers.plan),
-        "CAMPAIGN": literal(None if no_campaign else campaign),
-        "JOB": literal(answers.job),
+        "ORDER_ID": _literal(answers.order_id),
+        "REGION": _literal(groups[0].region) if groups else "",
+        "PLAN": _literal(answers.plan),
+        "CAMPAIGN": _literal(None if no_campaign else campaign),
+        "JOB": _literal(answers.job),
         "LETTER": letter,
     }
 
 
-def literal(value: str | None) -> str:
+def _literal(value: str | None) -> str:
     """Return a text as Python source; what cannot be printed is escaped."""
     shown = repr(value)
     if shown.startswith("'") and '"' not in shown:
@@ -115,13 +115,13 @@ def _letter(letter: Letter | None) -> tuple[str, tuple[str, ...]]:
     kind = type(letter).__name__
     lines = [f"{kind}("]
     if isinstance(letter, ResellerLoa):
-        lines.append(f"    business_name={literal(letter.business_name)},")
+        lines.append(f"    business_name={_literal(letter.business_name)},")
     for table, names in TABLES.items():
         part: AuthorisedPerson | Address = getattr(letter, table)
         lines.append(f"    {table}={type(part).__name__}(")
-        lines += [f"        {name}={literal(getattr(part, name))}," for name in names]
+        lines += [f"        {name}={_literal(getattr(part, name))}," for name in names]
         lines.append("    ),")
-    lines.append(f"    current_voice_carrier={literal(letter.current_voice_carrier)},")
+    lines.append(f"    current_voice_carrier={_literal(letter.current_voice_carrier)},")
     lines.append(")")
     return "\n".join(lines), (kind, Address.__name__, AuthorisedPerson.__name__)
 

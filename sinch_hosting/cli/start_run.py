@@ -15,6 +15,7 @@ from .errors import BadInput
 from .interrupts import orderly_ctrl_c
 from .invocation import tell
 from .prompts import confirm
+from .settings import VARIABLES
 
 if TYPE_CHECKING:
     from ..sandbox import Sandbox
@@ -81,16 +82,11 @@ async def run_for_real(answers: Answers, text: str, settings: Settings, *, yes: 
         yes=yes,
         otherwise="give --yes to run it for real",
     )
-    known = {
-        "SINCH_PROJECT_ID": settings.get("project_id"),
-        "SINCH_KEY_ID": settings.get("key_id"),
-        "SINCH_KEY_SECRET": settings.get("key_secret"),
-        "SINCH_HOSTING_BASE_URL": settings.get("base_url"),
-        "SINCH_HOSTING_AUTH_URL": settings.get("auth_url"),
-    }
     with TemporaryDirectory(prefix="sinch-hosting-") as folder:
         environ = _environ(Path(folder))
-        environ |= {name: value for name, value in known.items() if value is not None}
+        for name in ("project_id", "key_id", "key_secret", "base_url", "auth_url"):
+            if (value := settings.get(name)) is not None:
+                environ[VARIABLES[name]] = value
         return await _run(answers, text, environ, Path.cwd())
 
 

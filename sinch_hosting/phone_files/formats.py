@@ -22,8 +22,8 @@ _UNPACK = "unpack it and use the file that is in it"
 _UNPACK_CSV = f"{_UNPACK}, as CSV"
 _RIGHT = "choose the file with the numbers"
 
-OLD_WORKBOOK = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-ZIP = b"PK\x03\x04"
+_OLD_WORKBOOK = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_ZIP = b"PK\x03\x04"
 _BINARY: dict[bytes, tuple[str, str]] = {
     b"\xd0\xcf\x11\xe0": ("a damaged workbook or another file of an old Office program", _SAVE),
     b"%PDF": ("a PDF", _COPY),
@@ -140,9 +140,9 @@ def workbook_kind(stream: BinaryIO, head: bytes) -> str | None:
     Raises:
         PhoneFileError: It is a zip archive of something else; the message names it.
     """
-    if head.startswith(OLD_WORKBOOK):
+    if head.startswith(_OLD_WORKBOOK):
         return "xls"
-    if not head.startswith(ZIP):
+    if not head.startswith(_ZIP):
         return None
     stream.seek(0, io.SEEK_SET)
     try:

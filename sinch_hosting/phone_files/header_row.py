@@ -29,7 +29,7 @@ def named_header(rows: Sequence[Sequence[str]]) -> int | None:
     best: int | None = None
     numbered: list[Sequence[str]] = []
     for index, row in enumerate(rows[:HEADER_ROWS]):
-        if any(holds_number(cell) for cell in row):
+        if any(_holds_number(cell) for cell in row):
             if best is not None and _is_data(row, rows[best]):
                 break
             numbered.append(row)
@@ -45,8 +45,8 @@ def unnamed_header(rows: Sequence[Sequence[str]], column: int) -> int | None:
     """Return the index of a header that names no phones: the first row of words above."""
     filled = max((_filled(row) for row in rows[:HEADER_ROWS]), default=0)
     for index, row in enumerate(rows[:HEADER_ROWS]):
-        if any(holds_number(cell) for cell in row):
-            if column < len(row) and holds_number(row[column]) and not _is_labelled(row, column):
+        if any(_holds_number(cell) for cell in row):
+            if column < len(row) and _holds_number(row[column]) and not _is_labelled(row, column):
                 return None
         elif _is_heading(cell_at(row, column)) and _filled(row) >= min(2, filled):
             return index
@@ -76,10 +76,10 @@ def titles_of(rows: Sequence[Sequence[str]], header_row: int | None) -> Sequence
 
 def is_heading_row(row: Sequence[str]) -> bool:
     """Return whether a row could be a header: two cells or more, and none with a number."""
-    return _filled(row) >= 2 and not any(map(holds_number, row))
+    return _filled(row) >= 2 and not any(map(_holds_number, row))
 
 
-def holds_number(cell: str) -> bool:
+def _holds_number(cell: str) -> bool:
     """Return whether a cell has as many digits as a phone number; no header has so many."""
     return len(cell) >= _DIGITS_OF_A_NUMBER and (
         sum(map(str.isdigit, cell[:2_000])) >= _DIGITS_OF_A_NUMBER
@@ -115,7 +115,7 @@ def _is_title(row: Sequence[str], header: Sequence[str], *, few: bool) -> bool:
     return any(
         _is_labelled(row, column) or any(map(names_phones, row[:column]))
         for column, cell in enumerate(row)
-        if holds_number(cell)
+        if _holds_number(cell)
     )
 
 
