@@ -13,15 +13,9 @@ from cyclopts import App, CycloptsError, Parameter
 
 from .._version import __version__
 from ..errors import SinchHostingError
-from .errors import AS_JSON, DEBUG, HINTED, ExitCode, complain, message_of, report_error
-from .invocation import (
-    ARGUMENTS,
-    STANDARD_INPUT,
-    WAIT_FOR_DONE,
-    logging_to_stderr,
-    same_line,
-    tell,
-)
+from .errors import AS_JSON, DEBUG, HINTED, ExitCode, message_of, report_error
+from .invocation import ARGUMENTS, STANDARD_INPUT, WAIT_FOR_DONE, same_line
+from .messages import complain, logging_to_stderr, tell
 
 # Each paragraph is one line: it is wrapped at the terminal's width.
 _HELP = "\n\n".join(

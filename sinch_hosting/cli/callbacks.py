@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from cyclopts import App
 
 from ..errors import ApiError
-from .errors import BadInput, ExitCode, hide
-from .invocation import tell
+from .errors import BadInput, ExitCode
+from .messages import hide, tell
 from .options import ACCOUNT, OUTPUT, Account, Output
 from .output import Column, View, print_one
 from .prompts import ask_secret, can_ask

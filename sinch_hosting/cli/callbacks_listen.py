@@ -15,9 +15,9 @@ from aiohttp import web
 
 from .. import CallbackEvent, CallbackReceiver
 from ..callbacks import SENDER_ADDRESSES, SIGNATURE_HEADER
-from .errors import BadInput, ExitCode, complain, mask
+from .errors import BadInput, ExitCode
 from .interrupts import on_signals
-from .invocation import tell
+from .messages import complain, mask, tell
 from .options import Output
 from .output import Column, View, as_json, print_many, print_text
 from .settings import read_secrets

@@ -14,10 +14,10 @@ from attrs import define, evolve
 from .. import Address, AuthorisedPerson, DirectLoa, NumberToOnboard, PollPolicy, SinchHosting
 from ..phone_files import read_phone_file
 from ..sandbox import Sandbox
+from .demo_rows import ROWS, Outcome, count, settle, write_rows
 from .errors import BadInput, ExitCode
-from .invocation import tell
+from .messages import tell
 from .onboarding_run import follow
-from .outcomes import ROWS, Outcome, count, settle, write_rows
 from .output import Column, View, print_table, print_text, printable
 from .progress import shown_on_stderr
 from .reports import check_report, writing_report
@@ -25,7 +25,7 @@ from .reports import check_report, writing_report
 if TYPE_CHECKING:
     from .. import OnboardingReport, OnboardingStep
     from ..phone_files import PhoneSheet, Region
-    from .outcomes import RowOutcome
+    from .demo_rows import RowOutcome
 
 _SPEED = 86_400.0
 """Virtual seconds a second: a day."""

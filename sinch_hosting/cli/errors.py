@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
-import sys
 import traceback
 from contextvars import ContextVar
 from enum import IntEnum
@@ -33,6 +31,7 @@ from ..errors import (
     UsageError,
     WaitTimeout,
 )
+from .messages import complain, mask, write_to_stderr
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -178,7 +177,7 @@ def report_error(error: BaseException, *, about: str = "") -> ExitCode:
     """
     code, hint = code_of(error), next_step(error)
     if DEBUG.get():
-        _write(mask("".join(traceback.format_exception(error))))
+        write_to_stderr(mask("".join(traceback.format_exception(error))))
     if AS_JSON.get():
         told: dict[str, object] = {
             "type": type(error).__name__,
@@ -192,41 +191,10 @@ def report_error(error: BaseException, *, about: str = "") -> ExitCode:
                 told[name] = value
         if hint:
             told["next"] = hint
-        _write(json.dumps({"error": told}) + "\n")
+        write_to_stderr(json.dumps({"error": told}) + "\n")
     else:
         complain(f"{about}: {message_of(error)}" if about else message_of(error))
         if hint and hint not in (hinted := HINTED.get()):
             hinted.add(hint)
-            _write(f"  {hint}\n")
+            write_to_stderr(f"  {hint}\n")
     return code
-
-
-def complain(message: str) -> None:
-    """Write one line to standard error, where there is one."""
-    _write(f"sinch-hosting: {' '.join(mask(message).split())}\n")
-
-
-def _write(text: str) -> None:
-    if sys.stderr is not None:
-        try:
-            sys.stderr.write(text)
-            sys.stderr.flush()
-        except OSError:
-            return  # nobody can be told any more
-
-
-_secrets: set[str] = set()
-_IN_HEADERS = re.compile(r"\b(Bearer|Basic)\s+[\w.~+/=-]{8,}")
-
-
-def hide(secret: str) -> None:
-    """Replace a secret by `***` in all messages of this run."""
-    if len(secret) > 3:
-        _secrets.add(secret)
-
-
-def mask(text: str) -> str:
-    """Return the text without the secrets of this run, and without credentials in headers."""
-    for secret in _secrets:
-        text = text.replace(secret, "***")
-    return _IN_HEADERS.sub(r"\1 ***", text)

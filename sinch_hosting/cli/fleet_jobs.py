@@ -13,8 +13,9 @@ from .. import cli
 from ..errors import ConfigurationError
 from .durations import seconds_of
 from .errors import BadInput, ExitCode
-from .invocation import resume_line, tell
+from .invocation import resume_line
 from .letter import read_letter
+from .messages import tell
 from .number_input import groups_of, read_records
 from .onboarding_run import said_of_letters
 from .options import ACCOUNT, PLACE, SOURCE, Account, NumberSource, Place

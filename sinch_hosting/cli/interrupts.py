@@ -7,7 +7,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from .invocation import tell
+from .messages import tell
 
 STOPPING = "stopping: nothing more is sent, what is under way is waited for"
 

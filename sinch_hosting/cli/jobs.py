@@ -10,9 +10,10 @@ from cyclopts import App
 
 from .durations import seconds_of
 from .errors import BadInput, ExitCode
-from .invocation import resume_line, tell
+from .invocation import resume_line
 from .job_files import JobFile, find_job, find_jobs, read_ledger
 from .many import exit_code
+from .messages import tell
 from .options import ACCOUNT, Account
 from .output import Column, View, print_many
 from .settings import Settings, open_client, read_settings

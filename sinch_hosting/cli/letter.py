@@ -13,7 +13,7 @@ from cyclopts import App
 
 from ..errors import InvalidRequest
 from .errors import BadInput, ExitCode
-from .invocation import tell
+from .messages import tell
 from .output import print_text
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from attrs import define, field
 from .._aio import map_concurrently
 from .errors import ExitCode, report_error, worst
 from .interrupts import STOPPING, orderly_ctrl_c
-from .invocation import same_line, tell
+from .invocation import same_line
+from .messages import tell
 from .output import View, print_many, print_one
 from .progress import waiting
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from .durations import seconds_of
 from .errors import BadInput, ExitCode
-from .invocation import tell
 from .job_files import JobFile, keep_job, ledger_path, orders_in_ledgers
+from .messages import tell
 from .options import ACCOUNT, PLACE, Account, Place
 from .settings import Settings, open_client, read_settings
 

@@ -14,6 +14,7 @@ from attrs import frozen
 
 from .errors import BadInput
 from .invocation import STANDARD_INPUT
+from .messages import tell
 from .options import SOURCE
 
 if TYPE_CHECKING:
@@ -153,13 +154,12 @@ _SUFFIXES = (".csv", ".txt", ".tsv", ".xlsx", ".xls", ".ods", ".vcf")
 
 def tell_of_sheet(sheet: PhoneSheet) -> None:
     """Tell on standard error how a file was read, and of the rows that were refused."""
-    write = sys.stderr.write if sys.stderr is not None else (lambda _: 0)
-    write(
+    tell(
         f"{sheet.name}: {sheet.rows} rows: {len(sheet.accepted)} numbers, "
         f"{len(sheet.duplicates)} duplicates, {len(sheet.rejected)} rejected, "
-        f"{len(sheet.blank)} blank\n"
+        f"{len(sheet.blank)} blank"
     )
     for record in sheet.rejected[:_SHOWN]:
-        write(f"  row {record.row}: {record.raw.strip()[:40]!r}: {record.reason}\n")
+        tell(f"  row {record.row}: {record.raw.strip()[:40]!r}: {record.reason}")
     if len(sheet.rejected) > _SHOWN:
-        write(f"  and {len(sheet.rejected) - _SHOWN} more; sinch-hosting numbers check tells all\n")
+        tell(f"  and {len(sheet.rejected) - _SHOWN} more; sinch-hosting numbers check tells all")

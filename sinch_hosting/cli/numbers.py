@@ -9,9 +9,10 @@ from cyclopts import App
 
 from .._reports import few_of
 from .durations import seconds_of, timeout_from
-from .errors import BadInput, ExitCode, complain
-from .invocation import resume_line, tell, without_warnings
+from .errors import BadInput, ExitCode
+from .invocation import resume_line
 from .many import Each, exit_code, print_each
+from .messages import complain, tell, without_warnings
 from .number_input import is_toll_free, read_numbers, read_records, read_sheet, tell_of_sheet
 from .numbers_audit import audit
 from .numbers_explain import explain

@@ -11,8 +11,8 @@ from attrs import frozen
 from .._explaining import trouble
 from ..errors import NotFound
 from .errors import ExitCode
-from .invocation import tell
 from .many import Each
+from .messages import tell
 from .number_input import is_toll_free, read_records
 from .options import ACCOUNT, PAGE_SIZE, PLACE, SOURCE, Account, NumberSource, Place
 from .output import Column, View, print_many

@@ -17,8 +17,8 @@ from .._explaining import (
 )
 from .durations import local_time, since
 from .errors import ExitCode
-from .invocation import tell
 from .job_files import orders_in_ledgers
+from .messages import tell
 from .number_input import read_number
 from .options import ACCOUNT, PLACE, Account, Place
 from .output import as_object, chosen_format, print_json, print_text

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Literal
 
 from .durations import seconds_of, timeout_from
 from .errors import BadInput, ExitCode
-from .invocation import same_line, tell
+from .invocation import same_line
 from .job_files import JobFile, job_of_file, keep_job, ledger_path
 from .letter import read_letter
+from .messages import tell
 from .number_input import read_records
 from .onboarding_run import (
     LINES,

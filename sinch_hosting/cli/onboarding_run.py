@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from .errors import ExitCode, Failed
 from .interrupts import STOPPING, orderly_ctrl_c
-from .invocation import tell, without_warnings
+from .messages import tell, without_warnings
 from .output import Column, View
 from .progress import Show, speaking
 from .prompts import can_ask, confirm

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 from attrs import define, field
 
 from .durations import timeout_from
-from .errors import BadInput, ExitCode, Failed, complain
+from .errors import BadInput, ExitCode, Failed
 from .interrupts import STOPPING, orderly_ctrl_c
-from .invocation import resume_line, same_line, tell
+from .invocation import resume_line, same_line
 from .job_files import JobFile, keep_job, ledger_path
 from .letter import read_letter
 from .many import exit_code
+from .messages import complain, tell
 from .number_input import NumberGroup, groups_of, job_of_line, read_records
 from .onboarding_run import confirm_letters, said_of_letters
 from .options import ACCOUNT, JOB, PLACE, SOURCE, Account, JobFlags, NumberSource, Place

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from ..states import OrderState
 from .errors import ExitCode
-from .invocation import resume_line, tell
+from .invocation import resume_line
 from .many import exit_code
+from .messages import tell
 from .options import Output, state_named
 from .output import print_many
 from .progress import waiting

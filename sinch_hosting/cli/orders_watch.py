@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, cast
 from ..states import OrderState
 from .durations import local_time
 from .errors import ExitCode
-from .invocation import tell
 from .many import exit_code
+from .messages import tell
 from .options import Output
 from .orders_wait import tell_how_to_wait
 from .output import as_json, chosen_format, print_many, print_text, printable

@@ -17,7 +17,7 @@ from attrs import frozen
 from .._reports import harmless
 from .durations import local_time
 from .errors import BadInput
-from .invocation import tell
+from .messages import tell
 
 if TYPE_CHECKING:
     from .options import Format, Output

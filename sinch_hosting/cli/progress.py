@@ -13,7 +13,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Self, TypeAlias
 
 from .._aio import retrieve
-from .invocation import tell
+from .messages import tell
 
 EVERY = 10.0
 """Seconds after which lines speak at the latest."""

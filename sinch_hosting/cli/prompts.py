@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from ..errors import InvalidRequest
-from .errors import BadInput, ExitCode, Failed, hide
+from .errors import BadInput, ExitCode, Failed
+from .messages import hide
 
 T = TypeVar("T")
 

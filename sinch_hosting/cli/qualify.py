@@ -10,8 +10,9 @@ from .._reports import few_of
 from ..states import QualificationState
 from .durations import timeout_from
 from .errors import ExitCode
-from .invocation import WAIT_FOR_DONE, resume_line, tell
+from .invocation import WAIT_FOR_DONE, resume_line
 from .many import Each, print_each
+from .messages import tell
 from .number_input import read_number, read_numbers
 from .numbers import result_code, tell_deleted
 from .options import ACCOUNT, PAGE_SIZE, SOURCE, Account, NumberSource, state_named

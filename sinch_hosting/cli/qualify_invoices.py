@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 from ..states import QualificationState
 from .errors import BadInput, ExitCode
-from .invocation import tell
 from .job_files import find_job
+from .messages import tell
 from .number_input import read_numbers
 from .options import ACCOUNT, PAGE_SIZE, SOURCE, Account, NumberSource
 from .output import print_text

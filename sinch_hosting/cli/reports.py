@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from .._reports import write_whole
-from .errors import BadInput, complain
-from .invocation import tell
+from .errors import BadInput
+from .messages import complain, tell
 
 
 @contextmanager

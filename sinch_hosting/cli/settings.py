@@ -26,7 +26,8 @@ from typing import TYPE_CHECKING
 from attrs import field, frozen
 
 from ..errors import ConfigurationError
-from .errors import BadInput, hide
+from .errors import BadInput
+from .messages import complain, hide
 
 if TYPE_CHECKING:
     from .. import SinchHosting
@@ -317,9 +318,9 @@ def open_client(settings: Settings) -> SinchHosting:
             f"{' and '.join(missing)} not set: export them, or put a profile into {settings.config}"
         )
     if settings.overridden:
-        sys.stderr.write(
-            f"sinch-hosting: {', '.join(VARIABLES[name] for name in settings.overridden)} of the "
-            f"environment go before --profile {settings.profile}\n"
+        complain(
+            f"{', '.join(VARIABLES[name] for name in settings.overridden)} of the environment go "
+            f"before --profile {settings.profile}"
         )
     return SinchHosting(
         settings.project_id,

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from ..workflows import RULES, workflow_for
 from .errors import ExitCode
-from .invocation import tell
+from .messages import tell
 from .options import ACCOUNT, PLACE, Account, Place
 from .output import print_json, print_text
 from .prompts import can_ask, choice_of

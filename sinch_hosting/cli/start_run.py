@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from .errors import BadInput
 from .interrupts import orderly_ctrl_c
-from .invocation import tell
+from .messages import tell
 from .prompts import confirm
 from .settings import VARIABLES
 

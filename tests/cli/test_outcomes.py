@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sinch_hosting import OnboardingLine, OnboardingReport
+from sinch_hosting.cli.demo_rows import COLUMNS, Outcome, RowOutcome, count, settle, write_rows
 from sinch_hosting.cli.errors import BadInput
-from sinch_hosting.cli.outcomes import COLUMNS, Outcome, RowOutcome, count, settle, write_rows
 from sinch_hosting.cli.reports import check_report
 from sinch_hosting.phone_files import read_phone_bytes
 
