@@ -52,7 +52,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 _GLOBAL_FLAGS = ("--debug",)
 _GLOBAL_OPTIONS = ("--format", "--profile", "--project-id", "--key-id", "--secret-file")
 _STATES_TO_WAIT_FOR = "--wait"
-# Whoever ends one of these, before it has begun or at once, goes on with the same line.
+# After Ctrl-C in one of these, the same line goes on.
 _GO_ON = ("onboard", "orders import", "orders text-enable", "numbers wait", "qualify wait")
 
 

@@ -146,7 +146,7 @@ class Listening:
             await print_many([event], _EVENTS, self._output)
 
     async def _forward(self, body: bytes, signature: str, content_type: str) -> None:
-        """Post an event to where it shall go, as it came; tries again where that fails."""
+        """Send an event on, byte for byte; it is tried five times."""
         if self._http is None:
             timeout = aiohttp.ClientTimeout(total=_FORWARD_TIMEOUT)
             self._http = aiohttp.ClientSession(timeout=timeout)

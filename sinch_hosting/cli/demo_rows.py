@@ -65,7 +65,7 @@ def settle(
     Args:
         records: All rows of the file.
         report: What became of the accepted numbers; `None` where nothing was begun.
-        stopped: Whether the work ended half way.
+        stopped: Whether the work ended before its end.
     """
     lines = {} if report is None else {line.phone_number: line for line in report.lines}
     return [_settle(record, lines.get(record.phone_number or ""), stopped) for record in records]

@@ -110,7 +110,7 @@ class _Demo:
             self.is_stopped = False
             return
         with TemporaryDirectory() as folder:
-            # Toll-free orders have no campaign, and shall be listed.
+            # Toll-free orders have no campaign; without this they could not be listed.
             rules = {"empty_campaign": 200}
             async with Sandbox(speed=_SPEED, seed=_SEED, rules=rules) as sandbox:
                 tell(f"sandbox: {sandbox.base_url}, a day passes in a second")

@@ -209,7 +209,7 @@ def _clock(skew: float) -> Finding:
 
 async def _read(sinch: SinchHosting) -> Finding:
     configuration = await sinch.callback_configuration.get()
-    told = "callbacks are signed" if configuration.hmac_secret else "callbacks are not signed"
+    signed = "callbacks are signed" if configuration.hmac_secret else "callbacks are not signed"
     return Finding(
-        what="credentials", result="ok", detail=f"a token was given, the project reads; {told}"
+        what="credentials", result="ok", detail=f"a token was given, the project reads; {signed}"
     )

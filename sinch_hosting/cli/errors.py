@@ -179,7 +179,7 @@ def report_error(error: BaseException, *, about: str = "") -> ExitCode:
     if DEBUG.get():
         write_to_stderr(mask("".join(traceback.format_exception(error))))
     if AS_JSON.get():
-        told: dict[str, object] = {
+        shown: dict[str, object] = {
             "type": type(error).__name__,
             "message": mask(message_of(error)),
             "exit_code": int(code),
@@ -188,10 +188,10 @@ def report_error(error: BaseException, *, about: str = "") -> ExitCode:
         for name in ("status_code", "status", "operation", "field", "tag", "token"):
             value = getattr(error, name, None)
             if isinstance(value, (str, int)):
-                told[name] = value
+                shown[name] = value
         if hint:
-            told["next"] = hint
-        write_to_stderr(json.dumps({"error": told}) + "\n")
+            shown["next"] = hint
+        write_to_stderr(json.dumps({"error": shown}) + "\n")
     else:
         complain(f"{about}: {message_of(error)}" if about else message_of(error))
         if hint and hint not in (hinted := HINTED.get()):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +23,8 @@ from .settings import state_folder
 
 if TYPE_CHECKING:
     from .._bulk.ledger_records import Entry
+    from .options import Place
+    from .settings import Settings
 
 _LONGEST = 25
 _VERSION = 1
@@ -41,6 +43,24 @@ class JobFile:
     arguments: tuple[str, ...] = ()
     """The line that was typed last, without the command's name."""
     updated: str = ""
+
+
+def note_of(
+    settings: Settings, place: Place, job: str, ledger: Path, numbers: Iterable[str]
+) -> JobFile:
+    """Return the note of a job that a command begins.
+
+    Raises:
+        BadInput: No service plan is named.
+    """
+    return JobFile(
+        job=job,
+        project_id=settings.project_id,
+        ledger=str(ledger),
+        numbers=tuple(numbers),
+        service_plan_id=settings.plan(place),
+        campaign_id=settings.campaign(place),
+    )
 
 
 def job_of_file(path: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from .durations import seconds_of, timeout_from
 from .errors import BadInput, ExitCode
 from .invocation import same_line
-from .job_files import JobFile, job_of_file, keep_job, ledger_path
+from .job_files import job_of_file, keep_job, ledger_path, note_of
 from .letter import read_letter
 from .messages import tell
 from .number_input import read_records
@@ -30,7 +30,7 @@ from .reports import check_report, write_text, writing_report
 from .settings import open_client, read_settings
 
 if TYPE_CHECKING:
-    from .. import NumberToOnboard, Onboarding, OnboardingPlan, OnboardingReport
+    from .. import Letter, NumberToOnboard, Onboarding, OnboardingPlan, OnboardingReport
     from ..phone_files import PhoneRecord
 
 _OUTCOMES = ("done", "waiting", "failed", "unknown")
@@ -96,20 +96,8 @@ async def onboard(
     name = flags.job or job_of_file(file)
     ledger = ledger_path(settings.project_id, name, flags.ledger)
     limit, wait_for_others = timeout_from(timeout), seconds_of(window, "--window")
-    if loa is None:
-        raise BadInput(
-            "no letter of authorization: write one with `sinch-hosting letter template > "
-            "letter.toml`, and give --loa letter.toml"
-        )
-    note = JobFile(
-        job=name,
-        project_id=settings.project_id,
-        ledger=str(ledger),
-        numbers=tuple(str(record.phone_number) for record in records),
-        service_plan_id=settings.plan(place),
-        campaign_id=settings.campaign(place),
-    )
-    letter = read_letter(loa)
+    letter = _letter(loa)
+    note = note_of(settings, place, name, ledger, (str(one.phone_number) for one in records))
     async with open_client(settings) as sinch:
         onboarding = sinch.onboard(
             _numbers(records, region),
@@ -139,6 +127,15 @@ async def onboard(
         _ask(plan, max_letters=max_letters, yes=yes)
         keep_job(note)
         return await _run(onboarding, report, account, timed=limit is not None)
+
+
+def _letter(loa: Path | None) -> Letter:
+    if loa is None:
+        raise BadInput(
+            "no letter of authorization: write one with `sinch-hosting letter template > "
+            "letter.toml`, and give --loa letter.toml"
+        )
+    return read_letter(loa)
 
 
 def _numbers(records: Iterable[PhoneRecord], region: str | None) -> list[NumberToOnboard]:

@@ -66,7 +66,7 @@ class Account(Output):
 @Parameter(name="*")
 @frozen(kw_only=True)
 class Place:
-    """Where numbers are or shall be."""
+    """Where numbers are, or where they are to be."""
 
     plan: Annotated[str | None, Parameter(help="The service plan; the profile's by default.")] = (
         None

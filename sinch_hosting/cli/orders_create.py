@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from .durations import timeout_from
 from .errors import BadInput, ExitCode, Failed
 from .interrupts import STOPPING, orderly_ctrl_c
 from .invocation import resume_line, same_line
-from .job_files import JobFile, keep_job, ledger_path
+from .job_files import keep_job, ledger_path, note_of
 from .letter import read_letter
 from .many import exit_code
 from .messages import complain, tell
@@ -260,7 +260,8 @@ class _Creation:
         timeout = timeout_from(self.timeout)
         self.settings.check_identity()
         tell(f"{self.settings.whose}, job {self.job}; ledger: {self._ledger}")
-        keep_job(self._note(groups))
+        numbers = (number for group in groups for number in group.numbers)
+        keep_job(note_of(self.settings, self.place, self.job, self._ledger, numbers))
         stopped = await self._create_all(sinch, groups, stream)
         code = exit_code(self._failed, succeeded=len(self._orders))
         if stopped:
@@ -287,14 +288,14 @@ class _Creation:
             shown_on_stderr() as show,
             orderly_ctrl_c(lambda: sinch.hosting_orders.stop_runs("Ctrl-C"), STOPPING) as interrupt,
         ):
-            told, dealt = show.stage("numbers", total), 0
+            show_done, done = show.stage("numbers", total), 0
             async with speaking(show):
                 for group in groups:
                     async with aclosing(stream(group)) as outcomes:
                         async for outcome in outcomes:
                             self._take_in(outcome)
-                            dealt += len(outcome.numbers) + len(outcome.skipped)
-                            told(dealt)
+                            done += len(outcome.numbers) + len(outcome.skipped)
+                            show_done(done)
                     if interrupt.came:
                         break
         return interrupt.came
@@ -317,16 +318,6 @@ class _Creation:
                 tell(f"order {result.hosting_order_id} was there already; nothing was sent for it")
             for double in outcome.duplicates:
                 complain(f"order {double} holds the same numbers as {result.hosting_order_id}")
-
-    def _note(self, groups: Iterable[NumberGroup]) -> JobFile:
-        return JobFile(
-            job=self.job,
-            project_id=self.settings.project_id,
-            ledger=str(self._ledger),
-            numbers=tuple(number for group in groups for number in group.numbers),
-            service_plan_id=self.settings.plan(self.place),
-            campaign_id=self.settings.campaign(self.place),
-        )
 
 
 def _show_plans(groups: Sequence[NumberGroup], plans: Sequence[BulkPlan]) -> int:

@@ -35,13 +35,13 @@ class Lines:
 
     def stage(self, title: str, total: int) -> Callable[[int], None]:
         """Begin a stage; its lines come at every quarter of the way."""
-        told = 0
+        shown = 0
 
         def update(done: int) -> None:
-            nonlocal told
+            nonlocal shown
             self._stages[title] = (done, total)
-            if done > told and (done == total or done - told >= total / 4):
-                told = done
+            if done > shown and (done == total or done - shown >= total / 4):
+                shown = done
                 self.note(f"{title}: {done} of {total}")
 
         self._stages[title] = (0, total)

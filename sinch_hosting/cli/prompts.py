@@ -78,14 +78,14 @@ def answer_to(
 ) -> T:
     """Return an answer as *checked* returns it: a flag's, or else a person's.
 
-    A person whose answer is wrong is asked anew.
+    A person whose answer is wrong is asked again.
 
     Args:
         flag: The flag that answers it, such as `--plan`.
         question: What is asked.
         given: What the flag said.
         checked: Returns what the answer means; raises `InvalidRequest` or `BadInput`.
-        default: What an empty answer means; `None` asks anew.
+        default: What an empty answer means; `None` asks again.
 
     Raises:
         BadInput: Nobody can be asked, or the flag's answer is wrong.

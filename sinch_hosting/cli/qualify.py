@@ -143,12 +143,12 @@ async def challenge(
     known = read_number(number)
     settings = read_settings(account)
     settings.check_identity()
-    confirm(f"Ring {known}?", yes=yes or not can_ask(), otherwise="")
+    confirm(f"Call {known}?", yes=yes or not can_ask(), otherwise="")
     async with open_client(settings) as sinch:
         answer = await sinch.qualified_numbers.send_voice_challenge(known)
         if not no_code and can_ask():
-            told = ask("Code that the voice told: ")
-            answer = await sinch.qualified_numbers.verify_voice_challenge(known, told)
+            code = ask("Code that the voice said: ")
+            answer = await sinch.qualified_numbers.verify_voice_challenge(known, code)
             print_one(answer, QUALIFIED, account)
             return _proven(answer)
     print_one(answer, QUALIFIED, account)

@@ -88,15 +88,15 @@ def state(*, url: str | None = None, output: Output = OUTPUT) -> int:
         url: The sandbox's address; by default what SINCH_HOSTING_BASE_URL says.
     """
     base = url or os.environ.get("SINCH_HOSTING_BASE_URL") or "http://127.0.0.1:8787"
-    told = _read(f"{base.rstrip('/')}/_sandbox/state")
+    found = _read(f"{base.rstrip('/')}/_sandbox/state")
     if chosen_format(output) != "table":
-        print_json(told, output)
+        print_json(found, output)
         return ExitCode.DONE
-    print_text(f"time     {told['now']}, {told['speed']} times as fast")
-    print_text(f"profile  {told['profile']}, seed {told['seed']}")
-    for name, count in told["counts"].items():
+    print_text(f"time     {found['now']}, {found['speed']} times as fast")
+    print_text(f"profile  {found['profile']}, seed {found['seed']}")
+    for name, count in found["counts"].items():
         print_text(f"{name:<24} {count}")
-    for order in told["orders"]:
+    for order in found["orders"]:
         print_text(
             f"order {order['hostingOrderId']}  {order['state']}  {order['numbers']} numbers  "
             f"next: {order['next'] or 'nothing'}"
@@ -109,7 +109,7 @@ def _read(address: str) -> dict[str, Any]:
         raise BadInput(f"{address}: must be a whole http(s) address")
     try:
         with urllib.request.urlopen(address, timeout=_TIMEOUT) as answer:  # noqa: S310 - as checked
-            told: dict[str, Any] = json.load(answer)
+            found: dict[str, Any] = json.load(answer)
     except (urllib.error.URLError, OSError) as error:
         why = getattr(error, "reason", error)
         raise Failed(
@@ -119,7 +119,7 @@ def _read(address: str) -> dict[str, Any]:
         ) from error
     except ValueError as error:
         raise Failed(f"{address}: what runs there is not a sandbox", ExitCode.REFUSED) from error
-    return told
+    return found
 
 
 def _say(line: str) -> None:

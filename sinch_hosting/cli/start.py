@@ -103,7 +103,7 @@ def _print(answers: Answers, text: str, notes: list[str], account: Account) -> N
     workflows = [workflow_for(letter) for letter in letters]
     persons = [step.person for workflow in workflows for step in workflow.steps if step.person]
     if account.format in ("json", "jsonl"):
-        told = {
+        shown = {
             "goal": answers.goal,
             "language": answers.language,
             "workflows": [workflow.name for workflow in workflows],
@@ -113,7 +113,7 @@ def _print(answers: Answers, text: str, notes: list[str], account: Account) -> N
             "notes": notes,
             "what_people_do": list(dict.fromkeys(persons)),
         }
-        print_json(told, account)
+        print_json(shown, account)
         return
     for note in notes:
         tell(note)

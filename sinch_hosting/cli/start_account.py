@@ -117,13 +117,16 @@ def _judged(seen: _Seen, answers: Answers) -> tuple[bool, str]:
             return True, "is not imported: there is nothing to change (404)"
         return False, f"is on {seen.place}"
     if seen.qualified is None:
-        is_rung = answers.goal == "challenge"
-        return is_rung, "is not in qualification: it cannot be rung (404)" if is_rung else ""
+        is_refused = answers.goal == "challenge"
+        return (
+            is_refused,
+            "is not in qualification: it cannot be called (404)" if is_refused else "",
+        )
     return False, f"is in qualification already, {seen.state}; it goes on from there"
 
 
 def _judged_new(seen: _Seen, answers: Answers) -> tuple[bool, str]:
-    """Judge a number that shall be imported or text-enabled."""
+    """Judge a number that is to be imported or text-enabled."""
     if seen.imported is not None:
         done = "importing it again" if answers.goal == "import" else "text-enabling it"
         return True, f"is imported already ({seen.place}): {done} is refused (409)"

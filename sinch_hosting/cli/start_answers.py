@@ -44,7 +44,7 @@ _LANGUAGES: Mapping[Language, str] = {
 }
 _LETTERS: Mapping[LetterKind, str] = {
     "direct": "the owner of the numbers signs; it is your customer, or you",
-    "reseller": "the numbers are had through a reseller; its customer signs",
+    "reseller": "the numbers come through a reseller; its customer signs",
     "blanket": "a letter for all numbers was signed before; none is mailed",
 }
 _PARTS: Mapping[str, str] = {
@@ -313,7 +313,7 @@ def _check_form(answers: Answers) -> None:
             "take --language python with --goal import or text-enable"
         )
     if goal == "challenge" and len(answers.numbers) != 1:
-        raise BadInput("a voice challenge rings one number: give one")
+        raise BadInput("a voice challenge calls one number: give one number")
     if language == "command" or goal not in ("import", "text-enable"):
         return
     if len(answers.groups) > 1:

@@ -132,10 +132,10 @@ def _request(operation: str, body: object = None, **identifiers: str) -> str:
     line = f'sinch -X {known.method} "$api"{path}'
     if body is None:
         return line
-    told = encode(body)
+    fields = encode(body)
     if operation.startswith("TextEnableTollFree"):
-        told["projectId"] = _PROJECT
-    quoted = shlex.quote(json.dumps(told, ensure_ascii=False))
+        fields["projectId"] = _PROJECT
+    quoted = shlex.quote(json.dumps(fields, ensure_ascii=False))
     return f"{line} -d {quoted.replace(_PROJECT, _SHELL_PROJECT)}"
 
 
@@ -234,7 +234,7 @@ def _delete(answers: Answers) -> Iterator[str]:
 def _challenge(answers: Answers) -> Iterator[str]:
     number = by_number(answers.numbers[0])
     yield _request("SendVoiceChallenge", **number)
-    yield "printf 'Code that the voice told: ' && read -r code"
+    yield "printf 'Code that the voice said: ' && read -r code"
     path = shlex.quote(OPERATIONS["VerifyVoiceChallenge"].path(number))
     yield f'sinch -X POST "$api"{path} -d "{{\\"code\\": \\"$code\\"}}"'
 

@@ -265,7 +265,7 @@ for number in result.succeeded:
 {_FAILURES}""",
     ),
     "delete": (
-        "Takes numbers out of Sinch: they text no more.",
+        "Takes numbers out of Sinch: they can no longer text.",
         f"""\
 result = await sinch.imported_numbers.delete_many(NUMBERS)
 for number in result.succeeded:
@@ -276,7 +276,7 @@ for number in result.succeeded:
         "Calls a number, and sends back the code that the voice says.",
         """\
 await sinch.qualified_numbers.send_voice_challenge(NUMBER)
-code = await asyncio.to_thread(input, "Code that the voice told: ")
+code = await asyncio.to_thread(input, "Code that the voice said: ")
 number = await sinch.qualified_numbers.verify_voice_challenge(NUMBER, code)
 print(number.phone_number, number.global_process_state.name)
 """,
