@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         TextEnableArguments,
         TollFreeArguments,
     )
+    from ..states import OrderState
 
 _AT_ONCE = 8
 """Orders without letters that are created at once."""
@@ -79,8 +80,8 @@ async def import_(
         settings=settings,
         job=flags.job or job_of_line("import", records, about),
         flags=flags,
-        wait=wait,
-        timeout=timeout,
+        wait=None if wait is None else state_from(wait),
+        timeout=timeout_from(timeout),
         account=account,
         place=place,
     )
@@ -158,8 +159,8 @@ async def text_enable(
         settings=settings,
         job=flags.job or job_of_line("enable", records, [plan, campaign]),
         flags=flags,
-        wait=wait,
-        timeout=timeout,
+        wait=None if wait is None else state_from(wait),
+        timeout=timeout_from(timeout),
         account=account,
         place=place,
     )
@@ -230,8 +231,8 @@ class _Creation:
     settings: Settings
     job: str
     flags: JobFlags
-    wait: str | None
-    timeout: str | None
+    wait: OrderState | None
+    timeout: float | None
     account: Account
     place: Place
     _orders: list[Order] = field(factory=list, init=False)
@@ -256,8 +257,6 @@ class _Creation:
         self, sinch: SinchHosting, groups: Sequence[NumberGroup], stream: _Stream
     ) -> int:
         """Create the orders of all groups, print them, and wait for them where that is wanted."""
-        wanted = None if self.wait is None else state_from(self.wait)
-        timeout = timeout_from(self.timeout)
         self.settings.check_identity()
         tell(f"{self.settings.whose}, job {self.job}; ledger: {self._ledger}")
         numbers = (number for group in groups for number in group.numbers)
@@ -270,12 +269,12 @@ class _Creation:
             return ExitCode.INTERRUPTED
         if code is ExitCode.UNKNOWN:
             tell(f"  look for it: {resume_line('jobs', 'reconcile', self.job)}")
-        if wanted is None or not self._orders:
+        if self.wait is None or not self._orders:
             await print_many(self._orders, ORDER, self.account)
             tell_how_to_wait(self._orders)
             return code
         waited = await wait_for_orders(
-            sinch, self._orders, wanted, timeout=timeout, output=self.account
+            sinch, self._orders, self.wait, timeout=self.timeout, output=self.account
         )
         return ExitCode.UNKNOWN if code is ExitCode.UNKNOWN else waited or code
 
