@@ -15,7 +15,7 @@ from aiohttp import web
 
 from .. import CallbackEvent, CallbackReceiver
 from ..callbacks import SENDER_ADDRESSES, SIGNATURE_HEADER
-from .errors import BadInput, ExitCode
+from .errors import BadInput, ExitCode, cannot_listen
 from .interrupts import on_signals
 from .messages import complain, mask, tell
 from .options import Output
@@ -78,7 +78,7 @@ class Listening:
             try:
                 await site.start()
             except (OSError, OverflowError) as error:
-                raise BadInput(f"cannot listen on {host}:{port}: {error}") from error
+                raise cannot_listen(host, port, error) from error
             stopped = asyncio.Event()
             with on_signals(stopped.set, signal.SIGINT, signal.SIGTERM):
                 bound = runner.addresses[0]

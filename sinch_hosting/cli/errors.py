@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import traceback
 from contextvars import ContextVar
@@ -61,6 +62,15 @@ class ExitCode(IntEnum):
 
 class BadInput(SinchHostingError, ValueError):
     """The arguments, files or settings cannot be used; the message says what to do next."""
+
+
+def cannot_listen(host: str, port: int, error: Exception) -> BadInput:
+    """Return the error for a port that cannot be listened on."""
+    in_use = getattr(error, "errno", None) == errno.EADDRINUSE
+    why = "another program listens there" if in_use else message_of(error)
+    return BadInput(
+        f"cannot listen on {host}:{port}: {why}; give another port, or 0 for a free one"
+    )
 
 
 class Failed(SinchHostingError):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .durations import seconds_of
-from .errors import BadInput, ExitCode
+from .errors import BadInput, ExitCode, cannot_listen
 from .job_files import JobFile, keep_job, ledger_path, orders_in_ledgers
 from .messages import tell
 from .options import ACCOUNT, PLACE, Account, Place
@@ -72,7 +72,7 @@ async def mcp(
             try:
                 await serve_http(server, host, http, lambda address: tell(f"ready: {address}"))
             except (OSError, OverflowError) as error:
-                raise BadInput(f"cannot listen on {host}:{http}: {error}") from error
+                raise cannot_listen(host, http, error) from error
     return ExitCode.DONE
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -12,7 +13,7 @@ from typing import Any
 
 from cyclopts import App
 
-from .errors import BadInput, ExitCode, Failed
+from .errors import BadInput, ExitCode, Failed, cannot_listen
 from .options import OUTPUT, Output
 from .output import chosen_format, print_json, print_text
 
@@ -73,7 +74,9 @@ async def serve(
         )
         await service.start()
     except (OSError, OverflowError, ValueError) as error:
-        raise BadInput(f"the sandbox cannot start: {error}") from error
+        in_use = getattr(error, "errno", None) == errno.EADDRINUSE
+        why = cannot_listen(host, port, error) if in_use else error
+        raise BadInput(f"the sandbox cannot start: {why}") from error
     await serve_until_stopped(service, _say)
     return 0
 
