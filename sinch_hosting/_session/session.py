@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from asyncio import Semaphore
 from collections.abc import Coroutine, Mapping
 from functools import lru_cache, partial
@@ -48,6 +49,7 @@ _HEADERS = {
 _TOKEN_LIFE = 3600.0
 # A longer life is taken for an error of the service, and for no life at all.
 _LONGEST_TOKEN_LIFE = 1e9
+_PRINTABLE = re.compile("[ -~]+")
 _WITHHELD = "(withheld)"
 _GET_ANYTHING = Operation("GET", "GET", "", Retryability.READ)
 _GET_TOKEN = Operation("the token endpoint", "POST", "", Retryability.READ)
@@ -184,8 +186,8 @@ class Session:
             call.observer, call.patience = observer, patience
             call.headers = _HEADERS[operation.loses_answers, body is not None]
             if body is not None:
-                call.data = _encoded(body)
                 call.secret = body.get("hmacSecret")
+                call.data = _encoded(body, call.secret)
         return self._exchange.run(self.bind(), call)
 
     async def get_json(self, path: str) -> object:
@@ -365,23 +367,23 @@ def _with_query(address: URL, query: Query) -> URL:
 
 def _usable(answer: AccessToken) -> Token:
     """Return the token of a response; `DecodeError` where it cannot be sent in a header."""
-    token = Secret(answer.access_token)
     try:
         life = _TOKEN_LIFE if answer.expires_in is None else float(answer.expires_in)
     except (ValueError, OverflowError):
         life = _TOKEN_LIFE
     if not 0 <= life <= _LONGEST_TOKEN_LIFE:  # nor is NaN
         life = _TOKEN_LIFE
-    if not token or not token.isascii() or not token.isprintable():
+    if not _PRINTABLE.fullmatch(answer.access_token):
         raise errors.DecodeError(
             _GET_TOKEN.name, path="access_token", reason="expected a token", body=_WITHHELD
         )
-    return Token(value=token, expires_in=life)
+    return Token(value=Secret(answer.access_token), expires_in=life)
 
 
-def _encoded(body: Mapping[str, Any]) -> bytes:
-    raw = json.dumps(body).encode()
-    return SecretBytes(raw) if "hmacSecret" in body else raw
+def _encoded(body: Mapping[str, Any], secret: Secret | None) -> bytes | SecretBytes:
+    if secret is None:
+        return json.dumps(body).encode()
+    return SecretBytes(json.dumps({**body, "hmacSecret": secret.reveal()}).encode())
 
 
 def _withhold(_: str) -> str:
