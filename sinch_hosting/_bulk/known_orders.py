@@ -52,8 +52,6 @@ class TaggedOrders:
         """How many pages were asked for."""
         self.latest: datetime | None = None
         """The latest time that an order shows."""
-        self.kept: set[Tag] = set()
-        """The longest tag of any job that an order shows, and the longest with a capital letter."""
         self.torn: Order | None = None
         """An order whose name begins like a tag of these jobs, but was edited or cut."""
 
@@ -75,7 +73,7 @@ class TaggedOrders:
                     tag = tag_of(order)
                     job, slash, _ = (order.display_name or "").partition("/")
                     if tag is not None:
-                        self.kept = _longest({*self.kept, tag})
+                        self._orders.kept_names.add(str(tag))
                     if tag is not None and is_ours(tag.job):
                         yield Tagged(tag, order)
                     elif slash and begins_as_ours(job):
@@ -130,7 +128,6 @@ class KnownOrders:
         """How many pages of lists were asked for so far."""
         self.latest: datetime | None = None
         """The latest time that the service showed; it is later there now."""
-        self._kept: set[Tag] = set()
         self._running: asyncio.Task[None] | None = None
         self._next: asyncio.Task[None] | None = None
 
@@ -148,17 +145,6 @@ class KnownOrders:
     def chunks(self) -> Iterable[int]:
         """The chunks that have orders."""
         return self._by_chunk.keys()
-
-    def show_that_names_are_kept(self, tag: Tag) -> bool:
-        """Whether orders of any job show that the service keeps a name that begins with `tag`.
-
-        It may cut long names, or keep them in small letters.
-        """
-        is_small = str(tag).islower()
-        return any(
-            len(str(kept)) >= len(str(tag)) and (is_small or not str(kept).islower())
-            for kept in self._kept
-        )
 
     def all(self) -> Iterable[Tagged]:
         """All its orders."""
@@ -189,7 +175,6 @@ class KnownOrders:
         finally:
             self.requests += reading.requests
             self._saw(reading.latest)
-            self._kept |= reading.kept
         if reading.torn is not None:
             raise not_a_tag(self._job, reading.torn)
 
@@ -216,12 +201,6 @@ class KnownOrders:
             walk.cancel()
         if walks:
             await asyncio.wait(walks)
-
-
-def _longest(tags: set[Tag]) -> set[Tag]:
-    """Return the longest tag, and the longest that has a capital letter."""
-    listed = sorted(tags, key=lambda tag: len(str(tag)))
-    return {*listed[-1:], *[tag for tag in listed if not str(tag).islower()][-1:]}
 
 
 def cannot_be_listed(error: SinchHostingError) -> bool:

@@ -426,6 +426,23 @@ async def test_a_job_learns_from_the_orders_of_another_that_tags_come_back(rig: 
     assert len(rig.sandbox.calls("GetHostingOrder")) == read + 1, "long names may be cut"
 
 
+async def test_a_client_remembers_that_tags_come_back(rig: Rig) -> None:
+    """A later job of the same client need not find out again, whatever its lists show."""
+    client = rig.client()
+    for campaign, start, read in [("CAMP1", 0, 1), ("CAMP2", 10, 1)]:
+        result = await client.hosting_orders.text_enable_many(
+            numbers(10, start=start),
+            region_code="US",
+            service_plan_id=PLAN,
+            campaign_id=campaign,
+            loa=BlanketLoa(),
+            chunk_size=5,
+            job="any",
+        )
+        assert len(result.succeeded) == 2
+        assert len(rig.sandbox.calls("GetHostingOrder")) == read
+
+
 @pytest.mark.parametrize(
     ("kept", "wanted", "proves"),
     [
