@@ -334,6 +334,18 @@ async def test_a_create_whose_answer_shows_another_name_is_read_anew(rig: Rig) -
     assert len(result.succeeded) == 3
 
 
+@pytest.mark.parametrize("change", ["Order: {}", "[{}]", "job {} of the project"])
+async def test_a_tag_behind_other_text_refuses_the_job(rig: Rig, change: str) -> None:
+    """Where the service writes something before names, a second run sends nothing."""
+    await rig.text_enable(numbers(5), job="behind")
+    (order,) = rig.sandbox.orders_created()
+    order.display_name = change.format(order.display_name)
+    with pytest.raises(JobChanged, match="edited or cut"):
+        await rig.text_enable(numbers(5), job="behind")
+    await rig.text_enable(numbers(5, start=10), job="other")
+    assert rig.creates() == 2
+
+
 async def test_a_cut_tag_refuses_the_job(rig: Rig) -> None:
     """An order whose name begins as the job's tags and is none cannot be placed."""
     await rig.blanket(numbers(5), job="cut")
