@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Iterable
 from contextlib import asynccontextmanager
 from typing import Protocol
 
 from attrs import define, evolve, frozen
 
 from .._aio import Clock, Sleep
+from .._session.orders_api import OrdersApi
 from ..errors import OutcomeUnknown, SinchHostingError, shortened
 from ..models import Order
 from .chunks import Chunk, SkippedNumber
@@ -170,8 +171,8 @@ class TagGuard:
     first order is read, and until then only one create is sent at a time.
     """
 
-    def __init__(self, read: Callable[[str], Awaitable[Order]], *, is_known: bool) -> None:
-        self._read = read
+    def __init__(self, orders: OrdersApi, *, is_known: bool) -> None:
+        self._orders = orders
         self.is_known = is_known
         """Whether it is known that tags are kept."""
         self._alone = asyncio.Lock()
@@ -191,11 +192,12 @@ class TagGuard:
         if self.is_known:
             return ""
         try:
-            order = await self._read(order_id)
+            order = await self._orders.get(order_id)
         except SinchHostingError as error:
             _log.warning("whether tags come back is still open: %s", error)
             return ""
         if tag_of(order) == tag:
+            self._orders.kept_names.add(str(tag))
             self.is_known = True
             return ""
         return (

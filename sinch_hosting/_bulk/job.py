@@ -61,7 +61,8 @@ class Job:
     def tags_come_back(self) -> bool:
         """Whether orders were seen with their tags: of this job, or as long ones of others."""
         first = self.tag(Chunk(index=0, numbers=()), 1)
-        return any(True for _ in self.known.chunks()) or self.known.show_that_names_are_kept(first)
+        has_orders = any(True for _ in self.known.chunks())
+        return has_orders or self._orders.kept_names.show_that_kept(str(first))
 
     async def open(self, *, to_send: bool = True) -> None:
         """Lock and read the ledger, and read the lists; raises `JobChanged` and `LedgerLocked`.

@@ -95,7 +95,7 @@ class Run:
         self._limit = AdaptiveLimit(concurrency, lambda: session.refusals)
         self._job: Job | None = None
         self._stopping = Stopping()
-        self._tags = TagGuard(orders.get, is_known=options is None)
+        self._tags = TagGuard(orders, is_known=options is None)
         self._refusals = FirstRefusals()
         self._letters = EachLetter(confirm, template.signer)
         self._cancel_notes: list[str] = []
