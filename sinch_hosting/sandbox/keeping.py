@@ -183,7 +183,7 @@ class Keeper:
     def _with_parts(self, kept: Snapshot) -> Snapshot:
         """Return what is *kept*, with the parts that do not belong to the world."""
         kept.tokens = self.credentials.export()
-        kept.faults = [fault.export() for fault in self.faults]
+        kept.faults = list(self.faults)
         return kept
 
     def _new_requests(self) -> list[RequestRecord]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import define, field
 
-from .faults import KeptFault
+from .faults import Fault
 from .records import (
     CallbackRecord,
     HostingOrder,
@@ -90,7 +90,7 @@ class Snapshot:
     letters: list[Letter] = field(factory=list)
     callbacks: list[CallbackRecord] = field(factory=list)
     requests: list[RequestRecord] = field(factory=list)
-    faults: list[KeptFault] = field(factory=list)
+    faults: list[Fault] = field(factory=list)
     planned: list[Planned] = field(factory=list)
     gone: list[tuple[str, str]] = field(factory=list)
 

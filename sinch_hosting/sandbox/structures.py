@@ -96,8 +96,12 @@ def json_of(record: Any) -> Iterator[str]:
     yield "}" if opening == "," else "{}"
 
 
+def _written(value: Any) -> Any:
+    return sorted(value) if isinstance(value, frozenset) else _filled(value)
+
+
 def _filled(record: Any) -> dict[str, Any]:
-    """Return those fields of an attrs object that have another value than their default."""
+    """Return what JSON has for an attrs object: the fields that have not their default."""
     found = {}
     kind: Any = type(record)
     for name, default in _defaults(kind):
@@ -107,14 +111,17 @@ def _filled(record: Any) -> dict[str, Any]:
     return found
 
 
-_dumps = json.JSONEncoder(separators=(",", ":"), default=_filled).encode
+_dumps = json.JSONEncoder(separators=(",", ":"), default=_written).encode
 
 
 @cache
 def _defaults(kind: Any) -> list[tuple[str, Any]]:
-    """Return the fields of an attrs class, each with its default (`NOTHING` where it has none)."""
+    """Return the fields of an attrs class, each with its default (`NOTHING` where it has none).
+
+    Those that it is not made with are left out.
+    """
     found = []
-    for attribute in fields(kind):
+    for attribute in filter(lambda attribute: attribute.init, fields(kind)):
         default: Any = attribute.default
         made_anew = isinstance(default, _FACTORY)
         found.append((attribute.alias, default.factory() if made_anew else default))
@@ -154,7 +161,7 @@ def _reader(kind: Any) -> Reader:
         return _dict_reader(_reader(arguments[1]))
     if origin is tuple and arguments[-1] is not ...:
         return _tuple_reader(tuple(map(_reader, arguments)))
-    if origin in (list, tuple):
+    if origin in (list, tuple, frozenset):
         return _sequence_reader(origin, _reader(arguments[0]))
     return (lambda value: value) if kind is Any else _plain_reader(kind)
 
@@ -190,7 +197,7 @@ def _dict_reader(read_item: Reader) -> Reader:
 
 
 def _sequence_reader(origin: Any, read_item: Reader) -> Reader:
-    """Return what reads a list, or a tuple of any length."""
+    """Return what reads a list, a set, or a tuple of any length."""
 
     def read(value: Any) -> Any:
         if not isinstance(value, list):
@@ -231,7 +238,7 @@ def _record_reader(kind: Any) -> Reader:
     Records that are compared by their values are shared where they are equal.
     """
     hints = get_type_hints(kind)
-    readers = {each.alias: _reader(hints[each.name]) for each in fields(kind)}
+    readers = {each.alias: _reader(hints[each.name]) for each in fields(kind) if each.init}
     needed = [name for name, default in _defaults(kind) if default is NOTHING]
     by_value = kind.__hash__ not in (None, object.__hash__)
     share = lru_cache(maxsize=_SHARED)(lambda made: made)
