@@ -7,6 +7,7 @@ import contextlib
 import itertools
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -183,6 +184,7 @@ class Zygote:
         }
         code = self._ask(json.dumps(request))
         out, err = (paths[name].read_text(errors="replace") for name in ("stdout", "stderr"))
+        assert code != -signal.SIGALRM, f"{' '.join(arguments)} did not end: {err}"
         return subprocess.CompletedProcess(list(arguments), code, out, err)
 
     def _ask(self, request: str) -> int:
