@@ -78,6 +78,9 @@ WHERE known.job = mine.job AND known.chunk = mine.chunk
   AND known.holder = $3 AND known.held_until > clock_timestamp()
 RETURNING known.job, known.chunk
 """
+RECORDS = """
+SELECT records FROM sinch_hosting_chunks WHERE job = $1 AND chunk = $2
+"""
 GIVE_BACK = """
 UPDATE sinch_hosting_chunks SET holder = NULL, held_until = NULL
 WHERE job = $1 AND chunk = $2 AND holder = $3

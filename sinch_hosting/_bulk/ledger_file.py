@@ -35,7 +35,7 @@ from weakref import WeakSet
 
 from .._aio import retrieve
 from ..errors import LedgerError, LedgerLocked
-from .ledger import Claim, Ledger
+from .ledger import Claim, Ledger, machine_clock
 from .ledger_records import (
     Damaged,
     Entry,
@@ -74,6 +74,7 @@ class LedgerFile(Ledger):
         self.name = str(self.path)
         self.jobs: dict[str, JobEntries] = {}
         self.is_torn = False
+        self.whole, self.is_follow_up = Claim(machine_clock), False
         self._now = now
         self._fd = -1
         self._torn = False
@@ -114,7 +115,7 @@ class LedgerFile(Ledger):
             raise
         return ledger
 
-    async def close(self) -> None:
+    async def close(self, *, is_over: bool = False) -> None:
         """Close the file and release the lock. Safe to repeat."""
         self._is_closing = True
         if self._syncing is None:

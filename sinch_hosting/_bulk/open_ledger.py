@@ -19,6 +19,7 @@ async def open_ledger(
     job: str | None = None,
     read_only: bool = False,
     is_new_fine: bool = True,
+    alone: bool = False,
 ) -> Ledger:
     """Open the ledger at a path, or in the database at a `postgresql://` address.
 
@@ -28,6 +29,8 @@ async def open_ledger(
         job: The job that is wanted, with its sub-jobs; a file holds all of them.
         read_only: Neither lock it nor make it; a missing one counts as empty.
         is_new_fine: Whether it may be missing.
+        alone: Whether one run does all of the job. Then others wait for it where the ledger is
+            in a database, until it has ended or is taken for dead.
 
     Raises:
         ConfigurationError: `asyncpg` is not installed.
@@ -56,4 +59,5 @@ async def open_ledger(
         job=job,
         read_only=read_only,
         is_new_fine=is_new_fine,
+        alone=alone,
     )

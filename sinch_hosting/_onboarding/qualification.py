@@ -48,7 +48,7 @@ class Qualification:
         self._history = history
         self._ordering = ordering
         self._completion = completion
-        self._challenges = VoiceChallenges(context, progress, tasks, self._take_in)
+        self._challenges = VoiceChallenges(context, progress, tasks, history.fence, self._take_in)
 
     # ------------------------------------------------------------ where they are
 
