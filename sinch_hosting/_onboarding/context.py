@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from attrs import Factory, evolve, field, frozen
 
-from .._bulk.addresses import address_of, is_shared
 from .._bulk.letters import Confirm, check_confirm
 from .._bulk.order_template import JobOptions, LedgerPath, OnUnknown, OrderTemplate, job_options
 from .._bulk.tags import numbers_digest
