@@ -9,6 +9,7 @@ import aiohttp
 from aiohttp.abc import AbstractStreamWriter
 from yarl import URL
 
+from ..models.pages import OnBody
 from .operations import Operation
 from .retry import CreateObserver, Retries
 from .secrets import Secret, SecretBytes
@@ -30,6 +31,8 @@ class Call(Generic[T]):
     """The secret in the body, which no error may show."""
     is_poll = False
     observer: CreateObserver | None = None
+    on_body: OnBody | None = None
+    """Told of the body of a success before its model is made."""
     patience = 0
     """How many 429s are waited for beyond what the policy allows."""
     tries = 0

@@ -195,6 +195,8 @@ class Exchange:
             if len(body) > self._limit:
                 raise self._too_long(call)
             status, headers = response.status, response.headers
+            if call.on_body is not None and status == 200:
+                await call.on_body(body)
             return status, headers, body
         except aiohttp.InvalidURL:
             # It may hold a password; and nothing was sent, so a create is not lost.

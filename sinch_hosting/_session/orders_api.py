@@ -18,7 +18,7 @@ from ..models import Order, OrderNumber, OrderReport
 from ..models import _checks as check
 from ..models._base import Record
 from ..models.orders import bind, read_resume_token, remember_numbers
-from ..models.pages import Page, Pages
+from ..models.pages import OnBody, Page, Pages
 from ..states import OpenEnum, OrderState, OrderType, ProvisioningState, parse_state, parse_states
 from .codec import encode
 from .requests import ImportNumbers, TextEnable, TextEnableTollFree
@@ -228,6 +228,7 @@ class OrdersApi:
         order_by: OrderBy | None = None,
         region_code: str | None = None,
         is_poll: bool = False,
+        on_body: OnBody | None = None,
     ) -> Page[Order]:
         """Read one page of the list of one state."""
         response = await self.session.request(
@@ -244,6 +245,7 @@ class OrdersApi:
                 "pageToken": token,
             },
             is_poll=is_poll,
+            on_body=on_body,
         )
         return page_of(response, [bind(order, self) for order in response.hosting_orders], state)
 
@@ -263,7 +265,9 @@ class OrdersApi:
         check.optional(order_by, check.check_order, "order_by")
         check.optional(page_size, check.check_whole, "page_size")
 
-        async def fetch(state: OpenEnum | None, token: str | None) -> Page[Order]:
+        async def fetch(
+            state: OpenEnum | None, token: str | None, on_body: OnBody | None = None
+        ) -> Page[Order]:
             assert isinstance(state, OrderState)  # noqa: S101 - `wanted` holds nothing else
             return await self.page(
                 key,
@@ -272,6 +276,7 @@ class OrdersApi:
                 page_size=page_size,
                 order_by=order_by,
                 region_code=region_code,
+                on_body=on_body,
             )
 
         return Pages(
@@ -318,12 +323,15 @@ class OrdersApi:
             "pageSize": check.optional(page_size, check.check_whole, "page_size"),
         }
 
-        async def fetch(state: OpenEnum | None, token: str | None) -> Page[OrderNumber]:
+        async def fetch(
+            state: OpenEnum | None, token: str | None, on_body: OnBody | None = None
+        ) -> Page[OrderNumber]:
             response = await self.session.request(
                 "ListHostingOrderNumbers",
                 ListedOrderNumbers,
                 identifiers={"order_id": order_id},
                 query={**query, "pageToken": token},
+                on_body=on_body,
             )
             return page_of(response, response.numbers)
 
