@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Iterable
 from contextlib import asynccontextmanager
-from typing import Protocol
+from typing import Protocol, Unpack
 
 from attrs import define, evolve, frozen
 
@@ -17,7 +17,7 @@ from ..models import Order
 from .chunks import Chunk, SkippedNumber
 from .job import Job
 from .ledger import Claim
-from .ledger_records import CREATED, FAILED, Entry, Pairs
+from .ledger_records import CREATED, FAILED, Entry, Result
 from .order_template import OrderTemplate
 from .refusals import complains_of_numbers
 from .results import ChunkOutcome, FailedChunk, UnknownChunk
@@ -25,7 +25,6 @@ from .stopping import Stopping
 from .tags import Tag, parse_tag, tag_of
 
 _log = logging.getLogger("sinch_hosting")
-Result = Order | FailedChunk | UnknownChunk | None
 
 
 class SessionLike(Protocol):
@@ -64,7 +63,11 @@ class ChunkAttempt:
         return evolve(self, tag=parse_tag(entry.tag)).without(left_out)
 
     def outcome(
-        self, result: Result, *, adopted: bool = False, duplicates: tuple[str, ...] = ()
+        self,
+        result: Order | FailedChunk | UnknownChunk | None,
+        *,
+        adopted: bool = False,
+        duplicates: tuple[str, ...] = (),
     ) -> ChunkOutcome:
         """Return its outcome."""
         return ChunkOutcome(
@@ -104,13 +107,7 @@ class Note(Protocol):
     """Records the result of an attempt in the ledger."""
 
     def __call__(
-        self,
-        attempt: ChunkAttempt,
-        outcome: str,
-        *,
-        order_id: str | None = None,
-        error: BaseException | None = None,
-        left_out: Pairs | None = None,
+        self, attempt: ChunkAttempt, outcome: str, **result: Unpack[Result]
     ) -> Awaitable[None]:
         """Record it; an error of the ledger is not raised."""
         ...

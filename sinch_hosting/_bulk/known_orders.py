@@ -142,11 +142,11 @@ class KnownOrders:
         return tuple(one for one in ids if one != tagged.order.hosting_order_id)
 
     def chunks(self) -> Iterable[int]:
-        """The chunks that have orders."""
+        """Return the numbers of the chunks that have orders."""
         return self._by_chunk.keys()
 
     def all(self) -> Iterable[Tagged]:
-        """All its orders."""
+        """Return all its orders."""
         return (tagged for found in self._by_chunk.values() for tagged in found.values())
 
     def add(self, tagged: Tagged) -> None:
