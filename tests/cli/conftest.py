@@ -26,7 +26,7 @@ import sinch_hosting
 from ..postgres import Postgres, running_postgres
 
 ROOT = Path(sinch_hosting.__file__).parents[1]
-PATIENCE = 30.0
+PATIENCE = 120.0
 """Real seconds after which something that should have happened has not."""
 PLAN, CAMPAIGN = "plan-1", "campaign-1"
 LETTER = """\

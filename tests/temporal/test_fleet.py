@@ -30,7 +30,7 @@ NUMBERS = int(os.environ.get("FLEET_NUMBERS", "120"))
 CHUNK = max(5, NUMBERS // 400)
 WORKERS = 3
 LEASE = 4.0
-PATIENCE = 120 + NUMBERS / 20
+PATIENCE = 300 + NUMBERS / 20
 
 
 class Fleet:
@@ -75,7 +75,7 @@ class Fleet:
         """Ask all to end, once they are ready; returns their exit codes."""
         for worker in self._workers:
             worker.send_signal(signal.SIGCONT)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             for worker in self._workers:
                 await worker.stdout.readline()  # before it is ready, SIGTERM ends it at once
                 worker.send_signal(signal.SIGTERM)
