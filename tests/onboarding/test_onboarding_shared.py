@@ -34,8 +34,8 @@ from ..postgres import Postgres, running_postgres
 from ..service import Service
 
 ROUNDS = int(os.environ.get("STALL_ROUNDS", "4"))
-FIRST, LAST = 60, 400
-"""The awaits of a run in which it begins to ring, orders, and follows its order."""
+FIRST, LAST = 95, 215
+"""The awaits of a run, of about 300, in which it rings and orders."""
 LISTED = numbers(4)
 WORKER = Path(__file__).with_name("onboarding_worker.py")
 DAY = 86_400.0
@@ -142,7 +142,7 @@ async def test_a_run_that_lost_its_claim_ends(
 ) -> None:
     """It calls nobody and orders nothing any more, and says what to do."""
     monkeypatch.setattr(open_ledger, "_REQUESTS_A_LEASE", 0.005)  # 0.3 s: less than a request takes
-    running = begun(rig, url, voice_code=rig.sandbox.voice_code)
+    running = begun(rig, url, timeout=None, voice_code=rig.sandbox.voice_code)
     monkeypatch.setattr(PostgresLedger, "_renew", lambda self: asyncio.sleep(3600))
     with pytest.raises(LedgerLocked, match="lost its claim of the onboarding"):
         await running.run()
@@ -177,7 +177,9 @@ async def service() -> AsyncIterator[Service]:
         yield running
 
 
-async def begin(service: Service, url: str, stop_at: int | None, how: str) -> Any:
+async def begin(
+    service: Service, url: str, stop_at: int | None, how: str, *, chunk_size: int = 2
+) -> Any:
     """Start a process."""
     client = {k: v for k, v in service.client_arguments.items() if k not in ("clock", "sleep")}
     arguments = {
@@ -188,7 +190,7 @@ async def begin(service: Service, url: str, stop_at: int | None, how: str) -> An
         "job": "stalls",
         "ledger": url,
         "on_unknown": "resend",
-        "chunk_size": 2,
+        "chunk_size": chunk_size,
         "settle": 0.1,
         "grace": 2.0,
         "timeout": 30,
@@ -210,18 +212,20 @@ async def said_by(process: Any) -> dict[str, Any]:
 @pytest.mark.skipif(sys.platform != "linux", reason="it reads /proc")
 @pytest.mark.parametrize("round_", range(ROUNDS))
 async def test_nothing_twice(round_: int, service: Service, url: str) -> None:
-    """A process is killed, or stands still and comes back, while another one stands by."""
+    """A process is killed, or stands still and comes back, when another one has taken over.
+
+    That one puts all numbers in one order, so that the claims of chunks alone are not enough.
+    """
     dice = random.Random(round_)
     how = ("SIGKILL", "SIGSTOP")[round_ % 2]
     stop_at = dice.randrange(FIRST, LAST)
     first = await begin(service, url, stop_at, how)
-    if how == "SIGSTOP":
-        assert await is_stopped(first)
-    else:
+    is_stalled = how == "SIGSTOP" and await is_stopped(first)
+    if not is_stalled:
         await first.wait()
-    second = await begin(service, url, None, how)
+    second = await begin(service, url, None, how, chunk_size=4)
     result = await said_by(second)
-    if how == "SIGSTOP":
+    if is_stalled:
         first.send_signal(signal.SIGCONT)
         late = await said_by(first)
         assert "lost its claim" in late.get("lost", "") or late["lines"].keys() == set(LISTED)
