@@ -14,7 +14,7 @@ from cyclopts import App, CycloptsError, Parameter
 from .._version import __version__
 from ..errors import SinchHostingError
 from .errors import AS_JSON, DEBUG, HINTED, ExitCode, message_of, report_error
-from .invocation import ARGUMENTS, STANDARD_INPUT, WAIT_FOR_DONE, same_line
+from .invocation import STANDARD_INPUT, WAIT_FOR_DONE, remember, same_line
 from .messages import complain, logging_to_stderr, tell
 
 # Each paragraph is one line: it is wrapped at the terminal's width.
@@ -93,7 +93,7 @@ def run(arguments: Sequence[str]) -> int:
 
 def _run_line(typed: tuple[str, ...]) -> int:
     """Run a line and report its errors; the context variables are set for this run only."""
-    ARGUMENTS.set(typed)
+    remember(typed)
     AS_JSON.set(_format_in(typed) in ("json", "jsonl"))
     DEBUG.set("--debug" in typed)
     HINTED.set(set())

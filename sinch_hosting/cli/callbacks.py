@@ -127,6 +127,7 @@ def _keep(file: Path, lines: list[str]) -> None:
 async def listen(
     *,
     forward_to: str | None = None,
+    forward_to_temporal: bool = False,
     secret_file: Path | None = None,
     host: str = "127.0.0.1",
     port: int = 8080,
@@ -146,6 +147,8 @@ async def listen(
 
     Args:
         forward_to: Also send each event to this address.
+        forward_to_temporal: Also wake the jobs on Temporal that an event is about. An event is
+            answered 200 only when they are woken. Needs the account, and TEMPORAL_ADDRESS.
         secret_file: A file with the secrets, one on each line; by default the file that
             SINCH_HOSTING_CALLBACK_SECRET_FILE names.
         host: The address to listen on.
@@ -174,4 +177,13 @@ async def listen(
         allow_from=allow_from or (),
         trusted_proxies=trusted_proxy or (),
     )
-    return await listening.serve(host, port)
+    if not forward_to_temporal:
+        return await listening.serve(host, port)
+    from .fleet_jobs import load_temporal  # noqa: PLC0415 - only where events are forwarded
+
+    starting = load_temporal()
+    from ..temporal.forwarding import forward_callbacks  # noqa: PLC0415 - an extra
+
+    async with open_client(read_settings(ACCOUNT)) as sinch:
+        forward_callbacks(listening.receiver, await starting.connect(), sinch)
+        return await listening.serve(host, port)

@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import asdict, frozen
 
-from ..errors import InvalidRequest
+from .._bulk.addresses import is_shared, without_password
+from ..errors import InvalidRequest, LedgerError
 from .errors import BadInput
 from .invocation import ARGUMENTS
+from .messages import complain
 from .settings import state_folder
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ class JobFile:
     job: str
     project_id: str
     ledger: str
+    """A path, or the address of a database; a note holds it without a password."""
     numbers: tuple[str, ...] = ()
     service_plan_id: str = ""
     campaign_id: str = ""
@@ -46,7 +49,7 @@ class JobFile:
 
 
 def note_of(
-    settings: Settings, place: Place, job: str, ledger: Path, numbers: Iterable[str]
+    settings: Settings, place: Place, job: str, ledger: str, numbers: Iterable[str]
 ) -> JobFile:
     """Return the note of a job that a command begins.
 
@@ -56,7 +59,7 @@ def note_of(
     return JobFile(
         job=job,
         project_id=settings.project_id,
-        ledger=str(ledger),
+        ledger=ledger,
         numbers=tuple(numbers),
         service_plan_id=settings.plan(place),
         campaign_id=settings.campaign(place),
@@ -75,16 +78,26 @@ def job_of_file(path: str) -> str:
     return name
 
 
-def ledger_path(project_id: str, job: str, given: Path | None) -> Path:
-    """Return where the ledger of a job is, its folder made.
+def ledger_of(project_id: str, job: str, given: str | None) -> str:
+    """Return the ledger of a job: what was given, an address or a path, or its own file.
+
+    Raises:
+        BadInput: The folder of its own file cannot be made.
+    """
+    if given is None:
+        return str(ledger_path(project_id, job))
+    return given if is_shared(given) else str(Path(given).absolute())
+
+
+def ledger_path(project_id: str, job: str) -> Path:
+    """Return where the ledger of a job is by default, its folder made.
 
     Raises:
         BadInput: The folder cannot be made.
     """
-    path = given.absolute() if given is not None else _folder(project_id) / f"{job}.jsonl"
+    path = _folder(project_id) / f"{job}.jsonl"
     try:
-        if given is None:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise BadInput(
             f"{path.parent}: cannot be made: {error.strerror}; give --ledger FILE, or set "
@@ -105,6 +118,7 @@ def keep_job(job: JobFile) -> None:
     note = {
         "version": _VERSION,
         **asdict(job),
+        "ledger": without_password(job.ledger),
         "arguments": ARGUMENTS.get(),
         "updated": datetime.now(UTC).isoformat(timespec="seconds"),
     }
@@ -166,17 +180,38 @@ def _read(path: Path) -> JobFile | None:
         return None  # of a later version, or damaged: the ledger beside it still counts
 
 
-async def read_ledger(path: str) -> list[Entry]:
-    """Return what a ledger says of each order; nothing is written or locked.
+async def read_ledger(job: JobFile) -> list[Entry]:
+    """Return what a job's ledger says of each order; nothing is written or locked.
 
     Raises:
         LedgerError: It cannot be read. One that is not there is empty.
     """
-    from .._bulk.ledger_file import LedgerFile  # noqa: PLC0415 - few read one
+    names = names_in_ledger(job.job) if is_shared(job.ledger) else [None]
+    return [entry for name in names for entry in await read_entries(job.ledger, name)]
 
-    ledger = await LedgerFile.open(path, read_only=True)
+
+def names_in_ledger(job: str) -> list[str]:
+    """Return the names under which the groups of a job's numbers may be in a ledger."""
+    suffixes = ("", *(f"-{region}{kind}" for region in ("us", "ca") for kind in ("", "-tf")))
+    return [f"{job}{suffix}" for suffix in suffixes]
+
+
+async def read_ledger_or_complain(job: JobFile) -> list[Entry] | None:
+    """Return what a job's ledger says; where it cannot be read, print why and return `None`."""
     try:
-        return [entry for job in ledger.jobs.values() for entry in job.chunks.values()]
+        return await read_ledger(job)
+    except LedgerError as error:
+        complain(f"job {job.job}: {error}")
+        return None
+
+
+async def read_entries(address: str, job: str | None) -> list[Entry]:
+    """Return the entries of one job with its sub-jobs, or of all jobs."""
+    from .._bulk.open_ledger import open_ledger  # noqa: PLC0415 - few read one
+
+    ledger = await open_ledger(address, longest_request=1, job=job, read_only=True)
+    try:
+        return [entry for known in ledger.jobs.values() for entry in known.chunks.values()]
     finally:
         await ledger.close()
 
@@ -188,9 +223,9 @@ async def orders_of_job(project_id: str, name: str) -> list[str]:
         BadInput: There is no such job, or it has no order yet.
     """
     job = find_job(project_id, name)
-    ids = [entry.order_id for entry in await read_ledger(job.ledger) if entry.order_id]
+    ids = [entry.order_id for entry in await read_ledger(job) if entry.order_id]
     if not ids:
-        raise BadInput(f"job {name} has no orders yet: {job.ledger}")
+        raise BadInput(f"job {name} has no orders yet: {without_password(job.ledger)}")
     return list(dict.fromkeys(ids))
 
 
@@ -203,7 +238,7 @@ async def orders_in_ledgers(project_id: str, number: str) -> AsyncIterator[str]:
     for job in find_jobs(project_id):
         if job.numbers and number not in job.numbers:
             continue
-        for entry in await read_ledger(job.ledger):
+        for entry in await read_ledger_or_complain(job) or ():
             is_its = not entry.listed or number in entry.listed
             if entry.order_id and is_its:
                 found[entry.order_id] = None

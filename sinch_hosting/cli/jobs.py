@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attrs import frozen
 from cyclopts import App
 
+from .._bulk.addresses import address_of, is_shared, without_password
 from .durations import seconds_of
 from .errors import BadInput, ExitCode
 from .invocation import resume_line
-from .job_files import JobFile, find_job, find_jobs, read_ledger
+from .job_files import (
+    JobFile,
+    find_job,
+    find_jobs,
+    names_in_ledger,
+    read_entries,
+    read_ledger,
+    read_ledger_or_complain,
+)
 from .many import exit_code
 from .messages import tell
 from .options import ACCOUNT, Account
@@ -20,6 +30,7 @@ from .settings import Settings, open_client, read_settings
 from .views import ORDER
 
 if TYPE_CHECKING:
+    from .. import BulkResult, SinchHosting
     from .._bulk.ledger_records import Entry
 
 app = App(
@@ -36,9 +47,9 @@ class _Summary:
     job: str
     updated: str
     numbers: int
-    orders: int
-    open: int
-    """Creates whose result is not known."""
+    orders: int | None
+    open: int | None
+    """Creates whose result is not known; `None` where the ledger cannot be read."""
     ledger: str
 
 
@@ -56,14 +67,14 @@ _SUMMARY: View[_Summary] = View(
 
 
 async def _summary(job: JobFile) -> _Summary:
-    entries = await read_ledger(job.ledger)
+    entries = await read_ledger_or_complain(job)
     return _Summary(
         job=job.job,
         updated=job.updated,
         numbers=len(job.numbers),
-        orders=sum(entry.order_id is not None for entry in entries),
-        open=sum(entry.is_open for entry in entries),
-        ledger=job.ledger,
+        orders=None if entries is None else sum(entry.order_id is not None for entry in entries),
+        open=None if entries is None else sum(entry.is_open for entry in entries),
+        ledger=without_password(job.ledger),
     )
 
 
@@ -75,10 +86,12 @@ async def list_(*, account: Account = ACCOUNT) -> int:
     """
     settings = read_settings(account)
     jobs = find_jobs(settings.project_id)
-    await print_many([await _summary(job) for job in jobs], _SUMMARY, account)
+    summaries = [await _summary(job) for job in jobs]
+    await print_many(summaries, _SUMMARY, account)
     if not jobs:
         tell(f"no jobs of project {settings.project_id} on this machine")
-    return ExitCode.DONE
+    is_whole = all(summary.orders is not None for summary in summaries)
+    return ExitCode.DONE if is_whole else ExitCode.NOT_ALL
 
 
 _SENT: View[Entry] = View(
@@ -103,7 +116,7 @@ _SENT: View[Entry] = View(
 
 @app.command
 async def show(
-    job: str, /, *, open: bool = False, ledger: Path | None = None, account: Account = ACCOUNT
+    job: str, /, *, open: bool = False, ledger: str | None = None, account: Account = ACCOUNT
 ) -> int:
     """Show what a job sent, and what is open. It sends no request.
 
@@ -112,13 +125,13 @@ async def show(
     Args:
         job: The job's name.
         open: Only orders whose result is not known.
-        ledger: The ledger's file, where it is not in the state folder.
+        ledger: The ledger, a file or a postgresql:// address, where this machine has no note of it.
     """
     known = _job(read_settings(account), job, ledger)
-    entries = await read_ledger(known.ledger)
+    entries = await read_ledger(known)
     await print_many([entry for entry in entries if entry.is_open or not open], _SENT, account)
     still_open = sum(entry.is_open for entry in entries)
-    tell(f"{len(entries)} orders, {still_open} open; ledger: {known.ledger}")
+    tell(f"{len(entries)} orders, {still_open} open; ledger: {without_password(known.ledger)}")
     if known.arguments:
         tell(f"last run: sinch-hosting {' '.join(known.arguments)}")
     if still_open:
@@ -126,12 +139,12 @@ async def show(
     return ExitCode.DONE
 
 
-def _job(settings: Settings, name: str, ledger: Path | None) -> JobFile:
+def _job(settings: Settings, name: str, ledger: str | None) -> JobFile:
     if ledger is None:
         return find_job(settings.project_id, name)
-    if not ledger.exists():
+    if not is_shared(ledger) and not Path(ledger).exists():
         raise BadInput(f"{ledger}: there is no such ledger")
-    return JobFile(job=name, project_id=settings.project_id, ledger=str(ledger))
+    return JobFile(job=name, project_id=settings.project_id, ledger=ledger)
 
 
 @app.command
@@ -140,7 +153,7 @@ async def reconcile(
     /,
     *,
     settle: str = "10s",
-    ledger: Path | None = None,
+    ledger: str | None = None,
     account: Account = ACCOUNT,
 ) -> int:
     """Look for the orders behind lost answers; nothing is sent.
@@ -153,13 +166,13 @@ async def reconcile(
     Args:
         job: The job's name.
         settle: Time between the two searches; 10s by default.
-        ledger: The ledger's file, where it is not in the state folder.
+        ledger: The ledger, a file or a postgresql:// address, where this machine has no note of it.
     """
     settings = read_settings(account)
     known = _job(settings, job, ledger)
     seconds = seconds_of(settle, "--settle")
     async with open_client(settings) as sinch:
-        result = await sinch.hosting_orders.reconcile(ledger=known.ledger, settle=seconds)
+        result = await _reconciled(sinch, known, seconds)
     await print_many(result.succeeded, ORDER, account)
     failed: list[tuple[object, Exception]] = [(c.tag, c.error) for c in result.failed]
     failed += [(chunk.tag, chunk.error) for chunk in result.unknown]
@@ -167,3 +180,24 @@ async def reconcile(
     found, unknown = len(result.succeeded), len(result.unknown)
     tell(f"{found} found, {len(result.failed)} rejected, {unknown} still open")
     return ExitCode.UNKNOWN if unknown else code
+
+
+async def _reconciled(sinch: SinchHosting, job: JobFile, settle: float) -> BulkResult:
+    """Look for what is open in a ledger: in a file of all jobs, in a database of this one."""
+    from .. import BulkResult  # noqa: PLC0415 - loaded with the client
+
+    reconcile = sinch.hosting_orders.reconcile
+    if not is_shared(job.ledger):
+        return await reconcile(ledger=job.ledger, settle=settle)
+    names = names_in_ledger(job.job)
+    there = [name for name in names if await read_entries(job.ledger, name)]
+    if not there:
+        raise BadInput(f"{address_of(job.ledger)}: it has no job {job.job!r}")
+    found = await asyncio.gather(
+        *(reconcile(ledger=job.ledger, job=name, settle=settle) for name in there)
+    )
+    return BulkResult(
+        succeeded=tuple(order for result in found for order in result.succeeded),
+        failed=tuple(chunk for result in found for chunk in result.failed),
+        unknown=tuple(chunk for result in found for chunk in result.unknown),
+    )

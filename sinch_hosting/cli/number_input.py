@@ -102,7 +102,7 @@ class NumberGroup:
 
     @property
     def suffix(self) -> str:
-        """The end of its job's name, which is different for each group."""
+        """The end of its job's name, which is different for each group; see `names_in_ledger`."""
         return f"-{self.region.lower()}" + ("-tf" if self.is_toll_free else "")
 
 

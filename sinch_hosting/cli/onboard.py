@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from .._bulk.addresses import without_password
 from .durations import seconds_of, timeout_from
 from .errors import BadInput, ExitCode
 from .invocation import same_line
-from .job_files import job_of_file, keep_job, ledger_path, note_of
+from .job_files import job_of_file, keep_job, ledger_of, note_of
 from .letter import read_letter
 from .messages import tell
 from .number_input import read_records
@@ -94,7 +95,7 @@ async def onboard(
     if report is not None:
         check_report(report, None if file.startswith("<") else Path(file))
     name = flags.job or job_of_file(file)
-    ledger = ledger_path(settings.project_id, name, flags.ledger)
+    ledger = ledger_of(settings.project_id, name, flags.ledger)
     limit, wait_for_others = timeout_from(timeout), seconds_of(window, "--window")
     letter = _letter(loa)
     note = note_of(settings, place, name, ledger, (str(one.phone_number) for one in records))
@@ -118,7 +119,7 @@ async def onboard(
             retry_rejected=flags.retry_rejected,
             max_letters=max_letters,
         )
-        tell(f"{settings.whose}, job {name}; ledger: {ledger}")
+        tell(f"{settings.whose}, job {name}; ledger: {without_password(ledger)}")
         plan = await onboarding.plan()
         if dry_run:
             await _print_plan(plan, account)

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from attrs import define, field
 
+from .._bulk.addresses import without_password
 from .durations import timeout_from
 from .errors import BadInput, ExitCode, Failed
 from .interrupts import STOPPING, orderly_ctrl_c
 from .invocation import resume_line, same_line
-from .job_files import keep_job, ledger_path, note_of
+from .job_files import keep_job, ledger_of, note_of
 from .letter import read_letter
 from .many import exit_code
 from .messages import complain, tell
@@ -250,15 +251,16 @@ class _Creation:
         }
 
     @property
-    def _ledger(self) -> Path:
-        return ledger_path(self.settings.project_id, self.job, self.flags.ledger)
+    def _ledger(self) -> str:
+        return ledger_of(self.settings.project_id, self.job, self.flags.ledger)
 
     async def create(
         self, sinch: SinchHosting, groups: Sequence[NumberGroup], stream: _Stream
     ) -> int:
         """Create the orders of all groups, print them, and wait for them where that is wanted."""
         self.settings.check_identity()
-        tell(f"{self.settings.whose}, job {self.job}; ledger: {self._ledger}")
+        ledger = without_password(self._ledger)
+        tell(f"{self.settings.whose}, job {self.job}; ledger: {ledger}")
         numbers = (number for group in groups for number in group.numbers)
         keep_job(note_of(self.settings, self.place, self.job, self._ledger, numbers))
         stopped = await self._create_all(sinch, groups, stream)
