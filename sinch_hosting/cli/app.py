@@ -13,7 +13,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from .._version import __version__
 from ..errors import SinchHostingError
-from .errors import AS_JSON, DEBUG, HINTED, ExitCode, message_of, report_error
+from .errors import AS_JSON, DEBUG, HINTED, BadInput, ExitCode, message_of, report_error
 from .invocation import STANDARD_INPUT, WAIT_FOR_DONE, remember, same_line
 from .messages import complain, logging_to_stderr, tell
 
@@ -101,9 +101,7 @@ def _run_line(typed: tuple[str, ...]) -> int:
         with logging_to_stderr(logging.DEBUG if DEBUG.get() else logging.WARNING):
             return _run(_normalised(typed))
     except CycloptsError as error:
-        said = str(error)
-        said = said if said.endswith("...") else said.rstrip(".")
-        return report_error(ValueError(f"{said}; see --help"))
+        return report_error(_usage_error(error))
     except BrokenPipeError:
         _discard_stdout()
         return ExitCode.PIPE_CLOSED
@@ -118,6 +116,14 @@ def _run_line(typed: tuple[str, ...]) -> int:
             complain(f"standard output cannot be written to: {message_of(error)}")
             return ExitCode.NOT_ALL
         return report_error(error)
+
+
+def _usage_error(error: CycloptsError) -> ValueError:
+    """Return what is wrong with a line: what a converter of ours says, or cyclopts."""
+    if isinstance(error.__cause__, BadInput):
+        return error.__cause__
+    said = str(error)
+    return ValueError(f"{said if said.endswith('...') else said.rstrip('.')}; see --help")
 
 
 def _run(tokens: list[str]) -> int:

@@ -25,15 +25,6 @@ def seconds_of(text: str, name: str) -> float:
     return float(found[1]) * _SECONDS[found[2].lower()]
 
 
-def timeout_from(text: str | None) -> float | None:
-    """Return the seconds of `--timeout`; `None` is without end.
-
-    Raises:
-        BadInput: It is no span of time.
-    """
-    return None if text is None else seconds_of(text, "--timeout")
-
-
 def before(now: datetime, text: str, name: str) -> datetime:
     """Return the moment so long before *now*; `3bd` are three business days.
 

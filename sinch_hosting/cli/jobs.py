@@ -10,7 +10,6 @@ from attrs import frozen
 from cyclopts import App
 
 from .._bulk.addresses import address_of, is_shared, without_password
-from .durations import seconds_of
 from .errors import BadInput, ExitCode
 from .invocation import resume_line
 from .job_files import (
@@ -24,7 +23,7 @@ from .job_files import (
 )
 from .many import exit_code
 from .messages import tell
-from .options import ACCOUNT, Account
+from .options import ACCOUNT, Account, Seconds
 from .output import Column, View, print_many
 from .settings import Settings, open_client, read_settings
 from .views import ORDER
@@ -152,7 +151,7 @@ async def reconcile(
     job: str,
     /,
     *,
-    settle: str = "10s",
+    settle: Seconds = 10.0,
     ledger: str | None = None,
     account: Account = ACCOUNT,
 ) -> int:
@@ -170,9 +169,8 @@ async def reconcile(
     """
     settings = read_settings(account)
     known = _job(settings, job, ledger)
-    seconds = seconds_of(settle, "--settle")
     async with open_client(settings) as sinch:
-        result = await _reconciled(sinch, known, seconds)
+        result = await _reconciled(sinch, known, settle)
     await print_many(result.succeeded, ORDER, account)
     failed: list[tuple[object, Exception]] = [(c.tag, c.error) for c in result.failed]
     failed += [(chunk.tag, chunk.error) for chunk in result.unknown]

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 from cyclopts import App
 
 from .._reports import few_of
-from .durations import seconds_of, timeout_from
 from .errors import BadInput, ExitCode
 from .invocation import resume_line
 from .many import Each, exit_code, print_each
@@ -16,7 +15,18 @@ from .messages import complain, tell, without_warnings
 from .number_input import is_toll_free, read_numbers, read_records, read_sheet, tell_of_sheet
 from .numbers_audit import audit
 from .numbers_explain import explain
-from .options import ACCOUNT, OUTPUT, PAGE_SIZE, PLACE, SOURCE, Account, NumberSource, Output, Place
+from .options import (
+    ACCOUNT,
+    OUTPUT,
+    PAGE_SIZE,
+    PLACE,
+    SOURCE,
+    Account,
+    NumberSource,
+    Output,
+    Place,
+    Seconds,
+)
 from .output import Column, View, print_many
 from .prompts import confirm
 from .settings import open_client, read_settings
@@ -136,7 +146,7 @@ async def import_(
     name: str | None = None,
     callback_url: str | None = None,
     wait: str | None = None,
-    timeout: str | None = None,
+    timeout: Seconds | None = None,
     place: Place = PLACE,
     source: NumberSource = SOURCE,
     account: Account = ACCOUNT,
@@ -155,7 +165,6 @@ async def import_(
         wait: Wait until they are provisioned.
         timeout: How long to wait, such as 90s or 2h; no limit by default.
     """
-    limit = timeout_from(timeout)
     settings = read_settings(account)
     records = {str(record.phone_number): record for record in read_records(numbers, source)}
     plan, campaign = settings.plan(place), settings.campaign(place) or None
@@ -171,7 +180,7 @@ async def import_(
         )
         if wait is None:
             return imported
-        return await sinch.imported_numbers.wait_until_provisioned(number, timeout=limit)
+        return await sinch.imported_numbers.wait_until_provisioned(number, timeout=timeout)
 
     settings.check_identity()
     async with open_client(settings) as sinch:
@@ -243,7 +252,7 @@ async def relink(
     numbers: list[str],
     /,
     *,
-    timeout: str = "10m",
+    timeout: Seconds = 600.0,
     yes: bool = False,
     place: Place = PLACE,
     source: NumberSource = SOURCE,
@@ -262,7 +271,6 @@ async def relink(
         timeout: How long a number may take to become free; 10m by default.
         yes: Do not ask.
     """
-    limit = seconds_of(timeout, "--timeout")
     settings = read_settings(account)
     plan, campaign = settings.plan(place), settings.campaign(place)
     known = read_numbers(numbers, source)
@@ -272,7 +280,7 @@ async def relink(
     async with open_client(settings) as sinch:
         with without_warnings():  # what it warns of was asked about
             result = await sinch.imported_numbers.relink_many(
-                known, service_plan_id=plan, campaign_id=campaign, timeout=limit
+                known, service_plan_id=plan, campaign_id=campaign, timeout=timeout
             )
         await print_many(result.succeeded, IMPORTED, account)
     return result_code(result)
@@ -324,7 +332,7 @@ async def wait(
     numbers: list[str],
     /,
     *,
-    timeout: str | None = None,
+    timeout: Seconds | None = None,
     source: NumberSource = SOURCE,
     account: Account = ACCOUNT,
 ) -> int:
@@ -336,11 +344,10 @@ async def wait(
         numbers: Numbers, files of numbers, or `-` for standard input.
         timeout: How long each may take, such as 90s or 2h; no limit by default.
     """
-    limit = timeout_from(timeout)
     known = read_numbers(numbers, source)
 
     async def done(number: str) -> ImportedNumber:
-        return await sinch.imported_numbers.wait_until_provisioned(number, timeout=limit)
+        return await sinch.imported_numbers.wait_until_provisioned(number, timeout=timeout)
 
     async with open_client(read_settings(account)) as sinch:
         each = Each(known, done, at_once=len(known))

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from .._bulk.addresses import without_password
-from .durations import seconds_of, timeout_from
 from .errors import BadInput, ExitCode
 from .invocation import same_line
 from .job_files import job_of_file, keep_job, ledger_of, note_of
@@ -23,7 +22,7 @@ from .onboarding_run import (
     plan_lines,
     tell_totals,
 )
-from .options import ACCOUNT, JOB, PLACE, SOURCE, Account, JobFlags, NumberSource, Place
+from .options import ACCOUNT, JOB, PLACE, SOURCE, Account, JobFlags, NumberSource, Place, Seconds
 from .output import as_object, chosen_format, print_json, print_many, print_text
 from .progress import shown_on_stderr
 from .prompts import confirm
@@ -51,8 +50,8 @@ async def onboard(
     nnid: str | None = None,
     callback_url: str | None = None,
     chunk_size: int = 500,
-    window: str = "1d",
-    timeout: str | None = None,
+    window: Seconds = 86_400.0,
+    timeout: Seconds | None = None,
     report: Path | None = None,
     flags: JobFlags = JOB,
     place: Place = PLACE,
@@ -96,7 +95,6 @@ async def onboard(
         check_report(report, None if file.startswith("<") else Path(file))
     name = flags.job or job_of_file(file)
     ledger = ledger_of(settings.project_id, name, flags.ledger)
-    limit, wait_for_others = timeout_from(timeout), seconds_of(window, "--window")
     letter = _letter(loa)
     note = note_of(settings, place, name, ledger, (str(one.phone_number) for one in records))
     async with open_client(settings) as sinch:
@@ -109,12 +107,12 @@ async def onboard(
             nnid=nnid,
             callback_url=callback_url,
             chunk_size=chunk_size,
-            readiness_window=wait_for_others,
+            readiness_window=window,
             relink=relink,
-            timeout=limit,
+            timeout=timeout,
             ledger=ledger,
-            settle=flags.settle_seconds,
-            grace=flags.grace_seconds,
+            settle=flags.settle,
+            grace=flags.grace,
             on_unknown="resend" if resend_unknown else None,
             retry_rejected=flags.retry_rejected,
             max_letters=max_letters,
@@ -127,7 +125,7 @@ async def onboard(
         settings.check_identity()
         _ask(plan, max_letters=max_letters, yes=yes)
         keep_job(note)
-        return await _run(onboarding, report, account, timed=limit is not None)
+        return await _run(onboarding, report, account, timed=timeout is not None)
 
 
 def _letter(loa: Path | None) -> Letter:

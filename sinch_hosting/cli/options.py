@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias, TypeVar
 
 from attrs import frozen
-from cyclopts import Group, Parameter
+from cyclopts import Group, Parameter, Token
 
 from .durations import seconds_of
 from .errors import BadInput
@@ -19,6 +20,14 @@ PAGE_SIZE = 1000
 """Items of a list that are read at once: the most that the service gives."""
 
 Format: TypeAlias = Literal["table", "json", "jsonl", "csv", "lines"]
+
+
+def _span(_: object, tokens: Sequence[Token]) -> float:
+    return seconds_of(tokens[0].value, tokens[0].keyword or "")
+
+
+Seconds: TypeAlias = Annotated[float, Parameter(converter=_span, metavar="TIME")]
+"""Seconds; typed as a span of time, such as 90s, 15m, 2h or 3d."""
 
 _NUMBERS = Group("Numbers", sort_key=10)
 _JOB = Group("Job", sort_key=15)
@@ -119,28 +128,18 @@ class JobFlags:
         bool, Parameter(group=_JOB, help="Create orders again for the numbers of REJECTED orders.")
     ] = False
     settle: Annotated[
-        str,
+        Seconds,
         Parameter(
             group=_JOB, help="Time between the two searches for earlier orders; 10s by default."
         ),
-    ] = "10s"
+    ] = 10.0
     grace: Annotated[
-        str,
+        Seconds,
         Parameter(
             group=_JOB,
             help="How long to look for an order whose answer was lost; 60s by default.",
         ),
-    ] = "60s"
-
-    @property
-    def settle_seconds(self) -> float:
-        """Seconds between the two looks."""
-        return seconds_of(self.settle, "--settle")
-
-    @property
-    def grace_seconds(self) -> float:
-        """Seconds to look for an order whose answer was lost."""
-        return seconds_of(self.grace, "--grace")
+    ] = 60.0
 
 
 def state_named(text: str, states: type[S], what: str, done: S) -> S:

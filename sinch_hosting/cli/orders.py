@@ -12,12 +12,12 @@ from cyclopts import App
 
 from .._explaining import error_codes, trouble
 from ..states import OrderState, OrderType
-from .durations import before, business_days, timeout_from
+from .durations import before, business_days
 from .errors import BadInput, ExitCode
 from .invocation import STANDARD_INPUT, WAIT_FOR_DONE
 from .job_files import orders_of_job
 from .many import Each, print_each
-from .options import ACCOUNT, PAGE_SIZE, PLACE, Account, Place
+from .options import ACCOUNT, PAGE_SIZE, PLACE, Account, Place, Seconds
 from .orders_create import import_, text_enable
 from .orders_wait import order_from, state_from, wait_for_orders
 from .output import Column, View, as_json, print_many, print_one
@@ -254,7 +254,7 @@ async def wait(
     *,
     job: str | None = None,
     state: str = WAIT_FOR_DONE,
-    timeout: str | None = None,
+    timeout: Seconds | None = None,
     account: Account = ACCOUNT,
 ) -> int:
     """Wait until orders have reached a state, or have passed it.
@@ -270,12 +270,12 @@ async def wait(
         state: COMPLETED by default.
         timeout: How long to wait, such as 90s, 12h or 2d; no limit by default.
     """
-    wanted, limit = state_from(state), timeout_from(timeout)
+    wanted = state_from(state)
     settings = read_settings(account)
     names = await _named(settings, orders, job)
     async with open_client(settings) as sinch:
         known = [order_from(sinch, name) for name in names]
-        return await wait_for_orders(sinch, known, wanted, timeout=limit, output=account)
+        return await wait_for_orders(sinch, known, wanted, timeout=timeout, output=account)
 
 
 async def _named(settings: Settings, orders: list[str] | None, job: str | None) -> list[str]:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from attrs import define, field
 
 from .._bulk.addresses import without_password
-from .durations import timeout_from
 from .errors import BadInput, ExitCode, Failed
 from .interrupts import STOPPING, orderly_ctrl_c
 from .invocation import resume_line, same_line
@@ -20,7 +19,7 @@ from .many import exit_code
 from .messages import complain, tell
 from .number_input import NumberGroup, groups_of, job_of_line, read_records
 from .onboarding_run import confirm_letters, said_of_letters
-from .options import ACCOUNT, JOB, PLACE, SOURCE, Account, JobFlags, NumberSource, Place
+from .options import ACCOUNT, JOB, PLACE, SOURCE, Account, JobFlags, NumberSource, Place, Seconds
 from .orders_wait import state_from, tell_how_to_wait, wait_for_orders
 from .output import print_many, print_text
 from .progress import shown_on_stderr, speaking
@@ -50,7 +49,7 @@ async def import_(
     callback_url: str | None = None,
     dry_run: bool = False,
     wait: str | None = None,
-    timeout: str | None = None,
+    timeout: Seconds | None = None,
     flags: JobFlags = JOB,
     place: Place = PLACE,
     source: NumberSource = SOURCE,
@@ -82,7 +81,7 @@ async def import_(
         job=flags.job or job_of_line("import", records, about),
         flags=flags,
         wait=None if wait is None else state_from(wait),
-        timeout=timeout_from(timeout),
+        timeout=timeout,
         account=account,
         place=place,
     )
@@ -123,7 +122,7 @@ async def text_enable(
     max_letters: int | None = None,
     yes: bool = False,
     wait: str | None = None,
-    timeout: str | None = None,
+    timeout: Seconds | None = None,
     flags: JobFlags = JOB,
     place: Place = PLACE,
     source: NumberSource = SOURCE,
@@ -161,7 +160,7 @@ async def text_enable(
         job=flags.job or job_of_line("enable", records, [plan, campaign]),
         flags=flags,
         wait=None if wait is None else state_from(wait),
-        timeout=timeout_from(timeout),
+        timeout=timeout,
         account=account,
         place=place,
     )
@@ -245,8 +244,8 @@ class _Creation:
         return {
             "job": f"{self.job}{group.suffix}",
             "ledger": self._ledger,
-            "settle": self.flags.settle_seconds,
-            "grace": self.flags.grace_seconds,
+            "settle": self.flags.settle,
+            "grace": self.flags.grace,
             "retry_rejected": self.flags.retry_rejected,
         }
 

@@ -8,14 +8,13 @@ from cyclopts import App
 
 from .._reports import few_of
 from ..states import QualificationState
-from .durations import timeout_from
 from .errors import ExitCode
 from .invocation import WAIT_FOR_DONE, resume_line
 from .many import Each, print_each
 from .messages import tell
 from .number_input import read_number, read_numbers
 from .numbers import result_code, tell_deleted
-from .options import ACCOUNT, PAGE_SIZE, SOURCE, Account, NumberSource, state_named
+from .options import ACCOUNT, PAGE_SIZE, SOURCE, Account, NumberSource, Seconds, state_named
 from .output import print_many, print_one
 from .prompts import ask, can_ask, confirm
 from .qualify_invoices import invoices
@@ -46,7 +45,7 @@ async def add(
     /,
     *,
     wait: str | None = None,
-    timeout: str | None = None,
+    timeout: Seconds | None = None,
     source: NumberSource = SOURCE,
     account: Account = ACCOUNT,
 ) -> int:
@@ -64,7 +63,6 @@ async def add(
         timeout: How long to wait, such as 12h or 3d; no limit by default.
     """
     wanted = None if wait is None else _state_from(wait)
-    limit = timeout_from(timeout)
     settings = read_settings(account)
     known = read_numbers(numbers, source)
     settings.check_identity()
@@ -78,7 +76,7 @@ async def add(
             return code
 
         async def verified(number: str) -> QualifiedNumber:
-            return await sinch.qualified_numbers.wait_until(number, wanted, timeout=limit)
+            return await sinch.qualified_numbers.wait_until(number, wanted, timeout=timeout)
 
         each = Each(known, verified, at_once=len(known))
         return await print_each(each, QUALIFIED, account, each.waited_for(wanted.name))
@@ -214,7 +212,7 @@ async def wait(
     /,
     *,
     state: list[str] | None = None,
-    timeout: str | None = None,
+    timeout: Seconds | None = None,
     source: NumberSource = SOURCE,
     account: Account = ACCOUNT,
 ) -> int:
@@ -228,11 +226,10 @@ async def wait(
         timeout: How long each may take, such as 12h or 3d; no limit by default.
     """
     wanted = tuple(map(_state_from, state or [WAIT_FOR_DONE]))
-    limit = timeout_from(timeout)
     known = read_numbers(numbers, source)
 
     async def reached(number: str) -> QualifiedNumber:
-        return await sinch.qualified_numbers.wait_until(number, *wanted, timeout=limit)
+        return await sinch.qualified_numbers.wait_until(number, *wanted, timeout=timeout)
 
     async with open_client(read_settings(account)) as sinch:
         titles = " or ".join(state.name for state in wanted)
