@@ -19,7 +19,6 @@ from .errors import BadInput, ExitCode
 from .messages import tell
 from .onboarding_run import follow
 from .output import Column, View, print_table, print_text, printable
-from .progress import shown_on_stderr
 from .reports import check_report, writing_report
 
 if TYPE_CHECKING:
@@ -146,7 +145,7 @@ class _Demo:
                 sandbox.receive_invoices([n for n in state_of if state_of[n] != "NOT_ELIGIBLE"])
 
         try:
-            _, self.is_stopped = await follow(onboarding, shown_on_stderr(), on_step=do_as_asked)
+            self.is_stopped = await follow(onboarding, on_step=do_as_asked)
         finally:
             self.report = onboarding.report
 

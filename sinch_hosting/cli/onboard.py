@@ -20,11 +20,9 @@ from .onboarding_run import (
     confirm_letters,
     follow,
     plan_lines,
-    tell_totals,
 )
 from .options import ACCOUNT, JOB, PLACE, SOURCE, Account, JobFlags, NumberSource, Place, Seconds
 from .output import as_object, chosen_format, print_json, print_many, print_text
-from .progress import shown_on_stderr
 from .prompts import confirm
 from .reports import check_report, write_text, writing_report
 from .settings import open_client, read_settings
@@ -178,10 +176,10 @@ async def _run(
         write_text(path, found.to_json() if is_json else found.to_csv())
 
     with writing_report(path, "the result of every number", write):
-        _, stopped = await follow(onboarding, shown_on_stderr())
+        stopped = await follow(onboarding)
     report = onboarding.report
     await _print_report(report, account)
-    tell_totals(report.counts, _OUTCOMES)
+    tell(", ".join(f"{report.counts.get(name, 0)} {name}" for name in _OUTCOMES))
     if not report.is_done:
         tell(f"the same line goes on: {same_line()}")
     return code_of_report(report, stopped=stopped, timed=timed)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from .errors import ExitCode, Failed
 from .interrupts import STOPPING, orderly_ctrl_c
-from .messages import tell, without_warnings
+from .messages import without_warnings
 from .output import Column, View
-from .progress import Show, speaking
+from .progress import Show, showing
 from .prompts import can_ask, confirm
 
 if TYPE_CHECKING:
@@ -172,24 +171,21 @@ def _note(step: OnboardingStep) -> str:
 
 async def follow(
     onboarding: Onboarding,
-    show: Show,
     *,
     on_step: Callable[[OnboardingStep], None] = lambda _: None,
-) -> tuple[OnboardingReport, bool]:
-    """Run an onboarding and show how far it is.
+) -> bool:
+    """Run an onboarding and show how far it is; returns whether Ctrl-C ended it.
 
     At the first Ctrl-C it sends nothing new, and what has left is waited for; the second one
     stops it at once.
-
-    Returns its report, and whether Ctrl-C ended it.
     """
-    with show, without_warnings(), orderly_ctrl_c(onboarding.stop, STOPPING) as interrupt:
-        counts = _Counts(show, len(onboarding.report.lines))
-        async with speaking(show), aclosing(onboarding.steps()) as steps:
+    with without_warnings(), orderly_ctrl_c(onboarding.stop, STOPPING) as interrupt:
+        async with showing() as show, aclosing(onboarding.steps()) as steps:
+            counts = _Counts(show, len(onboarding.report.lines))
             async for step in steps:
                 counts.take_in(step)
                 on_step(step)
-    return onboarding.report, interrupt.came
+    return interrupt.came
 
 
 def code_of_report(report: OnboardingReport, *, stopped: bool, timed: bool) -> ExitCode:
@@ -210,9 +206,3 @@ def code_of_report(report: OnboardingReport, *, stopped: bool, timed: bool) -> E
     if counts.get("waiting"):
         return ExitCode.TIMED_OUT if timed else ExitCode.NOT_ALL
     return ExitCode.DONE
-
-
-def tell_totals(counts: Mapping[str, int], titles: Iterable[str]) -> None:
-    """Tell on standard error how many rows or numbers ended how."""
-    counted = Counter(counts)
-    tell(", ".join(f"{counted[title]} {title}" for title in titles))

@@ -22,7 +22,7 @@ from .onboarding_run import confirm_letters, said_of_letters
 from .options import ACCOUNT, JOB, PLACE, SOURCE, Account, JobFlags, NumberSource, Place, Seconds
 from .orders_wait import state_from, tell_how_to_wait, wait_for_orders
 from .output import print_many, print_text
-from .progress import shown_on_stderr, speaking
+from .progress import showing
 from .settings import Settings, open_client, read_settings
 from .views import ORDER
 
@@ -284,12 +284,10 @@ class _Creation:
     ) -> bool:
         """Create the orders group after group; returns whether Ctrl-C ended it."""
         total = sum(len(group.numbers) for group in groups)
-        with (
-            shown_on_stderr() as show,
-            orderly_ctrl_c(lambda: sinch.hosting_orders.stop_runs("Ctrl-C"), STOPPING) as interrupt,
-        ):
-            show_done, done = show.stage("numbers", total), 0
-            async with speaking(show):
+        stop = sinch.hosting_orders.stop_runs
+        with orderly_ctrl_c(lambda: stop("Ctrl-C"), STOPPING) as interrupt:
+            async with showing() as show:
+                show_done, done = show.stage("numbers", total), 0
                 for group in groups:
                     async with aclosing(stream(group)) as outcomes:
                         async for outcome in outcomes:

@@ -9,7 +9,7 @@ import asyncio
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import Self, TypeAlias
 
 from .._aio import retrieve
@@ -122,23 +122,24 @@ def shown_on_stderr() -> Show:
 
 
 @asynccontextmanager
+async def showing() -> AsyncIterator[Show]:
+    """Show on standard error how far a job is, and every few seconds that the work goes on."""
+    with shown_on_stderr() as show:
+
+        async def keep_ticking() -> None:
+            while True:
+                await asyncio.sleep(EVERY / 10)
+                show.tick()
+
+        async with beside(keep_ticking()):
+            yield show
+
+
+@asynccontextmanager
 async def waiting(title: str, total: int) -> AsyncIterator[Callable[[int], None]]:
     """Show a wait for *total* things; gives a function that takes how many are done."""
-    with shown_on_stderr() as show:
-        update = show.stage(title, total)
-        async with speaking(show):
-            yield update
-
-
-def speaking(show: Show) -> AbstractAsyncContextManager[None]:
-    """Show every few seconds that the work goes on, even if nothing happens."""
-
-    async def keep_speaking() -> None:
-        while True:
-            await asyncio.sleep(EVERY / 10)
-            show.tick()
-
-    return beside(keep_speaking())
+    async with showing() as show:
+        yield show.stage(title, total)
 
 
 @asynccontextmanager
