@@ -27,15 +27,17 @@ app = App(
     help_format="markdown",
 )
 
-_KINDS = ("direct", "reseller", "blanket")
-_PERSON = ("first_name", "last_name", "email")
-_ADDRESS = ("building_number", "street", "city", "state", "postal_code", "country")
-TABLES: Mapping[str, tuple[str, ...]] = {"authorised_person": _PERSON, "address": _ADDRESS}
+TABLES: Mapping[str, tuple[str, ...]] = {
+    "authorised_person": ("first_name", "last_name", "email"),
+    "address": ("building_number", "street", "city", "state", "postal_code", "country"),
+}
+"""The tables of a letter's file, and their keys."""
 _TEXTS: Mapping[str, tuple[str, ...]] = {
     "direct": ("current_voice_carrier",),
     "reseller": ("business_name", "current_voice_carrier"),
     "blanket": (),
 }
+"""The kinds of letters, and the keys of each beside those tables."""
 
 
 @app.command
@@ -132,12 +134,12 @@ class _LetterFile:
             ResellerLoa,
         )
 
-        kind = self._text_of("kind", "", self._table)
-        if kind not in _KINDS:
-            self._refuse(f"must be one of {', '.join(_KINDS)}, not {kind!r}", "kind")
+        kind = self._text_of("kind")
+        if kind not in _TEXTS:
+            self._refuse(f"must be one of {', '.join(_TEXTS)}, not {kind!r}", "kind")
         self._check_names(kind)
         self._check_gaps(kind)
-        texts = {name: self._text_of(name, "", self._table) for name in _TEXTS[kind]}
+        texts = {name: self._text_of(name) for name in _TEXTS[kind]}
         if kind == "blanket":
             return BlanketLoa()
         person: AuthorisedPerson = self._part("authorised_person", AuthorisedPerson)
@@ -182,15 +184,14 @@ class _LetterFile:
         return given
 
     def _part(self, table: str, makes: Callable[..., T]) -> T:
-        given = self._given(table)
-        texts = {name: self._text_of(name, table, given) for name in TABLES[table]}
+        texts = {name: self._text_of(name, table) for name in TABLES[table]}
         try:
             return makes(**texts)
         except InvalidRequest as error:
             self._refuse(error.rule, error.field, table)
 
-    def _text_of(self, name: str, table: str, given: Mapping[str, object]) -> str:
-        value = given.get(name)
+    def _text_of(self, name: str, table: str = "") -> str:
+        value = self._given(table).get(name)
         if value is None:
             self._refuse("is missing", name, table)
         if not isinstance(value, str):
