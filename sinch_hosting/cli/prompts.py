@@ -100,6 +100,7 @@ def answer_to(
     while True:
         answer = ask(shown) or default
         if answer is None:
+            sys.stderr.write("  an answer is needed; Ctrl-C ends the questions\n")
             continue
         try:
             return _checked("", answer, checked)

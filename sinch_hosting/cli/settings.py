@@ -315,7 +315,7 @@ def open_client(settings: Settings) -> SinchHosting:
     ]
     if missing:
         raise ConfigurationError(
-            f"{' and '.join(missing)} not set: export them, or put a profile into {settings.config}"
+            f"no credentials: set {', '.join(missing)}, or put a profile into {settings.config}"
         )
     if settings.overridden:
         complain(
