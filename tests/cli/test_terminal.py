@@ -167,6 +167,8 @@ def test_start_asks_and_asks_anew(quick: Account) -> None:
         screen.read_until("What do you want to do? ")
         screen.type("everything\n")
         screen.read_until("must be one of import")
+        screen.type("\n")
+        screen.read_until("an answer is needed")
         screen.type("1\n")
         screen.read_until("Which numbers")
         screen.type("12\n")
