@@ -17,8 +17,8 @@ import attrs
 from multidict import CIMultiDict
 
 from .. import errors
-from ..models._base import SECRET_FIELDS
-from .converter import StructureError, camel_case, converter
+from ..models._base import SECRET_FIELDS, camel_case
+from .converter import StructureError, converter
 
 T = TypeVar("T")
 _SHOWN = 1000

@@ -20,6 +20,7 @@ import attrs
 import cattrs
 
 from ..models import BlanketLoa, DirectLoa, ResellerLoa
+from ..models._base import camel_case
 from ..states import OpenEnum
 
 _LOA_TYPES = (DirectLoa, ResellerLoa, BlanketLoa)
@@ -68,12 +69,6 @@ def _json_type(value: object, *, shown: bool) -> str:
     if not shown or isinstance(value, (dict, list, str)):
         return name
     return f"{name} {json.dumps(value)}"
-
-
-def camel_case(name: str) -> str:
-    """Return the wire's spelling of a field's name."""
-    first, *rest = name.split("_")
-    return first + "".join(word.capitalize() for word in rest)
 
 
 # ---------------------------------------------------------------- structure
