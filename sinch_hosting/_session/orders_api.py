@@ -79,6 +79,28 @@ class NumberFilter:
         return at < len(self.sums) and self.sums[at] == wanted
 
 
+class KeptNames:
+    """The names of orders that the service was seen to keep.
+
+    It may cut long names, or keep them in small letters. So the longest one counts, and the
+    longest one that has a capital letter.
+    """
+
+    def __init__(self) -> None:
+        self._longest = self._longest_with_capitals = 0
+
+    def add(self, name: str) -> None:
+        """Add a name that an order still had when it was read."""
+        self._longest = max(self._longest, len(name))
+        if not name.islower():
+            self._longest_with_capitals = max(self._longest_with_capitals, len(name))
+
+    def show_that_kept(self, name: str) -> bool:
+        """Whether the service keeps a name like this one, too."""
+        longest = self._longest if name.islower() else self._longest_with_capitals
+        return longest >= len(name)
+
+
 class WaitFor(Protocol):
     """Waits for an order: what `order.wait_until` does."""
 
@@ -98,6 +120,8 @@ class OrdersApi:
     def __init__(self, session: Session, wait_for: WaitFor) -> None:
         self.session = session
         self._wait_for = wait_for
+        self.kept_names = KeptNames()
+        """The tags that orders of any job were seen with, for as long as the client lives."""
 
     # ---------------------------------------------------------- creating
 
