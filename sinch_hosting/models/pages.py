@@ -38,7 +38,7 @@ _MOST_PAGES = 10_000
 # A total may be counted before or after what it counts, and pages that shift give items twice.
 _MOST_BEYOND = 1000
 _PAGES_PER_LINE = 100
-_TOKEN = re.compile(rb'"nextPageToken"\s*:\s*("(?:[^"\\]|\\.)+")')
+_TOKEN = rb'"nextPageToken"\s*:\s*("(?:[^"\\]|\\.)+")'
 _log = logging.getLogger("sinch_hosting")
 
 
@@ -323,7 +323,7 @@ class PrefetchedPages(Generic[T]):
 
 def _token_in(body: bytes) -> str | None:
     """Return what seems to be the token in the text of a page; the text may hold others."""
-    found = _TOKEN.match(body, max(0, body.rfind(b'"nextPageToken"')))
+    found = re.compile(_TOKEN).match(body, max(0, body.rfind(b'"nextPageToken"')))
     try:
         return json.loads(found[1]) if found else None
     except ValueError:
