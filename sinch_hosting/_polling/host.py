@@ -34,16 +34,8 @@ class Host(Protocol):
         """Handle a look at a thing; `previous` is its state before, `None` without a change."""
         ...
 
-    def put_off(self, member: Watched[Any], error: errors.SinchHostingError) -> None:
-        """Handle a look that failed and is repeated later."""
-        ...
-
     def in_no_list(self, members: Iterable[Watched[Any]]) -> None:
         """Handle things that are in no list of their place; all lists were read to the end."""
-        ...
-
-    def refused(self, member: Watched[Any], error: errors.SinchHostingError) -> None:
-        """Handle a refusal by the service that is not believed yet."""
         ...
 
     def ended(self, member: Watched[Any], error: errors.SinchHostingError) -> None:

@@ -24,7 +24,7 @@ from sinch_hosting import (
     SinchHosting,
     WaitTimeout,
 )
-from sinch_hosting._polling import fetcher, watcher
+from sinch_hosting._polling import list_reader, watcher
 from sinch_hosting._polling.policy import budget_of
 from tests.service import Service, error, hang, reply, slow
 
@@ -367,8 +367,8 @@ async def test_a_list_that_hangs_holds_up_no_single_look(
     clock: Any, monkeypatch: pytest.MonkeyPatch, orders: int
 ) -> None:
     """All are seen while the first list still hangs: nothing waits until it is given up."""
-    monkeypatch.setattr(fetcher, "STALLED", 0.02)
-    monkeypatch.setattr(fetcher, "PATIENCE", 1e6)
+    monkeypatch.setattr(list_reader, "STALLED", 0.02)
+    monkeypatch.setattr(list_reader, "PATIENCE", 1e6)
     cost, _ = await wait_for(clock, orders, how="IN_PROGRESS", budget=6000, prepare=_hanging)
 
     assert cost.lists <= 1, "the first list still hangs, or is on its way"
@@ -380,8 +380,8 @@ async def test_single_looks_that_hang_beside_a_list_hold_up_no_others(
     clock: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Three of the looks hang as well, and the others are made."""
-    monkeypatch.setattr(fetcher, "STALLED", 0.02)
-    monkeypatch.setattr(fetcher, "PATIENCE", 1e6)
+    monkeypatch.setattr(list_reader, "STALLED", 0.02)
+    monkeypatch.setattr(list_reader, "PATIENCE", 1e6)
     async with Service(clock=clock, sleep=clock.sleep) as service:
         made = service.add_orders(20, state="COMPLETED")
         service.fault(LISTS, hang(), times=None)
@@ -408,8 +408,8 @@ async def test_lists_that_hang_again_and_again_are_given_up(
     clock: Any, monkeypatch: pytest.MonkeyPatch, orders: int, budget: float
 ) -> None:
     """They cost no more than lists that fail."""
-    monkeypatch.setattr(fetcher, "STALLED", 0.02)
-    monkeypatch.setattr(fetcher, "PATIENCE", 0.06)
+    monkeypatch.setattr(list_reader, "STALLED", 0.02)
+    monkeypatch.setattr(list_reader, "PATIENCE", 0.06)
     cost, _ = await wait_for(clock, orders, how="IN_PROGRESS", budget=budget, prepare=_hanging)
 
     assert cost.gets <= 1.5 * orders
@@ -468,7 +468,7 @@ async def test_a_request_for_another_order_of_the_group_costs_nobody_the_last_lo
             )
             while len(service.requests) < min(orders, 2):  # noqa: ASYNC110 - the service's log
                 await asyncio.sleep(0)
-            group = next(iter(sinch._watcher._groups.values()))
+            group = next(iter(sinch._watcher._registry.groups.values()))
             while group.due < 2000:  # noqa: ASYNC110 - the first looks are over
                 await asyncio.sleep(0)
             hanging = service.fault(GETS, hang(), when=lambda r: r.path.endswith(slow_one.id))
