@@ -117,12 +117,15 @@ class Fetcher:
         read takes fewer requests in the lists of the next round.
         """
         at = self._session.clock() if since is None else since
+        due = (await self._due_alone(group, at))[:at_most]
         running: set[asyncio.Task[None]] = set()
         has_turn = False
-        for member in (await self._due_alone(group, at))[:at_most]:
+        for n, member in enumerate(due):
             if not has_turn and member.is_due_alone(self._session.clock()):
                 await self._host.turn(member.due - member.is_alone)
                 has_turn = True
+            if since is not None and self._lists.are_elsewhere(group, due, n):
+                break  # others have told meanwhile which list the next round reads
             # A list, or a look after a callback, may have shown it meanwhile.
             if not has_turn or not member.is_due_alone(self._session.clock()):
                 continue

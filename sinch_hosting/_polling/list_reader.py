@@ -125,6 +125,15 @@ class ListReader:
 
     # ------------------------------------------------------------------- walks
 
+    def are_elsewhere(self, group: Group, due: Sequence[Watched[Any]], n: int) -> bool:
+        """Whether a list is likely to show the things from the nth on, whose state is not known."""
+        state, moves, now = due[n].state, self._outcomes.moves, self._session.clock()
+        is_bare = due[n].source.is_bare(due[n].item)
+        if not is_bare or moves.known(group, state) is None or not group.has_lists(now):
+            return False
+        sought = [m for m in due[n:] if m.is_due_alone(now) and not m.avoids_lists(now)]
+        return moves.expected(group, state, sought, now) is not None
+
     async def _read_ahead(
         self, sweep: Sweep, state: OpenEnum | None, sought: Sequence[Watched[Any]]
     ) -> Sequence[Watched[Any]]:

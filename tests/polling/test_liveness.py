@@ -536,6 +536,34 @@ async def test_many_small_groups_that_complete_at_once_take_a_request_each(
 
 
 @pytest.mark.parametrize("each", [2, 5])
+async def test_many_small_groups_of_which_nothing_is_known_take_a_request_each(
+    clock: Any, each: int
+) -> None:
+    """Once some groups were read singly, the list that would have shown them shows the others."""
+    cost, _ = await wait_for(clock, each, groups=60, budget=60)
+
+    assert cost.requests <= 1.5 * 60
+    assert cost.seconds <= 1.5 * seconds_for(60, 60)
+
+
+@pytest.mark.parametrize("each", [2, 5])
+async def test_small_groups_of_which_nothing_is_known_in_different_states(
+    clock: Any, each: int
+) -> None:
+    """Lists that are read in vain because of the groups before are few."""
+
+    def spread(service: Service, made: list[Any]) -> None:
+        for n, order in enumerate(made):
+            state = ("SUBMITTED", "IN_PROGRESS", "COMPLETED")[n // (2 * each) % 3]
+            service.set_state([order], state)
+        service.set_state(made, "COMPLETED", at=clock() + 900)
+
+    cost, _ = await wait_for(clock, each, groups=60, budget=600, prepare=spread, done_after=1e6)
+
+    assert cost.seconds <= 900 + 60 + 1.5 * seconds_for(60 * each, 600)
+
+
+@pytest.mark.parametrize("each", [2, 5])
 async def test_a_part_of_many_small_groups_that_stays(clock: Any, each: int) -> None:
     """Every second group completes much later: lists that are read in vain stay few."""
 
