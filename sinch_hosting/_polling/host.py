@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Mapping
 from typing import Any, Protocol
 
 from .. import errors
@@ -26,8 +26,8 @@ class Host(Protocol):
         """Start a job; returns its task, or `None` where the owner has ended."""
         ...
 
-    def find(self, source: Source[Any], thing_id: str) -> Watched[Any] | None:
-        """Return the watched thing with this id, or `None`."""
+    def things(self, source: Source[Any]) -> Mapping[str, Watched[Any]]:
+        """Return the watched things of a source, by id."""
         ...
 
     def looked(self, member: Watched[Any], previous: Any) -> None:

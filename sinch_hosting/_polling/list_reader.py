@@ -244,7 +244,7 @@ class ListReader:
     async def _take_items(self, walk: Walk, page: Page[Json]) -> tuple[int, int]:
         """Use the watched items of a page; returns how many there are, and how many were sought."""
         sweep, source, now = walk.sweep, walk.sweep.group.source, self._session.clock()
-        mismatches = sweep.group.trust.mismatches
+        things, mismatches = self._host.things(source), sweep.group.trust.mismatches
         watched = found = 0
         async for items in in_pieces(page.items):
             for raw in items:
@@ -253,7 +253,7 @@ class ListReader:
                     continue
                 if mismatches and sweep.shows_the_past(thing_id, raw):
                     continue
-                member = self._host.find(source, thing_id)
+                member = things.get(thing_id)
                 if member is None:
                     continue
                 watched += 1

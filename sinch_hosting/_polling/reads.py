@@ -8,7 +8,7 @@ caller asked for goes on where there are none.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Coroutine, Iterable
+from collections.abc import AsyncGenerator, Coroutine, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
@@ -92,9 +92,9 @@ class _Reading(Generic[T]):
         task.add_done_callback(self._tasks.discard)
         return task
 
-    def find(self, source: Source[Any], thing_id: str) -> Watched[Any] | None:
-        """Return what is not read yet."""
-        return self.left.get(thing_id)
+    def things(self, source: Source[Any]) -> Mapping[str, Watched[Any]]:
+        """Return what is not read yet, by id."""
+        return self.left
 
     def looked(self, member: Watched[T], previous: Any) -> None:
         """Store a result."""

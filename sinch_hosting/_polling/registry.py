@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, TypeVar
 
 from attrs import define, field
@@ -19,29 +20,36 @@ T = TypeVar("T", Order, QualifiedNumber, ImportedNumber)
 class Registry:
     """The watched things of a client."""
 
-    members: dict[tuple[str, str], Watched[Any]] = field(factory=dict)
-    """Things by noun and id."""
+    _by_noun: dict[str, dict[str, Watched[Any]]] = field(factory=dict)
+    """Things by id, for each kind of thing."""
     groups: dict[tuple[str, Place | None], Group] = field(factory=dict)
     """Groups by noun and place."""
     numbers: NumberIndex = field(factory=NumberIndex)
     _count: int = 0
 
-    def find(self, source: Source[T], thing_id: str) -> Watched[T] | None:
-        """Return the watched thing with this id, or `None`."""
-        return self.members.get((source.noun, thing_id))
+    def __len__(self) -> int:
+        return sum(map(len, self._by_noun.values()))
+
+    def __iter__(self) -> Iterator[Watched[Any]]:
+        """Give all things, whatever is added or removed meanwhile."""
+        return iter([member for things in self._by_noun.values() for member in things.values()])
+
+    def things(self, source: Source[T]) -> dict[str, Watched[T]]:
+        """Return the watched things of a source, by id."""
+        return self._by_noun.setdefault(source.noun, {})
 
     def add(self, source: Source[T], thing: T, now: float) -> Watched[T]:
         """Watch a thing, which is due at once."""
         member = Watched(source, source.id_of(thing), thing, now, self._count)
         self._count += 1
         member.fresh_until = now + FRESH
-        self.members[source.noun, member.id] = member
+        self.things(source)[member.id] = member
         self._join(member)
         return member
 
     def remove(self, member: Watched[Any]) -> bool:
         """Forget a thing; returns whether it was watched."""
-        if self.members.pop((member.source.noun, member.id), None) is None:
+        if self.things(member.source).pop(member.id, None) is None:
             return False
         self._leave(member)
         self.numbers.remove(member)
@@ -49,7 +57,7 @@ class Registry:
 
     def regroup(self, member: Watched[Any]) -> None:
         """Move a thing to the group of the place that its snapshot names now."""
-        if (member.source.noun, member.id) not in self.members:
+        if member.id not in self.things(member.source):
             return
         if member.source.place_of(member.item) != member.group.place:
             self._leave(member)
@@ -77,8 +85,7 @@ class Registry:
 
         Where no order is known to have the number, those that may have it become due.
         """
-        nouns = {noun for noun, _ in self.groups}
-        named = [m for noun in nouns if (m := self.members.get((noun, resource_id)))]
+        named = [m for things in self._by_noun.values() if (m := things.get(resource_id))]
         if resource_id.startswith("+"):
             orders = self.numbers.orders_with(resource_id)
             if not orders:

@@ -37,7 +37,7 @@ The task runs while something is watched, in an empty context: no caller's trace
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Mapping
 from contextvars import Context
 from functools import partial
 from typing import Any, TypeVar
@@ -103,7 +103,7 @@ class Watcher:
         for thing in wanted:
             self._add(source, thing, follower, now)
         if ends is not None and wanted:
-            self._deadlines.add(ends, follower, len(self._registry.members))
+            self._deadlines.add(ends, follower, len(self._registry))
         for member in follower.members.values():
             if member.audited_at == float("inf"):
                 member.plan_audit(now)
@@ -114,7 +114,7 @@ class Watcher:
         thing_id = source.id_of(thing)
         if thing_id in follower.members:
             return
-        known = self._registry.find(source, thing_id)
+        known = self._registry.things(source).get(thing_id)
         member: Watched[T] = known or self._registry.add(source, thing, now)
         if known is None:
             self._count_orders(member, +1)
@@ -184,9 +184,9 @@ class Watcher:
 
     # ------------------------------------------------- what a look showed
 
-    def find(self, source: Source[Any], thing_id: str) -> Watched[Any] | None:
-        """Return the watched thing with this id, or `None`."""
-        return self._registry.find(source, thing_id)
+    def things(self, source: Source[Any]) -> Mapping[str, Watched[Any]]:
+        """Return the watched things of a source, by id."""
+        return self._registry.things(source)
 
     def looked(self, member: Watched[Any], previous: Any) -> None:
         """Tell the waits that follow a thing that it was looked at, and how it changed."""
@@ -212,7 +212,7 @@ class Watcher:
     # ------------------------------------------------------------ the task
 
     def _start(self) -> None:
-        if not self._registry.members:
+        if not self._registry:
             return
         if self._run is None:
             run = self._run = Run()
@@ -224,7 +224,7 @@ class Watcher:
     async def end_if_idle(self) -> None:
         """End the task where nothing is watched any more, and await its end."""
         run = self._run
-        if self._registry.members or run is None or run.task is None:
+        if self._registry or run is None or run.task is None:
             return
         self._run = None
         self._deadlines.clear()
@@ -233,9 +233,9 @@ class Watcher:
     async def aclose(self) -> None:
         """End all waits with a `UsageError`, and the task."""
         closed = errors.UsageError("the client was closed during a wait; the order goes on")
-        for follower in {f for m in self._registry.members.values() for f in m.followers}:
+        for follower in {f for m in self._registry for f in m.followers}:
             follower.end(closed)
-        for member in list(self._registry.members.values()):
+        for member in self._registry:
             self._forget(member)
         await self.end_if_idle()
         if self._ending:
@@ -275,7 +275,7 @@ class Watcher:
         error = unwrap_group(error)
         if self._run is run:
             self._run = None
-            for member in list(self._registry.members.values()):
+            for member in self._registry:
                 broken = errors.SinchHostingError(f"the watcher failed: {error!r}")
                 broken.__cause__ = error
                 self.ended(member, broken)
@@ -341,7 +341,7 @@ class Watcher:
         passes no deadline before the response that is on its way, and a slow response does not
         delay a deadline.
         """
-        if not self._registry.members:
+        if not self._registry:
             await run.wake.wait()
         elif run.busy:
             try:
@@ -363,7 +363,7 @@ class Watcher:
             if follower.is_in_its_last_looks or self._hold(now) > _GRACE:
                 follower.expire()
             else:
-                self._deadlines.add(now + _GRACE, follower, len(self._registry.members))
+                self._deadlines.add(now + _GRACE, follower, len(self._registry))
                 self._look_last(follower, asking, now)
 
     def _look_last(self, follower: Subscription[Any], asking: set[Group], now: float) -> None:
