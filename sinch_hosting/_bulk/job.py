@@ -155,8 +155,10 @@ class Job:
         It is asked where nobody knows whether the service keeps tags. Otherwise each run that
         has no ledger would send its first order again.
         """
-        if self.entry(chunk.index) is not None or self.options.on_unknown == "resend":
-            return  # the ledger tells what was sent, or the caller has decided
+        entry = self.entry(chunk.index)
+        is_told = entry is not None and not entry.is_open
+        if is_told or self.options.on_unknown == "resend":
+            return  # the ledger tells what became of it, or the caller has decided
         orders = self.known.untagged()
         holds = (holds_only(self._orders, order.hosting_order_id, chunk) for order in orders)
         for order, is_its in zip(orders, await asyncio.gather(*holds), strict=True):

@@ -342,6 +342,16 @@ async def test_without_names_and_ledger_no_number_is_sent_twice(rig: Rig, chunks
     assert set(rig.held().values()) == {1}
 
 
+async def test_an_order_without_a_name_whose_answer_was_lost(rig: Rig, ledger: Path) -> None:
+    """It is not found by its tag; before it is sent again, its numbers are compared."""
+    rig.sandbox.faults.add("forget_display_name")
+    rig.sandbox.faults.add("drop_after", operation="writes", count=1)
+    for _ in range(2):
+        result = await rig.blanket(numbers(5), job="mute", ledger=ledger)
+        assert isinstance(result.failed[0].error, JobChanged)
+        assert rig.creates() == 1
+
+
 async def test_orders_of_others_without_a_tag_are_let_be(rig: Rig) -> None:
     """Those with other numbers, REJECTED ones, and those that are older than a day."""
     orders = rig.client().hosting_orders
