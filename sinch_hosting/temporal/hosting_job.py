@@ -12,8 +12,10 @@ must come to the same result.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
+from typing import TypeVar
 
 from attrs import evolve
 from temporalio import workflow
@@ -38,6 +40,7 @@ from .messages import (
     WatchInput,
 )
 
+T = TypeVar("T")
 ONCE = RetryPolicy(maximum_attempts=1)
 WITHOUT_END = RetryPolicy(maximum_interval=timedelta(minutes=5))
 HEARTBEAT = timedelta(seconds=60)
@@ -284,8 +287,7 @@ class HostingJob:
             if watching.done():
                 self._state = evolve(self._state, standing=watching.result())
             else:
-                watching.cancel()  # the next one looks at once
-                await asyncio.wait([watching])
+                await end_all([watching])  # the next one looks at once
             if self._is_long():
                 await self._go_on_anew()
         if not self._state.is_cancelled:
@@ -344,6 +346,13 @@ class HostingJob:
     async def _go_on_anew(self) -> None:
         await workflow.wait_condition(workflow.all_handlers_finished)
         workflow.continue_as_new(evolve(self._given, state=self._state))
+
+
+async def end_all(handles: Sequence[workflow.ActivityHandle[T]]) -> None:
+    """Cancel activities whose results do not count any more."""
+    for handle in handles:
+        handle.cancel()
+    await asyncio.gather(*handles, return_exceptions=True)
 
 
 def reason_of(error: ActivityError) -> str:

@@ -24,7 +24,7 @@ from attrs import evolve
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
-from .hosting_job import HEARTBEAT, LONG, ONCE, WITHOUT_END, HostingJob, reason_of, some_of
+from .hosting_job import HEARTBEAT, LONG, ONCE, WITHOUT_END, HostingJob, end_all, reason_of, some_of
 from .messages import (
     Challenged,
     ChunkInput,
@@ -275,11 +275,7 @@ class OnboardJob(HostingJob):
             self._ready_since = _now()
 
     async def _stop_watching(self) -> None:
-        handles = [*self._watching.values(), *filter(None, [self._watching_orders])]
-        for handle in handles:
-            handle.cancel()
-        if handles:
-            await asyncio.wait(handles)
+        await end_all([*self._watching.values(), *filter(None, [self._watching_orders])])
         self._watching.clear()
         self._watching_orders = None
 

@@ -7,7 +7,13 @@ from contextlib import asynccontextmanager
 
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
-from temporalio.client import Client, WorkflowHandle
+from temporalio.client import (
+    Client,
+    WorkflowHandle,
+    WorkflowQueryFailedError,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
 from temporalio.common import (
     SearchAttributeKey,
     SearchAttributePair,
@@ -131,7 +137,8 @@ async def found(project_id: str, job: str) -> AsyncIterator[Handle]:
     """Connect, and give the handle of a job for a block; what fails in it is told plainly.
 
     Raises:
-        InvalidRequest: There is no such job, or it has ended where it is to be changed.
+        InvalidRequest: There is no such job, it has ended where it is to be changed, or it takes
+            no such order.
         TransportError: Temporal is not reached, or no worker answers.
     """
     client = await connect()
@@ -148,6 +155,14 @@ async def found(project_id: str, job: str) -> AsyncIterator[Handle]:
             f"Temporal did not answer: {error.message}. Is a worker running? Start one: python -m "
             "sinch_hosting.temporal.worker",
             never_sent=True,
+        ) from error
+    except (WorkflowQueryFailedError, WorkflowUpdateFailedError) as error:
+        rule = f"does not take that: {error.__cause__ or error}"
+        raise InvalidRequest(field="job", value=job, rule=rule) from error
+    except WorkflowUpdateRPCTimeoutOrCancelledError as error:
+        raise TransportError(
+            "no worker said in time what became of it; see `sinch-hosting jobs status`",
+            never_sent=False,
         ) from error
 
 
