@@ -28,13 +28,13 @@ import math
 import time
 from abc import abstractmethod
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol, runtime_checkable
+from typing import Protocol, Unpack, runtime_checkable
 
 from attrs import define
 
 from .._aio import Clock
 from ..errors import LedgerLocked
-from .ledger_records import Entry, JobEntries, Pairs
+from .ledger_records import Entry, JobEntries, Result
 
 
 def machine_clock() -> float:
@@ -119,18 +119,9 @@ class Ledger(Protocol):
 
     @abstractmethod
     async def answered(
-        self,
-        job: str,
-        entry: Entry,
-        outcome: str,
-        *,
-        order_id: str | None = None,
-        error: BaseException | None = None,
-        left_out: Pairs | None = None,
+        self, job: str, entry: Entry, outcome: str, **result: Unpack[Result]
     ) -> None:
         """Record the result of a create; durable when this returns. It needs no claim.
-
-        `left_out` are the numbers that the order does not hold, with reasons, where known.
 
         Raises:
             LedgerError: It cannot be written, or does not know the job.

@@ -30,7 +30,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Unpack
 from weakref import WeakSet
 
 from .._aio import retrieve
@@ -40,7 +40,7 @@ from .ledger_records import (
     Damaged,
     Entry,
     JobEntries,
-    Pairs,
+    Result,
     answered_record,
     check_number,
     line_of,
@@ -159,22 +159,10 @@ class LedgerFile(Ledger):
             raise
 
     async def answered(
-        self,
-        job: str,
-        entry: Entry,
-        outcome: str,
-        *,
-        order_id: str | None = None,
-        error: BaseException | None = None,
-        left_out: Pairs | None = None,
+        self, job: str, entry: Entry, outcome: str, **result: Unpack[Result]
     ) -> None:
-        """Record the result of a create; durable when this returns.
-
-        `left_out` are the numbers that the order does not hold, with reasons, where known.
-        """
-        self._append(
-            answered_record(job, entry, outcome, order_id=order_id, error=error, left_out=left_out)
-        )
+        """Record the result of a create; durable when this returns."""
+        self._append(answered_record(job, entry, outcome, **result))
         await self._synced(self._written)
 
     # ------------------------------------------------------------- writing

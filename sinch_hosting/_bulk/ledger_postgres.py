@@ -33,7 +33,7 @@ import socket
 from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import cast
+from typing import Unpack, cast
 from uuid import uuid4
 
 from .._aio import Clock, Sleep
@@ -56,7 +56,7 @@ from .ledger import Claim, Ledger, machine_clock
 from .ledger_records import (
     Entry,
     JobEntries,
-    Pairs,
+    Result,
     answered_record,
     sending_record,
     take_in,
@@ -313,21 +313,12 @@ class PostgresLedger(Ledger):
         self._take_in(key, record, count)
 
     async def answered(
-        self,
-        job: str,
-        entry: Entry,
-        outcome: str,
-        *,
-        order_id: str | None = None,
-        error: BaseException | None = None,
-        left_out: Pairs | None = None,
+        self, job: str, entry: Entry, outcome: str, **result: Unpack[Result]
     ) -> None:
         """Record the result of a create; it needs no claim."""
         self._check_job(job)
         # Recorded twice, where the first answer of the database was lost, it says no more.
-        record = answered_record(
-            job, entry, outcome, order_id=order_id, error=error, left_out=left_out
-        )
+        record = answered_record(job, entry, outcome, **result)
         await self._add((job, entry.chunk), self._stamped({**record, "by": self._holder}))
 
     async def _add(self, key: Key, record: dict[str, object]) -> None:

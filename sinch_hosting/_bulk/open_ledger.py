@@ -3,27 +3,13 @@
 from __future__ import annotations
 
 import os
-from urllib.parse import urlsplit
 
 from ..errors import ConfigurationError, InvalidRequest
+from .addresses import address_of, is_shared
 from .ledger import Ledger
 from .ledger_file import LedgerFile
 
-_SCHEMES = ("postgresql://", "postgres://")
 _REQUESTS_A_LEASE = 2
-
-
-def is_shared(ledger: object) -> bool:
-    """Whether a ledger's address is that of a database."""
-    return isinstance(ledger, str) and ledger.startswith(_SCHEMES)
-
-
-def address_of(ledger: object) -> str:
-    """Return what names a ledger in messages: a path, or an address without user and password."""
-    if not is_shared(ledger):
-        return str(ledger)
-    parts = urlsplit(str(ledger))
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 async def open_ledger(

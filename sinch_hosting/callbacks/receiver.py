@@ -160,7 +160,8 @@ class CallbackReceiver:
     def secrets(self) -> tuple[str, ...]:
         """The secrets that are accepted; assign others to rotate them while it runs.
 
-        They are text that no `repr` shows. Empty only for `CallbackReceiver.unsigned()`.
+        Each equals its text and shows as stars, as every part of it does; its `reveal()` returns
+        the text. Empty only for `CallbackReceiver.unsigned()`.
         """
         return self._secrets
 

@@ -12,6 +12,8 @@ import pytest
 from sinch_hosting import CallbackEvent, CallbackReceiver, CallbackResponse
 from sinch_hosting.callbacks import DeliverAgain, sign
 
+from ..conftest import PATIENCE
+
 SECRET = "the-secret-not-to-be-seen"
 Receive = Callable[..., Coroutine[Any, Any, CallbackResponse]]
 
@@ -83,7 +85,7 @@ def test_a_second_loop_is_refused(caplog: pytest.LogCaptureFixture) -> None:
     receiver = CallbackReceiver(SECRET, handlers=[Handled()])
 
     async def first() -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             assert (await delivery(receiver, "e1")()).status == 200
             await asyncio.sleep(0.01)
 
@@ -123,7 +125,7 @@ def test_what_a_loop_leaves_behind_is_forgotten() -> None:
 
 def test_threads_do_not_handle_one_event_twice() -> None:
     """A delivery beside an earlier one that is still handled is put off, whatever its loop."""
-    both = threading.Barrier(2, timeout=10)
+    both = threading.Barrier(2, timeout=PATIENCE)
     leave = threading.Event()
     begun: list[str | None] = []
 

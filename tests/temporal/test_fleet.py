@@ -31,7 +31,7 @@ NUMBERS = int(os.environ.get("FLEET_NUMBERS", "20000"))
 CHUNK = int(os.environ.get("FLEET_CHUNK", "500"))
 WORKERS = 3
 LEASE = 4.0
-PATIENCE = 120 + 3 * NUMBERS / CHUNK
+PATIENCE = 300 + 3 * NUMBERS / CHUNK
 
 
 class Fleet:
@@ -83,7 +83,7 @@ class Fleet:
         """Ask all to end, once they are ready; returns their exit codes."""
         for worker in self._workers:
             worker.send_signal(signal.SIGCONT)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             for worker in self._workers:
                 await self._until_ready(worker)  # before that, SIGTERM ends it at once
                 worker.send_signal(signal.SIGTERM)
