@@ -17,6 +17,7 @@ from collections.abc import AsyncIterator
 from attrs import evolve
 from temporalio import activity
 from temporalio.client import AsyncActivityCancelledError, AsyncActivityHandle
+from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from .._aio import Clock
@@ -29,6 +30,8 @@ from ..models import Order
 
 _log = logging.getLogger("sinch_hosting")
 _RENEWALS = 4
+WATCH_LEASE = 60.0
+"""Seconds for which an activity that only reads may say nothing."""
 
 
 class Lease:
@@ -99,6 +102,13 @@ class Lease:
                     break
                 _log.warning("a heartbeat was not taken: %s", error)
         owner.cancel("Temporal has given this attempt up")
+
+
+async def pause(seconds: float) -> None:
+    """Wait until the next look; raises where the worker is to end, so that another one goes on."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(activity.wait_for_worker_shutdown(), seconds)
+        raise ApplicationError("the worker stops: another one goes on watching")
 
 
 def fenced(template: OrderTemplate, lease: Lease, longest_request: float) -> OrderTemplate:
