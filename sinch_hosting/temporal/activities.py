@@ -146,7 +146,8 @@ class HostingActivities:
             known = await self._orders_of(given.order, given.order_ids)
             while True:
                 standing = _standing(await known.read())
-                if standing != given.seen and standing.orders >= given.expected:
+                is_news = standing != given.seen and standing.orders >= given.expected
+                if is_news or given.is_quick:
                     return standing
                 await pause(given.every)
 

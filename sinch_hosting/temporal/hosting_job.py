@@ -280,10 +280,11 @@ class HostingJob:
         if not self._given.watch or not state.orders or state.is_cancelled:
             return
         self._phase = "watching"
+        is_quick = False
         while self._is_unfinished() and not self._state.is_cancelled:
-            watching = self._start_watching()
-            await workflow.wait_condition(partial(self._may_look, watching))
-            self._has_changed = False
+            watching = self._start_watching(is_quick=is_quick)
+            await workflow.wait_condition(partial(self._may_look, watching, is_quick))
+            is_quick, self._has_changed = self._has_changed, False
             if watching.done():
                 self._state = evolve(self._state, standing=watching.result())
             else:
@@ -293,14 +294,17 @@ class HostingJob:
         if not self._state.is_cancelled:
             await self._examine()
 
-    def _may_look(self, watching: workflow.ActivityHandle[Standing]) -> bool:
-        return watching.done() or self._has_changed or self._state.is_cancelled
+    def _may_look(self, watching: workflow.ActivityHandle[Standing], is_quick: bool) -> bool:
+        # A quick look is not ended: where changes are told again and again, none would ever end.
+        has_changed = self._has_changed and not is_quick
+        return watching.done() or has_changed or self._state.is_cancelled
 
     def _is_unfinished(self) -> bool:
         standing = self._state.standing
         return standing.orders < self._state.orders or standing.unfinished > 0
 
-    def _start_watching(self) -> workflow.ActivityHandle[Standing]:
+    def _start_watching(self, *, is_quick: bool) -> workflow.ActivityHandle[Standing]:
+        """Watch the orders until one changes; a quick look returns what it sees first."""
         given, state = self._given, self._state
         return workflow.start_activity(
             "sinch_hosting.watch",
@@ -308,6 +312,7 @@ class HostingJob:
                 order=given.order,
                 seen=state.standing,
                 expected=state.orders,
+                is_quick=is_quick,
                 every=given.every,
                 order_ids=state.order_ids,
             ),
