@@ -303,6 +303,11 @@ class HostingJob:
         standing = self._state.standing
         return standing.orders < self._state.orders or standing.unfinished > 0
 
+    @property
+    def _heartbeat(self) -> timedelta:
+        """The time after which a watching activity that says nothing is taken for dead."""
+        return min(HEARTBEAT, timedelta(seconds=self._given.lease))
+
     def _start_watching(self, *, is_quick: bool) -> workflow.ActivityHandle[Standing]:
         """Watch the orders until one changes; a quick look returns what it sees first."""
         given, state = self._given, self._state
@@ -318,7 +323,7 @@ class HostingJob:
             ),
             result_type=Standing,
             start_to_close_timeout=LONG,
-            heartbeat_timeout=HEARTBEAT,
+            heartbeat_timeout=self._heartbeat,
             retry_policy=WITHOUT_END,
         )
 

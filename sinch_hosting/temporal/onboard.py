@@ -24,7 +24,7 @@ from attrs import evolve
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
-from .hosting_job import HEARTBEAT, LONG, ONCE, WITHOUT_END, HostingJob, end_all, reason_of, some_of
+from .hosting_job import LONG, ONCE, WITHOUT_END, HostingJob, end_all, reason_of, some_of
 from .messages import (
     Challenged,
     ChunkInput,
@@ -212,7 +212,7 @@ class OnboardJob(HostingJob):
             ),
             result_type=Survey,
             start_to_close_timeout=LONG,
-            heartbeat_timeout=HEARTBEAT,
+            heartbeat_timeout=self._heartbeat,
             retry_policy=WITHOUT_END,
         )
 
