@@ -35,7 +35,7 @@ KEY_ID = "key-id-1"
 KEY_SECRET = "key-secret-1-not-to-be-seen"
 ROOT = f"/v1/projects/{PROJECT}"
 TOKEN_PATH = "/oauth2/token"
-PATIENCE = 30.0
+PATIENCE = 120.0
 """Real seconds after which something that should have happened has not."""
 
 
@@ -52,13 +52,35 @@ def pytest_configure() -> None:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
-    """One process, and not one a core, for a few tests: they end before others would start."""
+    """One for a few tests, which end before others would start; else one more than cores.
+
+    Some tests wait for processes that they started, and the processor would stand still.
+    """
     options = config.option
     narrowed = (
         options.keyword or getattr(options, "lf", False) or options.usepdb or options.collectonly
     )
     single = all("::" in given or given.endswith(".py") for given in config.args)
-    return 0 if narrowed or single else os.cpu_count()
+    return 0 if narrowed or single else (os.cpu_count() or 1) + 1
+
+
+LONG = (
+    "sandbox/test_fuzz.py",
+    "temporal/test_command.py",
+    "temporal/test_limits.py",
+    "temporal/test_fleet.py",
+    "test_type_mutations.py",
+    "cli/test_guide.py",
+    "test_prism.py",
+    "test_benchmarks.py",
+)
+"""The files with the tests that take longest: begun last, one process would end alone with them."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest tests."""
+    order = {str(Path(__file__).parent / name): place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: order.get(str(item.path), len(LONG)))
 
 
 # ------------------------------------------------------------------ the clock

@@ -60,7 +60,7 @@ async def test_the_readmes_example(life):
     """Import, wait for COMPLETED, read the numbers."""
     _, sinch = life
     order = await sinch.hosting_orders.import_numbers(NUMBERS[:2], **PLAN)
-    order = await order.wait_until(COMPLETED, timeout=20)
+    order = await order.wait_until(COMPLETED, timeout=120)
     found = {number.phone_number: number async for number in order.numbers()}
     assert sorted(found) == NUMBERS[:2]
     assert {n.platform_provisioning.state for n in found.values()} == {"DONE"}
@@ -71,11 +71,11 @@ async def test_text_enabling_through_the_letter(life):
     """Qualified, enabled, signed, completed; the letter was mailed once."""
     sandbox, sinch = life
     await sinch.qualified_numbers.add(NUMBERS[:1])
-    await sinch.qualified_numbers.wait_until(NUMBERS[0], "VERIFIED", timeout=20)
+    await sinch.qualified_numbers.wait_until(NUMBERS[0], "VERIFIED", timeout=120)
     states = []
     order = await sinch.qualified_numbers.text_enable(NUMBERS[:1], **PLAN, loa=LETTER)
     order = await order.wait_until(
-        COMPLETED, timeout=20, on_update=lambda update: states.append(update.state)
+        COMPLETED, timeout=120, on_update=lambda update: states.append(update.state)
     )
     assert order.state is COMPLETED
     assert states[-1] is COMPLETED
@@ -89,13 +89,13 @@ async def test_an_imported_number_from_import_to_deletion(life):
     await numbers.import_number(NUMBERS[0], **PLAN)
     with pytest.raises(Conflict):
         await numbers.import_number(NUMBERS[0], **PLAN)
-    await numbers.wait_until_provisioned(NUMBERS[0], timeout=20)
+    await numbers.wait_until_provisioned(NUMBERS[0], timeout=120)
     assert (await numbers.update(NUMBERS[0], display_name="front desk")).display_name
     linked = await numbers.relink(
-        NUMBERS[0], service_plan_id="plan-2", campaign_id="campaign-2", timeout=20
+        NUMBERS[0], service_plan_id="plan-2", campaign_id="campaign-2", timeout=120
     )
     assert linked.pending_campaign_id == "campaign-2"
-    linked = await numbers.wait_until_provisioned(NUMBERS[0], timeout=20)
+    linked = await numbers.wait_until_provisioned(NUMBERS[0], timeout=120)
     assert linked.sms_configuration.campaign_id == "campaign-2"
     listed = numbers.list(service_plan_id="plan-2", campaign_id="campaign-2")
     assert [number.phone_number async for number in listed] == NUMBERS[:1]
@@ -108,7 +108,7 @@ async def test_bulk_and_wait_all(life):
     """Twelve numbers in three orders, all waited for at once."""
     sandbox, sinch = life
     result = await sinch.hosting_orders.import_many(NUMBERS, **PLAN)
-    done = await sinch.hosting_orders.wait_all(result.succeeded, COMPLETED, timeout=20)
+    done = await sinch.hosting_orders.wait_all(result.succeeded, COMPLETED, timeout=120)
     assert [order.state for order in done] == [COMPLETED] * 3
     assert len(sandbox.orders_created()) == 3
 

@@ -196,7 +196,7 @@ async def test_numbers_are_looked_up_at_once() -> None:
     everyone = asyncio.Barrier(len(LISTED))
 
     async def why_not(number: str) -> Obstacle | None:
-        await asyncio.wait_for(everyone.wait(), 30)
+        await asyncio.wait_for(everyone.wait(), 120)
         return Obstacle(SkippedNumber(phone_number=number, reason="taken"))
 
     left_out = await obstacles(refusal(Conflict, "it is there"), LISTED, why_not)

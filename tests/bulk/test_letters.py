@@ -25,7 +25,7 @@ from sinch_hosting import (
 )
 from sinch_hosting.models import pages as pages_module
 
-from ..conftest import SteppedClock
+from ..conftest import PATIENCE, SteppedClock
 from ..service import (
     CREATES,
     Fault,
@@ -449,10 +449,18 @@ async def test_a_create_that_is_timed_out_says_what_may_have_been_done(
     service: Service, client: SinchHosting
 ) -> None:
     """On the exception that the caller gets: operation, numbers, tag, and what to look for."""
-    service.fault(CREATES, hang(after=True), times=None)
+    rule = service.fault(CREATES, hang(after=True), times=None)
+    limit = asyncio.timeout(PATIENCE)
+
+    async def end() -> None:
+        await rule.arrived.wait()
+        limit.reschedule(asyncio.get_running_loop().time())
+
+    ending = asyncio.ensure_future(end())
     with pytest.raises(TimeoutError) as caught:
-        async with asyncio.timeout(0.3):
+        async with limit:
             await client.hosting_orders.text_enable(numbers(3), **ENABLE, job="late")
+    await ending
     (note,) = caught.value.__cause__.__notes__  # type: ignore[union-attr]
     assert note.startswith("TextEnableHostingOrderNumbers of 3 numbers (+13035550000, ")
     assert "an order named 'late/0.1/" in note

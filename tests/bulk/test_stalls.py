@@ -76,7 +76,7 @@ async def is_stopped(worker: Any) -> bool:
 
 async def result_of(worker: Any) -> dict[str, Any]:
     """What a worker says at its end."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         said, _ = await worker.communicate()
     assert worker.returncode == 0
     result: dict[str, Any] = json.loads(said)

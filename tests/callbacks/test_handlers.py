@@ -12,6 +12,8 @@ import pytest
 from sinch_hosting import CallbackEvent, CallbackReceiver, InvalidRequest
 from sinch_hosting.callbacks import sign
 
+from ..conftest import PATIENCE
+
 SECRET = "the-secret-not-to-be-seen"
 
 
@@ -45,7 +47,7 @@ async def test_handlers_that_hang_give_their_slots_back(caplog: pytest.LogCaptur
         SECRET, handlers=[first_two_hang], max_concurrency=2, handler_timeout=0.01
     )
     assert await deliver(receiver, "e1", "e2", "e3", "e4") == [200] * 4
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await done.wait()
     await receiver.aclose()
     assert begun == ["e1", "e2", "e3", "e4"]
@@ -75,7 +77,7 @@ async def test_a_handler_that_ignores_its_cancelling_keeps_no_slot(
         SECRET, handlers=[stubborn], max_concurrency=1, handler_timeout=0.01
     )
     await deliver(receiver, "e1", "e2")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await second.wait()
     await receiver.aclose(timeout=0.01)
     assert "1 handlers did not end when they were cancelled" in caplog.text
@@ -95,7 +97,7 @@ async def test_slots_are_of_one_handler() -> None:
 
     receiver = CallbackReceiver(SECRET, handlers=[hang, note], max_concurrency=1)
     assert await deliver(receiver, *(f"e{number}" for number in range(10))) == [200] * 10
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await done.wait()
     await receiver.aclose(timeout=0)
 
@@ -197,7 +199,7 @@ async def test_a_handler_that_closes_does_not_wait_for_itself(way: str) -> None:
         done.append(event.event_id)
 
     receiver = CallbackReceiver(SECRET, handlers=[close, close])
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await deliver(receiver, "e1")
         await receiver.aclose(timeout=60)
     assert done == ["e1", "e1"]
@@ -215,7 +217,7 @@ async def test_a_handler_that_closes_cancels_the_others(
         done.append(event.event_id)
 
     receiver = CallbackReceiver(SECRET, handlers=[hang, close])
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await deliver(receiver, "e1")
         await receiver.aclose(timeout=60)
     assert done == ["e1"]

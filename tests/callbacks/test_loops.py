@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from sinch_hosting import CallbackEvent, CallbackReceiver, CallbackResponse
-from sinch_hosting.callbacks import sign
+from sinch_hosting.callbacks import DeliverAgain, sign
+
+from ..conftest import PATIENCE
 
 SECRET = "the-secret-not-to-be-seen"
 Receive = Callable[..., Coroutine[Any, Any, CallbackResponse]]
@@ -60,12 +62,30 @@ def test_each_request_may_have_a_loop_of_its_own() -> None:
     assert receiver._calls == {}  # nothing is kept of loops that ended
 
 
+async def test_a_handler_asks_for_another_delivery(caplog: pytest.LogCaptureFixture) -> None:
+    """503 where the answer waits for it, and the event is new when it comes again."""
+    came: list[str] = []
+
+    async def handle(event: CallbackEvent) -> None:
+        came.append(str(event.event_id))
+        if len(came) == 1:
+            raise DeliverAgain("the database is away")
+
+    async with CallbackReceiver(SECRET, handlers=[handle]) as receiver:
+        receiver.answers_after_handlers = True
+        assert (await delivery(receiver)()).status == 503
+        assert "asks for event e1 again: the database is away" in caplog.text
+        assert (await delivery(receiver)()).text == "ok"
+        assert (await delivery(receiver)()).text == "came before"
+    assert came == ["e1", "e1"]
+
+
 def test_a_second_loop_is_refused(caplog: pytest.LogCaptureFixture) -> None:
     """Handlers would be lost with the loop: 503, and the log says what to do."""
     receiver = CallbackReceiver(SECRET, handlers=[Handled()])
 
     async def first() -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             assert (await delivery(receiver, "e1")()).status == 200
             await asyncio.sleep(0.01)
 
@@ -105,7 +125,7 @@ def test_what_a_loop_leaves_behind_is_forgotten() -> None:
 
 def test_threads_do_not_handle_one_event_twice() -> None:
     """A delivery beside an earlier one that is still handled is put off, whatever its loop."""
-    both = threading.Barrier(2, timeout=10)
+    both = threading.Barrier(2, timeout=PATIENCE)
     leave = threading.Event()
     begun: list[str | None] = []
 

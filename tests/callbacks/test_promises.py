@@ -137,7 +137,7 @@ async def test_callbacks_of_the_service_end_waits(orders: int, clock: Any) -> No
         since = clock()
         service.set_state(made, "COMPLETED")
         await service.send_due_callbacks(f"http://127.0.0.1:{runner.addresses[0][1]}/", times=2)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while not waits.done():
                 await clock.advance(1)
                 await asyncio.sleep(0.001)

@@ -27,6 +27,8 @@ from sinch_hosting import (
 )
 from sinch_hosting.callbacks import SIGNATURE_HEADER, parse, sign
 
+from ..conftest import PATIENCE
+
 SECRET = "the-secret-not-to-be-seen"
 
 
@@ -308,7 +310,7 @@ async def test_handlers_may_close_the_receiver() -> None:
         done.append(event.event_id)
 
     receiver = CallbackReceiver(SECRET, handlers=[close, close])
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(PATIENCE):
         await receiver.receive(body(), sign(body(), SECRET))
         await receiver.aclose()
 

@@ -7,6 +7,7 @@ import contextlib
 import itertools
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -22,8 +23,10 @@ from attrs import define, field
 
 import sinch_hosting
 
+from ..postgres import Postgres, running_postgres
+
 ROOT = Path(sinch_hosting.__file__).parents[1]
-PATIENCE = 30.0
+PATIENCE = 120.0
 """Real seconds after which something that should have happened has not."""
 PLAN, CAMPAIGN = "plan-1", "campaign-1"
 LETTER = """\
@@ -181,6 +184,7 @@ class Zygote:
         }
         code = self._ask(json.dumps(request))
         out, err = (paths[name].read_text(errors="replace") for name in ("stdout", "stderr"))
+        assert code != -signal.SIGALRM, f"{' '.join(arguments)} did not end: {err}"
         return subprocess.CompletedProcess(list(arguments), code, out, err)
 
     def _ask(self, request: str) -> int:
@@ -293,6 +297,13 @@ def still_sandbox_process() -> Iterator[SandboxProcess]:
     """A sandbox where time stands still but for what a test lets happen."""
     with running_sandbox("--speed", "0") as sandbox:
         yield sandbox
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A database server; tests that ask for it are skipped where there is none."""
+    with running_postgres() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,8 @@ from sinch_hosting.errors import TransportError
 from sinch_hosting.phone_files import NumberKind, read_phone_file
 from sinch_hosting.sandbox import Sandbox
 
+from .conftest import PATIENCE
+
 if TYPE_CHECKING:
     from typing import Any
 
@@ -303,7 +305,7 @@ def test_ctrl_c_stops_the_demo_cleanly() -> None:
         env={**plain_environment(), "PYTHONWARNINGS": "default"},
     )
     interrupt_once_it_runs(process)
-    printed, errors = process.communicate(timeout=30)
+    printed, errors = process.communicate(timeout=PATIENCE)
 
     assert process.returncode == 130
     assert "stopping: nothing more is sent" in errors
@@ -324,7 +326,7 @@ def test_ctrl_c_leaves_a_report_of_every_row(numbers: Path, tmp_path: Path) -> N
         env=plain_environment(),
     )
     interrupt_once_it_runs(process)
-    process.communicate(timeout=30)
+    process.communicate(timeout=PATIENCE)
 
     with report.open(newline="") as file:
         rows = list(csv.DictReader(file))

@@ -15,7 +15,7 @@ import pytest
 
 from sinch_hosting.callbacks import sign
 
-from .conftest import Account, until
+from .conftest import PATIENCE, Account, until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
 SECRET = "callback-secret-not-to-be-seen"
@@ -69,7 +69,7 @@ def post(url: str, body: bytes, signature: str, **further: str) -> int:
     headers |= {name.replace("_", "-"): value for name, value in further.items()}
     request = urllib.request.Request(url, data=body, headers=headers)
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as error:
         error.close()
@@ -87,7 +87,7 @@ def test_events_are_printed_and_forwarded_as_they_came(still: Account, target: T
     assert process.stdout is not None
     ready = process.stderr.readline()
     url = ready.removeprefix("ready: ").strip()
-    with urllib.request.urlopen(url.replace("/callbacks", "/healthz"), timeout=10) as health:
+    with urllib.request.urlopen(url.replace("/callbacks", "/healthz"), timeout=PATIENCE) as health:
         assert health.status == 200
 
     body = event("1")
@@ -103,7 +103,7 @@ def test_events_are_printed_and_forwarded_as_they_came(still: Account, target: T
     assert post(url, newer, sign(newer, "new-secret")) == 200
     assert post(url, newer, sign(newer, SECRET)) == 200
     process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=PATIENCE)
 
     assert process.returncode == 0, err
     assert json.loads(out)["event_id"] == "2"
@@ -129,7 +129,7 @@ def test_only_the_senders_that_are_allowed_are_taken(still: Account) -> None:
             post(url, event("2"), sign(event("2"), SECRET), X_Forwarded_For="54.76.19.159"),
         ]
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=30)
+        process.communicate(timeout=PATIENCE)
 
     assert statuses == [403, 403, 403, 403, 200, 200]
     wrong = still.run("callbacks", "listen", *options[:-1], "everywhere")

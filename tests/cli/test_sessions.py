@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from .conftest import LETTER, Account, until
+from .conftest import LETTER, PATIENCE, Account, until
 
 NUMBERS = "Phone\n202-555-0100\n202-555-0101\n833-555-0102\n514-555-0103\nn/a\n(202) 555-0100\n"
 ALL = ["+12025550100", "+12025550101", "+18335550102", "+15145550103"]
@@ -229,7 +229,7 @@ def test_5_a_second_ctrl_c_stops_at_once(still: Account) -> None:
     while "stopping" not in seen:
         seen = process.stderr.readline()
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=PATIENCE)
 
     assert process.returncode == 130
     assert "Traceback" not in err
@@ -251,7 +251,7 @@ def test_5_ctrl_c_while_it_still_reads(still: Account, command: list[str]) -> No
     process = still.start(*line)
     until(lambda: still.sandbox.count("ListHostingOrders") or process.poll() is not None)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=PATIENCE)
 
     assert process.returncode == 130, err
     assert "Traceback" not in err

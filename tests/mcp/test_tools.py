@@ -35,7 +35,7 @@ from mcp_types import ElicitResult
 from sinch_hosting.mcp.answers import quoted
 from sinch_hosting.mcp.plans import LIFETIME
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 
 
 async def test_the_six_workflows_by_tools_alone(

@@ -24,7 +24,7 @@ pytest.importorskip("mcp", reason="needs the extra [mcp]")
 
 from mcp import Client
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 INSPECTOR = "@modelcontextprotocol/inspector@0.15.0"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sinch-hosting-tests"
 

@@ -74,7 +74,7 @@ class World:
 
     async def until(self, happened: Callable[[], object]) -> None:
         """Let everybody go on until something is so."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(300):
             while not happened():  # noqa: ASYNC110 - what happens is not the test's to announce
                 await asyncio.sleep(0)
 

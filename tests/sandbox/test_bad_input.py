@@ -109,7 +109,7 @@ async def test_a_body_that_never_ends_is_a_408(sandbox, api, monkeypatch):
     path = f"/v1/projects/{sandbox.project_id}/qualifiedNumbers:addNumbers"
     head = f"POST {path} HTTP/1.1\r\n{api.head}"
     writer.write(f"{head}Content-Length: 10\r\n\r\n{{".encode())
-    answer = await asyncio.wait_for(reader.readuntil(b"\r\n"), 30)
+    answer = await asyncio.wait_for(reader.readuntil(b"\r\n"), 120)
     writer.close()
     await writer.wait_closed()
     assert b"408" in answer
@@ -166,9 +166,9 @@ async def test_a_body_that_waits_to_be_asked_for_is_asked_for(sandbox, api):
     head = f"POST {path} HTTP/1.1\r\n{api.head}"
     head += f"Expect: 100-continue\r\nContent-Length: {len(body)}\r\n\r\n"
     writer.write(head.encode())
-    first = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 30)
+    first = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 120)
     writer.write(body)
-    second = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 30)
+    second = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 120)
     writer.close()
     await writer.wait_closed()
     assert first.startswith(b"HTTP/1.1 100")
@@ -191,7 +191,7 @@ async def test_broken_http_is_a_4xx_in_shape(sandbox, bytes_sent):
     """What is no HTTP request is answered 4xx with the flat error body."""
     reader, writer = await asyncio.open_connection("127.0.0.1", sandbox.port)
     writer.write(bytes_sent)
-    answer = await asyncio.wait_for(reader.read(), 30)
+    answer = await asyncio.wait_for(reader.read(), 120)
     writer.close()
     await writer.wait_closed()
     head, _, body = answer.partition(b"\r\n\r\n")
@@ -251,7 +251,7 @@ async def test_broken_queries_are_a_400(sandbox, query):
     head = f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n"
     head += f"Authorization: {key}\r\n\r\n"
     writer.write(head.encode())
-    answer = await asyncio.wait_for(reader.read(), 30)
+    answer = await asyncio.wait_for(reader.read(), 120)
     writer.close()
     await writer.wait_closed()
     assert answer.startswith(b"HTTP/1.1 400")

@@ -330,7 +330,7 @@ async def test_the_command_serves_until_it_is_stopped(number):
         async with session.get(url, headers={"Authorization": key}) as response:
             assert response.status == 200
     process.send_signal(number)
-    assert await asyncio.wait_for(process.wait(), 60) == 0
+    assert await asyncio.wait_for(process.wait(), 120) == 0
 
 
 async def printed(capsys: pytest.CaptureFixture[str], wanted: str) -> str:

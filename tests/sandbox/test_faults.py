@@ -274,7 +274,7 @@ async def test_an_idle_connection_is_closed_after_a_while(sandbox, api):
     reader, writer = await asyncio.open_connection("127.0.0.1", sandbox.port)
     request = f"GET /v1/projects/{sandbox.project_id}/callbackConfiguration HTTP/1.1\r\n"
     writer.write(f"{request}{api.head}\r\n".encode())
-    answer = await asyncio.wait_for(reader.read(), 30)
+    answer = await asyncio.wait_for(reader.read(), 120)
     writer.close()
     await writer.wait_closed()
     assert b"hmacSecret" in answer

@@ -135,7 +135,7 @@ async def test_schemathesis_finds_no_failure(contract: Any, tmp_path: Path, open
             stderr=asyncio.subprocess.STDOUT,
         )
         try:
-            out, _ = await asyncio.wait_for(process.communicate(), 120)
+            out, _ = await asyncio.wait_for(process.communicate(), 600)
         finally:
             if process.returncode is None:
                 process.kill()

@@ -44,7 +44,7 @@ async def page(sandbox: Sandbox) -> AsyncIterator[Any]:
         errors: list[str] = []
         opened.on("pageerror", lambda error: errors.append(str(error)))
         opened.on("console", lambda said: errors.append(said.text) if is_bad(said) else None)
-        opened.set_default_timeout(10_000)
+        opened.set_default_timeout(120_000)
         await opened.goto(f"{sandbox.base_url}/_sandbox/")
         yield opened
         await browser.close()

@@ -295,7 +295,7 @@ async def test_time_that_runs_is_saved_though_nothing_changes(tmp_path, monkeypa
     monkeypatch.setattr("sinch_hosting.sandbox.keeping.SAVE_EVERY", 0)
     monkeypatch.setattr("sinch_hosting.sandbox.keeping.TIME_EVERY", 0)
     async with Sandbox(speed=3600, seed=1, state_file=path):
-        await asyncio.wait_for(written.wait(), 30)
+        await asyncio.wait_for(written.wait(), 120)
     assert times[0] < times[1] < times[2]
 
 
@@ -341,7 +341,7 @@ async def test_what_time_brings_is_saved_without_a_request(tmp_path, open_api, m
     async with Sandbox(speed=0, seed=1, state_file=path) as sandbox:
         api = await open_api(sandbox)
         sandbox.complete(await api.import_numbers(N1))
-        await asyncio.wait_for(written.wait(), 30)
+        await asyncio.wait_for(written.wait(), 120)
         assert json.loads(path.read_text())["orders"][0]["state"] == "COMPLETED"
 
 

@@ -140,7 +140,7 @@ class Service(OrderMaking, Callbacks):
         """The requests for these operations, in order."""
         return [request for request in self.requests if request.operation in operations]
 
-    async def wait_until(self, happened: Callable[[], object], patience: float = 5.0) -> None:
+    async def wait_until(self, happened: Callable[[], object], patience: float = 120.0) -> None:
         """Wait until something is so; TimeoutError after `patience` real seconds."""
         async with asyncio.timeout(patience):
             while not happened():  # noqa: ASYNC110 - what happens is not ours to announce

@@ -15,7 +15,7 @@ from temporalio.service import RPCError
 
 from sinch_hosting.temporal.plugin import SinchHostingPlugin
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 
 def _free_port() -> int:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from sinch_hosting.temporal.starting import start
+from sinch_hosting.temporal.starting import find, start
 
 from ..service import TEXT_ENABLES, Service, drop
 from .jobs import LETTER, Files, environment, job_of, until
@@ -67,7 +67,12 @@ def run(told: dict[str, str]) -> Run:
 
 
 async def test_a_job_from_the_command(
-    run: Run, worker: Any, told: dict[str, str], service: Service, tmp_path: Path
+    temporal: TemporalServer,
+    run: Run,
+    worker: Any,
+    told: dict[str, str],
+    service: Service,
+    tmp_path: Path,
 ) -> None:
     """Started from a spreadsheet, looked at, and reported with its phone numbers."""
     service.rules.lives["TYPE_TEXT_ENABLE"] = [(0, "SUBMITTED"), (0.2, "COMPLETED")]
@@ -85,12 +90,10 @@ async def test_a_job_from_the_command(
     assert (code, service.numbers_in_two_letters) == (0, set()), err
     assert "jobs status acme" in err
 
-    async def is_done() -> bool:
-        code, out, err = await run("status", "acme", "--format", "json")
-        assert code == 0, err
-        return json.loads(out)["phase"] == "done"
-
-    await until(is_done)
+    async with asyncio.timeout(PATIENCE):
+        await find(await temporal.client(), service.project_id, "acme").result()
+    code, out, err = await run("status", "acme", "--format", "json")
+    assert (code, json.loads(out)["phase"]) == (0, "done"), err
     code, out, err = await run("report", "acme", "--folder", str(tmp_path), "--format", "csv")
     assert code == 6, err  # the second chunk may have an order
     assert [row.split(",")[0] for row in out.splitlines()[1:]] == [*listed[5:10], listed[0]]

@@ -178,7 +178,7 @@ async def test_what_was_given_up_does_not_go_on(*, is_gone: bool) -> None:
             await asyncio.Event().wait()
 
     with pytest.raises(asyncio.CancelledError):
-        await asyncio.wait_for(watch(), 30)
+        await asyncio.wait_for(watch(), 120)
 
 
 async def refused_heartbeat() -> None:
