@@ -165,7 +165,7 @@ async def listen(
         trusted_proxy: The address or network of your own proxy, whose X-Forwarded-For header says
             who sent a callback. May be given several times.
     """
-    from .fleet_jobs import connected  # noqa: PLC0415 - only where events are forwarded
+    from .fleet_jobs import load_temporal  # noqa: PLC0415 - only where events are forwarded
     from .listening import Listening  # noqa: PLC0415 - the server is loaded only to listen
 
     known = secret_file
@@ -186,7 +186,7 @@ async def listen(
     )
     if not forward_to_temporal:
         return await listening.serve(host, port)
-    starting = connected()
+    starting = load_temporal()
     from ..temporal.forwarding import forward_callbacks  # noqa: PLC0415 - an extra
 
     async with open_client(read_settings(ACCOUNT)) as sinch:

@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     from ..temporal.messages import FailedChunk, Failures, Progress
     from .creating import Group
 
-__all__ = ["cancel", "connected", "pause", "report", "resume", "start", "status"]
+__all__ = ["cancel", "load_temporal", "pause", "report", "resume", "start", "status"]
 
 _QUEUE = "sinch-hosting"
 
 
-def connected() -> ModuleType:
+def load_temporal() -> ModuleType:
     """Return the module that starts and finds jobs on Temporal.
 
     Raises:
@@ -111,7 +111,7 @@ async def start(
         queue: The task queue of the workers.
         yes: Do not ask before letters are mailed.
     """
-    settings, starting = read_settings(account), connected()
+    settings, starting = read_settings(account), load_temporal()
     if kind != "onboard" and (voice or ready_at != "eligible" or window != "1d"):
         raise BadInput("--voice, --ready-at and --window go with --kind onboard")
     letter, group = read_letter(loa), _one_group(numbers, source)
@@ -239,7 +239,7 @@ async def status(job: str, /, *, account: Account = ACCOUNT) -> int:
     Args:
         job: The job's name.
     """
-    starting = connected()
+    starting = load_temporal()
     from ..temporal.hosting_job import HostingJob  # noqa: PLC0415 - an extra
 
     async with starting.found(read_settings(account).project_id, job) as handle:
@@ -283,7 +283,7 @@ async def cancel(job: str, /, *, account: Account = ACCOUNT) -> int:
 
 
 async def _signal(job: str, signal: str, account: Account) -> int:
-    async with connected().found(read_settings(account).project_id, job) as handle:
+    async with load_temporal().found(read_settings(account).project_id, job) as handle:
         await handle.signal(signal)
     tell(f"job {job}: {signal} was sent; see {resume_line('jobs', 'status', job)}")
     return ExitCode.DONE
@@ -322,7 +322,7 @@ async def report(job: str, /, *, folder: Path, account: Account = ACCOUNT) -> in
         job: The job's name.
         folder: The folder that the job was started with: Temporal knows no phone number.
     """
-    starting = connected()
+    starting = load_temporal()
     from ..temporal.files import References  # noqa: PLC0415 - an extra
     from ..temporal.hosting_job import HostingJob  # noqa: PLC0415
 
