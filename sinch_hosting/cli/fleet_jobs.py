@@ -12,12 +12,12 @@ from attrs import frozen
 
 from .. import cli
 from ..errors import ConfigurationError
-from .creating import groups_of
 from .durations import seconds_of
 from .errors import BadInput, ExitCode
-from .invocation import resume_line, tell
+from .invocation import resume_line
 from .letter import read_letter
-from .number_input import read_records
+from .messages import tell
+from .number_input import groups_of, read_records
 from .onboarding_run import said_of_letters
 from .options import ACCOUNT, PLACE, SOURCE, Account, NumberSource, Place
 from .output import Column, View, print_many, print_one
