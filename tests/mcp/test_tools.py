@@ -450,9 +450,17 @@ async def test_too_many_numbers_are_refused_in_words(connected: Callable[..., An
         said = await refused(client, "list_orders", limit=0, type="letter")
         assert "type: " in said
         assert "limit: " in said
-        plan = await call(client, "plan_import", numbers=numbers[:5000])
+        there = [f"+1202{n:07}" for n in range(2_000_000, 2_005_000)]
+        plan = await call(client, "plan_import", numbers=there)
         assert plan["orders_in_all"] == 1000
         assert len(plan["orders"]) == 50
+
+
+async def test_a_number_that_cannot_be_is_named(connected: Callable[..., Any]) -> None:
+    """It was a message about the columns of a file, which nobody had given."""
+    async with connected() as client:
+        said = await refused(client, "plan_import", numbers=["+12020000000"])
+        assert said.startswith("InvalidRequest: numbers = '+12020000000'")
 
 
 async def test_a_session_of_many_calls_keeps_few_plans(connected: Callable[..., Any]) -> None:
