@@ -19,8 +19,6 @@ from .views import (
     numbers_view,
     order_view,
     request_view,
-    requests_view,
-    summary,
     time_of,
 )
 
@@ -62,7 +60,7 @@ class Control:
             body = await _read_object(request) if request.method == "POST" else {}
             query = read_query(request.rel_url.raw_query_string)
             limit = _limit(query, request.method)
-            answer = self._do(request.method, path.removeprefix("/"), body, query)
+            answer = self._do(request.method, path.removeprefix("/"), body, query, limit)
             return json_response(_newest(answer, limit))
         except Refusal as refusal:
             failure = refusal
@@ -76,14 +74,16 @@ class Control:
             failure = Refusal(400, shown(str(error)))
         return json_response(failure.body(nested=False), failure.code, failure.headers)
 
-    def _do(self, method: str, path: str, body: Json, query: Mapping[str, str]) -> Any:
+    def _do(
+        self, method: str, path: str, body: Json, query: Mapping[str, str], limit: int | None
+    ) -> Any:
         name, _, rest = path.partition("/")
         known = _PARAMETERS.get(path, ()) if method == "GET" else ()
         for parameter in query:
             if parameter not in known:
                 raise invalid(shown(parameter), "is no parameter here")
         if method == "GET":
-            return self._show(path, name, rest, query)
+            return self._show(path, name, rest, query, limit)
         if method == "POST" and not rest and name in _ACTIONS:
             return self._act(_ACTIONS[name], body)
         if method == "DELETE" and name == "faults":
@@ -93,15 +93,13 @@ class Control:
             return {}
         raise not_found(f"{method} {PREFIX}/{path}")
 
-    def _show(self, path: str, name: str, rest: str, query: Mapping[str, str]) -> Any:
-        if path == "state":
-            return summary(self.sandbox, query)
-        if path == "requests":
-            return requests_view(self.sandbox, query)
+    def _show(
+        self, path: str, name: str, rest: str, query: Mapping[str, str], limit: int | None
+    ) -> Any:
         if path == "numbers":
             return numbers_view(self.sandbox, query.get("search", ""))
         if path in VIEWS:
-            return VIEWS[path](self.sandbox)
+            return VIEWS[path](self.sandbox, query, limit)
         if name == "orders" and rest:
             return order_view(self.sandbox, rest)
         if name == "requests" and rest.isdecimal():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import asdict
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
         RequestRecord,
     )
     from .wire import Json
+
+T = TypeVar("T")
 
 SHOWN = 100
 """How many of each kind the summary holds, newest last."""
@@ -126,9 +128,14 @@ def _imported_line(sandbox: Handles) -> Callable[[Any], Json]:
     }
 
 
-def _records(records: list[Any], most: int = SHOWN) -> list[Json]:
+def _last(records: list[T], limit: int | None) -> list[T]:
+    """Return the last *limit* records; all of them where it is `None`."""
+    return records if limit is None else records[max(len(records) - limit, 0) :]
+
+
+def _records(records: list[Any], limit: int | None = SHOWN) -> list[Json]:
     found = []
-    for record in records[-most:]:
+    for record in _last(records, limit):
         line = record.json() if isinstance(record, CallbackRecord) else asdict(record)
         for name in ("time", "created", "sent"):
             if name in line:
@@ -142,10 +149,6 @@ def time_of(sandbox: Handles) -> Json:
     return {"now": wire_time(sandbox.now.timestamp()), "speed": sandbox.speed}
 
 
-def _every(records: list[Any]) -> list[Json]:
-    return _records(records, len(records)) if records else []
-
-
 def request_view(sandbox: Handles, number: int) -> Json:
     """Return one request with its whole body; raise `LookupError` where it is not in the log."""
     for record in reversed(sandbox.requests):
@@ -154,12 +157,15 @@ def request_view(sandbox: Handles, number: int) -> Json:
     raise LookupError(f"there is no request {number} in the log")
 
 
-def requests_view(sandbox: Handles, wanted: Mapping[str, str]) -> list[Json]:
+def requests_view(
+    sandbox: Handles, wanted: Mapping[str, str], limit: int | None = None
+) -> list[Json]:
     """Return the requests with that ``operation``, ``status`` and ``order``, where they are wanted.
 
-    A status is written ``200``, ``4xx``, or ``none`` where no answer was given.
+    A status is written ``200``, ``4xx``, or ``none`` where no answer was given. With a *limit* it
+    is so many at most, the newest ones.
     """
-    return _every(_fitting(sandbox, wanted))
+    return _records(_fitting(sandbox, wanted), limit)
 
 
 def _fitting(sandbox: Handles, wanted: Mapping[str, str]) -> list[RequestRecord]:
@@ -232,16 +238,18 @@ def _names_of(kind: str) -> list[str]:
     return ["*", *groups, *sorted(reach)]
 
 
-VIEWS: dict[str, Callable[[Handles], Any]] = {
-    "state": lambda sandbox: summary(sandbox, {}),
-    "time": time_of,
-    "rules": lambda sandbox: sandbox.rules.json(),
-    "requests": lambda sandbox: requests_view(sandbox, {}),
-    "callbacks": lambda sandbox: _every(sandbox.callbacks),
-    "outbox": lambda sandbox: _every(sandbox.outbox),
-    "letters": lambda sandbox: _every(sandbox.letters_sent),
-    "faults": lambda sandbox: [fault.json() for fault in sandbox.faults],
-    "fault-kinds": lambda sandbox: fault_kinds_view(),
-    "orders": lambda sandbox: [_order_line(sandbox, order) for order in sandbox.orders_created()],
+VIEWS: dict[str, Callable[[Handles, Mapping[str, str], int | None], Any]] = {
+    "state": lambda sandbox, wanted, limit: summary(sandbox, wanted),
+    "time": lambda sandbox, wanted, limit: time_of(sandbox),
+    "rules": lambda sandbox, wanted, limit: sandbox.rules.json(),
+    "requests": requests_view,
+    "callbacks": lambda sandbox, wanted, limit: _records(sandbox.callbacks, limit),
+    "outbox": lambda sandbox, wanted, limit: _records(sandbox.outbox, limit),
+    "letters": lambda sandbox, wanted, limit: _records(sandbox.letters_sent, limit),
+    "faults": lambda sandbox, wanted, limit: [fault.json() for fault in sandbox.faults],
+    "fault-kinds": lambda sandbox, wanted, limit: fault_kinds_view(),
+    "orders": lambda sandbox, wanted, limit: [
+        _order_line(sandbox, order) for order in _last(sandbox.orders_created(), limit)
+    ],
 }
-"""What GET shows, by name."""
+"""What GET shows, by name: what of it is wanted, and of lists the newest *limit* records."""
