@@ -193,8 +193,7 @@ class Sandbox(Handles):
         try:
             await self._close()
             if was_running:
-                self._world.changed = True
-                self._keeper.save_changes()
+                self._keeper.finish()
         finally:
             self._keeper.release()
 
