@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+import threading
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextvars import Context
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from ._telemetry import Recorder
 
 _log = logging.getLogger("sinch_hosting")
-_MOST_WAITING = 1000
+_MOST_WAITING = 20_000
+"""Events that wait for the function; ten thousand orders may change in one moment."""
 _LONGEST_FAREWELL = 1.0
 """Seconds that closing a client waits for the function to take the last events."""
 
@@ -79,6 +81,8 @@ class LetterSent(Record):
 
 ClientEvent: TypeAlias = RetryScheduled | RequestsPaused | TokenFetched | OrderChanged | LetterSent
 OnEvent: TypeAlias = Callable[[ClientEvent], Awaitable[None] | None]
+_Begun: TypeAlias = tuple[ClientEvent, Awaitable[None]]
+"""An event, and what is to be awaited for it."""
 
 
 class Events:
@@ -148,20 +152,43 @@ class Listener:
             )
 
     async def _deliver(self) -> None:
-        while self._queue:
-            event = self._queue.popleft()
+        ended = threading.Event()
+        try:
+            while self._queue:
+                if self._is_async:
+                    await self._await(self._call())
+                else:
+                    await self._await(await asyncio.to_thread(self._call_for_all, ended))
+        finally:
+            ended.set()
+
+    def _call_for_all(self, ended: threading.Event) -> _Begun | None:
+        """Call the function, which may block here, for one event after the other.
+
+        Returns at the first call that is to be awaited, after all of them, or after *ended*.
+        """
+        begun = None
+        while self._queue and begun is None and not ended.is_set():
+            begun = self._call()
+        return begun
+
+    def _call(self) -> _Begun | None:
+        """Call the function for the next event; returns what is to be awaited, if anything is."""
+        event = self._queue.popleft()
+        try:
+            told = self._on_event(event)
+        except Exception:
+            _log.exception("on_event failed for %s", type(event).__name__)
+            return None
+        return (event, told) if inspect.isawaitable(told) else None
+
+    async def _await(self, begun: _Begun | None) -> None:
+        if begun is not None:
+            event, told = begun
             try:
-                await self._call(event)
+                await told
             except Exception:
                 _log.exception("on_event failed for %s", type(event).__name__)
-
-    async def _call(self, event: ClientEvent) -> None:
-        if self._is_async:
-            told = self._on_event(event)
-        else:
-            told = await asyncio.to_thread(self._on_event, event)  # it may block there
-        if inspect.isawaitable(told):
-            await told
 
     async def aclose(self) -> None:
         """End the task, after a second at most; one that is late is cancelled."""

@@ -154,6 +154,8 @@ class SinchHosting(OnboardCall):
     ) -> None:
         if isinstance(key_secret, str):
             key_secret = Secret(key_secret)  # from here on no dump of variables shows it
+        if isinstance(proxy, str):
+            proxy = Secret(proxy)  # it may hold a password
         retry = RetryPolicy() if retry is None else retry
         poll = PollPolicy() if poll is None else poll
         check_policy(retry, RetryPolicy, "retry")

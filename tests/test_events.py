@@ -173,6 +173,50 @@ async def test_a_queue_that_is_full_drops_the_oldest(service, make_client, caplo
     assert caplog.text.count("on_event is too slow") == 1
 
 
+@pytest.mark.parametrize("is_async", [False, True])
+async def test_ten_thousand_orders_that_change_at_once_are_all_told(make_client, caplog, is_async):
+    """They come faster than any function can take them, and none is dropped."""
+    heard, loop, last = [], asyncio.get_running_loop(), asyncio.Event()
+
+    def hear(event):
+        heard.append(event.seconds)
+        if event.seconds == 9999:
+            loop.call_soon_threadsafe(last.set)
+
+    async def hear_async(event):
+        hear(event)
+
+    client = make_client(on_event=hear_async if is_async else hear)
+    client._session.bind()
+    for n in range(10_000):
+        client._events.paused(float(n))
+    await asyncio.wait_for(last.wait(), 60)
+    await client.aclose()
+    assert heard == [float(n) for n in range(10_000)]
+    assert not caplog.records
+
+
+async def test_nothing_is_begun_after_the_client_is_closed(make_client, monkeypatch):
+    """A plain function that takes long is not called for what still waits."""
+    monkeypatch.setattr("sinch_hosting._events._LONGEST_FAREWELL", 0.01)
+    heard, release, begun = [], threading.Event(), threading.Event()
+
+    def hear(event):
+        heard.append(event.seconds)
+        begun.set()
+        release.wait(30)
+
+    client = make_client(on_event=hear)
+    client._session.bind()
+    for n in range(100):
+        client._events.paused(float(n))
+    await asyncio.to_thread(begun.wait, 30)
+    await client.aclose()
+    release.set()
+    await asyncio.get_running_loop().shutdown_default_executor()
+    assert heard == [0.0]
+
+
 async def test_it_belongs_to_nobodys_request(service, make_client):
     """The function runs in an empty context, whoever caused the event."""
     from contextvars import ContextVar

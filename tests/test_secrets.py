@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import copy
+import io
 import json
 import logging
 import pickle
@@ -271,6 +272,29 @@ async def test_half_an_answer_shows_nothing(service, make, logged):
     with pytest.raises(SinchHostingError) as caught:
         await client.callback_configuration.get()
     assert found_in(shown(caught.value) + logged(), "plain") == []
+
+
+@pytest.mark.parametrize("away", [False, True])
+async def test_rich_shows_no_secret_of_a_failed_call(service, make, kind, away):
+    """It prints the variables of all frames, parts of texts and what is inside of objects."""
+    console = pytest.importorskip("rich.console")
+    rich_traceback = pytest.importorskip("rich.traceback")
+    service.on("PATCH", CONFIGURATION, service.DROP)
+    # The password of a proxy is one more secret.
+    proxy = {"proxy": f"http://me:{PLAIN['token']}@127.0.0.1:9"} if away else {}
+    client = make(**proxy, auth="basic")
+    del proxy
+    with pytest.raises(SinchHostingError) as caught:
+        await CALLS["secret"][2](client, kind)
+    lost = rich_traceback.Traceback.from_exception(
+        type(caught.value), caught.value, caught.value.__traceback__,
+        show_locals=True, locals_max_string=30, locals_hide_dunder=False, locals_hide_sunder=False,
+    )  # fmt: skip
+    screen = console.Console(width=300, record=True, file=io.StringIO())
+    screen.print(lost)
+    printed = screen.export_text()
+    assert "options" in printed
+    assert found_in(printed, kind) == found_in(printed, "plain") == []
 
 
 async def test_no_connection_shows_nothing(deaf_service, make, kind, logged):

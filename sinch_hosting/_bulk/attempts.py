@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Iterable
 from contextlib import asynccontextmanager
-from typing import Protocol
+from typing import Protocol, Unpack
 
 from attrs import define, evolve, frozen
 
 from .._aio import Clock, Sleep
+from .._session.orders_api import OrdersApi
 from ..errors import OutcomeUnknown, SinchHostingError, shortened
 from ..models import Order
 from .chunks import Chunk, SkippedNumber
 from .job import Job
 from .ledger import Claim
-from .ledger_records import CREATED, FAILED, Entry, Pairs
+from .ledger_records import CREATED, FAILED, Entry, Result
 from .order_template import OrderTemplate
 from .refusals import complains_of_numbers
 from .results import ChunkOutcome, FailedChunk, UnknownChunk
@@ -24,7 +25,6 @@ from .stopping import Stopping
 from .tags import Tag, parse_tag, tag_of
 
 _log = logging.getLogger("sinch_hosting")
-Result = Order | FailedChunk | UnknownChunk | None
 
 
 class SessionLike(Protocol):
@@ -63,7 +63,11 @@ class ChunkAttempt:
         return evolve(self, tag=parse_tag(entry.tag)).without(left_out)
 
     def outcome(
-        self, result: Result, *, adopted: bool = False, duplicates: tuple[str, ...] = ()
+        self,
+        result: Order | FailedChunk | UnknownChunk | None,
+        *,
+        adopted: bool = False,
+        duplicates: tuple[str, ...] = (),
     ) -> ChunkOutcome:
         """Return its outcome."""
         return ChunkOutcome(
@@ -103,13 +107,7 @@ class Note(Protocol):
     """Records the result of an attempt in the ledger."""
 
     def __call__(
-        self,
-        attempt: ChunkAttempt,
-        outcome: str,
-        *,
-        order_id: str | None = None,
-        error: BaseException | None = None,
-        left_out: Pairs | None = None,
+        self, attempt: ChunkAttempt, outcome: str, **result: Unpack[Result]
     ) -> Awaitable[None]:
         """Record it; an error of the ledger is not raised."""
         ...
@@ -170,8 +168,8 @@ class TagGuard:
     first order is read, and until then only one create is sent at a time.
     """
 
-    def __init__(self, read: Callable[[str], Awaitable[Order]], *, is_known: bool) -> None:
-        self._read = read
+    def __init__(self, orders: OrdersApi, *, is_known: bool) -> None:
+        self._orders = orders
         self.is_known = is_known
         """Whether it is known that tags are kept."""
         self._alone = asyncio.Lock()
@@ -191,11 +189,12 @@ class TagGuard:
         if self.is_known:
             return ""
         try:
-            order = await self._read(order_id)
+            order = await self._orders.get(order_id)
         except SinchHostingError as error:
             _log.warning("whether tags come back is still open: %s", error)
             return ""
         if tag_of(order) == tag:
+            self._orders.kept_names.add(str(tag))
             self.is_known = True
             return ""
         return (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from array import array
 from bisect import bisect_left
 from collections.abc import (
@@ -28,6 +29,8 @@ R = TypeVar("R")
 Numbers = Iterable[str] | AsyncIterable[str]
 DUPLICATE = "duplicate"
 _PARTS = 4096
+_TURN = 4096
+"""After so many numbers of a plain source, the other tasks get a turn."""
 
 
 @frozen(kw_only=True, eq=False, repr=False)
@@ -89,39 +92,47 @@ def _none() -> InvalidRequest:
     return InvalidRequest(field="numbers", value=[], rule=NO_NUMBERS)
 
 
-async def distinct_numbers(numbers: Numbers) -> tuple[list[str], list[SkippedNumber]]:
+class DistinctNumbers(tuple[str, ...]):
+    """Phone numbers that were checked, each once: `chunks_of` only divides them."""
+
+    __slots__ = ()
+
+
+async def distinct_numbers(numbers: Numbers) -> tuple[DistinctNumbers, list[SkippedNumber]]:
     """Return the numbers once each, and the duplicates.
 
     Raises `InvalidRequest` for the first that is no phone number, and says how many are not;
     nothing has been sent then.
     """
     check_source(numbers)
-    kept: list[str] = []
+    kept: dict[str, None] = {}
     skipped: list[SkippedNumber] = []
-    wrong: list[InvalidRequest] = []
-    seen, count = SeenNumbers(), 0
+    first_wrong: InvalidRequest | None = None
+    wrong = count = 0
     async for number in _each(numbers):
-        try:
-            check_phone_number(number, f"numbers[{count}]")
-        except InvalidRequest as error:
-            wrong.append(error)
+        if reason := _unfit(number):
+            wrong += 1
+            first_wrong = first_wrong or InvalidRequest(
+                field=f"numbers[{count}]", value=number, rule=reason
+            )
+        elif number in kept:
+            skipped.append(SkippedNumber(phone_number=number, reason=DUPLICATE))
         else:
-            if seen.add(number):
-                kept.append(number)
-            else:
-                skipped.append(SkippedNumber(phone_number=number, reason=DUPLICATE))
+            kept[number] = None
         count += 1
-    if wrong:
-        first = wrong[0]
-        rule = f"{first.rule} ({len(wrong)} of {len(wrong) + len(kept)} numbers are wrong)"
-        raise InvalidRequest(field=first.field, value=first.value, rule=rule)
+    if first_wrong is not None:
+        rule = f"{first_wrong.rule} ({wrong} of {wrong + len(kept)} numbers are wrong)"
+        raise InvalidRequest(field=first_wrong.field, value=first_wrong.value, rule=rule)
     if not kept:
         raise _none()
-    return kept, skipped
+    return DistinctNumbers(kept), skipped
 
 
 def in_order(skipped: Iterable[SkippedNumber], numbers: Iterable[str]) -> tuple[SkippedNumber, ...]:
     """Return what was skipped in the order of the numbers; a duplicate is where its first is."""
+    skipped = tuple(skipped)
+    if not skipped:
+        return skipped
     place = {number: index for index, number in enumerate(numbers)}
     return tuple(sorted(skipped, key=lambda each: place.get(each.phone_number, len(place))))
 
@@ -136,6 +147,11 @@ async def chunks_of(
     chunk is given only after the next number or the end was read, so that `is_last` is certain.
     Raises `InvalidRequest` where there is nothing at all.
     """
+    if isinstance(numbers, DistinctNumbers):
+        for index, start in enumerate(range(0, len(numbers), size)):
+            end = start + size
+            yield Chunk(index=index, numbers=numbers[start:end], is_last=end >= len(numbers))
+        return
     seen = SeenNumbers()
     chosen: list[str] = []
     skipped: list[SkippedNumber] = []
@@ -235,5 +251,7 @@ async def _each(numbers: Numbers) -> AsyncGenerator[str, None]:
         async for number in numbers:
             yield number
     else:
-        for number in numbers:
+        for count, number in enumerate(numbers, 1):
             yield number
+            if not count % _TURN:
+                await asyncio.sleep(0)

@@ -78,6 +78,9 @@ WHERE known.job = mine.job AND known.chunk = mine.chunk
   AND known.holder = $3 AND known.held_until > clock_timestamp()
 RETURNING known.job, known.chunk
 """
+RECORDS = """
+SELECT records FROM sinch_hosting_chunks WHERE job = $1 AND chunk = $2
+"""
 GIVE_BACK = """
 UPDATE sinch_hosting_chunks SET holder = NULL, held_until = NULL
 WHERE job = $1 AND chunk = $2 AND holder = $3
@@ -123,15 +126,22 @@ class Database:
     @classmethod
     async def connect(cls, url: str, name: str, sleep: Sleep = asyncio.sleep) -> Database:
         """Open the connections; raises `LedgerError`."""
-        with _translated(name, "opened"):
-            pool = await asyncpg.create_pool(
-                url,
-                min_size=1,
-                max_size=_CONNECTIONS,
-                timeout=_CONNECT_SECONDS,
-                command_timeout=_COMMAND_SECONDS,
-                server_settings={"application_name": "sinch_hosting", "synchronous_commit": "on"},
-            )
+        settings = {"application_name": "sinch_hosting", "synchronous_commit": "on"}
+        try:
+            with _translated(name, "opened"):
+                pool = await asyncpg.create_pool(
+                    url,
+                    min_size=1,
+                    max_size=_CONNECTIONS,
+                    timeout=_CONNECT_SECONDS,
+                    command_timeout=_COMMAND_SECONDS,
+                    server_settings=settings,
+                )
+        except ValueError:  # its text may hold the password
+            raise LedgerError(
+                f"{name} cannot be opened: the address cannot be read; escape what is in its "
+                "user and password, such as a slash as %2F"
+            ) from None
         return cls(name, pool, sleep)
 
     async def close(self) -> None:

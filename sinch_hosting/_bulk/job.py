@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
+from typing import Unpack
 
 from .._session.orders_api import OrdersApi
 from ..errors import ApiError, NotFound, SinchHostingError, UnreadableList
@@ -24,7 +25,7 @@ from .known_orders import (
     job_changed,
 )
 from .ledger import Claim, Ledger
-from .ledger_records import Entry, Pairs
+from .ledger_records import Entry, Result
 from .lost_orders import Search, find_lost_order
 from .open_ledger import open_ledger
 from .order_numbers import is_long_ago, missing_numbers, pauses
@@ -61,7 +62,8 @@ class Job:
     def tags_come_back(self) -> bool:
         """Whether orders were seen with their tags: of this job, or as long ones of others."""
         first = self.tag(Chunk(index=0, numbers=()), 1)
-        return any(True for _ in self.known.chunks()) or self.known.show_that_names_are_kept(first)
+        has_orders = any(True for _ in self.known.chunks())
+        return has_orders or self._orders.kept_names.show_that_kept(str(first))
 
     async def open(self, *, to_send: bool = True) -> None:
         """Lock and read the ledger, and read the lists; raises `JobChanged` and `LedgerLocked`.
@@ -333,18 +335,9 @@ class Job:
         )
 
     async def answered(
-        self,
-        chunk: Chunk,
-        tag: Tag,
-        outcome: str,
-        *,
-        order_id: str | None = None,
-        error: BaseException | None = None,
-        left_out: Pairs | None = None,
+        self, chunk: Chunk, tag: Tag, outcome: str, **result: Unpack[Result]
     ) -> None:
         """Record the result of a create, as `Ledger.answered` does."""
         if self._ledger is not None:
             entry = Entry(chunk=chunk.index, attempt=tag.attempt, tag=str(tag))
-            await self._ledger.answered(
-                self.options.job, entry, outcome, order_id=order_id, error=error, left_out=left_out
-            )
+            await self._ledger.answered(self.options.job, entry, outcome, **result)

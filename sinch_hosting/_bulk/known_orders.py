@@ -14,7 +14,7 @@ from .._session.retry import exponential
 from ..errors import ApiError, JobChanged, SinchHostingError, UnreadableList, shortened
 from ..models import Order
 from ..states import OrderState, in_order_of_life
-from .tags import Tag, tag_of
+from .tags import Tag, tag_inside, tag_of
 
 LIFE = in_order_of_life(state for state in OrderState if state is not OrderState.UNSPECIFIED)
 _WALKS = 5
@@ -52,10 +52,8 @@ class TaggedOrders:
         """How many pages were asked for."""
         self.latest: datetime | None = None
         """The latest time that an order shows."""
-        self.kept: set[Tag] = set()
-        """The longest tag of any job that an order shows, and the longest with a capital letter."""
         self.torn: Order | None = None
-        """An order whose name begins like a tag of these jobs, but was edited or cut."""
+        """An order whose name has something like a tag of these jobs, but was edited or cut."""
 
     async def read(
         self, is_ours: Callable[[str], bool], begins_as_ours: Callable[[str], bool]
@@ -73,12 +71,11 @@ class TaggedOrders:
             for state in LIFE:
                 async for order in self._walk(state):
                     tag = tag_of(order)
-                    job, slash, _ = (order.display_name or "").partition("/")
                     if tag is not None:
-                        self.kept = _longest({*self.kept, tag})
+                        self._orders.kept_names.add(str(tag))
                     if tag is not None and is_ours(tag.job):
                         yield Tagged(tag, order)
-                    elif slash and begins_as_ours(job):
+                    elif begins_as_ours(_job_in(order.display_name or "")):
                         self.torn = order
             if self._shows_all or len(self._seen) >= await self._count():
                 return
@@ -130,7 +127,6 @@ class KnownOrders:
         """How many pages of lists were asked for so far."""
         self.latest: datetime | None = None
         """The latest time that the service showed; it is later there now."""
-        self._kept: set[Tag] = set()
         self._running: asyncio.Task[None] | None = None
         self._next: asyncio.Task[None] | None = None
 
@@ -146,22 +142,11 @@ class KnownOrders:
         return tuple(one for one in ids if one != tagged.order.hosting_order_id)
 
     def chunks(self) -> Iterable[int]:
-        """The chunks that have orders."""
+        """Return the numbers of the chunks that have orders."""
         return self._by_chunk.keys()
 
-    def show_that_names_are_kept(self, tag: Tag) -> bool:
-        """Whether orders of any job show that the service keeps a name that begins with `tag`.
-
-        It may cut long names, or keep them in small letters.
-        """
-        is_small = str(tag).islower()
-        return any(
-            len(str(kept)) >= len(str(tag)) and (is_small or not str(kept).islower())
-            for kept in self._kept
-        )
-
     def all(self) -> Iterable[Tagged]:
-        """All its orders."""
+        """Return all its orders."""
         return (tagged for found in self._by_chunk.values() for tagged in found.values())
 
     def add(self, tagged: Tagged) -> None:
@@ -179,7 +164,7 @@ class KnownOrders:
     async def read(self) -> None:
         """Read the lists of all states once.
 
-        Raises `JobChanged` for an order whose name begins like a tag of the job but is none, and
+        Raises `JobChanged` for an order whose name has something like a tag of the job, and
         `UnreadableList`, and what the lists raise.
         """
         reading = TaggedOrders(self._orders, self._place, self._sleep)
@@ -189,7 +174,6 @@ class KnownOrders:
         finally:
             self.requests += reading.requests
             self._saw(reading.latest)
-            self._kept |= reading.kept
         if reading.torn is not None:
             raise not_a_tag(self._job, reading.torn)
 
@@ -218,10 +202,13 @@ class KnownOrders:
             await asyncio.wait(walks)
 
 
-def _longest(tags: set[Tag]) -> set[Tag]:
-    """Return the longest tag, and the longest that has a capital letter."""
-    listed = sorted(tags, key=lambda tag: len(str(tag)))
-    return {*listed[-1:], *[tag for tag in listed if not str(tag).islower()][-1:]}
+def _job_in(name: str) -> str:
+    """Return the job of what may have been a tag: before the first slash, or behind other text."""
+    inside = tag_inside(name)
+    if inside is not None:
+        return inside.job
+    job, slash, _ = name.partition("/")
+    return job if slash else ""
 
 
 def cannot_be_listed(error: SinchHostingError) -> bool:
@@ -237,9 +224,9 @@ def not_a_tag(job: str, order: Order) -> JobChanged:
     return JobChanged(
         field="job",
         value=job,
-        rule=f"order {order.hosting_order_id} is called {name}. That begins "
-        "like a tag of this job but is none: it was edited or cut, so nobody can tell "
-        "which numbers the order holds. Look at it, and take another name for the job",
+        rule=f"order {order.hosting_order_id} is called {name}. That is like a tag of this job "
+        "but is none: it was edited or cut, so nobody can tell which numbers the order holds. "
+        "Look at it, and take another name for the job",
     )
 
 

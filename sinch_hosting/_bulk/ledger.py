@@ -28,13 +28,13 @@ import math
 import time
 from abc import abstractmethod
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol, runtime_checkable
+from typing import Protocol, Unpack, runtime_checkable
 
 from attrs import define
 
 from .._aio import Clock
 from ..errors import LedgerLocked
-from .ledger_records import Entry, JobEntries, Pairs
+from .ledger_records import Entry, JobEntries, Result
 
 
 def machine_clock() -> float:
@@ -45,7 +45,7 @@ def machine_clock() -> float:
 
 @define(eq=False)
 class Claim:
-    """A chunk that one run holds alone."""
+    """A chunk, or all of a job, that one run holds alone."""
 
     clock: Clock
     """The clock of this machine; it goes on while the process is stopped."""
@@ -53,14 +53,15 @@ class Claim:
     """When somebody else may take the chunk; moved on as long as the run is alive."""
     is_stale: bool = False
     """Whether others may have created its order after this run read the lists."""
+    what: str = "its chunk"
 
     def check(self, seconds: float) -> None:
         """Raise `LedgerLocked` unless the claim lasts for so many seconds more."""
         left = self.ends - self.clock()
         if left < seconds:
             raise LedgerLocked(
-                f"not sent: the claim of its chunk lasts for {left:.1f} s more, and the request "
-                f"may take {seconds:.1f} s; another worker may take the chunk meanwhile"
+                f"not sent: the claim of {self.what} lasts for {left:.1f} s more, and the request "
+                f"may take {seconds:.1f} s; another worker may take it over meanwhile"
             )
 
 
@@ -78,6 +79,10 @@ class Ledger(Protocol):
     """What it holds of each job, as far as this run has read and written it."""
     is_torn: bool
     """Whether its last record was cut when its writer died; its content is unknown."""
+    whole: Claim
+    """What this run holds of the whole job, where it was opened to be alone."""
+    is_follow_up: bool
+    """Whether another run that was alone ended by itself while this one waited for that."""
 
     @abstractmethod
     async def begin(self, job: str, **about: object) -> None:
@@ -114,23 +119,17 @@ class Ledger(Protocol):
 
     @abstractmethod
     async def answered(
-        self,
-        job: str,
-        entry: Entry,
-        outcome: str,
-        *,
-        order_id: str | None = None,
-        error: BaseException | None = None,
-        left_out: Pairs | None = None,
+        self, job: str, entry: Entry, outcome: str, **result: Unpack[Result]
     ) -> None:
         """Record the result of a create; durable when this returns. It needs no claim.
-
-        `left_out` are the numbers that the order does not hold, with reasons, where known.
 
         Raises:
             LedgerError: It cannot be written, or does not know the job.
         """
 
     @abstractmethod
-    async def close(self) -> None:
-        """Close the ledger. Safe to repeat."""
+    async def close(self, *, is_over: bool = False) -> None:
+        """Close the ledger. Safe to repeat.
+
+        `is_over` says that a run that was alone has ended by itself, for those that wait for it.
+        """

@@ -30,17 +30,17 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Unpack
 from weakref import WeakSet
 
 from .._aio import retrieve
 from ..errors import LedgerError, LedgerLocked
-from .ledger import Claim, Ledger
+from .ledger import Claim, Ledger, machine_clock
 from .ledger_records import (
     Damaged,
     Entry,
     JobEntries,
-    Pairs,
+    Result,
     answered_record,
     check_number,
     line_of,
@@ -74,6 +74,7 @@ class LedgerFile(Ledger):
         self.name = str(self.path)
         self.jobs: dict[str, JobEntries] = {}
         self.is_torn = False
+        self.whole, self.is_follow_up = Claim(machine_clock), False
         self._now = now
         self._fd = -1
         self._torn = False
@@ -114,7 +115,7 @@ class LedgerFile(Ledger):
             raise
         return ledger
 
-    async def close(self) -> None:
+    async def close(self, *, is_over: bool = False) -> None:
         """Close the file and release the lock. Safe to repeat."""
         self._is_closing = True
         if self._syncing is None:
@@ -158,22 +159,10 @@ class LedgerFile(Ledger):
             raise
 
     async def answered(
-        self,
-        job: str,
-        entry: Entry,
-        outcome: str,
-        *,
-        order_id: str | None = None,
-        error: BaseException | None = None,
-        left_out: Pairs | None = None,
+        self, job: str, entry: Entry, outcome: str, **result: Unpack[Result]
     ) -> None:
-        """Record the result of a create; durable when this returns.
-
-        `left_out` are the numbers that the order does not hold, with reasons, where known.
-        """
-        self._append(
-            answered_record(job, entry, outcome, order_id=order_id, error=error, left_out=left_out)
-        )
+        """Record the result of a create; durable when this returns."""
+        self._append(answered_record(job, entry, outcome, **result))
         await self._synced(self._written)
 
     # ------------------------------------------------------------- writing

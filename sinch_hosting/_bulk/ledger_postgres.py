@@ -15,6 +15,9 @@ number of records with what this worker knows, and adds its record, in one state
 claim is on the clock of the database. A worker does not ask that clock: it counts from before it
 asked for the claim, on its own clock, so its own count ends first.
 
+An onboarding is one run: which numbers share an order depends on when they are ready. So it claims
+all of its job, before it reads what is recorded. Others wait until it ends, or its claim runs out.
+
 A record is durable when its call returns, since `synchronous_commit` is on for these connections,
 whatever the server's default is. A standby that is promoted without its last transactions loses
 records, as every database does: replicate synchronously.
@@ -30,10 +33,11 @@ import socket
 from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import cast
+from typing import Unpack, cast
 from uuid import uuid4
 
 from .._aio import Clock, Sleep
+from .._session.retry import exponential
 from ..errors import LedgerError, LedgerLocked
 from .database import (
     ADD,
@@ -43,6 +47,7 @@ from .database import (
     IS_THERE,
     READ_CHUNK,
     READ_JOBS,
+    RECORDS,
     RENEW,
     SEND,
     Database,
@@ -51,7 +56,7 @@ from .ledger import Claim, Ledger, machine_clock
 from .ledger_records import (
     Entry,
     JobEntries,
-    Pairs,
+    Result,
     answered_record,
     sending_record,
     take_in,
@@ -63,6 +68,9 @@ _RENEWALS = 8
 """How often a claim is renewed within its own length."""
 _RUNS = -1
 """In the place of a chunk: the records of the job's runs."""
+_WHOLE = -2
+"""In the place of a chunk: all of the job, and a record for each run of it that has ended."""
+_FIRST_LOOK, _LONGEST_LOOK = 0.1, 5.0  # seconds between tries to claim what another run holds
 _COMPARED = ("operation", "type", "service_plan_id", "campaign_id", "arguments", "letter")
 Key = tuple[str, int]
 
@@ -78,6 +86,7 @@ class PostgresLedger(Ledger):
         self._database = database
         self.jobs: dict[str, JobEntries] = {}
         self.is_torn = False
+        self.whole, self.is_follow_up = Claim(clock), False
         self._lease = lease
         self._clock, self._sleep = clock, sleep
         self._holder = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
@@ -99,6 +108,7 @@ class PostgresLedger(Ledger):
         job: str | None = None,
         read_only: bool = False,
         is_new_fine: bool = True,
+        alone: bool = False,
         clock: Clock = machine_clock,
         sleep: Sleep = asyncio.sleep,
     ) -> PostgresLedger:
@@ -112,6 +122,7 @@ class PostgresLedger(Ledger):
             job: Read only this job and its sub-jobs.
             read_only: Make no tables; missing ones count as empty.
             is_new_fine: Whether the tables may be missing.
+            alone: Claim all of the job first; wait as long as another run holds it.
             clock: The clock of this machine.
             sleep: Waits on a clock that runs like it.
 
@@ -127,22 +138,30 @@ class PostgresLedger(Ledger):
                 raise LedgerError(f"{name}: there is no ledger in it")
             if not has_tables and not read_only:
                 await database.make_tables()
-            if has_tables:
+            if alone and job is not None:
+                await ledger._claim_whole(job)
+            if has_tables or alone:
                 ledger._replay(await database.rows(READ_JOBS, job))
         except BaseException:
-            await database.close()
+            await ledger.close()
             raise
         return ledger
 
-    async def close(self) -> None:
-        """Close the connections. Chunks that are still claimed run out. Safe to repeat."""
+    async def close(self, *, is_over: bool = False) -> None:
+        """Close the connections. Chunks that are still claimed run out. Safe to repeat.
+
+        All of a job is given back: chunks of it that may be under way stay claimed.
+        """
         renewing, self._renewing = self._renewing, None
+        whole = [key for key in self._claims if key[1] == _WHOLE]
         self._claims.clear()
         if renewing is not None:
             renewing.cancel()
             await asyncio.wait([renewing])
         if self._late:
             await asyncio.wait(self._late)
+        for key in whole:
+            await self._give_back(key, is_over=is_over)
         await self._database.close()
 
     async def begin(self, job: str, **about: object) -> None:
@@ -190,15 +209,35 @@ class PostgresLedger(Ledger):
             self._busy.discard(key)
 
     async def _take(self, key: Key) -> Claim | None:
-        claim = Claim(self._clock, self._clock() + self._lease)
-        count = await self._database.value_again(CLAIM, *key, self._holder, self._length)
+        claim = Claim(self._clock)
+        count = await self._ask(key, claim)
         if count is None:
             return None
-        self._claims[key] = claim
         claim.is_stale = await self._is_stale(key, count)
-        if self._renewing is None:
-            self._renewing = asyncio.create_task(self._renew())
         return claim
+
+    async def _ask(self, key: Key, claim: Claim) -> object:
+        """Claim a chunk, or all; returns how many records it has, `None` where others hold it."""
+        claim.ends = self._clock() + self._lease
+        count = await self._database.value_again(CLAIM, *key, self._holder, self._length)
+        if count is not None:
+            self._claims[key] = claim
+            if self._renewing is None:
+                self._renewing = asyncio.create_task(self._renew())
+        return count
+
+    async def _claim_whole(self, job: str) -> None:
+        """Claim all of a job, as soon as no other run holds it."""
+        key, claim = (job, _WHOLE), Claim(self._clock, what="the job")
+        ended = await self._database.value(RECORDS, *key) or 0
+        pauses = exponential(initial=_FIRST_LOOK, factor=2, maximum=_LONGEST_LOOK)
+        count = await self._ask(key, claim)
+        if count is None:
+            _log.warning("another run does job %s: this one waits until it ends, or dies", job)
+        while count is None:
+            await self._sleep(next(pauses))
+            count = await self._ask(key, claim)
+        self.whole, self.is_follow_up = claim, count != ended
 
     async def _is_stale(self, key: Key, count: object) -> bool:
         """Read what others wrote of a chunk; whether its orders have to be looked for."""
@@ -213,8 +252,10 @@ class PostgresLedger(Ledger):
         entry = self.jobs[job].chunks.get(chunk)
         return is_news or (entry is not None and entry.is_open)
 
-    async def _give_back(self, key: Key) -> None:
+    async def _give_back(self, key: Key, *, is_over: bool = False) -> None:
         try:
+            if is_over:
+                await self._add(key, self._stamped({"event": "ended", "job": key[0]}))
             await self._database.value_again(GIVE_BACK, *key, self._holder)
         except LedgerError as error:
             _log.warning(
@@ -272,21 +313,12 @@ class PostgresLedger(Ledger):
         self._take_in(key, record, count)
 
     async def answered(
-        self,
-        job: str,
-        entry: Entry,
-        outcome: str,
-        *,
-        order_id: str | None = None,
-        error: BaseException | None = None,
-        left_out: Pairs | None = None,
+        self, job: str, entry: Entry, outcome: str, **result: Unpack[Result]
     ) -> None:
         """Record the result of a create; it needs no claim."""
         self._check_job(job)
         # Recorded twice, where the first answer of the database was lost, it says no more.
-        record = answered_record(
-            job, entry, outcome, order_id=order_id, error=error, left_out=left_out
-        )
+        record = answered_record(job, entry, outcome, **result)
         await self._add((job, entry.chunk), self._stamped({**record, "by": self._holder}))
 
     async def _add(self, key: Key, record: dict[str, object]) -> None:

@@ -12,7 +12,7 @@ import json
 from base64 import b32encode
 from collections.abc import Iterable, Mapping
 from hashlib import blake2b
-from typing import cast
+from typing import TypedDict, Unpack, cast
 
 from attrs import define, evolve, field, frozen
 
@@ -99,22 +99,25 @@ def sending_record(job: str, entry: Entry, about: Mapping[str, object]) -> dict[
     return {**_of_entry("sending", job, entry), **sent, **about}
 
 
+class Result(TypedDict, total=False):
+    """What a ledger records of a create that was answered, beside its outcome."""
+
+    order_id: str | None
+    error: BaseException | None
+    left_out: Pairs | None
+    """The numbers that the order does not hold, with reasons, where that is known."""
+
+
 def answered_record(
-    job: str,
-    entry: Entry,
-    outcome: str,
-    *,
-    order_id: str | None = None,
-    error: BaseException | None = None,
-    left_out: Pairs | None = None,
+    job: str, entry: Entry, outcome: str, **result: Unpack[Result]
 ) -> dict[str, object]:
     """Return the record of the result of a create."""
     record = {**_of_entry("answered", job, entry), "outcome": outcome}
-    if left_out is not None:
+    if (left_out := result.get("left_out")) is not None:
         record["left_out"] = [list(pair) for pair in left_out]
-    if order_id:
+    if order_id := result.get("order_id"):
         record["order_id"] = order_id
-    if error is not None:
+    if (error := result.get("error")) is not None:
         record["error"] = shortened(f"{type(error).__name__}: {error}")
     return record
 

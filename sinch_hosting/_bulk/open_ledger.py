@@ -3,27 +3,13 @@
 from __future__ import annotations
 
 import os
-from urllib.parse import urlsplit
 
 from ..errors import ConfigurationError, InvalidRequest
+from .addresses import address_of, is_shared
 from .ledger import Ledger
 from .ledger_file import LedgerFile
 
-_SCHEMES = ("postgresql://", "postgres://")
 _REQUESTS_A_LEASE = 2
-
-
-def is_shared(ledger: object) -> bool:
-    """Whether a ledger's address is that of a database."""
-    return isinstance(ledger, str) and ledger.startswith(_SCHEMES)
-
-
-def address_of(ledger: object) -> str:
-    """Return what names a ledger in messages: a path, or an address without user and password."""
-    if not is_shared(ledger):
-        return str(ledger)
-    parts = urlsplit(str(ledger))
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 async def open_ledger(
@@ -33,6 +19,7 @@ async def open_ledger(
     job: str | None = None,
     read_only: bool = False,
     is_new_fine: bool = True,
+    alone: bool = False,
 ) -> Ledger:
     """Open the ledger at a path, or in the database at a `postgresql://` address.
 
@@ -42,6 +29,8 @@ async def open_ledger(
         job: The job that is wanted, with its sub-jobs; a file holds all of them.
         read_only: Neither lock it nor make it; a missing one counts as empty.
         is_new_fine: Whether it may be missing.
+        alone: Whether one run does all of the job. Then others wait for it where the ledger is
+            in a database, until it has ended or is taken for dead.
 
     Raises:
         ConfigurationError: `asyncpg` is not installed.
@@ -70,4 +59,5 @@ async def open_ledger(
         job=job,
         read_only=read_only,
         is_new_fine=is_new_fine,
+        alone=alone,
     )

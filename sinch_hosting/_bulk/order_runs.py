@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncGenerator, Iterable, Sequence
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from functools import partial
 from typing import TypeVar, Unpack
 from weakref import WeakSet
@@ -269,31 +269,27 @@ class OrderRuns:
             raise InvalidRequest(
                 field="unknown", value=None, rule="give the unknown chunks, a ledger, or both"
             )
-        opened = None
-        if ledger is not None:
-            opened = await open_ledger(
-                ledger,
-                longest_request=self._session.longest_request,
-                job=job,
-                is_new_fine=False,
-            )
-        try:
-            if isinstance(unknown, BulkResult):
-                lost_orders = lost_orders_in(unknown.unknown)
-            elif unknown is not None:
-                lost_orders = lost_orders_in(
-                    [unknown] if isinstance(unknown, UnknownChunk) else unknown
+        async with AsyncExitStack() as stack:
+            opened = None
+            if ledger is not None:
+                opened = await open_ledger(
+                    ledger,
+                    longest_request=self._session.longest_request,
+                    job=job,
+                    is_new_fine=False,
                 )
+                stack.push_async_callback(opened.close)
+            if isinstance(unknown, BulkResult):
+                lost = lost_orders_in(unknown.unknown)
+            elif unknown is not None:
+                lost = lost_orders_in([unknown] if isinstance(unknown, UnknownChunk) else unknown)
             else:
                 assert opened is not None  # noqa: S101 - one of the two was given
-                lost_orders = lost_orders_in_ledger(opened, job)
+                lost = lost_orders_in_ledger(opened, job)
             if opened is not None:
-                check_ledger_knows(lost_orders, opened)
+                check_ledger_knows(lost, opened)
             sleep = self._session.sleep
-            return await reconcile(lost_orders, self._orders, opened, settle=seconds, sleep=sleep)
-        finally:
-            if opened is not None:
-                await opened.close()
+            return await reconcile(lost, self._orders, opened, settle=seconds, sleep=sleep)
 
 
 Result = TypeVar("Result", BulkResult, BulkPlan)

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from types import NoneType
 from typing import Literal
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from .._session.codec import encode
 from .._session.orders_api import OrderRequest, Place
@@ -17,6 +17,7 @@ from ..errors import InvalidRequest
 from ..models import BlanketLoa, Order
 from ..models import _checks as check
 from ..states import OrderType
+from .addresses import address_of
 from .ledger import Ledger
 from .refusals import WhyNot
 from .tags import Fingerprint, Tag, check_job
@@ -94,7 +95,7 @@ class JobOptions:
     """How a run resumes, and what it does where an answer is lost."""
 
     job: str
-    ledger: LedgerPath | Ledger | None = None
+    ledger: LedgerPath | Ledger | None = field(default=None, repr=address_of)
     settle: float = SETTLE
     grace: float = GRACE
     on_unknown: OnUnknown | None = None

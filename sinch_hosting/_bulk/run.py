@@ -24,6 +24,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, aclosing
+from typing import Unpack
 
 from attrs import evolve
 
@@ -50,7 +51,7 @@ from .chunks import Chunk, Numbers, SkippedNumber, chunks_of, held_last
 from .decisions import Adopt, Hold, ReadKnown, Send, is_in_doubt
 from .job import Job
 from .known_orders import Tagged
-from .ledger_records import ADOPTED, FAILED, UNKNOWN, Entry, Pairs
+from .ledger_records import ADOPTED, FAILED, UNKNOWN, Entry, Result
 from .letters import Confirm, EachLetter
 from .order_numbers import NumbersDiffer
 from .order_template import JobOptions, OrderTemplate
@@ -95,7 +96,7 @@ class Run:
         self._limit = AdaptiveLimit(concurrency, lambda: session.refusals)
         self._job: Job | None = None
         self._stopping = Stopping()
-        self._tags = TagGuard(orders.get, is_known=options is None)
+        self._tags = TagGuard(orders, is_known=options is None)
         self._refusals = FirstRefusals()
         self._letters = EachLetter(confirm, template.signer)
         self._cancel_notes: list[str] = []
@@ -421,25 +422,12 @@ class Run:
             await self._note_adopted(evolve(attempt, tag=tagged.tag), tagged.order)
 
     async def _answered(
-        self,
-        attempt: ChunkAttempt,
-        outcome: str,
-        *,
-        order_id: str | None = None,
-        error: BaseException | None = None,
-        left_out: Pairs | None = None,
+        self, attempt: ChunkAttempt, outcome: str, **result: Unpack[Result]
     ) -> None:
         """Record a result in the ledger; if that fails, the run stops and no order is lost."""
         if self._job is None or attempt.tag is None:
             return
         try:
-            await self._job.answered(
-                attempt.chunk,
-                attempt.tag,
-                outcome,
-                order_id=order_id,
-                error=error,
-                left_out=left_out,
-            )
+            await self._job.answered(attempt.chunk, attempt.tag, outcome, **result)
         except SinchHostingError as failed:
             self._stop(f"the ledger failed: {failed}", failed)

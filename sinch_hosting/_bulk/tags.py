@@ -133,7 +133,15 @@ def tag_of(order: Order) -> Tag | None:
 
 def parse_tag(name: str) -> Tag | None:
     """Return the tag at the start of a name; `None` where there is none."""
-    found = _TAG.match(name)
+    return _tag(_TAG.match(name))
+
+
+def tag_inside(name: str) -> Tag | None:
+    """Return the first tag in a name, also behind other text; `None` where there is none."""
+    return _tag(_TAG.search(name))
+
+
+def _tag(found: re.Match[str] | None) -> Tag | None:
     if found is None:
         return None
     job, chunk, attempt, digest = found.groups()

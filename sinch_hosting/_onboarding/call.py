@@ -102,8 +102,10 @@ class OnboardCall:
             relink: move numbers that are imported elsewhere; they have no service meanwhile.
             timeout: seconds after which it ends with what is done; without end by default. It
                 then waits only for creates that were sent, so that no order is lost.
-            ledger: the path of the job's ledger. It is required without a campaign and for
-                toll-free numbers; use one wherever letters are mailed.
+            ledger: the path of the job's ledger, or the `postgresql://` address of a database:
+                then other machines may stand by with the same call, and one does it at a time. It
+                is required without a campaign and for toll-free numbers; use one wherever letters
+                are mailed.
             settle: seconds between the two readings of the lists, 10 by default.
             grace: seconds to look for an order whose answer was lost, 60 by default.
             on_unknown: `hold` or `resend`; by default `hold` where a letter is mailed, or there
@@ -127,6 +129,8 @@ class OnboardCall:
 
         Raises:
             InvalidRequest: an argument breaks a rule; raised at once, nothing was sent.
+            LedgerLocked: another run holds the ledger's file, or has taken over the onboarding.
+                Raised when it runs.
             JobChanged: the job was begun with another service plan, campaign or argument. Raised
                 when it runs; nothing was sent.
         """

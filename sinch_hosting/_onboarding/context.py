@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Literal, cast
 from attrs import Factory, evolve, field, frozen
 
 from .._bulk.letters import Confirm, check_confirm
-from .._bulk.open_ledger import address_of, is_shared
 from .._bulk.order_template import JobOptions, LedgerPath, OnUnknown, OrderTemplate, job_options
 from .._bulk.tags import numbers_digest
 from .._polling.policy import PollPolicy
@@ -104,9 +103,6 @@ class OnboardingSettings:
         if options is None:
             rule = "an onboarding needs a name to resume"
             raise InvalidRequest(field="job", value=None, rule=rule)
-        if is_shared(options.ledger):
-            rule = "an onboarding is one run, and keeps its ledger in a file: give its path"
-            raise InvalidRequest(field="ledger", value=address_of(options.ledger), rule=rule)
         if len(options.job) > _LONGEST_JOB:
             rule = f"must be 1 to {_LONGEST_JOB} letters for an onboarding"
             raise InvalidRequest(field="job", value=options.job, rule=rule)
@@ -163,6 +159,14 @@ class Context:
     runs: OrderRuns
     reader: NumberReader
     poll: PollPolicy
+
+    def without_repeats(self) -> Context:
+        """Return the context of a run that only goes on where another one has just ended.
+
+        What that one ordered again, or whom it called, is not ordered or called once more.
+        """
+        settings = evolve(self.settings, retry_rejected=False, voice_code=None)
+        return evolve(self, settings=settings)
 
     def template(self, group: Group) -> OrderTemplate:
         """Return the template of a group's orders; raises `InvalidRequest` for wrong arguments."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
@@ -23,9 +24,9 @@ from .._bulk.known_orders import (
     not_a_tag,
 )
 from .._bulk.ledger import Ledger
-from .._bulk.ledger_file import LedgerFile
 from .._bulk.ledger_records import ADOPTED, Entry, JobEntries
 from .._bulk.lost_orders import sub_jobs_of
+from .._bulk.open_ledger import open_ledger
 from .._bulk.order_template import JobOptions, OrderTemplate
 from .._bulk.tags import is_sub_job, parse_tag
 from .._session.orders_api import PAGE_SIZE, OrdersApi, Place
@@ -34,6 +35,7 @@ from ..errors import ApiError, NotFound, UnreadableList
 from ..models import Order, OrderNumber
 from ..states import OrderState, QualificationState
 from .context import Context, Group, OnboardingSettings
+from .fence import Fence
 from .numbers import (
     IMPORTED_NO_MORE,
     NOT_IN_ORDER,
@@ -89,13 +91,20 @@ class History:
     async def open(self, *, read_only: bool = False) -> None:
         """Lock the ledger and read the orders of earlier runs, their numbers included.
 
-        Raises `JobChanged` where those runs had other arguments. With `read_only` the ledger is
-        neither locked nor created, and the lists are read once.
+        With a ledger in a database it first waits until no other run does the onboarding. Raises
+        `JobChanged` where earlier runs had other arguments. With `read_only` the ledger is neither
+        locked nor created, and the lists are read once.
         """
         if self.options.ledger is not None:
             path = self.options.ledger
             assert not isinstance(path, Ledger)  # noqa: S101 - `begin` takes none
-            self.ledger = await LedgerFile.open(path, read_only=read_only)
+            self.ledger = await open_ledger(
+                path,
+                longest_request=self._context.session.longest_request,
+                job=self.options.job,
+                read_only=read_only,
+                alone=not read_only,
+            )
         self._compare_runs()
         await self._read()
         if read_only:
@@ -105,10 +114,25 @@ class History:
             await self._read()
         await self._note_adopted()
 
-    async def close(self) -> None:
-        """Close the ledger. Safe to repeat."""
+    async def close(self, *, is_over: bool = False) -> None:
+        """Close the ledger; `is_over` says that the run ended by itself. Safe to repeat."""
         if self.ledger is not None:
-            await self.ledger.close()
+            await self.ledger.close(is_over=is_over)
+
+    @property
+    def fence(self) -> Fence | None:
+        """What lets a request leave only while this run alone does the onboarding.
+
+        `None` where it holds a file until it is closed, or has no ledger.
+        """
+        if self.ledger is None or math.isinf(self.ledger.whole.ends):
+            return None
+        return Fence(self.ledger.whole, self._context.session.longest_request or 0.0)
+
+    @property
+    def is_follow_up(self) -> bool:
+        """Whether another run ended by itself while this one waited for that."""
+        return self.ledger is not None and self.ledger.is_follow_up
 
     async def _read(self) -> None:
         await self._walk()

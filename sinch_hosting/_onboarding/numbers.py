@@ -229,6 +229,7 @@ class NumberProgress:
     def line(self) -> OnboardingLine:
         """Return its line of the report."""
         outcome, waiting = self.stage.outcome, self.waiting_on
+        advice = self.assessment.what_to_do if self.stage is Stage.FAILED else ""
         return OnboardingLine(
             phone_number=self.number,
             outcome=outcome,
@@ -239,11 +240,8 @@ class NumberProgress:
             letter_to=self.letter_to if self.order_id or outcome is Outcome.WAITING else "",
             state=self.state.name if self.state is not None else "",
             waiting_on=waiting.who if waiting else "",
-            what_to_do=waiting.what_to_do if waiting else self._what_to_do(),
+            what_to_do=waiting.what_to_do if waiting else advice,
         )
-
-    def _what_to_do(self) -> str:
-        return self.assessment.what_to_do if self.stage is Stage.FAILED else ""
 
 
 def signer_of(loa: Letter) -> str:

@@ -81,7 +81,8 @@ class Onboarding:
         """Give the steps as they happen, until every number is settled or the time is over.
 
         Raises `JobChanged` and `LedgerLocked` before anything is created, the errors of reading,
-        and `UsageError` where this onboarding was begun before.
+        and `UsageError` where this onboarding was begun before. With a ledger in a database it
+        raises `LedgerLocked` later, too: where this machine stood still, and another one goes on.
         """
         if self._working is not None:
             raise UsageError(
@@ -134,6 +135,7 @@ class Onboarding:
     async def _work(self) -> None:
         deadline, history = self._progress.deadline, self._makes_history()
         deadline.begin(self._context.settings.timeout)
+        is_over = False
         ordering = Ordering(self._context, history, deadline)
         broken: Exception | None = None
         try:
@@ -146,11 +148,12 @@ class Onboarding:
                 # Creates that were sent are waited for, however long: no order is lost.
                 deadline.end()
                 tasks.end(but=ordering.in_flight)
+            is_over = not self._is_stopped
         except ExceptionGroup as group:
             broken = unwrap_group(group)
         finally:
             await ordering.close()
-            await history.close()
+            await history.close(is_over=is_over)
         if broken is not None:
             raise broken
 
@@ -171,10 +174,14 @@ class Onboarding:
 
     async def _go(self, tasks: Tasks, history: History, ordering: Ordering) -> None:
         """Go on until nothing is left to wait for, or the time is over."""
+        await history.open()
+        if history.fence is not None:
+            tasks.spawn_aside(history.fence.watch())
         context, progress = self._context, self._progress
+        if history.is_follow_up:
+            context = context.without_repeats()
         completion = Completion(context, progress, tasks)
         qualification = Qualification(context, progress, tasks, history, ordering, completion)
-        await history.open()
         completion.take_over(history)
         await qualification.read_all()
         to_order = progress.at(*TO_ORDER)

@@ -20,6 +20,7 @@ from ..errors import NotFound, RunStopped, SinchHostingError
 from ..models import Order
 from ..states import QualificationState
 from .context import Context, Group
+from .fence import Fence
 from .history import History
 from .progress import Deadline
 
@@ -103,7 +104,7 @@ class Ordering:
         async def create(
             request: OrderRequest, observer: CreateObserver | None, patience: int
         ) -> Order:
-            watched = _DeadlineObserver(self, observer, mails)
+            watched = _DeadlineObserver(self, observer, self._history.fence, mails)
             return await template.create(request, watched, patience)
 
         return evolve(template, create=create, why_not=self._why_not)
@@ -152,18 +153,26 @@ class _DeadlineObserver:
 
     _ordering: Ordering
     _next: CreateObserver | None
+    _fence: Fence | None
     _mails: bool
     _task: asyncio.Task[Any] | None = field(factory=asyncio.current_task, init=False)
 
     async def on_sending(self) -> None:
-        """Raise `RunStopped` when the time is over or the letter would be one too many."""
+        """Raise `RunStopped` when the time is over or the letter would be one too many.
+
+        Raises `LedgerLocked` where another run may do the onboarding: recording it took time.
+        """
         self._ordering.count_departure(mails=self._mails)
         if self._next is not None:
             await self._next.on_sending()
+        if self._fence is not None:
+            await self._fence.on_sending()
         self._ordering.in_flight.add(self._task)
 
     def on_writing(self) -> None:
-        """Pass it on."""
+        """Pass it on, and raise `LedgerLocked` where another run may do the onboarding."""
+        if self._fence is not None:
+            self._fence.on_writing()
         if self._next is not None:
             self._next.on_writing()
 

@@ -183,15 +183,12 @@ async def _check_done(
     known: dict[str, PlannedNumber | None],
 ) -> None:
     """Check whether numbers are still linked as their orders left them."""
-    done = [one for one in numbers if _is_done(known[one.number])]
+    actions = {name: planned.action for name, planned in known.items() if planned is not None}
+    done = [one for one in numbers if actions.get(one.number) is Action.DONE]
     for number, here in (await moved_since(context, done)).items():
         known[number] = PlannedNumber(
             phone_number=number, action=_ACTIONS[here.stage], reason=here.reason
         )
-
-
-def _is_done(planned: PlannedNumber | None) -> bool:
-    return planned is not None and planned.action is Action.DONE
 
 
 def _assessed(one: NumberProgress, *, is_done: bool) -> PlannedNumber:

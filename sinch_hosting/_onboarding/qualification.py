@@ -48,7 +48,7 @@ class Qualification:
         self._history = history
         self._ordering = ordering
         self._completion = completion
-        self._challenges = VoiceChallenges(context, progress, tasks, self._take_in)
+        self._challenges = VoiceChallenges(context, progress, tasks, history.fence, self._take_in)
 
     # ------------------------------------------------------------ where they are
 
@@ -209,8 +209,10 @@ class Qualification:
         elif isinstance(result, UnknownChunk):
             for one in sent:
                 self._progress.settle(one, Stage.UNKNOWN, f"may be ordered: {result.error}")
-        elif isinstance(result, FailedChunk) and not self._is_too_late(result.error):
-            self._refused(sent, result.error)
+        elif isinstance(result, FailedChunk):
+            was_late = isinstance(result.error, RunStopped) and self._progress.deadline.is_over
+            if not was_late:
+                self._refused(sent, result.error)
 
     def _refused(self, numbers: Sequence[NumberProgress], error: Exception) -> None:
         """Handle a refused order: ELIGIBLE numbers wait for VERIFIED, others are ordered again."""
@@ -252,9 +254,6 @@ class Qualification:
                 one.wait_for_others()  # other numbers explain the refusal, or it is VERIFIED now
             else:
                 one.refuse_at_eligible(reasons[one.number])
-
-    def _is_too_late(self, error: Exception) -> bool:
-        return isinstance(error, RunStopped) and self._progress.deadline.is_over
 
 
 def _may_be_for_eligibility(refusal: BaseException | None) -> bool:

@@ -9,18 +9,20 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing
+from typing import TypeVar
 
 from attrs import frozen
 
 from .._polling.lists import list_or_single
 from .._polling.policy import passes
 from .._polling.reads import Reader
-from .._polling.sources import IMPORTED_NUMBERS, QUALIFIED_NUMBERS
+from .._polling.sources import IMPORTED_NUMBERS, QUALIFIED_NUMBERS, Source
 from ..errors import SinchHostingError
 from ..models import ImportedNumber, QualifiedNumber, SmsConfiguration
 from ..states import QualificationState
 
 _log = logging.getLogger("sinch_hosting")
+T = TypeVar("T", QualifiedNumber, ImportedNumber)
 Seen = Mapping[str, QualificationState | None]
 """Numbers, and where in qualification they were last seen; `None` where that is not known."""
 
@@ -68,11 +70,7 @@ class NumberReader:
 
     async def imported(self, names: Iterable[str]) -> Mapping[str, ImportedNumber]:
         """Return those of the numbers that are imported, on whatever plan."""
-        found: dict[str, ImportedNumber] = {}
-        async with aclosing(self._reader.read(IMPORTED_NUMBERS, _imported(names))) as reading:
-            async for there in reading:
-                found |= {name: number for name, number in there.items() if number is not None}
-        return found
+        return await self._present(IMPORTED_NUMBERS, _imported(names))
 
     async def imported_at(
         self, names: Iterable[str], service_plan_id: str, campaign_id: str | None
@@ -86,8 +84,11 @@ class NumberReader:
 
     async def qualified(self, names: Iterable[str]) -> Mapping[str, QualifiedNumber]:
         """Return those of the numbers that are in qualification."""
-        found: dict[str, QualifiedNumber] = {}
-        async with aclosing(self._reader.read(QUALIFIED_NUMBERS, _qualified(names))) as reading:
+        return await self._present(QUALIFIED_NUMBERS, _qualified(names))
+
+    async def _present(self, source: Source[T], numbers: Iterable[T]) -> Mapping[str, T]:
+        found: dict[str, T] = {}
+        async with aclosing(self._reader.read(source, numbers)) as reading:
             async for there in reading:
                 found |= {name: number for name, number in there.items() if number is not None}
         return found

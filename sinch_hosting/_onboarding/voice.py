@@ -9,10 +9,11 @@ from collections.abc import Callable
 from .._aio import is_being_cancelled
 from .._session.operations import Failure
 from .._session.retry import failure_of
-from ..errors import SinchHostingError
+from ..errors import LedgerLocked, SinchHostingError
 from ..models import ImportedNumber, QualifiedNumber
 from ..models._guidance import INVOICES_TO
 from .context import Context, VoiceCode
+from .fence import Fence
 from .numbers import NumberProgress, Stage
 from .progress import Progress, Tasks
 from .report import Step
@@ -26,12 +27,21 @@ TakeIn = Callable[[NumberProgress, QualifiedNumber, ImportedNumber | None], None
 class VoiceChallenges:
     """Verifies numbers by voice challenge, where the caller gives `voice_code`.
 
-    `take_in` gets the number as the service returns it after its code was sent.
+    `fence` raises where another run may do the onboarding: then no number is called. `take_in` gets
+    the number as the service returns it after its code was sent.
     """
 
-    def __init__(self, context: Context, progress: Progress, tasks: Tasks, take_in: TakeIn) -> None:
+    def __init__(
+        self,
+        context: Context,
+        progress: Progress,
+        tasks: Tasks,
+        fence: Fence | None,
+        take_in: TakeIn,
+    ) -> None:
         self._voice_code = context.settings.voice_code
         self._qualified = context.qualified
+        self._fence = fence
         self._progress = progress
         self._tasks = tasks
         self._take_in = take_in
@@ -69,9 +79,11 @@ class VoiceChallenges:
             if number.stage is not Stage.UNPROVEN:
                 return False
             try:
+                if self._fence is not None:
+                    await self._fence.on_sending()
                 await self._qualified.send_voice_challenge(number.number)
             except SinchHostingError as error:
-                if failure_of(error) not in _NOT_RUNG:
+                if not (failure_of(error) in _NOT_RUNG or isinstance(error, LedgerLocked)):
                     raise
                 number.challenged = False
                 number.challenge = f"could not be rung yet: {error}"

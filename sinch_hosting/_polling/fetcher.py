@@ -80,6 +80,13 @@ class Fetcher:
             return  # the next round follows at once
         await self._look_singly(group, self.looks_a_round, AT_ONCE, since=began)
 
+    async def look_beside(self, group: Group) -> None:
+        """Read what is due in a group while a round for it is under way and may take long."""
+        if group.is_listing:
+            await self._look_singly(group, self.looks_a_round, _BESIDE)
+        else:
+            await self.round(group)
+
     async def _explore(self, group: Group) -> None:
         """Read a few things of no known place singly, then the lists of the places found.
 
@@ -260,7 +267,7 @@ class Fetcher:
             stall.cancel()
 
     def _stalled(self, group: Group) -> None:
-        self._host.spawn(self._look_singly(group, self.looks_a_round, _BESIDE))
+        self._host.spawn(self.look_beside(group))
 
     def _take_page(self, walk: Walk, page: Page[Json]) -> None:
         """Use a page: its items, and what it tells about the list."""

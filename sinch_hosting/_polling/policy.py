@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import deque
 
 from attrs import field, frozen
 
@@ -15,6 +16,7 @@ from ..models._checks import check_at_least_one, check_positive, check_share
 _LATER = frozenset({408, 425, 429, 499})
 """The statuses below 500 that say nothing about the thing that was requested."""
 _UNLIMITED = 1e9
+_MINUTE = 60.0
 
 
 @frozen(kw_only=True, eq=False, repr=False)
@@ -48,20 +50,68 @@ class PollPolicy(Record):
         return seconds * (1 - self.jitter * random.random())  # noqa: S311 - no secret
 
 
+class Budget(TokenBucket):
+    """So many requests a minute in the long run, and no minute has more of them.
+
+    A fourth of them may be sent in one burst, the others evenly. After a burst and what follows it,
+    the next request waits until the minute since the burst is over; from then on all come evenly.
+
+    Args:
+        per_minute: how many requests; below 1, one is sent every few minutes.
+        clock: the time in seconds.
+        sleep: waits for so many seconds on that clock.
+    """
+
+    def __init__(self, per_minute: float, clock: Clock, sleep: Sleep) -> None:
+        super().__init__(per_minute / 60, max(1.0, per_minute // 4), clock, sleep)
+        self._per_minute = max(1, int(per_minute))
+        self._sent: deque[float] = deque()
+        """When the requests of the last minute were sent."""
+        self._closed_until = float("-inf")
+        """When the last minute has fewer requests again."""
+
+    def remaining(self) -> float:
+        """Return the seconds until there is a token; 0 is now."""
+        return max(super().remaining(), self._closed_until - self._clock())
+
+    def take(self) -> None:
+        """Take a token now, even if there is none."""
+        super().take()
+        sent, now = self._sent, self._filled_at
+        while sent and sent[0] + _MINUTE <= now:
+            sent.popleft()
+        sent.append(now)
+        self._close()
+
+    def give_back(self) -> None:
+        """Give a token back that was taken and not needed."""
+        super().give_back()
+        if self._sent:
+            self._sent.pop()
+            self._close()
+
+    def _close(self) -> None:
+        is_full = len(self._sent) >= self._per_minute
+        self._closed_until = self._sent[-self._per_minute] + _MINUTE if is_full else float("-inf")
+
+    def _fill(self) -> None:
+        now = self._clock()
+        if self._sent and (back := self._sent[-1] - now) > 0:  # the clock was set back
+            self._sent = deque(at - back for at in self._sent)
+            self._closed_until -= back
+        # No burst is saved up for the end of a minute that is used up.
+        self._filled_at = max(self._filled_at, self._closed_until - 1 / self.per_second)
+        super()._fill()
+
+
 def budget_of(
     policy: PollPolicy, requests_per_second: float | None, clock: Clock, sleep: Sleep
-) -> TokenBucket:
-    """Return the budget of a policy, at most half of what the client may send at all.
-
-    A fourth of a minute's requests may be sent in one burst. The rate of the others is such that
-    no minute has more requests than the budget.
-    """
+) -> Budget:
+    """Return the budget of a policy, at most half of what the client may send at all."""
     at_most = _UNLIMITED if requests_per_second is None else requests_per_second * 30
     per_minute = min(policy.requests_per_minute, at_most, _UNLIMITED)
-    per_minute = per_minute // 1 if per_minute >= 1 else per_minute  # a whole number of them
-    burst = max(1.0, per_minute // 4)
-    # The first request of a minute is part of the burst; the others follow it evenly.
-    return TokenBucket((per_minute - burst + 1) / 60, burst, clock, sleep)
+    # A whole number of them.
+    return Budget(per_minute // 1 if per_minute >= 1 else per_minute, clock, sleep)
 
 
 def says_no(error: BaseException) -> bool:

@@ -29,7 +29,7 @@ FRESH = 60.0
 """Seconds in which a 404 for a thing that was not seen yet is not believed: replicas may lag."""
 _EARLY_IN_LIST = 0.25
 _EARLY_ALONE = 0.05
-_FIRST_AUDIT, _AUDIT_EACH, _LONGEST_AUDIT = 240.0, 3.0, 4 * 3600.0
+_FIRST_AUDIT, _AUDIT_EACH, _LONGEST_AUDIT = 240.0, 20.0, 4 * 3600.0
 """Seconds until a thing that lists show is checked by a single look: at first, for each further
 thing of its group, and at most."""
 _HIDING_DOUBLES = 5

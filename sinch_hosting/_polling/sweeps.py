@@ -304,12 +304,12 @@ class Walk:
         """Remember what the walk told about the list."""
         group, now = self.sweep.group, self.sweep.now
         known = group.memory(self.state, now)
-        if self._total is not None or self.is_whole:
+        if self.is_whole or (self._total is not None and (self._found or self._may_waste)):
             length: float = max(self._total or 0, self._items)
         elif not self.sought:  # it ended with the last that was sought, and nobody knows more
             length = self._items + (known.strangers if known is not None else 0)
         else:
-            length = inf  # too long to be worth reading
+            length = inf  # too long to be worth reading, whatever its total says
         if not getattr(self.state, "is_terminal", False):
             length -= self._watched  # the others are strangers as long as they stay in this state
         group.learn(self.state, Memory(max(0.0, length), self._newest_first, self._found > 0, now))

@@ -431,11 +431,18 @@ class Watcher:
             if follower.is_in_its_last_looks or self._hold(now) > _GRACE:
                 follower.expire()
                 continue
-            # What a request is under way for, or waits for its turn, had its last look.
-            idle = [m for m in follower.members.values() if m.group not in asking]
-            follower.await_last_looks(m.id for m in idle)
-            for member in idle:
+            # Where a request is under way for a group, what is due is sought by it, or waits for
+            # its turn. For the others the next round may begin too late.
+            last = [
+                m
+                for m in follower.members.values()
+                if not m.is_asked and (m.group not in asking or m.due > now + INSTANT)
+            ]
+            follower.await_last_looks(m.id for m in last)
+            for member in last:
                 self._hasten(member, now)
+            for group in {m.group for m in last if m.group in asking}:
+                self.spawn(self._fetcher.look_beside(group))
             heapq.heappush(self._deadlines, (now + _GRACE, next(self._count), follower))
 
     def _now(self) -> float:

@@ -12,7 +12,7 @@ from typing import Protocol
 from attrs import field, frozen
 
 from ..errors import SinchHostingError, UsageError
-from .secrets import Secret
+from .secrets import Secret, plain
 
 _log = logging.getLogger("sinch_hosting")
 
@@ -29,7 +29,7 @@ _PAUSE_AFTER_FAILURE = 5.0
 class Token:
     """A bearer token, and the seconds that it lives from now."""
 
-    value: str = field(repr=False, converter=Secret)
+    value: Secret = field(repr=False, converter=Secret)
     expires_in: float
 
 
@@ -59,7 +59,7 @@ class Authorization(Protocol):
 
 def basic_header(key_id: str, key_secret: str) -> Secret:
     """Return the value of an HTTP Basic `Authorization` header."""
-    key = Secret(key_id + ":").reveal() + Secret(key_secret).reveal()
+    key = f"{plain(key_id)}:{plain(key_secret)}"
     return Secret("Basic " + b64encode(key.encode()).decode("ascii"))
 
 
@@ -185,7 +185,7 @@ class TokenCache:
         self._expires_at = expires
         self._renew_at = expires - min(life * _RENEWED_AT, _LATEST_RENEWAL)
         self._fetched_at = self._clock()
-        self._header = Secret("Bearer " + token.value)
+        self._header = Secret("Bearer " + token.value.reveal())
         _log.info("fetched a token, valid for %.0f s", life, extra={"sinch_seconds": life})
         return self._header
 

@@ -9,8 +9,10 @@ import aiohttp
 from aiohttp.abc import AbstractStreamWriter
 from yarl import URL
 
+from ..models.pages import OnBody
 from .operations import Operation
 from .retry import CreateObserver, Retries
+from .secrets import Secret, SecretBytes
 
 T = TypeVar("T")
 _NO_HEADERS: Mapping[str, str] = {}
@@ -23,12 +25,14 @@ class Call(Generic[T]):
     which costs them nothing.
     """
 
-    data: bytes | None = None
+    data: bytes | SecretBytes | None = None
     headers: Mapping[str, str] = _NO_HEADERS
-    secret: str | None = None
+    secret: Secret | None = None
     """The secret in the body, which no error may show."""
     is_poll = False
     observer: CreateObserver | None = None
+    on_body: OnBody | None = None
+    """Told of the body of a success before its model is made."""
     patience = 0
     """How many 429s are waited for beyond what the policy allows."""
     tries = 0
@@ -70,3 +74,31 @@ class WatchedBody(aiohttp.BytesPayload):
         """Write the body unless the observer raises."""
         self._observer.on_writing()
         await super().write_with_length(writer, content_length)
+
+
+class SecretBody(aiohttp.Payload):
+    """A body that no dump of aiohttp's variables shows."""
+
+    _value: SecretBytes
+    _autoclose = True
+
+    def __init__(self, body: SecretBytes) -> None:
+        super().__init__(body)
+        self._size = len(body.reveal())
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        """Return the body as text, for a middleware that reads it."""
+        return self._value.reveal().decode(encoding, errors)
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        """Write the body."""
+        await writer.write(self._value.reveal())
+
+
+def body_of(call: Call[object]) -> bytes | aiohttp.Payload | None:
+    """Return the body of a call as aiohttp takes it."""
+    if isinstance(call.data, SecretBytes):
+        return SecretBody(call.data)
+    if call.data is not None and call.observer is not None:
+        return WatchedBody(call.data, call.observer)
+    return call.data

@@ -11,7 +11,7 @@ from attrs import frozen
 
 from ..errors import ConfigurationError, InvalidRequest
 from ..models._checks import check_identifier
-from .secrets import Secret
+from .secrets import Secret, plain
 from .settings import check_address
 
 _REQUIRED = {
@@ -42,13 +42,11 @@ class Credentials:
 
 def _check_key(value: str, name: str) -> None:
     """Raise `ConfigurationError` for what cannot be part of a key; it does not show the value."""
-    for unusable, reason in _UNUSABLE_IN_A_KEY.items():
-        if unusable.search(value):
-            raise ConfigurationError(f"{name} ({_REQUIRED[name]}): {reason}") from None
-    if name == "key_id" and ":" in value:  # HTTP Basic would take the rest for the secret
-        raise ConfigurationError(
-            f"{name} ({_REQUIRED[name]}): holds a colon; is the secret behind it?"
-        ) from None
+    reasons = [why for rule, why in _UNUSABLE_IN_A_KEY.items() if rule.search(plain(value))]
+    if name == "key_id" and ":" in plain(value):  # HTTP Basic would take the rest for the secret
+        reasons.append("holds a colon; is the secret behind it?")
+    if reasons:
+        raise ConfigurationError(f"{name} ({_REQUIRED[name]}): {reasons[0]}") from None
 
 
 def check_credentials(

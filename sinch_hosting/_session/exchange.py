@@ -27,7 +27,7 @@ from .. import errors
 from .._aio import Clock, Sleep
 from ..models import CallbackConfiguration
 from . import codec, recording
-from .call import Call, WatchedBody
+from .call import Call, body_of
 from .credentials import Credentials
 from .loop_state import LoopState
 from .retry import RateLimitPause, Retries, RetryPolicy
@@ -195,6 +195,8 @@ class Exchange:
             if len(body) > self._limit:
                 raise self._too_long(call)
             status, headers = response.status, response.headers
+            if call.on_body is not None and status == 200:
+                await call.on_body(body)
             return status, headers, body
         except aiohttp.InvalidURL:
             # It may hold a password; and nothing was sent, so a create is not lost.
@@ -245,8 +247,7 @@ class Exchange:
         operation, limits = call.operation, bound.limits
         options = {**common, "headers": {**common["headers"], **call.headers}}
         if call.data is not None:
-            observer = call.observer
-            options["data"] = WatchedBody(call.data, observer) if observer else call.data
+            options["data"] = body_of(call)
         elif operation.loses_answers:
             # aiohttp would give a request without a body the type of a binary one.
             options["skip_auto_headers"] = ("Content-Type",)
@@ -350,7 +351,7 @@ class Exchange:
 
     def hide(self, call: Call[Any], header: Secret, text: str) -> str:
         """Return a text without the secrets of this call, which the service may have repeated."""
-        known = (self._key_secret, header.partition(" ")[2], call.secret)
+        known = (self._key_secret, header.reveal().partition(" ")[2], call.secret)
         shown = mask(text, filter(None, known))
         if call.response_type is not CallbackConfiguration or call.secret is not None:
             return shown

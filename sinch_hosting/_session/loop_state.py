@@ -13,7 +13,7 @@ from yarl import URL
 from .._aio import Clock, Sleep
 from .._version import __version__
 from .auth import Authorization
-from .secrets import Secret
+from .secrets import Secret, SentSecret
 from .settings import HttpSettings, polls_at_once
 from .throttle import RequestSlots, TokenBucket
 from .timeouts import Limits, RequestTimeouts
@@ -64,7 +64,7 @@ class LoopState:
         self._headers = {} if self.owns_http else _HEADERS
         self._options: dict[str, Any] = {"allow_redirects": False}
         if http.proxy is not None:
-            self._options["proxy"] = http.proxy
+            self._options["proxy"] = SentSecret(http.proxy)
         if http.ssl is not True:
             self._options["ssl"] = http.ssl
         if not self.owns_http:
@@ -83,7 +83,8 @@ class LoopState:
         """Return what every request asks of aiohttp, with these credentials."""
         if header is not self._authorized_by:
             self._authorized_by = header
-            headers = CIMultiDict({**self._headers, self._authorization: header})
+            headers = CIMultiDict(self._headers)
+            headers[self._authorization] = SentSecret(header)
             self._options = {**self._options, "headers": headers}
         return self._options
 

@@ -18,7 +18,7 @@ from ..models import Order, OrderNumber, OrderReport
 from ..models import _checks as check
 from ..models._base import Record
 from ..models.orders import bind, read_resume_token, remember_numbers
-from ..models.pages import Page, Pages
+from ..models.pages import OnBody, Page, Pages
 from ..states import OpenEnum, OrderState, OrderType, ProvisioningState, parse_state, parse_states
 from .codec import encode
 from .requests import ImportNumbers, TextEnable, TextEnableTollFree
@@ -79,6 +79,28 @@ class NumberFilter:
         return at < len(self.sums) and self.sums[at] == wanted
 
 
+class KeptNames:
+    """The names of orders that the service was seen to keep.
+
+    It may cut long names, or keep them in small letters. So the longest one counts, and the
+    longest one that has a capital letter.
+    """
+
+    def __init__(self) -> None:
+        self._longest = self._longest_with_capitals = 0
+
+    def add(self, name: str) -> None:
+        """Add a name that an order still had when it was read."""
+        self._longest = max(self._longest, len(name))
+        if not name.islower():
+            self._longest_with_capitals = max(self._longest_with_capitals, len(name))
+
+    def show_that_kept(self, name: str) -> bool:
+        """Whether the service keeps a name like this one, too."""
+        longest = self._longest if name.islower() else self._longest_with_capitals
+        return longest >= len(name)
+
+
 class WaitFor(Protocol):
     """Waits for an order: what `order.wait_until` does."""
 
@@ -98,6 +120,8 @@ class OrdersApi:
     def __init__(self, session: Session, wait_for: WaitFor) -> None:
         self.session = session
         self._wait_for = wait_for
+        self.kept_names = KeptNames()
+        """The tags that orders of any job were seen with, for as long as the client lives."""
 
     # ---------------------------------------------------------- creating
 
@@ -204,6 +228,7 @@ class OrdersApi:
         order_by: OrderBy | None = None,
         region_code: str | None = None,
         is_poll: bool = False,
+        on_body: OnBody | None = None,
     ) -> Page[Order]:
         """Read one page of the list of one state."""
         response = await self.session.request(
@@ -220,6 +245,7 @@ class OrdersApi:
                 "pageToken": token,
             },
             is_poll=is_poll,
+            on_body=on_body,
         )
         return page_of(response, [bind(order, self) for order in response.hosting_orders], state)
 
@@ -239,7 +265,9 @@ class OrdersApi:
         check.optional(order_by, check.check_order, "order_by")
         check.optional(page_size, check.check_whole, "page_size")
 
-        async def fetch(state: OpenEnum | None, token: str | None) -> Page[Order]:
+        async def fetch(
+            state: OpenEnum | None, token: str | None, on_body: OnBody | None = None
+        ) -> Page[Order]:
             assert isinstance(state, OrderState)  # noqa: S101 - `wanted` holds nothing else
             return await self.page(
                 key,
@@ -248,6 +276,7 @@ class OrdersApi:
                 page_size=page_size,
                 order_by=order_by,
                 region_code=region_code,
+                on_body=on_body,
             )
 
         return Pages(
@@ -294,12 +323,15 @@ class OrdersApi:
             "pageSize": check.optional(page_size, check.check_whole, "page_size"),
         }
 
-        async def fetch(state: OpenEnum | None, token: str | None) -> Page[OrderNumber]:
+        async def fetch(
+            state: OpenEnum | None, token: str | None, on_body: OnBody | None = None
+        ) -> Page[OrderNumber]:
             response = await self.session.request(
                 "ListHostingOrderNumbers",
                 ListedOrderNumbers,
                 identifiers={"order_id": order_id},
                 query={**query, "pageToken": token},
+                on_body=on_body,
             )
             return page_of(response, response.numbers)
 

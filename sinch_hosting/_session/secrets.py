@@ -3,112 +3,92 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, SupportsIndex, cast
+from collections.abc import Iterable, Iterator
+from typing import Self
 
 # More characters than these, of a secret's beginning at a text's end, count as a cut secret.
 _TELLING = 8
 
 
 class Secret(str):
-    """Text that shows in no `repr`, nor formatted, nor in parts; aiohttp sends it as it is.
+    """Text whose characters are stars; `reveal` alone returns the real ones.
 
-    Whatever a method makes of it (a slice, a line, a joined text, bytes) is secret, too.
+    Whatever is made of it (a part, a joined or formatted text, bytes, JSON) is made of the stars,
+    so what sends it reveals it at the last moment. It equals its real text, and is false where
+    that is empty.
+    """
 
-    Not everything can be hidden: `"%s" % secret` and `"".join([secret])` show it, since the
-    other text copies the characters and asks no method of this class. It is a `str` all the
-    same: callers pass one as `key_secret`, and aiohttp takes nothing else as a header.
+    __slots__ = ("_text",)
+    _text: str
+
+    def __new__(cls, text: str) -> Self:
+        self = super().__new__(cls, "***" if text else "")
+        self._text = plain(text)
+        return self
+
+    def reveal(self) -> str:
+        """Return the plain text, which is for the service alone."""
+        return self._text
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, str) and self._text == plain(other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
+        return type(self), ("***",)  # a pickle does not hold it
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, _: object) -> Self:
+        return self
+
+
+class SentSecret(Secret):
+    """A secret as aiohttp takes it, in a header or as an address: it writes `str()` of the value.
+
+    Nothing else reveals it; the request of aiohttp is the one place for it.
     """
 
     __slots__ = ()
 
-    def __repr__(self) -> str:
-        return "'***'"
-
     def __str__(self) -> str:
-        return self
+        return self._text
 
-    def __format__(self, spec: str) -> str:
+    def __radd__(self, other: str) -> str:
+        return other + self._text  # where aiohttp has no extension in C, it adds the values
+
+    def __format__(self, _: str) -> str:
         return "***"
 
-    def __getitem__(self, key: SupportsIndex | slice) -> Secret:
-        return Secret(super().__getitem__(key))
 
-    def __iter__(self) -> Iterator[Secret]:
-        return map(Secret, super().__iter__())
+class SecretBytes:
+    """The bytes of a body that holds a secret; `reveal` alone returns them."""
 
-    def reveal(self) -> str:
-        """Return the plain text, which is for the service alone."""
-        return "".join((self, ""))
+    __slots__ = ("_bytes",)
 
-    def __radd__(self, other: str) -> Secret:
-        return Secret("".join((other, self)))
+    def __init__(self, body: bytes) -> None:
+        self._bytes = body
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Secret, ("***",)  # neither a copy nor a pickle of something holds it
-
-    def __copy__(self) -> Secret:
-        return self
-
-    def __deepcopy__(self, _: object) -> Secret:
-        return self
-
-
-class SecretBytes(bytes):
-    """The same for a body that holds a secret."""
+    def reveal(self) -> bytes:
+        """Return the plain bytes, which are for the service alone."""
+        return self._bytes
 
     def __repr__(self) -> str:
         return "b'***'"
 
-    __str__ = __repr__
-
-    def __format__(self, spec: str) -> str:
-        return "***"
-
-    def __bytes__(self) -> bytes:
-        return self
-
-    def __getitem__(self, key: Any) -> Any:
-        return _hidden(super().__getitem__(key))
-
-    def __radd__(self, other: bytes) -> SecretBytes:
-        return SecretBytes(b"".join((other, self)))
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return SecretBytes, (b"***",)
+    def __reduce__(self) -> tuple[type[Self], tuple[bytes]]:
+        return type(self), (b"***",)
 
 
-def _hidden(made: object) -> object:
-    """Return what was made of a secret, as a secret."""
-    if isinstance(made, str):
-        return Secret(made)
-    if isinstance(made, bytes):
-        return SecretBytes(made)
-    if isinstance(made, (list, tuple)):
-        return type(made)(map(_hidden, made))
-    return made
-
-
-def _hide_what_it_makes(kind: type[Any], base: type[Any]) -> None:
-    makes = ("__add__", "__mul__", "__rmul__", "__mod__", *vars(base))
-    for name in dict.fromkeys(makes):
-        method = getattr(base, name, None)
-        if method is None or name in vars(kind) or name in {"maketrans", "fromhex"}:
-            continue
-        if name.startswith("__") and name not in makes[:4]:
-            continue
-        setattr(kind, name, _hiding(cast("Callable[..., object]", method)))
-
-
-def _hiding(method: Callable[..., object]) -> Callable[..., object]:
-    def hidden(self: object, *args: object, **kwargs: object) -> object:
-        return _hidden(method(self, *args, **kwargs))
-
-    return hidden
-
-
-_hide_what_it_makes(Secret, str)
-_hide_what_it_makes(SecretBytes, bytes)
+def plain(text: str) -> str:
+    """Return the characters of a text, the real ones of a secret."""
+    return text.reveal() if isinstance(text, Secret) else "".join((text, ""))
 
 
 def mask(text: str, secrets: Iterable[str]) -> str:
@@ -125,7 +105,7 @@ def mask(text: str, secrets: Iterable[str]) -> str:
 
 def _places(text: str, secret: str) -> Iterator[tuple[int, int]]:
     """Return where a secret is in a text, or its beginning at the end of a text that was cut."""
-    secret = "".join((secret, ""))  # plain: a pattern is made of it
+    secret = plain(secret)
     if len(text) >= len(secret):  # no spelling is shorter
         for found in re.finditer("".join(map(_spellings, secret)), text):
             yield found.span()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from asyncio import Semaphore
 from collections.abc import Coroutine, Mapping
 from functools import lru_cache, partial
@@ -15,6 +16,7 @@ from yarl import URL
 
 from .. import errors
 from .._aio import Clock, Sleep
+from ..models.pages import OnBody
 from . import codec
 from .auth import Authorization, Basic, Token, TokenCache, basic_header
 from .call import Call
@@ -48,6 +50,7 @@ _HEADERS = {
 _TOKEN_LIFE = 3600.0
 # A longer life is taken for an error of the service, and for no life at all.
 _LONGEST_TOKEN_LIFE = 1e9
+_PRINTABLE = re.compile("[ -~]+")
 _WITHHELD = "(withheld)"
 _GET_ANYTHING = Operation("GET", "GET", "", Retryability.READ)
 _GET_TOKEN = Operation("the token endpoint", "POST", "", Retryability.READ)
@@ -76,6 +79,7 @@ class Session:
         self._root = f"{credentials.base_url}{self._project_path}"
         self._bound: LoopState | None = None
         self._is_closed = False
+        self._limit: Semaphore | None = None
         self._exchange = _exchange_of(http, credentials, retry, clock, sleep, events)
         self._token_pause = RateLimitPause(clock, sleep, events)
 
@@ -168,25 +172,27 @@ class Session:
         body: Mapping[str, Any] | None = None,
         is_poll: bool = False,
         observer: CreateObserver | None = None,
+        on_body: OnBody | None = None,
         patience: int = 0,
     ) -> Coroutine[Any, Any, T]:
         """Return what sends an operation, and returns what its response holds; await it at once.
 
         A poll lets every other call go first, and is tried once: the next look tries again.
         The `observer` of a create is told of each try, when nothing is left to wait for.
+        `on_body` is told of the body of a read before its model is made.
         `patience` is how many 429s are waited for beyond what the client's policy allows.
         """
         operation = OPERATIONS[name]
         address = _address(self._root, name, *identifiers.items() if identifiers else ())
         call = Call(operation, response_type, _with_query(address, query) if query else address)
-        call.is_poll = is_poll
+        call.is_poll, call.on_body = is_poll, on_body
         if operation.method != "GET":
             call.observer, call.patience = observer, patience
             call.headers = _HEADERS[operation.loses_answers, body is not None]
             if body is not None:
-                call.data = _encoded(body)
                 call.secret = body.get("hmacSecret")
-        return self._exchange.run(self.bind(), call)
+                call.data = _encoded(body, call.secret)
+        return self._send(call)
 
     async def get_json(self, path: str) -> object:
         """Read any path with the care of a read; see `SinchHosting.get_json`."""
@@ -194,7 +200,11 @@ class Session:
         address = URL(f"{self._credentials.base_url}{below}")
         # cattrs leaves `Any` as it is.
         call: Call[object] = Call(_GET_ANYTHING, cast("Any", Any), address)
-        return await self._exchange.run(self.bind(), call)
+        return await self._send(call)
+
+    def _send(self, call: Call[T]) -> Coroutine[Any, Any, T]:
+        sending = self._exchange.run(self.bind(), call)
+        return sending if self._limit is None else _in_turn(self._limit, sending)
 
     # ------------------------------------------------------------- token
 
@@ -277,7 +287,7 @@ class DerivedSession(Session):
             session._credentials, http, retry, session.clock, session.sleep, session.events
         )
         self._shared = session.shared
-        self.limit = limit
+        self._limit = limit
         self._exchange.pause = session._exchange.pause
         self._bound_of: LoopState | None = None
 
@@ -294,35 +304,6 @@ class DerivedSession(Session):
             self._bound = SharedLoopState(bound, self._http.timeout)
         assert self._bound is not None  # noqa: S101 - it was made with `_bound_of`
         return self._bound
-
-    def request(
-        self,
-        name: str,
-        response_type: type[T],
-        *,
-        identifiers: Mapping[str, str] | None = None,
-        query: Query | None = None,
-        body: Mapping[str, Any] | None = None,
-        is_poll: bool = False,
-        observer: CreateObserver | None = None,
-        patience: int = 0,
-    ) -> Coroutine[Any, Any, T]:
-        sending = super().request(
-            name,
-            response_type,
-            identifiers=identifiers,
-            query=query,
-            body=body,
-            is_poll=is_poll,
-            observer=observer,
-            patience=patience,
-        )
-        return sending if self.limit is None else _in_turn(self.limit, sending)
-
-    async def get_json(self, path: str) -> object:
-        """Read any path, in turn."""
-        sending = super().get_json(path)
-        return await (sending if self.limit is None else _in_turn(self.limit, sending))
 
     async def aclose(self) -> None:
         """Do nothing: what is open belongs to the shared session."""
@@ -365,23 +346,23 @@ def _with_query(address: URL, query: Query) -> URL:
 
 def _usable(answer: AccessToken) -> Token:
     """Return the token of a response; `DecodeError` where it cannot be sent in a header."""
-    token = Secret(answer.access_token)
     try:
         life = _TOKEN_LIFE if answer.expires_in is None else float(answer.expires_in)
     except (ValueError, OverflowError):
         life = _TOKEN_LIFE
     if not 0 <= life <= _LONGEST_TOKEN_LIFE:  # nor is NaN
         life = _TOKEN_LIFE
-    if not token or not token.isascii() or not token.isprintable():
+    if not _PRINTABLE.fullmatch(answer.access_token):
         raise errors.DecodeError(
             _GET_TOKEN.name, path="access_token", reason="expected a token", body=_WITHHELD
         )
-    return Token(value=token, expires_in=life)
+    return Token(value=Secret(answer.access_token), expires_in=life)
 
 
-def _encoded(body: Mapping[str, Any]) -> bytes:
-    raw = json.dumps(body).encode()
-    return SecretBytes(raw) if "hmacSecret" in body else raw
+def _encoded(body: Mapping[str, Any], secret: Secret | None) -> bytes | SecretBytes:
+    if secret is None:
+        return json.dumps(body).encode()
+    return SecretBytes(json.dumps({**body, "hmacSecret": secret.reveal()}).encode())
 
 
 def _withhold(_: str) -> str:

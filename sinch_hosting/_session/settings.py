@@ -17,6 +17,7 @@ from yarl import URL
 
 from .. import errors
 from ..models._checks import check_positive, check_url, check_whole
+from .secrets import Secret, plain
 
 if TYPE_CHECKING:
     from .._events import Events, OnEvent
@@ -57,8 +58,9 @@ def check_proxy(proxy: str | None) -> None:
     if proxy is None:
         return
     try:
-        parts = urlsplit(proxy)
+        parts = urlsplit(plain(proxy))
         is_address = parts.scheme in ("http", "https") and bool(parts.hostname and parts.port != 0)
+        del parts
     except (ValueError, TypeError, AttributeError):
         is_address = False
     if not is_address:
@@ -112,7 +114,7 @@ class HttpSettings:
     timeout: aiohttp.ClientTimeout
     trace_configs: tuple[aiohttp.TraceConfig, ...]
     trust_env: bool
-    proxy: str | None = field(repr=False)  # it may hold a password
+    proxy: Secret | None
     ssl: Any = field(
         validator=_instance_of(
             bool, SSLContext, aiohttp.Fingerprint, named="a bool, an SSLContext or a Fingerprint"
@@ -159,7 +161,7 @@ def http_settings(
     timeout: aiohttp.ClientTimeout | float | None,
     trace_configs: Iterable[aiohttp.TraceConfig],
     trust_env: bool,
-    proxy: str | None,
+    proxy: Secret | None,
     ssl: SSLContext | aiohttp.Fingerprint | bool,
     max_concurrency: int,
     requests_per_second: float | None,

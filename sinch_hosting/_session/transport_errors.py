@@ -11,6 +11,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from .. import errors
 from .loop_state import LoopState
 from .operations import Operation
+from .secrets import SecretBytes
 
 
 class NoToken(Exception):
@@ -118,9 +119,9 @@ def other_error(
     return errors.UsageError(f"aiohttp refuses the request: {error}")
 
 
-def what_was_cancelled(operation: Operation, data: bytes | None) -> str:
+def what_was_cancelled(operation: Operation, data: bytes | SecretBytes | None) -> str:
     """Return what may have been carried out, and what to look for before it is sent again."""
-    body = json.loads(data) if data else {}
+    body = json.loads(data) if isinstance(data, bytes) else {}
     numbers = body.get("numbers") or body.get("phoneNumbers") or []
     numbers = numbers or [n for n in (body.get("phoneNumber"),) if n]
     of = f" of {len(numbers)} numbers ({', '.join(numbers[:3])})" if numbers else ""

@@ -8,12 +8,14 @@
 | `senders` | `SENDER_ADDRESSES`, and who may send |
 | `seen` | which events came before |
 | `handlers` | the calls of handlers on one event loop |
+| `responses` | the answers to callbacks |
 | `receiver` | `CallbackReceiver`, over all of them |
 """
 
 from ..models import CallbackEvent
-from .handlers import Handler
-from .receiver import CallbackReceiver, CallbackResponse, Notified
+from .handlers import DeliverAgain, Handler
+from .receiver import CallbackReceiver, Notified
+from .responses import CallbackResponse
 from .seen import RecentEvents, SeenEvents
 from .senders import SENDER_ADDRESSES
 from .signatures import SIGNATURE_HEADER, parse, sign, verify
@@ -24,6 +26,7 @@ __all__ = [
     "CallbackEvent",
     "CallbackReceiver",
     "CallbackResponse",
+    "DeliverAgain",
     "Handler",
     "Notified",
     "RecentEvents",

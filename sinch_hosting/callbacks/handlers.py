@@ -27,6 +27,14 @@ _CANCEL_TIMEOUT = 1.0
 _inside: ContextVar[tuple[object, ...]] = ContextVar("handler_calls", default=())
 
 
+class DeliverAgain(Exception):
+    """Raised by a handler that could not do its work now, such as while a database is away.
+
+    The event is forgotten, so that its next delivery is handled. Where the answer waits for the
+    handlers, it is 503, and the service delivers the event again.
+    """
+
+
 class HandlerCalls:
     """The events, and the calls of handlers, that run on one event loop.
 
@@ -68,8 +76,8 @@ class HandlerCalls:
         """Call the handlers of an event.
 
         Returns:
-            Whether all ended by themselves. One that raised did; one that was cancelled, or took
-            too long, did not.
+            Whether all ended by themselves. One that raised did; one that was cancelled, took too
+            long or raised `DeliverAgain` did not.
         """
         calls = [self.start(self._call(*numbered, event)) for numbered in enumerate(handlers)]
         if not calls:
@@ -130,7 +138,13 @@ class HandlerCalls:
         if running.cancelled():
             _log.error("the handler %s was cancelled for event %s", _name(handler), event.event_id)
             return False
-        if (error := running.exception()) is not None:
+        error = running.exception()
+        if isinstance(error, DeliverAgain):
+            _log.warning(
+                "the handler %s asks for event %s again: %s", _name(handler), event.event_id, error
+            )
+            return False
+        if error is not None:
             _log.error("a handler failed for event %s", event.event_id, exc_info=error)
         return True
 

@@ -21,12 +21,11 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
-from attrs import field, frozen
-
 from ..errors import ConfigurationError, DecodeError, InvalidRequest, InvalidSignature
 from ..models import CallbackEvent
 from ..models._checks import check_positive, check_seconds, check_whole, optional
 from .handlers import Handler, HandlerCalls
+from .responses import CAME_BEFORE, OK, CallbackResponse, later, reply
 from .seen import RecentEvents, SeenEvents, forget, identity, is_new
 from .senders import SENDER_ADDRESSES, read_senders
 from .signatures import SIGNATURE_HEADER, check_secrets, parse, read_event
@@ -47,24 +46,6 @@ class Notified(Protocol):
         ...
 
 
-@frozen
-class CallbackResponse:
-    """The answer to a callback."""
-
-    status: int
-    """200; a 4xx where the callback is wrong; 503 to have it delivered again."""
-    text: str
-    headers: dict[str, str] = field(factory=dict)
-
-
-_OK = CallbackResponse(200, "ok")
-_CAME_BEFORE = CallbackResponse(200, "came before")
-
-
-def _later() -> CallbackResponse:
-    return CallbackResponse(503, "try again later", {"Retry-After": "30"})
-
-
 class CallbackReceiver:
     """Receives callbacks: it checks them, drops repeated events, and calls the handlers.
 
@@ -73,6 +54,9 @@ class CallbackReceiver:
     request, in tasks of the receiver: use it as `async with`, or call `aclose()` at the end.
     Where each request has an event loop of its own (Flask, a serverless function, Celery), call
     `receive(..., wait=True)`. `CallbackReceiver.unsigned()` is for projects without a secret.
+
+    Set its attribute `answers_after_handlers` to `True` to have every answer wait for the
+    handlers, as with `wait=True`: an event that they could not handle is then delivered again.
 
     Args:
         secrets: the project's HMAC secret, or several while one replaces another.
@@ -123,6 +107,7 @@ class CallbackReceiver:
         self._calls: dict[asyncio.AbstractEventLoop, HandlerCalls] = {}
         self._awaited: dict[str, object] = {}
         self._is_closed = False
+        self.answers_after_handlers = False
 
     @classmethod
     def unsigned(
@@ -175,7 +160,8 @@ class CallbackReceiver:
     def secrets(self) -> tuple[str, ...]:
         """The secrets that are accepted; assign others to rotate them while it runs.
 
-        They are text that no `repr` shows. Empty only for `CallbackReceiver.unsigned()`.
+        Each equals its text and shows as stars, as every part of it does; its `reveal()` returns
+        the text. Empty only for `CallbackReceiver.unsigned()`.
         """
         return self._secrets
 
@@ -223,8 +209,8 @@ class CallbackReceiver:
         """Add a handler; usable as a decorator.
 
         A handler that raises is logged. The others go on, and the event counts as handled. If a
-        handler is cancelled, or takes longer than `handler_timeout`, the next delivery of the
-        event counts as new.
+        handler is cancelled, takes longer than `handler_timeout` or raises `DeliverAgain`, the
+        next delivery of the event counts as new.
         """
         self._handlers.append(handler)
         return handler
@@ -264,6 +250,7 @@ class CallbackReceiver:
             raw = body if isinstance(body, bytes) else memoryview(body).tobytes()
         except (TypeError, ValueError):  # text, `None`, or a view that was released
             return self._refuse(400, "the body is no bytes")
+        wait = wait or self.answers_after_handlers
         event = self._read_event(raw, signature)
         if isinstance(event, CallbackResponse):
             return event
@@ -332,7 +319,7 @@ class CallbackReceiver:
             del calls.events[task]
             calls.entering.discard(task)
             calls.moved()
-            _reply(answer, _later())
+            reply(answer, later())
             if not calls.events and calls.loop is not self._loop:
                 self._calls.pop(calls.loop, None)
 
@@ -352,7 +339,7 @@ class CallbackReceiver:
         try:
             if not await is_new(self._seen, event_id):
                 is_through = True
-                _reply(answer, _CAME_BEFORE)
+                reply(answer, CAME_BEFORE)
                 return
             if calls.is_over:
                 return
@@ -360,12 +347,12 @@ class CallbackReceiver:
             calls.moved()
             self._wake(event)
             if not wait:
-                _reply(answer, _OK)
+                reply(answer, OK)
             is_through = await calls.run(self._handlers, event)
         finally:
             if not is_through and not calls.loop.is_closed():
                 await forget(self._seen, event_id, was_answered=answer.done())
-        _reply(answer, _OK if is_through else _later())
+        reply(answer, OK if is_through else later())
 
     def _wake(self, event: CallbackEvent) -> None:
         if self._sinch is None:
@@ -378,7 +365,7 @@ class CallbackReceiver:
 
     def _put_off(self, why: str) -> CallbackResponse:
         _log.warning("a callback is put off: %s", why)
-        return _later()
+        return later()
 
     def _refuse(self, status: int, why: str) -> CallbackResponse:
         _log.warning("a callback is refused with %d: %s", status, why)
@@ -440,9 +427,3 @@ class CallbackReceiver:
         for path in ("", "/{path:.*}"):
             app.router.add_route("*", path, self.handle)
         return app
-
-
-def _reply(answer: asyncio.Future[CallbackResponse], response: CallbackResponse) -> None:
-    """Answer a request, unless it is answered already."""
-    if not answer.done():
-        answer.set_result(response)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from attrs import fields
 
 from .._session import codec
-from .._session.secrets import Secret
+from .._session.secrets import Secret, plain
 from ..errors import DecodeError, InvalidRequest, InvalidSignature
 from ..models import CallbackEvent
 
@@ -36,7 +36,7 @@ def sign(body: bytes, secret: str) -> str:
     Returns:
         HMAC-SHA1 as 40 lowercase hex digits (`EventsCallback`).
     """
-    return hmac.new(secret.encode(), body, "sha1").hexdigest()
+    return hmac.new(plain(secret).encode(), body, "sha1").hexdigest()
 
 
 def verify(body: bytes, signature: str | None, secrets: str | Iterable[str]) -> bool:
@@ -89,11 +89,11 @@ def check_secrets(
         raise _unusable("at least one, none of them empty")
     secrets = given = known = tuple(map(Secret, given))
     for secret in known:
-        if _CONTROL.search(secret):
+        if _CONTROL.search(secret.reveal()):
             raise _unusable("must not hold control characters; is there a newline at its end?")
-        if _SURROGATE.search(secret):
+        if _SURROGATE.search(secret.reveal()):
             raise _unusable("must be text; was it read with another encoding?")
-        if secret != secret.strip() and not blanks_around:
+        if secret != secret.reveal().strip() and not blanks_around:
             raise _unusable("must not begin or end with a blank")
     return known
 

@@ -15,10 +15,10 @@ from .._version import __version__
 from ..errors import SinchHostingError
 from .errors import AS_JSON, DEBUG, HINTED, ExitCode, complain, message_of, report_error
 from .invocation import (
-    ARGUMENTS,
     STANDARD_INPUT,
     WAIT_FOR_DONE,
     logging_to_stderr,
+    remember,
     same_line,
     tell,
 )
@@ -95,7 +95,7 @@ def run(arguments: Sequence[str]) -> int:
 
 def _run_line(typed: tuple[str, ...]) -> int:
     """Run a line and report its errors; the context variables are set for this run only."""
-    ARGUMENTS.set(typed)
+    remember(typed)
     AS_JSON.set(_format_in(typed) in ("json", "jsonl"))
     DEBUG.set("--debug" in typed)
     HINTED.set(set())

@@ -133,6 +133,7 @@ def _keep(file: Path, lines: list[str]) -> None:
 async def listen(
     *,
     forward_to: str | None = None,
+    forward_to_temporal: bool = False,
     secret_file: Path | None = None,
     host: str = "127.0.0.1",
     port: int = 8080,
@@ -152,6 +153,8 @@ async def listen(
 
     Args:
         forward_to: Also send each event to this address.
+        forward_to_temporal: Also wake the jobs on Temporal that an event is about. An event is
+            answered 200 only when they are woken. Needs the account, and TEMPORAL_ADDRESS.
         secret_file: A file with the secrets, one on each line; by default the file that
             SINCH_HOSTING_CALLBACK_SECRET_FILE names.
         host: The address to listen on.
@@ -162,6 +165,7 @@ async def listen(
         trusted_proxy: The address or network of your own proxy, whose X-Forwarded-For header says
             who sent a callback. May be given several times.
     """
+    from .fleet_jobs import load_temporal  # noqa: PLC0415 - only where events are forwarded
     from .listening import Listening  # noqa: PLC0415 - the server is loaded only to listen
 
     known = secret_file
@@ -180,4 +184,11 @@ async def listen(
         allow_from=allow_from or (),
         trusted_proxies=trusted_proxy or (),
     )
-    return await listening.serve(host, port)
+    if not forward_to_temporal:
+        return await listening.serve(host, port)
+    starting = load_temporal()
+    from ..temporal.forwarding import forward_callbacks  # noqa: PLC0415 - an extra
+
+    async with open_client(read_settings(ACCOUNT)) as sinch:
+        forward_callbacks(listening.receiver, await starting.connect(), sinch)
+        return await listening.serve(host, port)

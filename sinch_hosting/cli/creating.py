@@ -7,15 +7,15 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import aclosing
 from hashlib import blake2b
 from itertools import groupby
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attrs import define, field, frozen
 
+from .._bulk.addresses import without_password
 from .errors import ExitCode, Failed, complain
 from .interrupts import orderly_ctrl_c
 from .invocation import resume_line, same_line, tell
-from .job_files import JobFile, keep_job, ledger_path
+from .job_files import JobFile, keep_job, ledger_of
 from .many import exit_code
 from .number_input import is_toll_free
 from .onboarding_run import said_of_letters
@@ -53,7 +53,7 @@ class Group:
 
     @property
     def suffix(self) -> str:
-        """The end of its job's name, which is different for each group."""
+        """The end of its job's name, which is different for each group; see `names_of`."""
         return f"-{self.region.lower()}" + ("-tf" if self.is_toll_free else "")
 
 
@@ -85,7 +85,7 @@ class Job:
     """The job of a group."""
 
     name: str
-    ledger: Path
+    ledger: str
     settle: float
     grace: float
 
@@ -122,23 +122,23 @@ class Creation:
         """Return the job of a group."""
         return Job(
             name=f"{self.job}{group.suffix}",
-            ledger=self._path,
+            ledger=self._ledger,
             settle=self.flags.settle_seconds,
             grace=self.flags.grace_seconds,
         )
 
     @property
-    def _path(self) -> Path:
-        return ledger_path(self.settings.project_id, self.job, self.flags.ledger)
+    def _ledger(self) -> str:
+        return ledger_of(self.settings.project_id, self.job, self.flags.ledger)
 
     async def create(self, sinch: SinchHosting, groups: Sequence[Group], stream: Stream) -> int:
         """Create the orders of all groups, print them, and wait for them where that is wanted."""
         wanted = None if self.wait is None else state_from(self.wait)
         timeout = timeout_from(self.timeout)
         self.settings.check_identity()
-        path = self._path
-        tell(f"{self.settings.whose}, job {self.job}; ledger: {path}")
-        keep_job(self._note(groups, path))
+        ledger = self._ledger
+        tell(f"{self.settings.whose}, job {self.job}; ledger: {without_password(ledger)}")
+        keep_job(self._note(groups, ledger))
         stopped = await self._create_all(sinch, groups, stream)
         code = exit_code(self._failed, succeeded=len(self._orders))
         if stopped:
@@ -198,11 +198,11 @@ class Creation:
             for double in outcome.duplicates:
                 complain(f"order {double} holds the same numbers as {result.hosting_order_id}")
 
-    def _note(self, groups: Iterable[Group], path: Path) -> JobFile:
+    def _note(self, groups: Iterable[Group], ledger: str) -> JobFile:
         return JobFile(
             job=self.job,
             project_id=self.settings.project_id,
-            ledger=str(path),
+            ledger=ledger,
             numbers=tuple(number for group in groups for number in group.numbers),
             service_plan_id=self.settings.plan(self.place),
             campaign_id=self.settings.campaign(self.place),

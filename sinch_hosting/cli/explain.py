@@ -20,7 +20,7 @@ from .durations import local_time, since
 from .errors import ExitCode
 from .invocation import tell
 from .job_files import find_jobs
-from .jobs import read_ledger
+from .jobs import read_ledger_or_complain
 from .number_input import read_numbers
 from .options import ACCOUNT, PLACE, SOURCE, Account, Place
 from .output import as_json, chosen_format, print_text
@@ -106,7 +106,7 @@ async def orders_in_ledgers(project_id: str, number: str) -> AsyncIterator[str]:
     for job in find_jobs(project_id):
         if job.numbers and number not in job.numbers:
             continue
-        for entry in await read_ledger(job.ledger):
+        for entry in await read_ledger_or_complain(job) or ():
             is_its = not entry.listed or number in entry.listed
             if entry.order_id and is_its:
                 found[entry.order_id] = None

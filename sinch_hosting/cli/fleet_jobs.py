@@ -28,12 +28,13 @@ if TYPE_CHECKING:
     from ..temporal.files import References
     from ..temporal.messages import Failures, Progress
 
-__all__ = ["cancel", "pause", "report", "resume", "start", "status"]
+__all__ = ["cancel", "load_temporal", "pause", "report", "resume", "start", "status"]
 
 _QUEUE = "sinch-hosting"
 
 
-def _temporal() -> ModuleType:
+def load_temporal() -> ModuleType:
+    """Return the module that starts jobs on Temporal; raises `ConfigurationError` without it."""
     try:
         from ..temporal import leaving, starting  # noqa: PLC0415 - an extra
     except ImportError as error:
@@ -91,7 +92,7 @@ async def start(
         queue: The task queue of the workers.
         yes: Do not ask before letters are mailed.
     """
-    settings, starting = read_settings(account), _temporal()
+    settings, starting = read_settings(account), load_temporal()
     from ..temporal.messages import Order, TextEnableInput  # noqa: PLC0415 - an extra
 
     letter, records = read_letter(loa), read_records(numbers, source)
@@ -183,7 +184,7 @@ async def status(job: str, /, *, account: Account = ACCOUNT) -> int:
     Args:
         job: The job's name.
     """
-    starting = _temporal()
+    starting = load_temporal()
     from ..temporal.text_enable import TextEnableJob  # noqa: PLC0415 - an extra
 
     async with starting.found(read_settings(account).project_id, job) as handle:
@@ -227,7 +228,7 @@ async def cancel(job: str, /, *, account: Account = ACCOUNT) -> int:
 
 
 async def _signal(job: str, signal: str, account: Account) -> int:
-    async with _temporal().found(read_settings(account).project_id, job) as handle:
+    async with load_temporal().found(read_settings(account).project_id, job) as handle:
         await handle.signal(signal)
     tell(f"job {job}: {signal} was sent; see {resume_line('jobs', 'status', job)}")
     return ExitCode.DONE
@@ -266,7 +267,7 @@ async def report(job: str, /, *, folder: Path, account: Account = ACCOUNT) -> in
         job: The job's name.
         folder: The folder that the job was started with: Temporal knows no phone number.
     """
-    starting = _temporal()
+    starting = load_temporal()
     from ..temporal.files import References  # noqa: PLC0415 - an extra
     from ..temporal.text_enable import TextEnableJob  # noqa: PLC0415
 

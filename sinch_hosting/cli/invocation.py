@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import logging
+import re
 import shlex
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from .errors import mask
+from .._bulk.addresses import passwords_in, without_password
+from .errors import hide, mask
 
 __all__ = [
     "ARGUMENTS",
     "STANDARD_INPUT",
     "WAIT_FOR_DONE",
     "logging_to_stderr",
+    "remember",
     "resume_line",
     "same_line",
     "tell",
@@ -28,8 +31,22 @@ STANDARD_INPUT = "<standard input>"
 """How commands are given the `-` that was typed; it would look like an option."""
 
 ARGUMENTS: ContextVar[tuple[str, ...]] = ContextVar("arguments", default=())
-"""The arguments of the command that runs."""
+"""The arguments of the command that runs, without the passwords of databases."""
 _OF_ACCOUNT = ("--profile", "--project-id", "--key-id", "--secret-file")
+
+
+_DATABASE = re.compile(r"postgres(?:ql)?://.*", re.DOTALL)
+
+
+def remember(typed: Iterable[str]) -> None:
+    """Keep the arguments for later lines; passwords of databases are not shown from now on."""
+    kept = []
+    for argument in typed:
+        if found := _DATABASE.search(argument):
+            for password in passwords_in(found[0]):
+                hide(password)
+        kept.append(_DATABASE.sub(lambda found: without_password(found[0]), argument))
+    ARGUMENTS.set(tuple(kept))
 
 
 def same_line() -> str:

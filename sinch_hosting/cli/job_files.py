@@ -16,12 +16,21 @@ from typing import Any
 
 from attrs import asdict, frozen
 
+from .._bulk.addresses import is_shared, without_password
 from ..errors import InvalidRequest
 from .errors import BadInput
 from .invocation import ARGUMENTS
 from .settings import state_folder
 
-__all__ = ["JobFile", "default_job", "find_job", "find_jobs", "keep_job", "ledger_path"]
+__all__ = [
+    "JobFile",
+    "default_job",
+    "find_job",
+    "find_jobs",
+    "keep_job",
+    "ledger_of",
+    "ledger_path",
+]
 
 _LONGEST = 25
 _VERSION = 1
@@ -34,6 +43,7 @@ class JobFile:
     job: str
     project_id: str
     ledger: str
+    """A path, or the address of a database; a note holds it without a password."""
     numbers: tuple[str, ...] = ()
     service_plan_id: str = ""
     campaign_id: str = ""
@@ -54,16 +64,26 @@ def default_job(path: str) -> str:
     return name
 
 
-def ledger_path(project_id: str, job: str, given: Path | None) -> Path:
-    """Return where the ledger of a job is, its folder made.
+def ledger_of(project_id: str, job: str, given: str | None) -> str:
+    """Return the ledger of a job: what was given, an address or a path, or its own file.
+
+    Raises:
+        BadInput: The folder of its own file cannot be made.
+    """
+    if given is None:
+        return str(ledger_path(project_id, job))
+    return given if is_shared(given) else str(Path(given).absolute())
+
+
+def ledger_path(project_id: str, job: str) -> Path:
+    """Return where the ledger of a job is by default, its folder made.
 
     Raises:
         BadInput: The folder cannot be made.
     """
-    path = given.absolute() if given is not None else _folder(project_id) / f"{job}.jsonl"
+    path = _folder(project_id) / f"{job}.jsonl"
     try:
-        if given is None:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise BadInput(
             f"{path.parent}: cannot be made: {error.strerror}; give --ledger FILE, or set "
@@ -84,6 +104,7 @@ def keep_job(job: JobFile) -> None:
     note = {
         "version": _VERSION,
         **asdict(job),
+        "ledger": without_password(job.ledger),
         "arguments": ARGUMENTS.get(),
         "updated": datetime.now(UTC).isoformat(timespec="seconds"),
     }

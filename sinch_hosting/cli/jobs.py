@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,8 +10,10 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 from cyclopts import App
 
+from .._bulk.addresses import address_of, is_shared, without_password
+from ..errors import LedgerError
 from .durations import seconds_of
-from .errors import BadInput, ExitCode
+from .errors import BadInput, ExitCode, complain
 from .invocation import resume_line, tell
 from .job_files import JobFile, find_job, find_jobs
 from .many import exit_code
@@ -20,9 +23,10 @@ from .settings import Settings, open_client, read_settings
 from .views import ORDER
 
 if TYPE_CHECKING:
+    from .. import BulkResult, SinchHosting
     from .._bulk.ledger_records import Entry
 
-__all__ = ["app", "orders_of_job", "read_ledger"]
+__all__ = ["app", "orders_of_job", "read_ledger_or_complain"]
 
 app = App(
     name="jobs", help="See what earlier runs did, and what is still open.", help_format="markdown"
@@ -31,17 +35,36 @@ for _name in ("start", "status", "pause", "resume", "cancel", "report"):  # jobs
     app.command(f"{__package__}.fleet_jobs:{_name}", name=_name)
 
 
-async def read_ledger(path: str) -> list[Entry]:
-    """Return what a ledger says of each order; nothing is written or locked.
+_SUFFIXES = ("", *(f"-{region}{kind}" for region in ("us", "ca") for kind in ("", "-tf")))
+"""The ends of the names under which the groups of a job's numbers are in its ledger."""
+
+
+async def read_ledger(job: JobFile) -> list[Entry]:
+    """Return what a job's ledger says of each order; nothing is written or locked.
 
     Raises:
         LedgerError: It cannot be read. One that is not there is empty.
     """
-    from .._bulk.ledger_file import LedgerFile  # noqa: PLC0415 - few read one
+    names = [f"{job.job}{suffix}" for suffix in _SUFFIXES] if is_shared(job.ledger) else [None]
+    return [entry for name in names for entry in await _entries(job.ledger, name)]
 
-    ledger = await LedgerFile.open(path, read_only=True)
+
+async def read_ledger_or_complain(job: JobFile) -> list[Entry] | None:
+    """Return what a job's ledger says; where it cannot be read, print why and return `None`."""
     try:
-        return [entry for job in ledger.jobs.values() for entry in job.chunks.values()]
+        return await read_ledger(job)
+    except LedgerError as error:
+        complain(f"job {job.job}: {error}")
+        return None
+
+
+async def _entries(address: str, job: str | None) -> list[Entry]:
+    """Return the entries of one job with its sub-jobs, or of all jobs."""
+    from .._bulk.open_ledger import open_ledger  # noqa: PLC0415 - few read one
+
+    ledger = await open_ledger(address, longest_request=1, job=job, read_only=True)
+    try:
+        return [entry for known in ledger.jobs.values() for entry in known.chunks.values()]
     finally:
         await ledger.close()
 
@@ -53,9 +76,9 @@ async def orders_of_job(settings: Settings, name: str) -> list[str]:
         BadInput: There is no such job, or it has no order yet.
     """
     job = find_job(settings.project_id, name)
-    ids = [entry.order_id for entry in await read_ledger(job.ledger) if entry.order_id]
+    ids = [entry.order_id for entry in await read_ledger(job) if entry.order_id]
     if not ids:
-        raise BadInput(f"job {name} has no orders yet: {job.ledger}")
+        raise BadInput(f"job {name} has no orders yet: {without_password(job.ledger)}")
     return list(dict.fromkeys(ids))
 
 
@@ -66,9 +89,9 @@ class _Summary:
     job: str
     updated: str
     numbers: int
-    orders: int
-    open: int
-    """Creates whose result is not known."""
+    orders: int | None
+    open: int | None
+    """Creates whose result is not known; `None` where the ledger cannot be read."""
     ledger: str
 
 
@@ -86,14 +109,14 @@ _SUMMARY: View[_Summary] = View(
 
 
 async def _summary(job: JobFile) -> _Summary:
-    entries = await read_ledger(job.ledger)
+    entries = await read_ledger_or_complain(job)
     return _Summary(
         job=job.job,
         updated=job.updated,
         numbers=len(job.numbers),
-        orders=sum(entry.order_id is not None for entry in entries),
-        open=sum(entry.is_open for entry in entries),
-        ledger=job.ledger,
+        orders=None if entries is None else sum(entry.order_id is not None for entry in entries),
+        open=None if entries is None else sum(entry.is_open for entry in entries),
+        ledger=without_password(job.ledger),
     )
 
 
@@ -105,10 +128,12 @@ async def list_(*, account: Account = ACCOUNT) -> int:
     """
     settings = read_settings(account)
     jobs = find_jobs(settings.project_id)
-    await print_many([await _summary(job) for job in jobs], _SUMMARY, account)
+    summaries = [await _summary(job) for job in jobs]
+    await print_many(summaries, _SUMMARY, account)
     if not jobs:
         tell(f"no jobs of project {settings.project_id} on this machine")
-    return ExitCode.DONE
+    is_whole = all(summary.orders is not None for summary in summaries)
+    return ExitCode.DONE if is_whole else ExitCode.NOT_ALL
 
 
 @frozen(kw_only=True)
@@ -151,7 +176,7 @@ def _sent(entries: Iterable[Entry]) -> list[_Sent]:
 
 @app.command
 async def show(
-    job: str, /, *, open: bool = False, ledger: Path | None = None, account: Account = ACCOUNT
+    job: str, /, *, open: bool = False, ledger: str | None = None, account: Account = ACCOUNT
 ) -> int:
     """Show what a job sent, and what is open. It sends no request.
 
@@ -160,13 +185,13 @@ async def show(
     Args:
         job: The job's name.
         open: Only orders whose result is not known.
-        ledger: The ledger's file, where it is not in the state folder.
+        ledger: The ledger, a file or a postgresql:// address, where this machine has no note of it.
     """
     known = _job(read_settings(account), job, ledger)
-    entries = _sent(await read_ledger(known.ledger))
+    entries = _sent(await read_ledger(known))
     await print_many([sent for sent in entries if sent.is_open or not open], _SENT, account)
     still_open = sum(sent.is_open for sent in entries)
-    tell(f"{len(entries)} orders, {still_open} open; ledger: {known.ledger}")
+    tell(f"{len(entries)} orders, {still_open} open; ledger: {without_password(known.ledger)}")
     if known.arguments:
         tell(f"last run: sinch-hosting {' '.join(known.arguments)}")
     if still_open:
@@ -174,12 +199,12 @@ async def show(
     return ExitCode.DONE
 
 
-def _job(settings: Settings, name: str, ledger: Path | None) -> JobFile:
+def _job(settings: Settings, name: str, ledger: str | None) -> JobFile:
     if ledger is None:
         return find_job(settings.project_id, name)
-    if not ledger.exists():
+    if not is_shared(ledger) and not Path(ledger).exists():
         raise BadInput(f"{ledger}: there is no such ledger")
-    return JobFile(job=name, project_id=settings.project_id, ledger=str(ledger))
+    return JobFile(job=name, project_id=settings.project_id, ledger=ledger)
 
 
 @app.command
@@ -188,7 +213,7 @@ async def reconcile(
     /,
     *,
     settle: str = "10s",
-    ledger: Path | None = None,
+    ledger: str | None = None,
     account: Account = ACCOUNT,
 ) -> int:
     """Look for the orders behind lost answers; nothing is sent.
@@ -201,13 +226,13 @@ async def reconcile(
     Args:
         job: The job's name.
         settle: Time between the two searches; 10s by default.
-        ledger: The ledger's file, where it is not in the state folder.
+        ledger: The ledger, a file or a postgresql:// address, where this machine has no note of it.
     """
     settings = read_settings(account)
     known = _job(settings, job, ledger)
     seconds = seconds_of(settle, "--settle")
     async with open_client(settings) as sinch:
-        result = await sinch.hosting_orders.reconcile(ledger=known.ledger, settle=seconds)
+        result = await _reconciled(sinch, known, seconds)
     await print_many(result.succeeded, ORDER, account)
     failed: list[tuple[object, Exception]] = [(c.tag, c.error) for c in result.failed]
     failed += [(chunk.tag, chunk.error) for chunk in result.unknown]
@@ -215,3 +240,24 @@ async def reconcile(
     found, unknown = len(result.succeeded), len(result.unknown)
     tell(f"{found} found, {len(result.failed)} rejected, {unknown} still open")
     return ExitCode.UNKNOWN if unknown else code
+
+
+async def _reconciled(sinch: SinchHosting, job: JobFile, settle: float) -> BulkResult:
+    """Look for what is open in a ledger: in a file of all jobs, in a database of this one."""
+    from .. import BulkResult  # noqa: PLC0415 - loaded with the client
+
+    reconcile = sinch.hosting_orders.reconcile
+    if not is_shared(job.ledger):
+        return await reconcile(ledger=job.ledger, settle=settle)
+    names = [f"{job.job}{suffix}" for suffix in _SUFFIXES]
+    there = [name for name in names if await _entries(job.ledger, name)]
+    if not there:
+        raise BadInput(f"{address_of(job.ledger)}: it has no job {job.job!r}")
+    found = await asyncio.gather(
+        *(reconcile(ledger=job.ledger, job=name, settle=settle) for name in there)
+    )
+    return BulkResult(
+        succeeded=tuple(order for result in found for order in result.succeeded),
+        failed=tuple(chunk for result in found for chunk in result.failed),
+        unknown=tuple(chunk for result in found for chunk in result.unknown),
+    )

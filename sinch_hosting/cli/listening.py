@@ -59,7 +59,7 @@ class Listening:
         self._output = output
         self._forward_to = _checked(forward_to)
         self._read_at = self._modified()
-        self._receiver = CallbackReceiver(
+        self.receiver = CallbackReceiver(
             read_secrets(self._secret_file),
             handlers=[self._print],
             allow_from=_addresses(allow_from),
@@ -92,7 +92,7 @@ class Listening:
         return ExitCode.DONE
 
     async def _drain(self) -> None:
-        await self._receiver.aclose()
+        await self.receiver.aclose()
         if self._forwarding:
             await asyncio.wait(self._forwarding, timeout=_DRAIN)
         for task in self._forwarding:
@@ -110,7 +110,7 @@ class Listening:
         except web.HTTPRequestEntityTooLarge:
             return web.Response(status=413, text="the body is too large")
         signature = request.headers.get(SIGNATURE_HEADER)
-        answer = await self._receiver.receive(
+        answer = await self.receiver.receive(
             body,
             signature,
             peer=request.remote,
@@ -135,7 +135,7 @@ class Listening:
             return
         self._read_at = modified
         try:
-            self._receiver.secrets = read_secrets(self._secret_file)
+            self.receiver.secrets = read_secrets(self._secret_file)
         except BadInput as error:
             complain(str(error))
 

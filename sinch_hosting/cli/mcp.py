@@ -110,7 +110,7 @@ def _workplace(
             JobFile(
                 job=job,
                 project_id=project,
-                ledger=str(ledger_path(project, job, None)),
+                ledger=str(ledger_path(project, job)),
                 numbers=tuple(numbers),
                 service_plan_id=plan,
                 campaign_id=campaign,
@@ -120,7 +120,7 @@ def _workplace(
     return Workplace(
         sinch=sinch,
         project_id=project,
-        ledger_of=lambda job: ledger_path(project, job, None),
+        ledger_of=lambda job: ledger_path(project, job),
         keep_job=note,
         known_orders=functools.partial(orders_in_ledgers, project),
         service_plan_id=place.plan or settings.get("service_plan_id"),

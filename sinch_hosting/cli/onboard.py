@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Literal
 
 from attrs import evolve, frozen
 
+from .._bulk.addresses import without_password
 from .durations import seconds_of
 from .errors import BadInput, ExitCode, Failed
 from .invocation import same_line, tell
-from .job_files import JobFile, default_job, keep_job, ledger_path
+from .job_files import JobFile, default_job, keep_job, ledger_of
 from .letter import read_letter
 from .number_input import read_records
 from .onboarding_run import (
@@ -100,7 +101,7 @@ async def onboard(
     wanted = _Wanted(
         job=name,
         records=records if region is None else [evolve(r, region=region) for r in records],
-        ledger=ledger_path(settings.project_id, name, flags.ledger),
+        ledger=ledger_of(settings.project_id, name, flags.ledger),
         max_letters=max_letters,
         window=seconds_of(window, "--window"),
         timeout=None if timeout is None else seconds_of(timeout, "--timeout"),
@@ -114,7 +115,7 @@ async def onboard(
     )
     async with open_client(settings) as sinch:
         onboarding = wanted.begin(sinch, settings, place)
-        tell(f"{settings.whose}, job {name}; ledger: {wanted.ledger}")
+        tell(f"{settings.whose}, job {name}; ledger: {without_password(wanted.ledger)}")
         plan = await onboarding.plan()
         if dry_run:
             await _print_plan(plan, account)
@@ -131,7 +132,7 @@ class _Wanted:
 
     job: str
     records: list[PhoneRecord]
-    ledger: Path
+    ledger: str
     max_letters: int | None
     window: float
     timeout: float | None
@@ -180,7 +181,7 @@ class _Wanted:
         return JobFile(
             job=self.job,
             project_id=settings.project_id,
-            ledger=str(self.ledger),
+            ledger=self.ledger,
             numbers=tuple(str(record.phone_number) for record in self.records),
             service_plan_id=settings.plan(place),
             campaign_id=settings.campaign(place),

@@ -114,8 +114,12 @@ class JobFlags:
         ),
     ] = None
     ledger: Annotated[
-        Path | None,
-        Parameter(group=_JOB, help="The ledger's file; by default in the state folder."),
+        str | None,
+        Parameter(
+            group=_JOB,
+            help="The ledger: a file, by default in the state folder, or the postgresql:// "
+            "address of a database that several machines share.",
+        ),
     ] = None
     retry_rejected: Annotated[
         bool, Parameter(group=_JOB, help="Create orders again for the numbers of REJECTED orders.")

@@ -1,8 +1,9 @@
 """The tools that plan, and those that change something: each takes the digest of a plan."""
 
-from __future__ import annotations
+# No `from __future__ import annotations`: the SDK reads the annotations of functions in functions.
 
-from typing import Annotated, ClassVar
+from collections.abc import Awaitable, Callable
+from typing import Annotated, ClassVar, TypeVar
 
 from attrs import frozen
 from mcp.server.elicitation import AcceptedElicitation, ElicitationResult
@@ -19,7 +20,7 @@ from .answers import (
     PlanAnswer,
     first,
 )
-from .plans import Plan, PlanRefused, digest_of
+from .plans import Plan, PlanRefused, Plans, digest_of
 from .reading import CampaignId, PlanId
 from .wishes import ImportWish, OnboardWish, Outlook, Progress, TextEnableWish, letter_of
 from .workplace import Workplace, batches_of
@@ -35,6 +36,9 @@ _READ_ONLY = (
     "Show this to a person. This server only reads: to carry it out it has to be started with "
     "--allow-changes."
 )
+
+
+L = TypeVar("L", TextEnableWish, OnboardWish)
 
 
 class PlanningTools:
@@ -62,16 +66,7 @@ class PlanningTools:
             campaign_id=at.campaign(campaign_id),
             migrate_to_sinch_tmo=migrate_to_sinch_tmo,
         )
-        digest = digest_of(
-            wish.tool,
-            at.project_id,
-            wish.numbers,
-            region_code,
-            wish.service_plan_id,
-            wish.campaign_id,
-            migrate_to_sinch_tmo,
-        )
-        return await self._shown(wish, digest)
+        return await self._shown(wish, wish.numbers, region_code, migrate_to_sinch_tmo)
 
     async def plan_text_enable(
         self,
@@ -82,24 +77,10 @@ class PlanningTools:
         region_code: Region = None,
     ) -> PlanAnswer:
         """Show what text-enabling numbers would do: orders, letters and to whom, warnings."""
-        at = self._at
-        wish = TextEnableWish(
-            at=at,
-            batches=tuple(batches_of(numbers, region_code)),
-            service_plan_id=at.plan_id(service_plan_id),
-            campaign_id=at.campaign(campaign_id),
-            letter=letter_of(letter),
+        wish = self._with_letter(
+            TextEnableWish, numbers, letter, service_plan_id, campaign_id, region_code
         )
-        digest = digest_of(
-            wish.tool,
-            at.project_id,
-            wish.numbers,
-            region_code,
-            wish.service_plan_id,
-            wish.campaign_id,
-            letter.model_dump(),
-        )
-        return await self._shown(wish, digest)
+        return await self._shown(wish, wish.numbers, region_code, letter.model_dump())
 
     async def plan_onboarding(
         self,
@@ -110,29 +91,44 @@ class PlanningTools:
         region_code: Region = None,
     ) -> PlanAnswer:
         """Show what taking numbers from any state to text-enabled would do."""
+        wish = self._with_letter(
+            OnboardWish, numbers, letter, service_plan_id, campaign_id, region_code
+        )
+        listed = [batch.numbers for batch in wish.batches]
+        return await self._shown(wish, listed, region_code, letter.model_dump())
+
+    def _with_letter(
+        self,
+        kind: type[L],
+        numbers: list[str],
+        letter: LetterOfAuthorization,
+        plan: str | None,
+        campaign: str | None,
+        region_code: str | None,
+    ) -> L:
         at = self._at
-        wish = OnboardWish(
+        return kind(
             at=at,
             batches=tuple(batches_of(numbers, region_code)),
-            service_plan_id=at.plan_id(service_plan_id),
-            campaign_id=at.campaign(campaign_id),
+            service_plan_id=at.plan_id(plan),
+            campaign_id=at.campaign(campaign),
             letter=letter_of(letter),
         )
-        digest = digest_of(
-            wish.tool,
-            at.project_id,
-            [batch.numbers for batch in wish.batches],
-            region_code,
-            wish.service_plan_id,
-            wish.campaign_id,
-            letter.model_dump(),
-        )
-        return await self._shown(wish, digest)
 
     async def _shown(
-        self, wish: ImportWish | TextEnableWish | OnboardWish, digest: str
+        self,
+        wish: ImportWish | TextEnableWish | OnboardWish,
+        numbers: object,
+        region_code: str | None,
+        more: object,
     ) -> PlanAnswer:
-        """Show a plan, and remember it: from now on its digest counts."""
+        """Show a plan, and remember it: from now on its digest counts.
+
+        The digest is made of the *numbers*, the region, the plan, the campaign, and of what *more*
+        was asked for.
+        """
+        account = (wish.service_plan_id, wish.campaign_id)
+        digest = digest_of(wish.tool, self._at.project_id, numbers, region_code, *account, more)
         outlook = await wish.look(digest)
         letters = dict(outlook.letters)
         plan = Plan(digest=digest, wish=wish, shown=outlook.text, letters=letters)
@@ -189,50 +185,49 @@ class ChangingTools:
     def __init__(self, workplace: Workplace) -> None:
         self._at = workplace
 
-    def consent_to(self, kind: type[TextEnableWish] | type[OnboardWish]) -> Resolve:
-        """Return what asks a person before letters are mailed, where the client can ask."""
-
-        async def consent(digest: str, ctx: Context) -> Consent | Elicit[Consent]:
-            plan = self._at.plans.look(kind, digest)
-            if not plan.letters or not _can_ask(ctx):
-                return Consent(mail_the_letters=True)
-            letters = ", ".join(f"{count} to {who}" for who, count in plan.letters.items())
-            return Elicit(f"Letters of authorization: {letters}. Mail them?", Consent)
-
-        return Resolve(consent)
-
     async def import_numbers(self, digest: Digest, ctx: Context) -> ChangeAnswer:
         """Carry out a plan of plan_import."""
         plan = self._at.plans.take(ImportWish, digest)
         _check_unchanged(plan.shown, await plan.wish.look(digest))
         return await plan.wish.run(digest, _progress(ctx))
 
-    async def text_enable(
-        self, digest: str, ctx: Context, consent: ElicitationResult[Consent]
-    ) -> ChangeAnswer:
-        """Carry out a plan of plan_text_enable: letters are mailed to real people."""
-        plan = self._at.plans.take(TextEnableWish, digest)
-        _check_consent(consent)
-        _check_unchanged(plan.shown, await plan.wish.look(digest))
-        return await plan.wish.run(digest, _progress(ctx))
+    def text_enable(self) -> Callable[..., Awaitable[ChangeAnswer]]:
+        """Return the tool that text-enables."""
+        plans = self._at.plans
 
-    async def onboard(
-        self,
-        digest: str,
-        ctx: Context,
-        consent: ElicitationResult[Consent],
-        timeout_seconds: float,
-    ) -> OnboardAnswer:
-        """Go on with a plan of plan_onboarding for a while."""
-        plan = self._at.plans.take(OnboardWish, digest)
-        _check_consent(consent)
-        # Numbers move on by themselves; what counts is that no letter goes out that was not shown.
-        return await plan.wish.run(
-            digest,
-            _progress(ctx),
-            timeout=timeout_seconds,
-            letters=sum(plan.letters.values()),
-        )
+        async def text_enable(
+            digest: Digest,
+            ctx: Context,
+            consent: Annotated[ElicitationResult[Consent], _asking(plans, TextEnableWish)],
+        ) -> ChangeAnswer:
+            """Carry out a plan of plan_text_enable: letters are mailed to real people."""
+            plan = plans.take(TextEnableWish, digest)
+            _check_consent(consent)
+            _check_unchanged(plan.shown, await plan.wish.look(digest))
+            return await plan.wish.run(digest, _progress(ctx))
+
+        return text_enable
+
+    def onboard(self) -> Callable[..., Awaitable[OnboardAnswer]]:
+        """Return the tool that goes on with an onboarding."""
+        plans = self._at.plans
+
+        async def onboard(
+            digest: Digest,
+            ctx: Context,
+            consent: Annotated[ElicitationResult[Consent], _asking(plans, OnboardWish)],
+            timeout_seconds: Annotated[float, Field(gt=0, le=3600)] = 60.0,
+        ) -> OnboardAnswer:
+            """Go on with a plan of plan_onboarding for a while; plan and call again to go on."""
+            plan = plans.take(OnboardWish, digest)
+            _check_consent(consent)
+            # Numbers move on by themselves; what counts is that no other letter goes out.
+            letters = sum(plan.letters.values())
+            return await plan.wish.run(
+                digest, _progress(ctx), timeout=timeout_seconds, letters=letters
+            )
+
+        return onboard
 
     async def qualify(
         self,
@@ -331,6 +326,19 @@ def _shown(digest: str, next_step: str, numbers: dict[str, str] | None = None) -
         digest=digest,
         next_step=next_step,
     )
+
+
+def _asking(plans: Plans, kind: type[TextEnableWish] | type[OnboardWish]) -> Resolve:
+    """Return what asks a person before letters are mailed, where the client can ask."""
+
+    async def consent(digest: str, ctx: Context) -> Consent | Elicit[Consent]:
+        plan = plans.look(kind, digest)
+        if not plan.letters or not _can_ask(ctx):
+            return Consent(mail_the_letters=True)
+        letters = ", ".join(f"{count} to {who}" for who, count in plan.letters.items())
+        return Elicit(f"Letters of authorization: {letters}. Mail them?", Consent)
+
+    return Resolve(consent)
 
 
 def _can_ask(ctx: Context) -> bool:

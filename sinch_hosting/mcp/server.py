@@ -1,29 +1,26 @@
 """The server: its tools, its resources and prompts, and the transports that it speaks over."""
 
-# No `from __future__ import annotations`: the SDK reads the annotations of functions in functions.
+from __future__ import annotations
 
 import asyncio
 import logging
 import socket
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Any
 
 import uvicorn
-from mcp.server.elicitation import ElicitationResult
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
 from mcp.server.transport_security import TransportSecuritySettings
 from mcp_types import CallToolResult, InputRequiredResult, ToolAnnotations
-from pydantic import Field
 
 from .._version import __version__
 from ..errors import ApiError, SinchHostingError
 from ..phone_files import PhoneFileError
-from .answers import ChangeAnswer, OnboardAnswer, cut, quoted
-from .changing import ChangingTools, Consent, Digest, PlanningTools
+from .answers import cut, quoted
+from .changing import ChangingTools, PlanningTools
 from .pages import add_prompts, add_resources
 from .reading import ReadingTools
-from .wishes import OnboardWish, TextEnableWish
 from .workplace import Workplace
 
 __all__ = ["make_server", "serve_http", "serve_stdio"]
@@ -105,8 +102,8 @@ def make_server(workplace: Workplace) -> MCPServer[Any]:
     if workplace.allow_changes:
         changing = ChangingTools(workplace)
         _add(server, changing.import_numbers, _CREATES)
-        _add(server, _text_enable(changing), _CREATES)
-        _add(server, _onboard(changing), _CREATES)
+        _add(server, changing.text_enable(), _CREATES)
+        _add(server, changing.onboard(), _CREATES)
         _add(server, changing.qualify, _CREATES)
         _add(server, changing.voice_challenge, _RINGS)
     add_resources(server)
@@ -117,33 +114,6 @@ def make_server(workplace: Workplace) -> MCPServer[Any]:
 def _add(server: MCPServer[Any], tool: Callable[..., Any], annotations: ToolAnnotations) -> None:
     description = " ".join((tool.__doc__ or "").split())
     server.add_tool(tool, description=description, annotations=annotations)
-
-
-def _text_enable(changing: ChangingTools) -> Callable[..., Any]:
-    ask = changing.consent_to(TextEnableWish)
-
-    async def text_enable(
-        digest: Digest, ctx: Context, consent: Annotated[ElicitationResult[Consent], ask]
-    ) -> ChangeAnswer:
-        """Carry out a plan of plan_text_enable: letters are mailed to real people."""
-        return await changing.text_enable(digest, ctx, consent)
-
-    return text_enable
-
-
-def _onboard(changing: ChangingTools) -> Callable[..., Any]:
-    ask = changing.consent_to(OnboardWish)
-
-    async def onboard(
-        digest: Digest,
-        ctx: Context,
-        consent: Annotated[ElicitationResult[Consent], ask],
-        timeout_seconds: Annotated[float, Field(gt=0, le=3600)] = 60.0,
-    ) -> OnboardAnswer:
-        """Go on with a plan of plan_onboarding for a while; plan and call again to go on."""
-        return await changing.onboard(digest, ctx, consent, timeout_seconds)
-
-    return onboard
 
 
 # ----------------------------------------------------------------- transports

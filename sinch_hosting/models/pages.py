@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
+import re
 from collections.abc import (
     AsyncGenerator,
     AsyncIterator,
@@ -16,8 +18,9 @@ from collections.abc import (
     Set,
 )
 from contextlib import aclosing
+from functools import partial
 from types import TracebackType
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from attrs import evolve, field, frozen
 
@@ -35,6 +38,7 @@ _MOST_PAGES = 10_000
 # A total may be counted before or after what it counts, and pages that shift give items twice.
 _MOST_BEYOND = 1000
 _PAGES_PER_LINE = 100
+_TOKEN = re.compile(rb'"nextPageToken"\s*:\s*("(?:[^"\\]|\\.)+")')
 _log = logging.getLogger("sinch_hosting")
 
 
@@ -54,7 +58,18 @@ class Page(GenericRecord, Generic[T]):
     """The fields of the answer that this version does not know."""
 
 
-FetchPage = Callable[[OpenEnum | None, str | None], Awaitable[Page[T]]]
+OnBody = Callable[[bytes], Awaitable[None]]
+"""Told of the body of a page before its items are made."""
+
+
+class FetchPage(Protocol[T]):
+    """What reads the pages of a list."""
+
+    def __call__(
+        self, state: OpenEnum | None, token: str | None, on_body: OnBody | None = None, /
+    ) -> Awaitable[Page[T]]:
+        """Read the page at a token of a state's list; tell of its body where that is asked for."""
+        ...
 
 
 class Pages(Generic[T]):
@@ -182,7 +197,7 @@ class Pages(Generic[T]):
                 _log.info("%s: %d pages, %d%s items", self._operation, len(tokens), items, of_all)
             error = self._why_no_further(token, tokens, empty, items, said)
             if ahead and token is not None and error is None:
-                ahead._begin(state, token)
+                await ahead._send_for(state, token)
             yield page
             if token is None:
                 return
@@ -224,6 +239,10 @@ def _why_endless(pages: int, empty: int, items: int, said: int | None) -> str:
 class PrefetchedPages(Generic[T]):
     """One walk through a list that reads each next page while you handle the one before.
 
+    Where you wait for a page, the one behind it is asked for as soon as the page has come, before
+    its items are made: its token is looked for in the text. A task that was sent for what is no
+    token after all is ended, and the page is asked for once more.
+
     Made by `pages.prefetch()`. The block of `async with` owns the task that reads ahead: its end
     cancels the task and waits for it. An error is raised when its page is wanted, not before.
     """
@@ -231,7 +250,10 @@ class PrefetchedPages(Generic[T]):
     def __init__(self, pages: Pages[T]) -> None:
         self._source = pages
         self._walk: AsyncGenerator[Page[T], None] | None = None
-        self._task: asyncio.Task[Page[T]] | None = None
+        self._task: asyncio.Future[Page[T]] | None = None
+        self._next: tuple[OpenEnum | None, str | None] | None = None  # what the task reads
+        self._wanted: tuple[OpenEnum | None, str | None] | None = None
+        self._asked = set[tuple[OpenEnum | None, str | None]]()
         self._items: Iterator[T] = iter(())
 
     async def __aenter__(self) -> PrefetchedPages[T]:
@@ -246,11 +268,7 @@ class PrefetchedPages(Generic[T]):
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task})
-            if not self._task.cancelled():
-                self._task.exception()  # nobody wanted this page, nor hears of its error
+        await self._drop()
         if self._walk is not None:
             await self._walk.aclose()
 
@@ -269,9 +287,44 @@ class PrefetchedPages(Generic[T]):
                 return item
             self._items = iter((await anext(self.pages())).items)
 
-    def _begin(self, state: OpenEnum | None, token: str) -> None:
-        self._task = asyncio.ensure_future(self._source._fetch(state, token))
-
     async def _fetch(self, state: OpenEnum | None, token: str | None) -> Page[T]:
+        self._wanted = (state, token)
+        await self._send_for(state, token)
         task, self._task = self._task, None
-        return await (task or self._source._fetch(state, token))
+        assert task is not None  # noqa: S101 - it was sent for
+        return await task
+
+    async def _send_for(self, state: OpenEnum | None, token: str | None) -> None:
+        """Ask for a page, unless that is done already; return once the request is on its way."""
+        if self._task is not None and self._next == (state, token):
+            return
+        await self._drop()
+        self._next = (state, token)
+        self._asked.add(self._next)
+        on_body = partial(self._look_ahead, state, token)
+        self._task = asyncio.ensure_future(self._source._fetch(state, token, on_body))
+        await asyncio.sleep(0)  # the first step of the task sends the request
+
+    async def _look_ahead(self, state: OpenEnum | None, token: str | None, body: bytes) -> None:
+        """Ask for the page behind the one that has come, where that one is waited for."""
+        following = _token_in(body)
+        if following and self._wanted == (state, token) and (state, following) not in self._asked:
+            await self._send_for(state, following)
+
+    async def _drop(self) -> None:
+        """End the read that is under way, and wait for its end."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.wait({task})
+            if not task.cancelled():
+                task.exception()  # nobody wanted this page, nor hears of its error
+
+
+def _token_in(body: bytes) -> str | None:
+    """Return what seems to be the token in the text of a page; the text may hold others."""
+    found = _TOKEN.match(body, max(0, body.rfind(b'"nextPageToken"')))
+    try:
+        return json.loads(found[1]) if found else None
+    except ValueError:
+        return None

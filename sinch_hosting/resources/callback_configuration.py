@@ -63,11 +63,11 @@ class CallbackConfigurations:
 
 def _check_secret(secret: Secret) -> None:
     """Raise `InvalidRequest` for a secret that nobody can sign with; it does not show the value."""
-    if any("\ud800" <= character <= "\udfff" for character in secret):
+    if any("\ud800" <= character <= "\udfff" for character in secret.reveal()):
         raise InvalidRequest(
             field="hmac_secret", value="***", rule="must not hold a lone surrogate"
         )
-    if any(character < " " or "\x7f" <= character <= "\x9f" for character in secret):
+    if any(character < " " or "\x7f" <= character <= "\x9f" for character in secret.reveal()):
         raise InvalidRequest(
             field="hmac_secret",
             value="***",

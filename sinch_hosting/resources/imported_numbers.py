@@ -18,7 +18,7 @@ from .._session.session import Session
 from ..errors import ApiError, Conflict, InvalidRequest, NotFound, OutcomeUnknown, SinchHostingError
 from ..models import ImportedNumber
 from ..models import _checks as check
-from ..models.pages import Page, Pages
+from ..models.pages import OnBody, Page, Pages
 from ..states import OpenEnum
 from .number_goals import PROVISIONED, unread_import
 from .number_links import imported_otherwise, is_as_patched, is_linked_as
@@ -189,9 +189,14 @@ class ImportedNumbers:
             "pageSize": check.optional(page_size, check.check_whole, "page_size"),
         }
 
-        async def fetch(state: OpenEnum | None, token: str | None) -> Page[ImportedNumber]:
+        async def fetch(
+            state: OpenEnum | None, token: str | None, on_body: OnBody | None = None
+        ) -> Page[ImportedNumber]:
             answer = await self._session.request(
-                "ListImportedNumbers", ListedImportedNumbers, query={**query, "pageToken": token}
+                "ListImportedNumbers",
+                ListedImportedNumbers,
+                query={**query, "pageToken": token},
+                on_body=on_body,
             )
             return page_of(answer, answer.imported_numbers)
 

@@ -19,7 +19,7 @@ from .._session.session import Session
 from ..errors import OutcomeUnknown, SinchHostingError
 from ..models import DirectLoa, Letter, Order, QualifiedNumber, ResellerLoa
 from ..models import _checks as check
-from ..models.pages import Page, Pages
+from ..models.pages import OnBody, Page, Pages
 from ..states import OpenEnum, QualificationState, parse_states
 from .number_goals import qualification_goal, unread_qualified
 
@@ -191,11 +191,14 @@ class QualifiedNumbers:
             "pageSize": check.optional(page_size, check.check_whole, "page_size"),
         }
 
-        async def fetch(state: OpenEnum | None, token: str | None) -> Page[QualifiedNumber]:
+        async def fetch(
+            state: OpenEnum | None, token: str | None, on_body: OnBody | None = None
+        ) -> Page[QualifiedNumber]:
             answer = await self._session.request(
                 "ListQualifiedNumbers",
                 ListedQualifiedNumbers,
                 query={"states": state, **query, "pageToken": token},
+                on_body=on_body,
             )
             return page_of(answer, answer.qualified_numbers, state)
 

@@ -92,6 +92,10 @@ class Callbacks:
             record.state = "lost"
         else:
             self._dispatch(record)
+        self._note(record)
+
+    def _note(self, record: CallbackRecord) -> None:
+        self.world.touched.note("callbacks", record.event_id, record)
 
     def open(self) -> None:
         """Begin to deliver. What an earlier run left undelivered comes first."""
@@ -152,11 +156,13 @@ class Callbacks:
             held = self._held.pop(url)
             held.fault.spare()
             held.record.fault = ""
+            self._note(held.record)
             self._enqueue(held.record)
 
     def resume(self, record: CallbackRecord, name: str, due: float) -> None:
         """Attempt *record* at the virtual time *due*, for the reason *name*."""
         subject = ("callback", record.event_id)
+        self._note(record)
         self.world.clock.call_at(due, name, subject, lambda: self._enqueue(record))
 
     def _url_of(self, subject: Subject) -> str:
@@ -211,6 +217,7 @@ class Callbacks:
         return True
 
     def _enqueue(self, record: CallbackRecord) -> None:
+        self._note(record)
         if not self.is_open:
             return
         self._queues.setdefault(record.url, deque()).append(record)
@@ -240,6 +247,7 @@ class Callbacks:
             record.state = "delivered"
         elif record.state != "delivered":
             self._retry(record)
+        self._note(record)
 
     def _retry(self, record: CallbackRecord) -> None:
         tries = len(record.attempts)

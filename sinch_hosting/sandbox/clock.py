@@ -35,12 +35,16 @@ _END_OF_TIME = datetime(9990, 1, 1, tzinfo=UTC).timestamp()
 
 @define(eq=False)
 class Pending:
-    """A transition that has not happened yet; ``due`` is ``None`` where a person must start it."""
+    """A transition that has not happened yet; ``due`` is ``None`` where a person must start it.
+
+    ``count`` says how many were planned before it.
+    """
 
     name: str
     subject: Subject
     due: float | None
     action: Callable[[], None]
+    count: int
     live: bool = True
 
 
@@ -64,6 +68,7 @@ class Clock:
     _heap: list[tuple[float, int, Pending]] = field(init=False, factory=list)
     _count: int = field(init=False, default=0)
     _waiting: dict[Subject, Pending] = field(init=False, factory=dict)
+    _calls: dict[Subject, list[Pending]] = field(init=False, factory=dict)
     _timer: asyncio.TimerHandle | None = field(init=False, default=None)
     _timer_due: float = field(init=False, default=float("inf"))
     _running: bool = field(init=False, default=False)
@@ -85,17 +90,19 @@ class Clock:
     ) -> None:
         """Plan *action* for *due*, or until triggered. It replaces the subject's last plan."""
         self.forget(subject)
-        pending = Pending(name, subject, due, action)
+        self._count += 1
+        pending = Pending(name, subject, due, action, self._count)
         self._waiting[subject] = pending
         if due is not None:
-            self._count += 1
             heapq.heappush(self._heap, (due, self._count, pending))
             self._wake()
 
     def call_at(self, due: float, name: str, subject: Subject, action: Callable[[], None]) -> None:
         """Plan *action*, called *name*, for *due*. Nothing replaces or triggers it."""
         self._count += 1
-        heapq.heappush(self._heap, (due, self._count, Pending(name, subject, due, action)))
+        pending = Pending(name, subject, due, action, self._count)
+        self._calls.setdefault(subject, []).append(pending)
+        heapq.heappush(self._heap, (due, self._count, pending))
         self._wake()
 
     def planned(self) -> list[Pending]:
@@ -103,6 +110,11 @@ class Clock:
         timed = [pending for _, _, pending in sorted(self._heap, key=itemgetter(0, 1))]
         manual = [pending for pending in self._waiting.values() if pending.due is None]
         return [pending for pending in (*timed, *manual) if pending.live]
+
+    def planned_for(self, subject: Subject) -> list[Pending]:
+        """Return what is planned for *subject*."""
+        waiting = self._waiting.get(subject)
+        return [*self._calls.get(subject, ()), *([] if waiting is None else [waiting])]
 
     def forget(self, subject: Subject) -> None:
         """Cancel what is planned for *subject*, if anything is."""
@@ -205,6 +217,7 @@ class Clock:
         """Cancel everything that is planned."""
         self._heap.clear()
         self._waiting.clear()
+        self._calls.clear()
         self._disarm()
 
     def _run_until(self, target: float) -> int:
@@ -233,6 +246,11 @@ class Clock:
         pending.live = False
         if self._waiting.get(pending.subject) is pending:
             del self._waiting[pending.subject]
+        calls = self._calls.get(pending.subject, [])
+        if pending in calls:
+            calls.remove(pending)
+            if not calls:
+                del self._calls[pending.subject]
         pending.action()
 
     def _wake(self) -> None:

@@ -47,25 +47,7 @@ if TYPE_CHECKING:
     from .clock import Clock
     from .fault_kinds import Seconds
 
-__all__ = ["EVENT_TYPES", "GROUPS", "KINDS", "Fault", "Faults", "KeptFault", "TokenBucket"]
-
-
-@define(eq=False)
-class KeptFault:
-    """A fault as a state file keeps it; without ``ends`` it has no end."""
-
-    number: int
-    kind: str
-    operations: tuple[str, ...]
-    count: int | None
-    skip: int
-    probability: float
-    begins: float
-    settings: dict[str, Any]
-    ends: float | None = None
-    hits: int = 0
-    seen: int = 0
-    on: bool = True
+__all__ = ["EVENT_TYPES", "GROUPS", "KINDS", "Fault", "Faults", "TokenBucket"]
 
 
 @define(eq=False)
@@ -79,13 +61,13 @@ class Fault:
     skip: int
     probability: float
     begins: float
-    ends: float
     settings: dict[str, Any]
-    random: Random = field(repr=False)
+    ends: float = float("inf")
     hits: int = 0
-    on: bool = True
-    bucket: TokenBucket | None = field(default=None, repr=False)
     seen: int = 0
+    on: bool = True
+    random: Random = field(init=False, repr=False)
+    bucket: TokenBucket | None = field(init=False, default=None, repr=False)
 
     def strikes(self, operation: str, now: float) -> bool:
         """Count this request, and return whether the fault strikes it."""
@@ -118,23 +100,6 @@ class Fault:
             "on": self.on,
             "settings": self.settings,
         }
-
-    def export(self) -> KeptFault:
-        """Return the fault for a state file."""
-        return KeptFault(
-            self.number,
-            self.kind,
-            tuple(sorted(self.operations)),
-            self.count,
-            self.skip,
-            self.probability,
-            self.begins,
-            self.settings,
-            None if self.ends == float("inf") else self.ends,
-            self.hits,
-            self.seen,
-            self.on,
-        )
 
 
 @define(eq=False)
@@ -217,58 +182,40 @@ class Faults:
         for name, number in (("count", count), ("skip", skip)):
             if number is not None and not (is_amount(number) and isinstance(number, int)):
                 raise ValueError(f"{name} must be a whole number that is not negative")
-        operations = reached(kind, operation)
         begins = self.clock.now + seconds_of("begins_in", begins_in)
-        ends = None if lasts is None else begins + seconds_of("lasts", lasts)
-        whole = {**KINDS[kind], **settings}
-        return self._put(
-            KeptFault(
-                self._count + 1,
-                kind,
-                tuple(operations),
-                count,
-                skip,
-                probability,
-                begins,
-                whole,
-                ends,
-            )
-        )
-
-    def _put(self, kept: KeptFault) -> Fault:
-        """Put a fault in force, new or of an earlier run."""
-        self._count = max(self._count, kept.number)
-        # Reproducible by design: nothing that this draws protects anything.
-        random = Random(f"{self.seed}|{kept.number}|{kept.kind}")  # noqa: S311
-        if kept.probability < 1:
-            for _ in range(kept.seen - kept.skip):
-                random.random()
         fault = Fault(
-            kept.number,
-            kept.kind,
-            frozenset(kept.operations),
-            kept.count,
-            kept.skip,
-            kept.probability,
-            kept.begins,
-            float("inf") if kept.ends is None else kept.ends,
-            kept.settings,
-            random,
-            kept.hits,
-            kept.on,
-            seen=kept.seen,
+            self._count + 1,
+            kind,
+            reached(kind, operation),
+            count,
+            skip,
+            probability,
+            begins,
+            {**KINDS[kind], **settings},
         )
-        if kept.kind == "rate_limit":
-            fault.bucket = TokenBucket(fault.settings["per_second"], fault.settings["burst"])
-        self._faults.append(fault)
+        if lasts is not None:
+            fault.ends = begins + seconds_of("lasts", lasts)
+        self._put(fault)
         return fault
 
-    def restore(self, faults: Iterable[KeptFault]) -> None:
+    def _put(self, fault: Fault) -> None:
+        """Put a fault in force, new or of an earlier run."""
+        self._count = max(self._count, fault.number)
+        # Reproducible by design: nothing that this draws protects anything.
+        fault.random = Random(f"{self.seed}|{fault.number}|{fault.kind}")  # noqa: S311
+        if fault.probability < 1:
+            for _ in range(fault.seen - fault.skip):
+                fault.random.random()
+        if fault.kind == "rate_limit":
+            fault.bucket = TokenBucket(fault.settings["per_second"], fault.settings["burst"])
+        self._faults.append(fault)
+
+    def restore(self, faults: Iterable[Fault]) -> None:
         """Put the faults of an earlier run in force; raises `ValueError` for unknown kinds."""
-        for kept in faults:
-            if kept.kind not in KINDS or kept.settings.keys() != KINDS[kept.kind].keys():
-                raise ValueError(f"faults: {kept.kind!r} with these settings is not known here")
-            self._put(kept)
+        for fault in faults:
+            if fault.kind not in KINDS or fault.settings.keys() != KINDS[fault.kind].keys():
+                raise ValueError(f"faults: {fault.kind!r} with these settings is not known here")
+            self._put(fault)
 
     def switch(self, fault: Fault | int, on: bool) -> Fault:
         """Switch a fault on or off. One whose count is used up counts anew when switched on.

@@ -7,20 +7,25 @@ import logging
 import os
 import time
 from contextlib import suppress
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attrs import define, field
 
 from .seeding import Seeding, read_seed
-from .state_file import KEPT, Snapshot, StateFile, restore, take
+from .snapshot import KEPT, Snapshot, latest_callbacks, restore, take, take_changes
+from .state_file import StateFile
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .callbacks import Callbacks
     from .credentials import Credentials
     from .faults import Faults
     from .http import Service
     from .operations import Operations
+    from .records import RequestRecord
     from .store import World
 
 SAVE_EVERY = 0.5
@@ -62,6 +67,8 @@ class Keeper:
     _is_loaded: bool = field(init=False, default=False)
     _saving: asyncio.Task[None] | None = field(init=False, default=None)
     _next_time: float = field(init=False, default=0.0)
+    _written: int = field(init=False, default=0)
+    _unanswered: list[RequestRecord] = field(init=False, factory=list)
 
     def load(self) -> None:
         """Lock the state file, and read it or the seed file. Later starts do not read again.
@@ -111,7 +118,8 @@ class Keeper:
             raise ValueError(f"{path} is damaged: {error}; move it away to start anew") from error
         self.credentials.restore(kept.tokens)
         self.service.requests.extend(kept.requests)
-        self.service.count = kept.requests[-1].number if kept.requests else 0
+        self.service.count = self._written = kept.requests[-1].number if kept.requests else 0
+        self.world.touched.clear(len(self.world.outbox))
         if not self.keeps_rules:
             self.world.rules = rules
         if not self.keeps_secret:
@@ -126,7 +134,9 @@ class Keeper:
     def begin(self) -> None:
         """Save, and go on saving what changes by itself. Needs a running event loop."""
         if self._state is not None:
-            self.save()
+            self.world.touched.is_noted = True
+            self.world.changed = True
+            self.save_changes()
             self._saving = asyncio.get_running_loop().create_task(self._keep_saving())
 
     async def end(self) -> None:
@@ -144,34 +154,57 @@ class Keeper:
             state.close()
 
     def save(self) -> None:
-        """Write the state file, if there is one; raises `OSError` where that fails."""
+        """Write the whole state, if there is a file for it; raises `OSError` where that fails."""
         if self._state is None:
             return
-        began = time.monotonic()
+        self._write(self.whole(), self._state.save)
+
+    def whole(self) -> Snapshot:
+        """Return the whole state as it is now."""
         kept = take(self.world)
-        kept.tokens = self.credentials.export()
-        kept.faults = [fault.export() for fault in self.faults]
-        events = list(self.callbacks.records)
-        newest = len(events) - KEPT
-        kept.callbacks = [
-            record
-            for position, record in enumerate(events)
-            if position >= newest or record.state in {"waiting", "retrying"}
-        ]
+        kept.callbacks = latest_callbacks(list(self.callbacks.records))
         kept.requests = list(self.service.requests)[-KEPT:]
+        return self._with_parts(kept)
+
+    def save_changes(self) -> None:
+        """Save where something may have changed since the last time.
+
+        Where the state is large, only what has changed is written.
+        """
+        if self._state is None or not self.world.changed:
+            return
+        if self.world.touched.is_all or not self._state.appends:
+            self.save()
+            return
+        changes = take_changes(self.world)
+        changes.requests = self._new_requests()
+        self._write(self._with_parts(changes), self._state.append)
+
+    def _with_parts(self, kept: Snapshot) -> Snapshot:
+        """Return what is *kept*, with the parts that do not belong to the world."""
+        kept.tokens = self.credentials.export()
+        kept.faults = list(self.faults)
+        return kept
+
+    def _new_requests(self) -> list[RequestRecord]:
+        """Return the requests that came, or were answered, since the state was written last."""
+        newest = islice(reversed(self.service.requests), KEPT)
+        came = list(takewhile(lambda record: record.number > self._written, newest))
+        return [*self._unanswered, *reversed(came)]
+
+    def _write(self, kept: Snapshot, write: Callable[[Snapshot], None]) -> None:
+        began = time.monotonic()
         self.world.changed = False
         try:
-            self._state.save(kept)
+            write(kept)
         except OSError:
             self.world.changed = True
             raise
+        self.world.touched.clear(len(self.world.outbox))
+        self._unanswered = [record for record in kept.requests if not record.outcome]
+        self._written = self.service.count
         ended = time.monotonic()
         self._next_time = ended + max(TIME_EVERY, 100 * (ended - began))
-
-    def save_changes(self) -> None:
-        """Save where something may have changed since the last time."""
-        if self._state is not None and self.world.changed:
-            self.save()
 
     async def _keep_saving(self) -> None:
         """Save what changed without a request. Requests save their own changes."""

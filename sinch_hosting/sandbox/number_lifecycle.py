@@ -12,6 +12,8 @@ from .records import DONE, FAILED, IN_PROGRESS, NO_CARRIERS, WAITING, Carrier, I
 from .store import CARRIER_ERRORS, is_toll_free
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .records import HostingOrder, OrderNumber, Plan
     from .store import World
 
@@ -65,6 +67,11 @@ class NumberLifecycle:
     def file(self, number: ImportedNumber) -> None:
         """Put *number* into the list of its plan and campaign."""
         self.world.imported_index.put((number.service_plan_id, number.campaign_id), number)
+        self.note(number)
+
+    def note(self, number: ImportedNumber) -> None:
+        """Note that *number* has changed."""
+        self.world.touched.note("imported", number.phone_number, number)
 
     def remove(self, number: ImportedNumber) -> None:
         """Remove the number."""
@@ -72,6 +79,7 @@ class NumberLifecycle:
         world.clock.forget(("imported", number.phone_number))
         world.imported_index.remove(number)
         del world.imported[number.phone_number]
+        world.touched.note_gone("imported", number.phone_number)
         for event in ("DEPROVISIONING_TO_SMS_PLATFORM", "DELETE"):
             if event == "DELETE" or number.service_plan_id:
                 self._tell(number, event, None)
@@ -149,7 +157,12 @@ class NumberLifecycle:
         if name not in actions:
             raise ValueError(f"an imported number has no transition {name!r}")
         subject = ("imported", number.phone_number)
-        self.world.clock.plan(subject, name, due, partial(actions[name], number))
+        self.note(number)
+        self.world.clock.plan(subject, name, due, partial(self._happen, actions[name], number))
+
+    def _happen(self, action: Callable[[ImportedNumber], None], number: ImportedNumber) -> None:
+        self.note(number)
+        action(number)
 
     def _on_platform(self, number: ImportedNumber) -> None:
         refusal = self.world.plan_for(number.phone_number).platform

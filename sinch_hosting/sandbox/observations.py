@@ -31,7 +31,7 @@ class Observations:
     @property
     def letters_sent(self) -> list[Letter]:
         """Every letter mailed so far, oldest first."""
-        return list(self._world.letters)
+        return list(self._world.letters.values())
 
     @property
     def outbox(self) -> list[Mail]:

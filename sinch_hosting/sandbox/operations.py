@@ -113,6 +113,7 @@ class ImportedNumbers:
             number.callback_url = callback_url
         number.display_name = body.get("displayName", number.display_name)
         number.updated = self.world.now
+        self.life.note(number)
         return imported_json(number, self.world.project_id, self.world.rules)
 
     def delete(self, call: Call) -> Json:

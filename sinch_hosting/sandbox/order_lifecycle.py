@@ -52,7 +52,8 @@ class OrderLifecycle:
         """Mail the letter; from here on somebody has to sign."""
         person = (order.letter_info or {})["authorisedPerson"]
         sent = Letter(order.hosting_order_id, person["email"], tuple(order.numbers), self.world.now)
-        self.world.letters.append(sent)
+        self.world.letters[sent.hosting_order_id] = sent
+        self.world.touched.note("letters", sent.hosting_order_id, sent)
         count = len(order.numbers)
         numbers = "1 number" if count == 1 else f"{count} numbers"
         self.world.mail(
@@ -119,6 +120,7 @@ class OrderLifecycle:
         known = ("submit", "send_letter", "sign_letter", "start", "complete", *_phases(order))
         if name not in known:
             raise ValueError(f"an order has no transition {name!r}")
+        self.world.touched.note("orders", order.hosting_order_id, order)
         self.world.clock.plan(
             ("order", order.hosting_order_id), name, due, partial(self._happen, order, name)
         )
@@ -159,6 +161,7 @@ class OrderLifecycle:
         order.history.append((order.updated, state))
         key = (state, order.type, order.service_plan_id, order.campaign_id)
         self.world.orders_index.put(key, order)
+        self.world.touched.note("orders", order.hosting_order_id, order)
 
     def _plan(self, order: HostingOrder, name: str) -> None:
         self.resume(order, name, self.world.due(name))
@@ -233,10 +236,10 @@ class OrderLifecycle:
         return self.world.plan_for(number.phone_number).osr if known else "INVALID_NNID"
 
     def _settle_letter(self, order: HostingOrder, state: str) -> None:
-        for letter in reversed(self.world.letters):
-            if letter.hosting_order_id == order.hosting_order_id:
-                letter.state = state
-                return
+        letter = self.world.letters.get(order.hosting_order_id)
+        if letter is not None:
+            letter.state = state
+            self.world.touched.note("letters", order.hosting_order_id, letter)
 
     def _mail_outcome(self, order: HostingOrder, what: str) -> None:
         person = (order.letter_info or {})["authorisedPerson"]

@@ -188,14 +188,12 @@ class People:
         except TypeError as error:
             raise ValueError(f"a plan has no such failure: {', '.join(failures)}") from error
         self._world.plans[phone_number] = plan
+        self._world.touched.note("plans", phone_number, plan)
         return plan
 
     def _is_signed(self, order: HostingOrder) -> bool:
-        return any(
-            letter.state == "signed"
-            for letter in self._world.letters
-            if letter.hosting_order_id == order.hosting_order_id
-        )
+        letter = self._world.letters.get(order.hosting_order_id)
+        return letter is not None and letter.state == "signed"
 
     def _awaiting_signature(self, found: HostingOrder) -> HostingOrder:
         if found.letter_kind not in {"DIRECT", "RESELLER"}:

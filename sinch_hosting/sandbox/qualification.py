@@ -38,10 +38,12 @@ class Qualification:
         self.world.clock.forget(("qualified", number.phone_number))
         self.world.qualified_index.remove(number)
         del self.world.qualified[number.phone_number]
+        self.world.touched.note_gone("qualified", number.phone_number)
 
     def receive_invoices(self, number: QualifiedNumber) -> None:
         """Note that the invoices that list *number* have arrived: its review can end now."""
         number.invoices_received = True
+        self._note(number)
         if number.state == "VERIFICATION_PENDING":
             self._plan(number, "review")
 
@@ -79,6 +81,7 @@ class Qualification:
             self._plan_invoices(number)
         number.verification_error = ""
         number.updated = self.world.now
+        self._note(number)
         self.world.mail(
             "voice",
             number.phone_number,
@@ -133,6 +136,7 @@ class Qualification:
         }
         if name not in actions:
             raise ValueError(f"a qualified number has no transition {name!r}")
+        self._note(number)
         subject = ("qualified", number.phone_number)
         self.world.clock.plan(subject, name, due, partial(actions[name], number))
 
@@ -169,6 +173,10 @@ class Qualification:
         number.updated, number.state = moment
         number.history.append(moment)
         self.world.qualified_index.put((state,), number)
+        self._note(number)
+
+    def _note(self, number: QualifiedNumber) -> None:
+        self.world.touched.note("qualified", number.phone_number, number)
 
     def _plan(self, number: QualifiedNumber, name: str) -> None:
         self.resume(number, name, self.world.due(name))

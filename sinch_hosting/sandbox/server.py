@@ -212,16 +212,17 @@ class Sandbox(People, Observations):
             return
         try:
             await runner.cleanup()
-            self.save()
+            self._world.changed = True
+            self._keeper.save_changes()
         finally:
             self._keeper.release()
 
     def save(self) -> None:
-        """Write the state file now, if there is one; raises `OSError` where that fails.
+        """Write the whole state now, if there is a file for it; raises `OSError` where that fails.
 
-        It happens by itself before a request that changed something is answered, within half a
-        second after transitions and callbacks, and at the end. What methods of `Sandbox` change
-        is kept with the next of these.
+        What has changed is written by itself before a request that changed something is answered,
+        within half a second after transitions and callbacks, and at the end. What methods of
+        `Sandbox` change is kept with the next of these.
         """
         self._keeper.save()
 

@@ -4,162 +4,50 @@ The whole state is one JSON object. It is written to a second file, which then t
 the first one: whoever reads it, and whenever the process is killed, finds a whole state. Tokens
 are kept as digests. The secret that signs callbacks is kept as it is, so only the owner of the
 file may read it.
+
+A large state is not written anew for each change. What has changed is then appended to a second
+file, the journal: a line of JSON for each time. Its first line says to which state it belongs;
+one that belongs to another state was replaced by that state, and is not read. A last line
+without its end was being written when the process was killed: nothing was answered for it.
 """
 
 from __future__ import annotations
 
+import gc
 import json
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from hashlib import blake2b
 from pathlib import Path
-from random import Random
-from typing import TYPE_CHECKING, Any
 
-from attrs import define, field
+from .snapshot import VERSION, Snapshot, merge
+from .structures import Unreadable, json_of, read_json, structure
 
-from .faults import KeptFault
-from .records import (
-    CallbackRecord,
-    HostingOrder,
-    ImportedNumber,
-    Letter,
-    Mail,
-    Plan,
-    QualifiedNumber,
-    RequestRecord,
-)
-from .structures import Unreadable, read_file, structure, unstructure
-
-if TYPE_CHECKING:
-    from .operations import Operations
-    from .store import World
-
-VERSION = 1
-"""The version of the format; a sandbox reads no other."""
-
-KEPT = 1000
-"""How many requests, and delivered callbacks, are kept: the newest ones."""
-
-
-@define(eq=False)
-class Planned:
-    """A transition that has not happened yet; ``due`` is left out where a person starts it.
-
-    ``kind`` is ``order``, ``qualified``, ``imported`` or ``callback``, and ``id`` is the id of
-    that order, number or event.
-    """
-
-    kind: str
-    id: str
-    name: str
-    due: float | None = None
-
-
-@define(eq=False)
-class Snapshot:
-    """Everything that is kept; times are in seconds since 1970."""
-
-    sandbox_state: int
-    now: float
-    seed: int
-    random: list[int]
-    rules: dict[str, Any] = field(factory=dict)
-    hmac_secret: str = ""
-    tokens: dict[str, float] = field(factory=dict)
-    orders: list[HostingOrder] = field(factory=list)
-    imported: list[ImportedNumber] = field(factory=list)
-    qualified: list[QualifiedNumber] = field(factory=list)
-    entries: list[int] = field(factory=list)
-    plans: dict[str, Plan] = field(factory=dict)
-    outbox: list[Mail] = field(factory=list)
-    letters: list[Letter] = field(factory=list)
-    callbacks: list[CallbackRecord] = field(factory=list)
-    requests: list[RequestRecord] = field(factory=list)
-    faults: list[KeptFault] = field(factory=list)
-    planned: list[Planned] = field(factory=list)
-
-
-def take(world: World) -> Snapshot:
-    """Return what is to be kept of *world*. The caller adds the other parts."""
-    return Snapshot(
-        VERSION,
-        world.now,
-        world.seed,
-        list(world.random.getstate()[1]),
-        world.rules.json(),
-        world.hmac_secret,
-        orders=list(world.orders.values()),
-        imported=list(world.imported.values()),
-        qualified=list(world.qualified.values()),
-        entries=[index.entries for index in _indexes(world)],
-        plans=world.plans,
-        outbox=world.outbox,
-        letters=world.letters,
-        planned=[
-            Planned(*pending.subject, pending.name, pending.due)
-            for pending in world.clock.planned()
-        ],
-    )
-
-
-def restore(world: World, operations: Operations, kept: Snapshot) -> None:
-    """Bring *world*, which is empty, to the state that was *kept*, except for callbacks.
-
-    Raises `Unreadable` where the parts do not fit together.
-    """
-    world.clock.start_at(kept.now)
-    world.seed = kept.seed
-    try:
-        world.random.setstate((Random.VERSION, tuple(kept.random), None))
-        world.rules = world.rules.changed(**kept.rules)
-    except (TypeError, ValueError) as error:
-        raise Unreadable(f"random or rules: {error}") from error
-    world.hmac_secret = kept.hmac_secret
-    world.orders.update({order.hosting_order_id: order for order in kept.orders})
-    world.imported.update({number.phone_number: number for number in kept.imported})
-    world.qualified.update({number.phone_number: number for number in kept.qualified})
-    world.plans.update(kept.plans)
-    world.outbox.extend(kept.outbox)
-    world.letters.extend(kept.letters)
-    if len(kept.entries) != len(_indexes(world)):
-        raise Unreadable("entries must hold one number for each list")
-    world.orders_index.restore(kept.orders, kept.entries[0])
-    world.imported_index.restore(kept.imported, kept.entries[1])
-    world.qualified_index.restore(kept.qualified, kept.entries[2])
-    for position, planned in enumerate(kept.planned):
-        try:
-            _plan(world, operations, planned)
-        except (LookupError, ValueError) as error:
-            raise Unreadable(f"planned[{position}]: {error.args[0]}") from error
-
-
-def _indexes(world: World) -> tuple[Any, Any, Any]:
-    return world.orders_index, world.imported_index, world.qualified_index
-
-
-def _plan(world: World, operations: Operations, planned: Planned) -> None:
-    """Plan one transition again. `Callbacks` does so for its own."""
-    if planned.kind == "order":
-        operations.order_lifecycle.resume(world.orders[planned.id], planned.name, planned.due)
-    elif planned.kind == "qualified":
-        operations.qualification.resume(world.qualified[planned.id], planned.name, planned.due)
-    elif planned.kind == "imported":
-        number = world.imported[planned.id]
-        operations.imported.life.resume(number, planned.name, planned.due)
-    elif planned.kind != "callback":
-        raise ValueError(f"{planned.kind!r} is no kind of record")
+LARGE = 1 << 20
+"""Bytes of a state above which changes go to the journal. So much is written in milliseconds."""
 
 
 class StateFile:
     """The file with the state. One sandbox at a time may have it open.
 
     Args:
-        path: the file; it is made where there is none. Beside it stands a ``.lock`` file.
+        path: the file; it is made where there is none. Beside it stand a ``.lock`` file and,
+            where the state is large, the ``.journal``.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path).resolve()
+        self.journal = self.path.with_name(f"{self.path.name}.journal")
         self._lock: int | None = None
+        self._appending: int | None = None
+        self._digest = ""
+        self._size = self._appended = 0
+
+    @property
+    def appends(self) -> bool:
+        """Whether changes are better appended: the state is large, and the journal is not yet."""
+        return self._appended < self._size > LARGE
 
     def open(self) -> Snapshot | None:
         """Lock the file, and return the state in it; `None` where there is no file yet.
@@ -169,7 +57,8 @@ class StateFile:
         """
         self._lock = _lock(self.path.with_name(f"{self.path.name}.lock"), self.path)
         try:
-            return self._read()
+            with _no_collecting():
+                return self._read()
         except BaseException:
             self.close()
             raise
@@ -178,35 +67,124 @@ class StateFile:
         if not self.path.exists():
             return None
         try:
-            read = read_file(self.path, "state of a sandbox")
+            raw = self.path.read_bytes()
+            self._digest, self._size = blake2b(raw, digest_size=16).hexdigest(), len(raw)
+            read = read_json(raw, f"{self.path} is no state of a sandbox")
+            del raw
             version = read.get("sandbox_state") if isinstance(read, dict) else None
             if version != VERSION:
                 what = "it is of another version" if version else "sandbox_state is missing"
                 raise Unreadable(f"{self.path} is no state of a sandbox: {what}")
-            return structure(Snapshot, read)
+            kept = structure(Snapshot, read)
+            del read
+            merge(kept, self._changes())
+            return kept
         except Unreadable as error:
             where = "" if str(self.path) in str(error) else f"{self.path} is damaged: "
             advice = "move it away to start anew"
             raise Unreadable(f"{where}{error}; {advice}") from error
 
+    def _changes(self) -> Iterator[Snapshot]:
+        """Yield what the journal holds, and cut off a last line that is not whole."""
+        if not self.journal.exists():
+            return
+        with self.journal.open("r+b") as file:
+            if file.readline() != self._first_line():
+                return
+            self._appended = file.tell()
+            for number, line in enumerate(file, 2):
+                if not line.endswith(b"\n"):
+                    file.truncate(self._appended)
+                    return
+                self._appended += len(line)
+                where = f"{self.journal} is damaged: line {number}"
+                try:
+                    yield structure(Snapshot, read_json(line, where))
+                except Unreadable as error:
+                    raise Unreadable(f"{where}: {error}") from error
+
+    def _first_line(self) -> bytes:
+        return json.dumps({"sandbox_journal": VERSION, "of": self._digest}).encode() + b"\n"
+
     def save(self, kept: Snapshot) -> None:
-        """Write the state; raises `OSError`, and then the file is as it was."""
-        text = json.dumps(unstructure(kept), separators=(",", ":"))
+        """Write the whole state; raises `OSError`, and then the file is as it was."""
         written = self.path.with_name(f".{self.path.name}.tmp")
-        # Whatever stands there, such as a link to another file, is not written through.
-        written.unlink(missing_ok=True)
-        descriptor = os.open(written, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(text)
+        digest, size = blake2b(digest_size=16), 0
+        with os.fdopen(_create(written), "wb") as file, _no_collecting():
+            for part in json_of(kept):
+                raw = part.encode("ascii")
+                digest.update(raw)
+                size += file.write(raw)
             file.flush()
             os.fsync(file.fileno())
         written.replace(self.path)
+        self._digest, self._size, self._appended = digest.hexdigest(), size, 0
+        self._end_journal()
+        self.journal.unlink(missing_ok=True)
+
+    def append(self, changes: Snapshot) -> None:
+        """Write what has changed; raises `OSError`, and then the journal is as it was."""
+        with _no_collecting():
+            line = b"".join(part.encode("ascii") for part in json_of(changes)) + b"\n"
+        if not self._appended:
+            line = self._first_line() + line
+        if self._appending is None:
+            self._appending = self._open_journal()
+        try:
+            _write(self._appending, line)
+            os.fsync(self._appending)
+        except OSError:
+            self._take_back()
+            raise
+        self._appended += len(line)
+
+    def _take_back(self) -> None:
+        """Cut off what was appended in part; where that fails, too, the whole is written next."""
+        try:
+            os.ftruncate(self._appending or -1, self._appended)
+        except OSError:
+            self._size = 0
+
+    def _open_journal(self) -> int:
+        if not self._appended:
+            return _create(self.journal)
+        return os.open(self.journal, os.O_WRONLY | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0))
+
+    def _end_journal(self) -> None:
+        descriptor, self._appending = self._appending, None
+        if descriptor is not None:
+            os.close(descriptor)
 
     def close(self) -> None:
         """Unlock the file."""
+        self._end_journal()
         descriptor, self._lock = self._lock, None
         if descriptor is not None:
             os.close(descriptor)
+
+
+def _create(path: Path) -> int:
+    """Create a file that only its owner may read. What stands there is not written through."""
+    path.unlink(missing_ok=True)  # such as a link to another file
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+
+
+def _write(descriptor: int, line: bytes) -> None:
+    rest = memoryview(line)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+@contextmanager
+def _no_collecting() -> Iterator[None]:
+    """Keep the garbage collector away: it would look at millions of new objects again and again."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _lock(path: Path, state: Path) -> int | None:

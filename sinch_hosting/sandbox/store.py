@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from array import array
 from bisect import bisect_right
+from collections import defaultdict
 from random import Random
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
 
@@ -146,6 +147,42 @@ class Index(Generic[R]):
         return self.buckets.get(key) or Bucket(self._text)
 
 
+@define(eq=False)
+class Touched:
+    """What has changed since the state was written last, while somebody keeps the state.
+
+    Args:
+        is_noted: whether somebody does. Nothing is noted otherwise.
+        is_all: whether so much has changed that all of it is to be written.
+        mails: how many mails of the outbox are written already.
+        records: by list and key, those that are new or have changed.
+        gone: the list and the key of those that were removed.
+    """
+
+    is_noted: bool = False
+    is_all: bool = False
+    mails: int = 0
+    records: defaultdict[str, dict[str, Any]] = field(factory=lambda: defaultdict(dict))
+    gone: dict[tuple[str, str], None] = field(factory=dict)
+
+    def note(self, name: str, key: str, record: object) -> None:
+        """Note that a record of the list called *name* is new or has changed."""
+        if self.is_noted:
+            self.records[name][key] = record
+
+    def note_gone(self, name: str, key: str) -> None:
+        """Note that a record was removed."""
+        if self.is_noted:
+            self.records[name].pop(key, None)
+            self.gone[name, key] = None
+
+    def clear(self, mails: int) -> None:
+        """Forget all of it: it is written, and so are so many *mails*."""
+        self.records.clear()
+        self.gone.clear()
+        self.is_all, self.mails = False, mails
+
+
 @define(eq=False, repr=False)
 class World:
     """Everything that the simulated service knows.
@@ -159,7 +196,8 @@ class World:
         hmac_secret: the key that signs callbacks; ``""`` where they are not signed.
         import_limit: the numbers allowed in one import order.
 
-    ``changed`` is set whenever something may have changed that is worth keeping.
+    ``changed`` is set whenever something may have changed that is worth keeping, and ``touched``
+    says which records have.
     """
 
     clock: Clock
@@ -178,8 +216,9 @@ class World:
     qualified_index: Index[QualifiedNumber] = field(init=False)
     plans: dict[str, Plan] = field(init=False, factory=dict)
     outbox: list[Mail] = field(init=False, factory=list)
-    letters: list[Letter] = field(init=False, factory=list)
+    letters: dict[str, Letter] = field(init=False, factory=dict)
     changed: bool = field(init=False, default=False)
+    touched: Touched = field(init=False, factory=Touched)
     emit: Callable[[str, dict[str, Any]], None] | None = field(init=False, default=None)
 
     def __attrs_post_init__(self) -> None:
@@ -195,6 +234,7 @@ class World:
         self._begin_lists()
         self.outbox.clear()
         self.letters.clear()
+        self.touched.is_all = True
 
     def _begin_lists(self) -> None:
         self.orders_index = Index()

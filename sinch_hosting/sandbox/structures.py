@@ -3,21 +3,36 @@
 from __future__ import annotations
 
 import json
-from functools import cache
+from collections.abc import Callable, Iterator
+from functools import cache, lru_cache
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, TypeAlias, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from attrs import NOTHING, Factory, fields, has
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 T = TypeVar("T")
+Reader: TypeAlias = Callable[[Any], Any]
+"""Returns what came from JSON as one kind; raises `_Misfit` where it does not fit."""
+
+_AT_ONCE = 100
+"""The items of a list that are written at once: a long one never stands in memory as text."""
+
+
+_SHARED = 4096
+"""The records of a kind that are remembered, so that those that are equal are one."""
 
 
 class Unreadable(ValueError):
     """A file or a value in it that cannot be used; the text says where and why."""
+
+
+class _Misfit(Exception):
+    """What is wrong with a value, and its path below the value that is read."""
+
+    def __init__(self, what: str, path: str = "") -> None:
+        self.what = what
+        self.path = path
 
 
 def read_file(path: Path, what: str) -> Any:
@@ -27,65 +42,86 @@ def read_file(path: Path, what: str) -> Any:
         path: the file.
         what: what it should be, for the message.
 
-    Raises `Unreadable` with line and column where the file is no JSON, and where an object has
-    a key twice; `OSError` where the file cannot be read.
+    Raises `Unreadable` as `read_json` does, and `OSError` where the file cannot be read.
     """
+    return read_json(path.read_bytes(), f"{path} is no {what}")
+
+
+def read_json(raw: bytes, wrong: str) -> Any:
+    """Return the JSON in *raw*.
+
+    Equal objects that hold only texts and fractions are one object, so that a large state needs
+    less memory: do not change what you get.
+
+    Raises `Unreadable`, which begins with *wrong* and names line and column where *raw* is no
+    JSON, and where an object has a key twice.
+    """
+    shared: dict[Any, dict[str, Any]] = {}
+
+    def an_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            names = [name for name, _ in pairs]
+            twice = next(name for name in names if names.count(name) > 1)
+            raise Unreadable(f"the key {twice!r} stands twice in one object")
+        if {str, float}.issuperset(map(type, found.values())):
+            return shared.setdefault(tuple(pairs), found)
+        return found
+
     try:
-        return json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_object)
+        return json.loads(raw.decode("utf-8"), object_pairs_hook=an_object)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
-        raise Unreadable(f"{path} is no {what}: {where}: {error.msg}") from error
+        raise Unreadable(f"{wrong}: {where}: {error.msg}") from error
     except UnicodeDecodeError as error:
-        raise Unreadable(f"{path} is no {what}: it is not UTF-8 at byte {error.start}") from error
+        raise Unreadable(f"{wrong}: it is not UTF-8 at byte {error.start}") from error
     except RecursionError as error:
-        raise Unreadable(f"{path} is no {what}: it is nested too deeply") from error
+        raise Unreadable(f"{wrong}: it is nested too deeply") from error
     except Unreadable as error:
-        raise Unreadable(f"{path} is no {what}: {error}") from error
+        raise Unreadable(f"{wrong}: {error}") from error
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise Unreadable(f"the key {twice!r} stands twice in one object")
+def json_of(record: Any) -> Iterator[str]:
+    """Yield the JSON of an attrs object in parts; fields that have their default are left out."""
+    opening = "{"
+    for name, item in _filled(record).items():
+        yield f'{opening}"{name}":'
+        opening = ","
+        if not isinstance(item, list):
+            yield _dumps(item)
+            continue
+        for start in range(0, len(item), _AT_ONCE):
+            yield ("," if start else "[") + _dumps(item[start : start + _AT_ONCE])[1:-1]
+        yield "]" if item else "[]"
+    yield "}" if opening == "," else "{}"
+
+
+def _written(value: Any) -> Any:
+    return sorted(value) if isinstance(value, frozenset) else _filled(value)
+
+
+def _filled(record: Any) -> dict[str, Any]:
+    """Return what JSON has for an attrs object: the fields that have not their default."""
+    found = {}
+    kind: Any = type(record)
+    for name, default in _defaults(kind):
+        item = getattr(record, name)
+        if item is not default and item != default:
+            found[name] = item
     return found
 
 
-def unstructure(value: Any) -> Any:
-    """Return *value* as JSON; fields that have their default are left out."""
-    kind: Any = type(value)
-    write = _writer(kind)
-    return value if write is None else write(value)
-
-
-@cache
-def _writer(kind: Any) -> Callable[[Any], Any] | None:
-    """Return what writes values of one class; `None` where they are JSON already."""
-    if issubclass(kind, dict):
-        return lambda value: {name: unstructure(item) for name, item in value.items()}
-    if issubclass(kind, (list, tuple)):
-        return lambda value: [unstructure(item) for item in value]
-    if not has(kind):
-        return None
-    defaults = _defaults(kind)
-
-    def write(value: Any) -> Any:
-        found = {}
-        for name, default in defaults:
-            item = getattr(value, name)
-            if item is not default and item != default:
-                found[name] = unstructure(item)
-        return found
-
-    return write
+_dumps = json.JSONEncoder(separators=(",", ":"), default=_written).encode
 
 
 @cache
 def _defaults(kind: Any) -> list[tuple[str, Any]]:
-    """Return the fields of an attrs class, each with its default (`NOTHING` where it has none)."""
+    """Return the fields of an attrs class, each with its default (`NOTHING` where it has none).
+
+    Those that it is not made with are left out.
+    """
     found = []
-    for attribute in fields(kind):
+    for attribute in filter(lambda attribute: attribute.init, fields(kind)):
         default: Any = attribute.default
         made_anew = isinstance(default, _FACTORY)
         found.append((attribute.alias, default.factory() if made_anew else default))
@@ -95,73 +131,134 @@ def _defaults(kind: Any) -> list[tuple[str, Any]]:
 _FACTORY: Any = Factory  # a class, which attrs types as a function
 
 
-def structure(kind: type[T], value: Any, path: str = "") -> T:
+def structure(kind: type[T], value: Any) -> T:
     """Return *value*, which came from JSON, as a *kind*; raise `Unreadable` where it does not fit.
 
     Args:
         kind: an attrs class, whose fields may be texts, numbers, lists, tuples, dictionaries
             with texts as keys, other such classes, or any of those or `None`.
         value: what `json.loads` returned.
-        path: where it stands, for the message.
     """
-    made: T = _structured(kind, value, path)
+    sought: Any = kind
+    try:
+        made: T = _reader(sought)(value)
+    except _Misfit as misfit:
+        path = misfit.path.removeprefix(".") if has(kind) else misfit.path
+        raise Unreadable(f"{path or 'the file'} {misfit.what}") from None
     return made
 
 
-def _structured(kind: Any, value: Any, path: str) -> Any:
-    if has(kind):
-        return _record(kind, value, path)
+@cache
+def _reader(kind: Any) -> Reader:
+    """Return what reads values of one *kind*. It is made once: a state has millions of values."""
     origin, arguments = get_origin(kind), get_args(kind)
+    if has(kind):
+        return _record_reader(kind)
     if origin in (Union, UnionType):
-        inner = next(argument for argument in arguments if argument is not NoneType)
-        return None if value is None else _structured(inner, value, path)
+        read = _reader(next(argument for argument in arguments if argument is not NoneType))
+        return lambda value: None if value is None else read(value)
     if origin is dict:
-        _check(isinstance(value, dict), "an object", path)
-        return {name: _structured(arguments[1], v, f"{path}.{name}") for name, v in value.items()}
-    if origin in (list, tuple):
-        return _sequence(origin, arguments, value, path)
-    if kind is not Any:
-        good = type(value) is kind or (kind is float and type(value) is int)
-        _check(good, _NAMES[kind], path)
-    return value
+        return _dict_reader(_reader(arguments[1]))
+    if origin is tuple and arguments[-1] is not ...:
+        return _tuple_reader(tuple(map(_reader, arguments)))
+    if origin in (list, tuple, frozenset):
+        return _sequence_reader(origin, _reader(arguments[0]))
+    return (lambda value: value) if kind is Any else _plain_reader(kind)
 
 
 _NAMES = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
 
 
-def _sequence(origin: Any, arguments: tuple[Any, ...], value: Any, path: str) -> Any:
-    """Return a list, a tuple of any length, or a tuple with one kind for each place."""
-    _check(isinstance(value, list), "a list", path)
-    if origin is tuple and arguments[-1] is not ...:
-        _check(len(value) == len(arguments), f"a list of {len(arguments)}", path)
-        kinds = arguments
-    else:
-        kinds = arguments[:1] * len(value)
-    pairs = zip(kinds, value, strict=True)
-    return origin(_structured(kind, v, f"{path}[{at}]") for at, (kind, v) in enumerate(pairs))
+def _plain_reader(kind: type) -> Reader:
+    kinds = (float, int) if kind is float else (kind,)
+    misfit = f"must be {_NAMES[kind]}"
+
+    def read(value: Any) -> Any:
+        if type(value) not in kinds:
+            raise _Misfit(misfit)
+        return value
+
+    return read
 
 
-def _record(kind: type, value: Any, path: str) -> Any:
-    """Return an instance of an attrs class. A key that is no field is an error."""
-    _check(isinstance(value, dict), "an object", path)
-    kinds = _hints(kind)
-    below = f"{path}." if path else ""
-    for name in value:
-        if name not in kinds:
-            known = ", ".join(kinds)
-            raise Unreadable(f"{below}{name} is not known here; there are {known}")
-    for name, default in _defaults(kind):
-        if default is NOTHING and name not in value:
-            raise Unreadable(f"{below}{name} is missing")
-    return kind(**{name: _structured(kinds[name], v, below + name) for name, v in value.items()})
+def _dict_reader(read_item: Reader) -> Reader:
+    def read(value: Any) -> Any:
+        if not isinstance(value, dict):
+            raise _Misfit("must be an object")
+        found = {}
+        for name, item in value.items():
+            try:
+                found[name] = read_item(item)
+            except _Misfit as misfit:
+                raise _Misfit(misfit.what, f".{name}{misfit.path}") from None
+        return found
+
+    return read
 
 
-@cache
-def _hints(kind: type) -> dict[str, Any]:
+def _sequence_reader(origin: Any, read_item: Reader) -> Reader:
+    """Return what reads a list, a set, or a tuple of any length."""
+
+    def read(value: Any) -> Any:
+        if not isinstance(value, list):
+            raise _Misfit("must be a list")
+        found = []
+        for position, item in enumerate(value):
+            try:
+                found.append(read_item(item))
+            except _Misfit as misfit:
+                raise _Misfit(misfit.what, f"[{position}]{misfit.path}") from None
+        return origin(found)
+
+    return read
+
+
+def _tuple_reader(readers: tuple[Reader, ...]) -> Reader:
+    """Return what reads a tuple with one kind for each place."""
+
+    def read(value: Any) -> Any:
+        if not isinstance(value, list):
+            raise _Misfit("must be a list")
+        if len(value) != len(readers):
+            raise _Misfit(f"must be a list of {len(readers)}")
+        found = []
+        for position, read_item in enumerate(readers):
+            try:
+                found.append(read_item(value[position]))
+            except _Misfit as misfit:
+                raise _Misfit(misfit.what, f"[{position}]{misfit.path}") from None
+        return tuple(found)
+
+    return read
+
+
+def _record_reader(kind: Any) -> Reader:
+    """Return what reads an attrs object. A key that is no field is a misfit.
+
+    Records that are compared by their values are shared where they are equal.
+    """
     hints = get_type_hints(kind)
-    return {attribute.alias: hints[attribute.name] for attribute in fields(kind)}
+    readers = {each.alias: _reader(hints[each.name]) for each in fields(kind) if each.init}
+    needed = [name for name, default in _defaults(kind) if default is NOTHING]
+    by_value = kind.__hash__ not in (None, object.__hash__)
+    share = lru_cache(maxsize=_SHARED)(lambda made: made)
 
+    def read(value: Any) -> Any:
+        if not isinstance(value, dict):
+            raise _Misfit("must be an object")
+        found = {}
+        for name, item in value.items():
+            if name not in readers:
+                known = ", ".join(readers)
+                raise _Misfit(f"is not known here; there are {known}", f".{name}")
+            try:
+                found[name] = readers[name](item)
+            except _Misfit as misfit:
+                raise _Misfit(misfit.what, f".{name}{misfit.path}") from None
+        for name in needed:
+            if name not in found:
+                raise _Misfit("is missing", f".{name}")
+        made = kind(**found)
+        return share(made) if by_value else made
 
-def _check(good: bool, wanted: str, path: str) -> None:
-    if not good:
-        raise Unreadable(f"{path or 'the file'} must be {wanted}")
+    return read

@@ -11,6 +11,7 @@
 | `plugin` | all of this for your own workers and clients |
 | `worker` | `python -m sinch_hosting.temporal.worker` |
 | `starting` | starting a job, and finding it again |
+| `forwarding` | callbacks become signals, which wake the jobs that they are about |
 
 A history holds references and counts only: no phone number, no letter, no secret.
 """

@@ -334,6 +334,18 @@ async def test_a_create_whose_answer_shows_another_name_is_read_anew(rig: Rig) -
     assert len(result.succeeded) == 3
 
 
+@pytest.mark.parametrize("change", ["Order: {}", "[{}]", "job {} of the project"])
+async def test_a_tag_behind_other_text_refuses_the_job(rig: Rig, change: str) -> None:
+    """Where the service writes something before names, a second run sends nothing."""
+    await rig.text_enable(numbers(5), job="behind")
+    (order,) = rig.sandbox.orders_created()
+    order.display_name = change.format(order.display_name)
+    with pytest.raises(JobChanged, match="edited or cut"):
+        await rig.text_enable(numbers(5), job="behind")
+    await rig.text_enable(numbers(5, start=10), job="other")
+    assert rig.creates() == 2
+
+
 async def test_a_cut_tag_refuses_the_job(rig: Rig) -> None:
     """An order whose name begins as the job's tags and is none cannot be placed."""
     await rig.blanket(numbers(5), job="cut")
@@ -424,6 +436,23 @@ async def test_a_job_learns_from_the_orders_of_another_that_tags_come_back(rig: 
     assert len(rig.sandbox.calls("GetHostingOrder")) == read
     await rig.blanket(numbers(5, start=30), job="with-a-longer-name-than-it")
     assert len(rig.sandbox.calls("GetHostingOrder")) == read + 1, "long names may be cut"
+
+
+async def test_a_client_remembers_that_tags_come_back(rig: Rig) -> None:
+    """A later job of the same client need not find out again, whatever its lists show."""
+    client = rig.client()
+    for campaign, start, read in [("CAMP1", 0, 1), ("CAMP2", 10, 1)]:
+        result = await client.hosting_orders.text_enable_many(
+            numbers(10, start=start),
+            region_code="US",
+            service_plan_id=PLAN,
+            campaign_id=campaign,
+            loa=BlanketLoa(),
+            chunk_size=5,
+            job="any",
+        )
+        assert len(result.succeeded) == 2
+        assert len(rig.sandbox.calls("GetHostingOrder")) == read
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,6 @@ pytest.importorskip("asyncpg", reason="asyncpg is not installed")
 import asyncpg
 
 from sinch_hosting import (
-    BlanketLoa,
     InvalidRequest,
     JobChanged,
     LedgerError,
@@ -414,18 +413,3 @@ async def test_a_shared_ledger_needs_requests_that_end(
     with pytest.raises(InvalidRequest, match="time-out"):
         await text_enable(client, numbers(5), ledger=url)
     assert not api_service.letters
-
-
-async def test_an_onboarding_keeps_its_ledger_in_a_file(make_api_client: MakeClient) -> None:
-    """It is one run; the message hides the password of what was given."""
-    with pytest.raises(InvalidRequest, match="file") as refused:
-        make_api_client().onboard(
-            numbers(1),
-            service_plan_id="plan",
-            region_code="US",
-            loa=BlanketLoa(),
-            campaign_id="campaign",
-            job="job",
-            ledger="postgresql://user:pa55word@host/db",
-        )
-    assert "pa55word" not in str(refused.value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import tracemalloc
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -23,7 +23,13 @@ from sinch_hosting import (
     SinchHosting,
 )
 from sinch_hosting._aio import map_concurrently
-from sinch_hosting._bulk.chunks import Chunk, HeldChunks, SeenNumbers, chunks_of
+from sinch_hosting._bulk.chunks import (
+    Chunk,
+    HeldChunks,
+    SeenNumbers,
+    chunks_of,
+    distinct_numbers,
+)
 from sinch_hosting._session.throttle import AdaptiveLimit
 
 from ..service import Service, error
@@ -321,7 +327,7 @@ async def test_fan_out_finishes_what_is_under_way() -> None:
     assert {0, 1} <= set(given)
 
 
-async def all_chunks(listed: list[str], size: int, *, look_ahead: bool) -> list[Chunk]:
+async def all_chunks(listed: Sequence[str], size: int, *, look_ahead: bool) -> list[Chunk]:
     """The chunks of a list."""
     return [chunk async for chunk in chunks_of(listed, size, look_ahead=look_ahead)]
 
@@ -345,6 +351,37 @@ def test_chunks_hold_each_number_once(listed: list[int], size: int, look_ahead: 
     if look_ahead and kept:
         filled = [chunk for chunk in chunks if chunk.numbers]
         assert [chunk.is_last for chunk in filled] == [False] * (len(filled) - 1) + [True]
+
+
+@settings(deadline=None)
+@given(
+    listed=st.lists(st.integers(0, 40), min_size=1, max_size=60),
+    size=st.integers(1, 7),
+)
+def test_checked_numbers_make_the_same_chunks(listed: list[int], size: int) -> None:
+    """Numbers that were checked once are only divided; their tags rest on these chunks."""
+    texts = [f"+1303555{number:04}" for number in listed]
+    kept, skipped = asyncio.run(distinct_numbers(texts))
+    assert list(kept) == list(dict.fromkeys(texts))
+    assert len(kept) + len(skipped) == len(texts)
+    divided = asyncio.run(all_chunks(kept, size, look_ahead=True))
+    assert divided == asyncio.run(all_chunks(list(kept), size, look_ahead=True))
+
+
+async def test_reading_many_numbers_leaves_turns_to_others() -> None:
+    """A long list in memory does not hold the event loop until it is read."""
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    beside = asyncio.ensure_future(other())
+    await distinct_numbers(numbers(50_000))
+    beside.cancel()
+    assert turns >= 4
 
 
 @settings(deadline=None)

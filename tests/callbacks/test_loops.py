@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sinch_hosting import CallbackEvent, CallbackReceiver, CallbackResponse
-from sinch_hosting.callbacks import sign
+from sinch_hosting.callbacks import DeliverAgain, sign
 
 from ..conftest import PATIENCE
 
@@ -60,6 +60,24 @@ def test_each_request_may_have_a_loop_of_its_own() -> None:
         assert answer.status == 200
     assert handled.ended == ["e1", "e1", "e2", "e2"]
     assert receiver._calls == {}  # nothing is kept of loops that ended
+
+
+async def test_a_handler_asks_for_another_delivery(caplog: pytest.LogCaptureFixture) -> None:
+    """503 where the answer waits for it, and the event is new when it comes again."""
+    came: list[str] = []
+
+    async def handle(event: CallbackEvent) -> None:
+        came.append(str(event.event_id))
+        if len(came) == 1:
+            raise DeliverAgain("the database is away")
+
+    async with CallbackReceiver(SECRET, handlers=[handle]) as receiver:
+        receiver.answers_after_handlers = True
+        assert (await delivery(receiver)()).status == 503
+        assert "asks for event e1 again: the database is away" in caplog.text
+        assert (await delivery(receiver)()).text == "ok"
+        assert (await delivery(receiver)()).text == "came before"
+    assert came == ["e1", "e1"]
 
 
 def test_a_second_loop_is_refused(caplog: pytest.LogCaptureFixture) -> None:

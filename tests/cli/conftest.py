@@ -23,6 +23,8 @@ from attrs import define, field
 
 import sinch_hosting
 
+from ..postgres import Postgres, running_postgres
+
 ROOT = Path(sinch_hosting.__file__).parents[1]
 PATIENCE = 120.0
 """Real seconds after which something that should have happened has not."""
@@ -295,6 +297,13 @@ def still_sandbox_process() -> Iterator[SandboxProcess]:
     """A sandbox where time stands still but for what a test lets happen."""
     with running_sandbox("--speed", "0") as sandbox:
         yield sandbox
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A database server; tests that ask for it are skipped where there is none."""
+    with running_postgres() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

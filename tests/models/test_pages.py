@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
+import aiohttp
 import pytest
 from attrs import evolve
 
 from sinch_hosting import (
+    DecodeError,
     InvalidRequest,
     NotFound,
     OrderState,
@@ -27,7 +29,7 @@ class Listing:
         self.asked = []
         self.fails_at = None
 
-    async def fetch(self, state, token):
+    async def fetch(self, state, token, on_body=None):
         """One page; items are texts, and their keys the part before a colon."""
         self.asked.append((state, token))
         if len(self.asked) == self.fails_at:
@@ -355,7 +357,7 @@ async def test_prefetched_pages_of_several_states_are_the_same():
 class Stuck(Listing):
     """A list whose second page never comes."""
 
-    async def fetch(self, state, token):
+    async def fetch(self, state, token, on_body=None):
         """Wait for ever on it, and note how that ends."""
         if token is not None:
             try:
@@ -426,3 +428,102 @@ async def test_reading_ahead_sees_a_list_without_end():
         with pytest.raises(PageTokenRepeated):
             await anext(items)
     assert len(listing.asked) == 2
+
+
+class Textual(Listing):
+    """A list that tells of the text of each page before it makes its items."""
+
+    texts = '{"nextPageToken": "%s"}'
+
+    async def fetch(self, state, token, on_body=None):
+        """Note when the items are made."""
+        page = await super().fetch(state, token)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        if on_body is not None:
+            await on_body(self.texts.replace("%s", page.next_page_token or "").encode())
+        self.asked.append(f"made {token}")
+        return page
+
+
+async def test_the_next_page_is_asked_for_before_the_items_of_one_are_made():
+    """Where the page is waited for; the page behind the next one has to wait until that is so."""
+    listing = Textual(**{"None": chain(["a"], ["b"], ["c"])})
+    async with listing.pages().prefetch() as items:
+        assert await anext(items) == "a"
+        assert listing.asked == [(None, None), (None, "t1"), "made None"]
+        for _ in range(9):
+            await asyncio.sleep(0)
+        assert listing.asked[3:] == ["made t1"]  # never two ahead
+        assert [item async for item in items] == ["b", "c"]
+    assert listing.asked[4:] == [(None, "t2"), "made t2"]
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ('{"nextPageToken": "%s", "extra": {"nextPageToken": "a"}}', "a"),
+        ('{"nextPageToken": "no%s"}', None),
+        ('{"displayName": "\\"nextPageToken\\": \\"a\\""}', None),
+        ('{"nextPageToken": "\\x%s"}', None),
+        ('{"nextPageToken": 5}', None),
+        ("", None),
+    ],
+)
+async def test_a_text_that_misleads_changes_nothing_of_a_list(text, wrong):
+    """What was asked for with a token that is none has ended; the right page is read."""
+    listing = Textual(**{"None": chain(["a"], ["b"], ["c"]) | {"a": (["x"], None)}})
+    listing.texts = text
+    before = asyncio.all_tasks()
+    async with listing.pages().prefetch() as items:
+        assert [item async for item in items] == ["a", "b", "c"]
+    assert asyncio.all_tasks() == before
+    assert "made a" not in listing.asked
+    assert ((None, "a") in listing.asked) is (wrong is not None)
+
+
+async def test_a_repeated_token_in_a_text_is_not_asked_for_again():
+    """As where it is read with the items."""
+    listing = Textual(**{"None": {None: (["a"], "x"), "x": (["b"], "x")}})
+    async with listing.pages().prefetch() as items:
+        assert [await anext(items), await anext(items)] == ["a", "b"]
+        with pytest.raises(PageTokenRepeated):
+            await anext(items)
+    assert [each for each in listing.asked if type(each) is tuple] == [(None, None), (None, "x")]
+
+
+async def test_a_client_asks_for_the_next_page_before_it_decodes_one(service, make_client):
+    """Each list does, also in turn with others."""
+    events = []
+
+    async def note(session, context, sent):
+        if "pageSize" in sent.url.query:
+            events.append(f"asked for {sent.url.query.get('pageToken')}")
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_start.append(note)
+    client = make_client(trace_configs=[trace], auth="basic").with_options(max_concurrency=2)
+    lists = {
+        "importedNumbers": client.imported_numbers.list(
+            service_plan_id="plan", campaign_id="campaign", page_size=1
+        ),
+        "qualifiedNumbers": client.qualified_numbers.list(states="ELIGIBLE", page_size=1),
+        "hostingOrders": client.hosting_orders.list(
+            states="COMPLETED", type="IMPORT", service_plan_id="p", campaign_id="c", page_size=1
+        ),
+        "numbers": client.hosting_orders.numbers("1", page_size=1),
+    }
+    for name, pages in lists.items():
+        path = "/hostingOrders/1/numbers" if name == "numbers" else f"/{name}"
+        # What does not fit says when the page was decoded.
+        service.on("GET", path, {name: [], "nextPageToken": "t1"}, {name: [5]})
+        events.clear()
+        async with pages.prefetch() as ahead:
+            async for page in ahead.pages():
+                events.append("decoded")
+                assert page.items == ()
+                with pytest.raises(DecodeError):
+                    await anext(ahead.pages())
+                break
+        assert events == ["asked for None", "asked for t1", "decoded"]
+        assert pages.page_token == "t1"

@@ -148,6 +148,15 @@ def test_an_eighth_may_be_wasted_on_pages_that_show_nothing() -> None:
     assert not add(walk(80), 0, total=3) or pages < 20  # a total that lies is no licence
 
 
+def test_a_list_that_was_left_in_vain_is_not_read_again_whatever_its_total() -> None:
+    """Its total says that the rest pays, and an eighth was spent on pages that show nothing."""
+    long = walk(80)
+    while add(long, 0, total=1000):
+        pass
+    long.learn()
+    assert not list_or_single(80, long.sweep.group.pages(COMPLETED, 80, NOW))
+
+
 def test_a_list_that_runs_from_the_newest_is_left_at_what_is_too_old() -> None:
     """Nothing that is sought changed before it was seen last."""
     today = datetime(2026, 1, 5, tzinfo=UTC)

@@ -194,6 +194,40 @@ async def test_what_comes_to_be_due_during_a_sweep_is_shown_by_the_next(clock: A
     assert cost.seconds - 260 <= 60 + (1 + 10) * 60 / 46
 
 
+@pytest.mark.parametrize("orders", [150, 1000])
+async def test_checks_of_lists_are_few_beside_the_pages(clock: Any, orders: int) -> None:
+    """Orders that end one by one, one page a list: few single looks check what the lists show."""
+    random.seed(0)
+    cost, _ = await wait_for(
+        clock, orders, how="IN_PROGRESS", done_after=60, every=1.0, page_cap=1000
+    )
+
+    assert cost.gets <= 5 + cost.lists // 2
+
+
+@pytest.mark.parametrize("orders", [4, 40, 100])
+async def test_two_of_many_orders_that_lists_show_as_before_are_found_out(
+    clock: Any, orders: int
+) -> None:
+    """The others go on, so nothing else than a look at each of them tells."""
+    async with Service(clock=clock, sleep=clock.sleep, page_cap=1000) as service:
+        made = service.add_orders(orders, state="IN_PROGRESS")
+        service.set_state(made[:2], "COMPLETED", at=clock() + 100)
+        service.lists[LISTS].shown_as.update({order.id: "IN_PROGRESS" for order in made})
+        began, seen = clock(), set[str]()
+        async with SinchHosting(**service.client_arguments) as sinch:
+            watched = [order.id for order in made]
+            async with asyncio.timeout(300), aclosing(sinch.hosting_orders.watch(watched)) as news:
+                async for update in news:
+                    if update.order.state == COMPLETED:
+                        seen.add(update.order.hosting_order_id)
+                    if len(seen) == 2:
+                        break
+    assert seen == {order.id for order in made[:2]}
+    # A check in the first minutes puts the next one off, to four times as long.
+    assert clock() - began <= 100 + 4 * 1.5 * (240 + 20 * orders) + 2 * 60
+
+
 @pytest.mark.parametrize("page", [20, 1000])
 @pytest.mark.parametrize("per_second", [0.5, 2, 20])
 @pytest.mark.parametrize("orders", [40, 150, 600])
@@ -408,6 +442,49 @@ async def test_a_request_that_hangs_does_not_outlast_the_time_of_a_wait(
     assert {type(result) for result in results} == {WaitTimeout}
 
 
+@pytest.mark.parametrize("orders", [1, 3, 30])
+async def test_a_request_for_another_order_of_the_group_costs_nobody_the_last_look(
+    clock: Any, orders: int
+) -> None:
+    """One order hangs; the others were looked at, are done, and the time of their wait is over."""
+    clock.by_hand = True
+    async with Service(clock=clock, sleep=clock.sleep, page_cap=1000) as service:
+        made = service.add_orders(orders + 1, state="IN_PROGRESS")
+        slow_one, others = made[0], made[1:]
+        poll = PollPolicy(initial=1e6, maximum=1e6, jitter=0)
+        async with SinchHosting(**service.client_arguments, poll=poll) as sinch:
+            place = {"service_plan_id": slow_one.plan, "campaign_id": slow_one.campaign}
+            known = [
+                Order(
+                    hosting_order_id=order.id,
+                    type=OrderType(order.type),
+                    state=OrderState.IN_PROGRESS,
+                    **place,
+                )
+                for order in made
+            ]
+            wait = asyncio.create_task(
+                sinch.hosting_orders.wait_all(known[1:], COMPLETED, timeout=60)
+            )
+            while len(service.requests) < min(orders, 2):  # noqa: ASYNC110 - the service's log
+                await asyncio.sleep(0)
+            group = next(iter(sinch._watcher._groups.values()))
+            while group.due < 2000:  # noqa: ASYNC110 - the first looks are over
+                await asyncio.sleep(0)
+            hanging = service.fault(GETS, hang(), when=lambda r: r.path.endswith(slow_one.id))
+            other = asyncio.create_task(sinch.hosting_orders.wait_all(known[:1], COMPLETED))
+            await hanging.arrived.wait()
+            service.set_state(others, "COMPLETED")
+            clock.now += 60
+            sinch._watcher._run.wake.set()
+            async with asyncio.timeout(60):
+                done = await wait
+            other.cancel()
+            await asyncio.wait({other})
+            service.clear_faults()
+    assert {order.state for order in done} == {COMPLETED}
+
+
 async def test_orders_that_no_budget_is_left_for_are_not_awaited_longer(
     clock: Any,
 ) -> None:
@@ -452,7 +529,7 @@ async def test_many_small_groups_that_complete_at_once_take_a_request_each(
         page_cap=100,
     )
 
-    rate = (budget - budget // 4 + 1) / 60
+    rate = budget / 60
     least = max(groups, ceil(groups * each / 100)) / rate
     assert cost.seconds - 120 <= 1.5 * least + max(0.0, 60 - least)
     assert cost.requests <= budget // 4 + 120 * rate + 1.5 * least * rate + 10

@@ -96,8 +96,8 @@ def test_lists_are_checked_by_single_looks_ever_more_rarely() -> None:
         member.take(_order(), 100.0, POLICY)
         gaps.append((member.audit_at - 100.0) / member.audit_share)
 
-    assert gaps[0] == pytest.approx(4 * 243)
-    assert gaps[1] == pytest.approx(16 * 243)
+    assert gaps[0] == pytest.approx(4 * 260)
+    assert gaps[1] == pytest.approx(16 * 260)
     assert gaps[-1] == pytest.approx(4 * 3600)
 
 

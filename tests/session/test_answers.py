@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import gzip
+import io
 import json
 import pickle
 import re
@@ -10,6 +12,7 @@ import re
 import aiohttp
 import attrs
 import pytest
+from multidict import CIMultiDict
 
 from sinch_hosting import (
     ConfigurationError,
@@ -20,7 +23,7 @@ from sinch_hosting import (
     SinchHosting,
     UsageError,
 )
-from sinch_hosting._session.secrets import Secret, SecretBytes
+from sinch_hosting._session.secrets import Secret, SecretBytes, SentSecret
 from sinch_hosting._session.transport_errors import without_secrets
 from tests.service import Service, cut, endless_body, error, gzip_bomb, huge_error
 
@@ -222,6 +225,24 @@ PARTS = [
     lambda s: f"{s} {s!s} {s!r}",
     lambda s: f"{s}",
     lambda s: str(s.encode()),
+    lambda s: "".join([s, "-", s]),
+    lambda s: "%s and %r" % (s, s),  # noqa: UP031 - other ways are tried as well
+    lambda s: f"{s} {s!s:>20}",
+    lambda s: b"".join([s.encode()]),
+    lambda s: "see " + s,
+    lambda s: json.dumps({"a": s}),
+    lambda s: str.__str__(s) + str.__getitem__(s, slice(0, 9)),
+    lambda s: bytes(s, "utf-8"),
+    lambda s: s.replace("h", "H") + s.translate({}) + s.casefold(),
+    lambda s: s.format() + s.format_map({}) + s % (),
+    lambda s: re.sub("x", "y", s),
+    lambda s: io.StringIO(s).read(),
+    lambda s: [*map(str, (s, SecretBytes(b"hunter-two")))],
+    lambda s: f"{SecretBytes(b'hunter-two')} %s" % SecretBytes(b"hunter-two"),
+    lambda s: pickle.dumps([s, SecretBytes(b"hunter-two"), SentSecret(s)]),
+    lambda s: copy.deepcopy([s, SentSecret(s)]),
+    lambda s: [SentSecret(s), SentSecret(s)[1:], f"{SentSecret(s)}", "".join([SentSecret(s)])],
+    lambda s: [SentSecret(s).encode(), json.dumps([SentSecret(s)]), SentSecret(s).split("n")],
 ]
 
 
@@ -230,6 +251,33 @@ def test_what_is_made_of_a_secret_is_secret(part):
     """Slices, pieces, joined and formatted texts, bytes."""
     shown = repr(part(Secret("hunter-two")))
     assert not re.search("hunter|HUNTER|two|TWO|'h'|nter", shown)
+
+
+def test_a_secret_equals_its_text():
+    """Whatever its characters are: it is compared, found in a set, and false where it is empty."""
+    secret = Secret("hunter")
+    assert secret == "hunter"
+    assert "hunter" == secret  # noqa: SIM300 - the other way round
+    assert not secret != "hunter"  # noqa: SIM202
+    assert secret == Secret(secret) == copy.deepcopy(secret) == SentSecret(secret)
+    assert secret != "***"
+    assert secret != "hunter2"
+    assert secret != 5
+    assert {secret: 1}["hunter"] == {"hunter": 1}[secret] == 1
+    assert not Secret("")
+    assert type(secret.reveal()) is type(Secret(secret).reveal()) is str
+    assert secret.reveal() == "hunter"
+
+
+@pytest.mark.parametrize("writer", ["_py_serialize_headers", "_c_serialize_headers"])
+def test_aiohttp_sends_the_text_of_a_secret(writer):
+    """Its writers, in Python and in C, ask a header for its text."""
+    from aiohttp import http_writer
+
+    headers = CIMultiDict({"Authorization": SentSecret("Bearer hunter")})
+    sent = getattr(http_writer, writer)("GET / HTTP/1.1", headers)
+    assert b"Authorization: Bearer hunter\r\n" in sent
+    assert "hunter" not in repr(headers)
 
 
 def test_rich_shows_no_part_of_a_secret():

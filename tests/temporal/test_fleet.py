@@ -1,6 +1,7 @@
 """Three worker processes that are killed and stopped at random, and a server that dies once.
 
-`FLEET_ROUNDS=50 FLEET_NUMBERS=20000 pytest -n 0 tests/temporal/test_fleet.py` is the long mode.
+Five rounds of 40 orders; the long mode, fifty of 400 orders, is
+`FLEET_ROUNDS=50 FLEET_CHUNK=50 pytest -n 0 tests/temporal/test_fleet.py`.
 """
 
 from __future__ import annotations
@@ -25,12 +26,12 @@ from ..service import TEXT_ENABLES, Service, delay
 from .jobs import Files, environment, job_of
 from .server import TemporalServer
 
-ROUNDS = int(os.environ.get("FLEET_ROUNDS", "1"))
-NUMBERS = int(os.environ.get("FLEET_NUMBERS", "120"))
-CHUNK = max(5, NUMBERS // 400)
+ROUNDS = int(os.environ.get("FLEET_ROUNDS", "5"))
+NUMBERS = int(os.environ.get("FLEET_NUMBERS", "20000"))
+CHUNK = int(os.environ.get("FLEET_CHUNK", "500"))
 WORKERS = 3
 LEASE = 4.0
-PATIENCE = 300 + NUMBERS / 20
+PATIENCE = 300 + 3 * NUMBERS / CHUNK
 
 
 class Fleet:
