@@ -37,6 +37,8 @@ app = App(
 )
 for _name in ("start", "status", "pause", "resume", "cancel", "report"):  # jobs on Temporal
     app.command(f"{__package__}.fleet_jobs:{_name}", name=_name)
+for _name in ("codes", "code", "ring"):  # voice challenges of such jobs
+    app.command(f"{__package__}.fleet_voice:{_name}", name=_name)
 
 
 @frozen(kw_only=True)

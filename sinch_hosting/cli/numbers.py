@@ -217,7 +217,7 @@ async def update(
         unlink: Take them off their service plan and campaign. They have no service then.
         yes: Do not ask before numbers are unlinked.
     """
-    from .._session.requests import UNSET  # noqa: PLC0415 - loaded with the client only
+    from .._session.unset import UNSET  # noqa: PLC0415 - loaded with the client only
 
     if name is None and callback_url is None and not unlink:
         raise BadInput("nothing to change: give --name, --callback-url or --unlink")

@@ -83,11 +83,11 @@ def test_each_format_says_the_same(still: Account) -> None:
 def test_numbers_live(quick: Account) -> None:
     """Imported, waited for, renamed, relinked, unlinked, deleted."""
     lives = [
-        ("import", NUMBER, "--wait", "--timeout", "20s"),
+        ("import", NUMBER, "--wait", "--timeout", "120s"),
         ("update", NUMBER, "--name", "Front desk"),
         ("get", NUMBER),
         ("relink", NUMBER, "--campaign", "campaign-2", "--yes"),
-        ("wait", NUMBER, "--timeout", "20s"),
+        ("wait", NUMBER, "--timeout", "120s"),
         ("update", NUMBER, "--unlink", "--yes"),
         ("delete", NUMBER, "--yes"),
     ]
