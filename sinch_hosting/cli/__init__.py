@@ -7,8 +7,8 @@ Where things are:
 
 - `app` has the table of commands, and runs a line. Each command is in the module of its name
   (`numbers`, `onboard`, `start`), a large one of a group in a module of both names
-  (`orders_create`, `orders_watch`, `numbers_audit`); `fleet_jobs` has the jobs on Temporal. What
-  `demo`, `start` and `onboard` do is in further modules that begin with their name.
+  (`orders_create`, `orders_watch`, `numbers_audit`); `fleet_jobs` and `fleet_voice` have the jobs
+  on Temporal. What `demo`, `start` and `onboard` do is in modules that begin with their name.
 - What a command is given: `options`, `settings`, `prompts`, `number_input`, `letter`,
   `durations`, `invocation` (the line as it was typed).
 - What it shows: `output` and `views` (data, on standard output), `messages` and `progress` (all
