@@ -352,6 +352,22 @@ async def test_an_order_without_a_name_whose_answer_was_lost(rig: Rig, ledger: P
         assert rig.creates() == 1
 
 
+async def test_an_order_without_a_tag_that_is_rejected_meanwhile(rig: Rig) -> None:
+    """The last reading of the lists counts: it is no reason any more to send nothing."""
+    orders = rig.client().hosting_orders
+    place: dict[str, Any] = {"region_code": "US", "service_plan_id": PLAN, "campaign_id": CAMPAIGN}
+    other = await orders.text_enable(numbers(5), loa=letter(), **place)
+
+    async def settle(seconds: float) -> None:
+        rig.sandbox.reject(other.hosting_order_id)
+        await rig.sleep(seconds)
+
+    result = await rig.client(sleep=settle).hosting_orders.text_enable_many(
+        numbers(5), loa=letter(), job="mine", **place
+    )
+    assert len(result.succeeded) == 1
+
+
 async def test_orders_of_others_without_a_tag_are_let_be(rig: Rig) -> None:
     """Those with other numbers, REJECTED ones, and those that are older than a day."""
     orders = rig.client().hosting_orders
