@@ -61,7 +61,7 @@ def run(*, short: bool) -> Table:
             "read an order may be mailed a second time, and before the first one was read there",
             "may be many that nobody finds again. The two are saved where the lists, or an",
             "earlier job of the client, show as long a tag. What is above 1.00 is the run's own",
-            "CPU.",
+            "CPU: 1.6 us a number of a job on a quiet machine.",
             "A stream's memory grows by the 8 bytes a number that tell duplicates.",
             "What it does not show: a service whose answers vary in time, and the pause between",
             "a job's two readings of the lists (settle=), ten seconds by default.",

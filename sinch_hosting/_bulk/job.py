@@ -9,10 +9,11 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
-from typing import Unpack
+from typing import ClassVar, Unpack
+from weakref import WeakSet
 
 from .._session.orders_api import OrdersApi
-from ..errors import ApiError, NotFound, SinchHostingError, UnreadableList
+from ..errors import ApiError, LedgerLocked, NotFound, SinchHostingError, UnreadableList
 from ..models import Order
 from .chunks import Chunk, HeldChunks, SkippedNumber
 from .decisions import Decision, ReadKnown, Send, decide
@@ -35,11 +36,15 @@ from .order_template import JobOptions, OrderTemplate
 from .tags import Tag, numbers_digest, parse_tag
 
 _LOOKS = 5
+_TURNS = 200  # of the event loop
 _log = logging.getLogger("sinch_hosting")
 
 
 class Job:
     """A job that is being run."""
+
+    _without_ledger: ClassVar[WeakSet[Job]] = WeakSet()
+    """The jobs that this process runs without a ledger."""
 
     def __init__(
         self,
@@ -70,9 +75,12 @@ class Job:
     async def open(self, *, to_send: bool = True) -> None:
         """Lock and read the ledger, and read the lists; raises `JobChanged` and `LedgerLocked`.
 
+        Without a ledger it is the job that is locked, against other calls in this process.
         Without `to_send` nothing is written, and the lists are read only once.
         """
-        if isinstance(self.options.ledger, Ledger):
+        if self.options.ledger is None and to_send:
+            await self._exclude_others()
+        elif isinstance(self.options.ledger, Ledger):
             self._ledger = self.options.ledger
         elif self.options.ledger is not None:
             self._ledger = await open_ledger(
@@ -88,6 +96,25 @@ class Job:
         if to_send and self._ledger is not None:
             await self._begin(self._ledger)
 
+    async def _exclude_others(self) -> None:
+        """Keep other calls in this process from running the job; raises `LedgerLocked`.
+
+        A run that was cancelled, or whose stream nobody reads on, has some turns to end.
+        """
+        for _ in range(_TURNS):
+            if all(other._name != self._name for other in self._without_ledger):
+                self._without_ledger.add(self)
+                return
+            await asyncio.sleep(0)
+        raise LedgerLocked(
+            f"job {self.options.job!r} is being run by another call in this process; wait for "
+            "that call, or give both a ledger in PostgreSQL, which they can share"
+        )
+
+    @property
+    def _name(self) -> tuple[object, ...]:
+        return self._orders.session.project_id, self.template.place, self.options.job
+
     async def join(self, ledger: Ledger | None, known: Iterable[Tagged]) -> None:
         """Use a ledger and orders that were read elsewhere, instead of `open`."""
         self._ledger, self._owns_ledger = ledger, False
@@ -98,6 +125,7 @@ class Job:
 
     async def close(self) -> None:
         """Close the ledger, and cancel readings of the lists."""
+        self._without_ledger.discard(self)
         try:
             await self.known.close()
         finally:

@@ -57,7 +57,7 @@ class TaggedOrders:
         self.torn: Order | None = None
         """An order whose name has something like a tag of these jobs, but was edited or cut."""
         self.untagged: dict[str, Order] = {}
-        """The last orders that have no tag, by id; only the last `_UNTAGGED` are kept."""
+        """The last orders that have no tag, by id."""
 
     async def read(
         self, is_ours: Callable[[str], bool], begins_as_ours: Callable[[str], bool]
@@ -92,9 +92,7 @@ class TaggedOrders:
         )
 
     def _keep_untagged(self, order: Order) -> None:
-        self.untagged.pop(order.hosting_order_id, None)
-        if order.state != OrderState.REJECTED:
-            self.untagged[order.hosting_order_id] = order
+        self.untagged[order.hosting_order_id] = order
         if len(self.untagged) > 2 * _UNTAGGED:
             newest = sorted(self.untagged.values(), key=_created)[-_UNTAGGED:]
             self.untagged = {one.hosting_order_id: one for one in newest}
@@ -165,9 +163,14 @@ class KnownOrders:
         return (tagged for found in self._by_chunk.values() for tagged in found.values())
 
     def untagged(self) -> Sequence[Order]:
-        """Return orders of the last day without a tag: the last ones, if there are many."""
+        """Return live orders of the last day without a tag: the last ones, if there are many."""
         newest = sorted(self._untagged.values(), key=_created)[-_UNTAGGED:]
-        return [order for order in newest if not is_long_ago(order.created_time, self.latest)]
+        return [
+            order
+            for order in newest
+            if order.state != OrderState.REJECTED
+            and not is_long_ago(order.created_time, self.latest)
+        ]
 
     def add(self, tagged: Tagged) -> None:
         """Add an order that was not read from the lists."""

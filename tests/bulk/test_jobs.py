@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from functools import partial
@@ -18,10 +19,12 @@ from sinch_hosting import (
     FailedChunk,
     InvalidRequest,
     JobChanged,
+    LedgerLocked,
     Order,
     OrderRejected,
     RunStopped,
 )
+from sinch_hosting._bulk.job import Job
 from sinch_hosting.resources import order_streams
 
 from .rig import CAMPAIGN, PLAN, Rig, adds_up, letter, numbers
@@ -352,6 +355,22 @@ async def test_an_order_without_a_name_whose_answer_was_lost(rig: Rig, ledger: P
         assert rig.creates() == 1
 
 
+async def test_an_order_without_a_tag_that_is_rejected_meanwhile(rig: Rig) -> None:
+    """The last reading of the lists counts: it is no reason any more to send nothing."""
+    orders = rig.client().hosting_orders
+    place: dict[str, Any] = {"region_code": "US", "service_plan_id": PLAN, "campaign_id": CAMPAIGN}
+    other = await orders.text_enable(numbers(5), loa=letter(), **place)
+
+    async def settle(seconds: float) -> None:
+        rig.sandbox.reject(other.hosting_order_id)
+        await rig.sleep(seconds)
+
+    result = await rig.client(sleep=settle).hosting_orders.text_enable_many(
+        numbers(5), loa=letter(), job="mine", **place
+    )
+    assert len(result.succeeded) == 1
+
+
 async def test_orders_of_others_without_a_tag_are_let_be(rig: Rig) -> None:
     """Those with other numbers, REJECTED ones, and those that are older than a day."""
     orders = rig.client().hosting_orders
@@ -643,8 +662,63 @@ async def test_what_clashes_is_refused(rig: Rig, settings: dict[str, Any], field
     assert not rig.sandbox.requests
 
 
-async def test_first_runs_at_the_same_moment_are_not_excluded(rig: Rig) -> None:
+async def test_two_calls_in_one_process_do_not_run_a_job_at_once(rig: Rig) -> None:
+    """Somebody clicked twice: the second call is refused, and a later one finds the order."""
+    is_settling, settled = asyncio.Event(), asyncio.Event()
+
+    async def sleep(seconds: float) -> None:
+        is_settling.set()
+        await settled.wait()
+        await rig.sleep(seconds)
+
+    listed, client = numbers(5), rig.client(sleep=sleep)
+    arguments: dict[str, Any] = {
+        "region_code": "US",
+        "service_plan_id": PLAN,
+        "campaign_id": CAMPAIGN,
+        "loa": letter(),
+        "job": "twice",
+    }
+    first = asyncio.ensure_future(client.hosting_orders.text_enable(listed, **arguments))
+    await is_settling.wait()
+    for other in (client, rig.client()):
+        with pytest.raises(LedgerLocked, match="another call in this process"):
+            await other.hosting_orders.text_enable(listed, **arguments)
+    settled.set()
+    order = await first
+    later = await client.hosting_orders.text_enable(listed, **arguments)
+    assert later.hosting_order_id == order.hosting_order_id
+    assert rig.creates() == 1
+
+
+async def test_a_call_that_was_ended_lets_the_job_go(rig: Rig) -> None:
+    """Cancelled at any moment, or a stream that nobody reads on."""
+    stream = rig.client().hosting_orders.text_enable_stream(
+        numbers(5),
+        region_code="US",
+        service_plan_id=PLAN,
+        campaign_id=CAMPAIGN,
+        loa=letter(),
+        chunk_size=5,
+        job="ended",
+    )
+    await anext(stream)
+    del stream
+    for turns in (1, 30, 60):
+        running = asyncio.ensure_future(rig.text_enable(numbers(5), job="ended"))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+    assert (await rig.text_enable(numbers(5), job="ended")).chunks[0].adopted
+
+
+async def test_first_runs_at_the_same_moment_are_not_excluded(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What happens: without a shared ledger both send, and the next run reports the duplicates."""
+    monkeypatch.setattr(Job, "_name", property(id))  # as in two processes
     listed = numbers(5)
     await asyncio.gather(*(rig.blanket(listed, job="race") for _ in range(2)))
     assert rig.creates() == 2
