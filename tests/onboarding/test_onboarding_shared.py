@@ -12,7 +12,7 @@ import random
 import signal
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from sinch_hosting._onboarding.report import Step
 
 from ..bulk.rig import CAMPAIGN, PLAN, Rig, letter, numbers, rigged
 from ..bulk.test_stalls import is_stopped
-from ..postgres import Postgres, running_postgres
+from ..postgres import Postgres
 from ..service import Service
 
 ROUNDS = int(os.environ.get("STALL_ROUNDS", "4"))
@@ -39,13 +39,6 @@ FIRST, LAST = 95, 215
 LISTED = numbers(4)
 WORKER = Path(__file__).with_name("onboarding_worker.py")
 DAY = 86_400.0
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
-    """A database server; tests that ask for it are skipped where there is none."""
-    with running_postgres() as server:
-        yield server
 
 
 @pytest.fixture
