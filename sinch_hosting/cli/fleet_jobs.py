@@ -12,12 +12,12 @@ from attrs import frozen
 
 from .. import cli
 from ..errors import ConfigurationError
-from .creating import groups_of
 from .durations import seconds_of
 from .errors import BadInput, ExitCode
-from .invocation import resume_line, tell
+from .invocation import resume_line
 from .letter import read_letter
-from .number_input import read_records
+from .messages import tell
+from .number_input import groups_of, read_records
 from .onboarding_run import said_of_letters
 from .options import ACCOUNT, PLACE, SOURCE, Account, NumberSource, Place
 from .output import Column, View, print_many, print_one
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
     from .. import Letter
     from ..temporal.files import References
     from ..temporal.messages import FailedChunk, Failures, Progress
-    from .creating import Group
+    from .number_input import NumberGroup
 
-__all__ = ["cancel", "connected", "pause", "report", "resume", "start", "status"]
+__all__ = ["cancel", "load_temporal", "pause", "report", "resume", "start", "status"]
 
 _QUEUE = "sinch-hosting"
 
 
-def connected() -> ModuleType:
+def load_temporal() -> ModuleType:
     """Return the module that starts and finds jobs on Temporal.
 
     Raises:
@@ -111,7 +111,7 @@ async def start(
         queue: The task queue of the workers.
         yes: Do not ask before letters are mailed.
     """
-    settings, starting = read_settings(account), connected()
+    settings, starting = read_settings(account), load_temporal()
     if kind != "onboard" and (voice or ready_at != "eligible" or window != "1d"):
         raise BadInput("--voice, --ready-at and --window go with --kind onboard")
     letter, group = read_letter(loa), _one_group(numbers, source)
@@ -160,7 +160,7 @@ async def start(
     return ExitCode.DONE
 
 
-def _one_group(numbers: list[str], source: NumberSource) -> Group:
+def _one_group(numbers: list[str], source: NumberSource) -> NumberGroup:
     """Return the numbers; raises `BadInput` where they cannot share an order."""
     groups = groups_of(read_records(numbers, source))
     if len(groups) != 1:
@@ -169,7 +169,7 @@ def _one_group(numbers: list[str], source: NumberSource) -> Group:
     return groups[0]
 
 
-def _check_arguments(group: Group, letter: Letter, campaign: str, nnid: str | None) -> None:
+def _check_arguments(group: NumberGroup, letter: Letter, campaign: str, nnid: str | None) -> None:
     """Raise `BadInput` for what toll-free numbers cannot have; warn of what others should have."""
     from .._bulk.plan import text_enable_warnings  # noqa: PLC0415 - few start jobs
 
@@ -239,7 +239,7 @@ async def status(job: str, /, *, account: Account = ACCOUNT) -> int:
     Args:
         job: The job's name.
     """
-    starting = connected()
+    starting = load_temporal()
     from ..temporal.hosting_job import HostingJob  # noqa: PLC0415 - an extra
 
     async with starting.found(read_settings(account).project_id, job) as handle:
@@ -283,7 +283,7 @@ async def cancel(job: str, /, *, account: Account = ACCOUNT) -> int:
 
 
 async def _signal(job: str, signal: str, account: Account) -> int:
-    async with connected().found(read_settings(account).project_id, job) as handle:
+    async with load_temporal().found(read_settings(account).project_id, job) as handle:
         await handle.signal(signal)
     tell(f"job {job}: {signal} was sent; see {resume_line('jobs', 'status', job)}")
     return ExitCode.DONE
@@ -322,7 +322,7 @@ async def report(job: str, /, *, folder: Path, account: Account = ACCOUNT) -> in
         job: The job's name.
         folder: The folder that the job was started with: Temporal knows no phone number.
     """
-    starting = connected()
+    starting = load_temporal()
     from ..temporal.files import References  # noqa: PLC0415 - an extra
     from ..temporal.hosting_job import HostingJob  # noqa: PLC0415
 

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from .errors import BadInput, ExitCode, hide
-from .fleet_jobs import connected
-from .invocation import resume_line, tell
+from .errors import BadInput, ExitCode
+from .fleet_jobs import load_temporal
+from .invocation import resume_line
+from .messages import hide, tell
 from .number_input import read_numbers
 from .options import ACCOUNT, SOURCE, Account
 from .output import Column, View, print_many
@@ -52,7 +53,7 @@ async def codes(job: str, /, *, folder: Path, account: Account = ACCOUNT) -> int
         job: The job's name.
         folder: The folder that the job was started with: Temporal knows no phone number.
     """
-    starting = connected()
+    starting = load_temporal()
     from ..temporal.files import References  # noqa: PLC0415 - an extra
     from ..temporal.onboard import OnboardJob  # noqa: PLC0415
 
@@ -131,7 +132,7 @@ async def _number(
     job: str, number: str, folder: Path, account: Account
 ) -> AsyncIterator[tuple[Handle, int]]:
     """Give the handle of a job, and the position of a number in it."""
-    starting = connected()
+    starting = load_temporal()
     from ..temporal.files import References  # noqa: PLC0415 - an extra
     from ..temporal.hosting_job import HostingJob  # noqa: PLC0415
 

@@ -40,7 +40,7 @@ from ..models import DirectLoa, ResellerLoa
 from ..models import Order as HostingOrder
 from ..states import OrderState, QualificationState
 from .files import References
-from .lease import WATCH_LEASE, Lease, fenced, pause
+from .lease import Lease, fenced, pause
 from .messages import (
     MOST_POSITIONS,
     ChunkInput,
@@ -88,7 +88,7 @@ class HostingActivities:
     @activity.defn(name="sinch_hosting.prepare")
     async def prepare(self, given: Order) -> Prepared:
         """Check everything, and read which chunks have orders; nothing is sent."""
-        async with told(), Lease.of_activity(WATCH_LEASE).kept():
+        async with told(), Lease.of_activity().kept():
             numbers = await self._check_kind(given)
             job = await self._job(given)
             try:
@@ -106,7 +106,7 @@ class HostingActivities:
     @activity.defn(name="sinch_hosting.create")
     async def create(self, given: ChunkInput) -> ChunkResult:
         """Send the create of a chunk, unless this attempt was given up meanwhile."""
-        lease = Lease.of_activity(given.lease)
+        lease = Lease.of_activity()
         async with told(), lease.kept():
             longest = self._session.longest_request
             if longest is None or given.lease <= longest:
@@ -124,7 +124,7 @@ class HostingActivities:
     @activity.defn(name="sinch_hosting.settle")
     async def settle(self, given: ChunkInput) -> ChunkResult:
         """Look for the order of a chunk until it is found, or certainly absent."""
-        async with told(), Lease.of_activity(given.lease).kept():
+        async with told(), Lease.of_activity().kept():
             chunk = await self._chunk(given)
             job = await self._job(given.order)
             try:
@@ -142,11 +142,12 @@ class HostingActivities:
     @activity.defn(name="sinch_hosting.watch")
     async def watch(self, given: WatchInput) -> Standing:
         """Look at the orders of the job until they stand otherwise than they did."""
-        async with told(), Lease.of_activity(WATCH_LEASE).kept():
+        async with told(), Lease.of_activity().kept():
             known = await self._orders_of(given.order, given.order_ids)
             while True:
                 standing = _standing(await known.read())
-                if standing != given.seen and standing.orders >= given.expected:
+                is_news = standing != given.seen and standing.orders >= given.expected
+                if is_news or given.is_quick:
                     return standing
                 await pause(given.every)
 
@@ -161,7 +162,7 @@ class HostingActivities:
         return await self._examine(given.order, given.order_ids)
 
     async def _examine(self, given: Order, order_ids: Sequence[str]) -> Examined:
-        async with told(), Lease.of_activity(WATCH_LEASE).kept():
+        async with told(), Lease.of_activity().kept():
             known = await self._orders_of(given, order_ids)
             why: dict[str, str] = {}
             for order in await known.read():

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from typing import TypeVar
@@ -49,8 +48,6 @@ LONG = timedelta(days=400)
 """An attempt ends by its heartbeats: nothing else may cut off a create that is under way."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 300.0
 _SAME_REFUSALS = 3
-_SHORTEST_LOOK = 5.0
-"""Seconds that a look at the orders has before callbacks cut it off."""
 _SLICE, _MOMENT = 50, 0.001
 """So many creates are begun in one workflow task: 500 of them may take a busy worker seconds."""
 _SENDS, _SENDS_BEFORE = 5, 2
@@ -292,12 +289,11 @@ class HostingJob:
         if not self._given.watch or not state.orders or state.is_cancelled:
             return
         self._phase = "watching"
+        is_quick = False
         while self._is_unfinished() and not self._state.is_cancelled:
-            watching, began = self._start_watching(), workflow.time()
-            await workflow.wait_condition(partial(self._may_look, watching))
-            if not watching.done() and workflow.patched("looks-are-spaced"):
-                await self._end_of_look(watching, began)
-            self._has_changed = False
+            watching = self._start_watching(is_quick=is_quick)
+            await workflow.wait_condition(partial(self._may_look, watching, is_quick))
+            is_quick, self._has_changed = self._has_changed, False
             if watching.done():
                 self._state = evolve(self._state, standing=watching.result())
             else:
@@ -307,23 +303,22 @@ class HostingJob:
         if not self._state.is_cancelled:
             await self._examine()
 
-    async def _end_of_look(self, watching: workflow.ActivityHandle[Standing], began: float) -> None:
-        """Leave a look the time to end: where many callbacks come, each would cut it off."""
-        left = min(_SHORTEST_LOOK, self._given.every) - (workflow.time() - began)
-        if left > 0:
-            with suppress(TimeoutError):
-                await workflow.wait_condition(
-                    lambda: watching.done() or self._state.is_cancelled, timeout=left
-                )
-
-    def _may_look(self, watching: workflow.ActivityHandle[Standing]) -> bool:
-        return watching.done() or self._has_changed or self._state.is_cancelled
+    def _may_look(self, watching: workflow.ActivityHandle[Standing], is_quick: bool) -> bool:
+        # A quick look is not ended: where changes are told again and again, none would ever end.
+        has_changed = self._has_changed and not is_quick
+        return watching.done() or has_changed or self._state.is_cancelled
 
     def _is_unfinished(self) -> bool:
         standing = self._state.standing
         return standing.orders < self._state.orders or standing.unfinished > 0
 
-    def _start_watching(self) -> workflow.ActivityHandle[Standing]:
+    @property
+    def _heartbeat(self) -> timedelta:
+        """The time after which a watching activity that says nothing is taken for dead."""
+        return min(HEARTBEAT, timedelta(seconds=self._given.lease))
+
+    def _start_watching(self, *, is_quick: bool) -> workflow.ActivityHandle[Standing]:
+        """Watch the orders until one changes; a quick look returns what it sees first."""
         given, state = self._given, self._state
         return workflow.start_activity(
             "sinch_hosting.watch",
@@ -331,12 +326,13 @@ class HostingJob:
                 order=given.order,
                 seen=state.standing,
                 expected=state.orders,
+                is_quick=is_quick,
                 every=given.every,
                 order_ids=state.order_ids,
             ),
             result_type=Standing,
             start_to_close_timeout=LONG,
-            heartbeat_timeout=HEARTBEAT,
+            heartbeat_timeout=self._heartbeat,
             retry_policy=WITHOUT_END,
         )
 

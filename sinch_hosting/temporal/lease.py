@@ -30,8 +30,6 @@ from ..models import Order
 
 _log = logging.getLogger("sinch_hosting")
 _RENEWALS = 4
-WATCH_LEASE = 60.0
-"""Seconds for which an activity that only reads may say nothing."""
 
 
 class Lease:
@@ -46,10 +44,12 @@ class Lease:
         self._ends = clock()
 
     @classmethod
-    def of_activity(cls, seconds: float) -> Lease:
-        """The lease of the activity that runs; its heartbeat time-out is `seconds`."""
-        token = activity.info().task_token
-        return cls(activity.client().get_async_activity_handle(task_token=token), seconds)
+    def of_activity(cls) -> Lease:
+        """The lease of the activity that runs: it lasts for its heartbeat time-out."""
+        info = activity.info()
+        assert info.heartbeat_timeout is not None  # noqa: S101 - every activity of ours has one
+        handle = activity.client().get_async_activity_handle(task_token=info.task_token)
+        return cls(handle, info.heartbeat_timeout.total_seconds())
 
     async def renew(self) -> None:
         """Send a heartbeat; raises where the server has given this attempt up, or cancelled it."""

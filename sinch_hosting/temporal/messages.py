@@ -162,6 +162,8 @@ class WatchInput:
     """Seconds from look to look."""
     order_ids: tuple[str, ...] = ()
     """The orders, where the lists may not show them."""
+    is_quick: bool = False
+    """Whether it returns what it sees first, whatever that is."""
 
 
 @frozen(kw_only=True)

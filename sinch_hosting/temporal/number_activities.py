@@ -26,7 +26,7 @@ from ..errors import InvalidRequest, SinchHostingError
 from ..models import QualifiedNumber
 from ..states import QualificationState
 from .files import References
-from .lease import WATCH_LEASE, Lease, pause
+from .lease import Lease, pause
 from .messages import Challenged, ChallengeKind, NumberInput, PageInput, Survey
 from .onboarding import reader_of, settings_of
 from .positions import positions_in, unpack
@@ -53,7 +53,7 @@ class NumberActivities:
     @activity.defn(name="sinch_hosting.watch_numbers")
     async def watch_numbers(self, given: PageInput) -> Survey:
         """Look at the numbers of a page until one is elsewhere than it was."""
-        lease = Lease.of_activity(WATCH_LEASE)
+        lease = Lease.of_activity()
         async with told(), lease.kept():
             page = await self._page(given)
             await page.read()
@@ -87,7 +87,7 @@ class NumberActivities:
         self, given: NumberInput, send: Callable[[str], Awaitable[QualifiedNumber]]
     ) -> Challenged:
         """Send something once, unless this attempt was given up; returns what became of it."""
-        lease = Lease.of_activity(given.lease)
+        lease = Lease.of_activity()
         async with told(), lease.kept():
             (number,) = await self._references.at(given.order.numbers, [given.position])
             try:

@@ -14,17 +14,17 @@ was lost shows the next look at the number. A person may ask for a further call 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from contextlib import suppress
 from datetime import timedelta
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
 from attrs import evolve
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
-from .hosting_job import HEARTBEAT, LONG, ONCE, WITHOUT_END, HostingJob, end_all, reason_of, some_of
+from .hosting_job import LONG, ONCE, WITHOUT_END, HostingJob, end_all, reason_of, some_of
 from .messages import (
     Challenged,
     ChunkInput,
@@ -40,7 +40,9 @@ from .messages import (
 )
 from .positions import below, mask_of, pack, positions_in, unpack
 
-T = TypeVar("T", Survey, Standing)
+_Watching = workflow.ActivityHandle[Survey] | workflow.ActivityHandle[Standing]
+_ORDERS = -1
+"""Stands for the orders among the pages of numbers that are watched."""
 _MOMENT = 0.01
 _CALLS_AT_ONCE = 4
 _CALL_AGAIN = 60.0
@@ -64,8 +66,9 @@ class OnboardJob(HostingJob):
         self._ready = self._unproven = 0
         self._calling = 0
         self._surveys: dict[int, Survey] = {}
-        self._watching: dict[int, workflow.ActivityHandle[Survey]] = {}
-        self._watching_orders: workflow.ActivityHandle[Standing] | None = None
+        self._watching: dict[int, _Watching] = {}
+        self._hurried: set[int] = set()
+        self._quick: set[int] = set()
         self._chunks: dict[int, str] = {}
         self._under_way: set[asyncio.Task[None]] = set()
 
@@ -88,7 +91,7 @@ class OnboardJob(HostingJob):
         result = await self._challenge("sinch_hosting.prove", given.position, given.code)
         if result.kind == "unsent":
             self._codes |= bit
-        self._has_changed = True  # the next look shows what became of it
+        self._hurry(bit)  # the next look shows what became of it
         return result
 
     @voice_code.validator
@@ -147,7 +150,7 @@ class OnboardJob(HostingJob):
             if not self._state.is_paused:
                 self._ring_some()
                 await self._order_some()
-        await self._stop_watching()
+        await self._stop_watching(self._watching)
         if self._under_way:
             await asyncio.gather(*self._under_way)
         if self._open and not self._state.is_cancelled:
@@ -156,27 +159,43 @@ class OnboardJob(HostingJob):
     def _is_over(self) -> bool:
         return self._state.is_cancelled or (self._is_long() and not self._state.is_paused)
 
+    # --------------------------------------------------------------- looking
+
     def _start_watching_all(self) -> None:
-        for page in self._unwatched_pages():
-            self._watching[page] = self._start_page(page)
-        if self._are_orders_unwatched():
-            self._watching_orders = self._start_watching()
+        for page in self._unwatched():
+            is_quick = page in self._hurried
+            self._hurried.discard(page)
+            (self._quick.add if is_quick else self._quick.discard)(page)
+            self._watching[page] = (
+                self._start_watching(is_quick=is_quick)
+                if page == _ORDERS
+                else self._start_page(page, is_quick=is_quick)
+            )
 
     def _open_pages(self) -> list[int]:
         pages = range(-(-self._open.bit_length() // self._input.page_size))
         return [page for page in pages if self._of_page(self._open, page)]
 
-    def _unwatched_pages(self) -> list[int]:
+    def _unwatched(self) -> list[int]:
+        """Return the pages that nobody watches, and whether nobody watches the orders."""
         if self._state.stopped_by:
             return []  # until a person has mended it, and resumes the job
-        return [page for page in self._open_pages() if page not in self._watching]
+        orders = [_ORDERS] if self._input.watch and self._is_unfinished() else []
+        return [page for page in orders + self._open_pages() if page not in self._watching]
 
-    def _are_orders_unwatched(self) -> bool:
-        if self._state.stopped_by or self._watching_orders is not None:
-            return False
-        return self._input.watch and self._is_unfinished()
+    def _hurry(self, numbers: int) -> None:
+        """Let the pages of some numbers be looked at now."""
+        size = self._input.page_size
+        self._hurried.update(position // size for position in positions_in(numbers))
 
-    def _start_page(self, page: int) -> workflow.ActivityHandle[Survey]:
+    def _to_end(self) -> list[int]:
+        """Return what is to be looked at now, and whose watching waits for its next look.
+
+        A quick look is never ended: where changes are told again and again, none would ever end.
+        """
+        return [page for page in self._watching if page in self._hurried - self._quick]
+
+    def _start_page(self, page: int, *, is_quick: bool) -> workflow.ActivityHandle[Survey]:
         size, known = self._input.page_size, self._surveys.get(page)
         return workflow.start_activity(
             "sinch_hosting.watch_numbers",
@@ -188,12 +207,12 @@ class OnboardJob(HostingJob):
                 early=pack(self._of_page(self._early, page)),
                 ready_at=self._input.ready_at,
                 adds=not self._added_pages >> page & 1,
-                seen=known.digest if known else "",
+                seen=known.digest if known and not is_quick else "",
                 every=self._input.every,
             ),
             result_type=Survey,
             start_to_close_timeout=LONG,
-            heartbeat_timeout=HEARTBEAT,
+            heartbeat_timeout=self._heartbeat,
             retry_policy=WITHOUT_END,
         )
 
@@ -213,41 +232,39 @@ class OnboardJob(HostingJob):
             return  # ready numbers have waited for others long enough
 
     def _may_act(self) -> bool:
-        handles = [*self._watching.values(), *filter(None, [self._watching_orders])]
         is_finished = not self._open and not self._under_way
         if is_finished or self._has_changed or self._is_over():
             return True
-        if any(handle.done() for handle in handles):
+        if any(handle.done() for handle in self._watching.values()):
             return True
-        if self._unwatched_pages() or self._are_orders_unwatched():
+        if self._unwatched() or self._to_end():
             return True
         return not self._state.is_paused and (bool(self._to_call()) or self._may_order())
 
     async def _look(self) -> None:
-        """Take in what was seen; where a change was told, end the watching: it begins anew."""
+        """Take in what was seen; what is to be looked at now is watched anew."""
+        if self._has_changed:
+            self._has_changed = False
+            self._hurried.update([_ORDERS, *self._open_pages()])
         for page, handle in list(self._watching.items()):
             if handle.done():
                 del self._watching[page]
-                if (survey := self._seen_by(handle)) is not None:
-                    self._take_in(page, survey)
-        orders = self._watching_orders
-        if orders is not None and orders.done():
-            self._watching_orders = None
-            standing = self._seen_by(orders) or self._state.standing
-            self._state = evolve(self._state, standing=standing)
-        if self._has_changed:
-            self._has_changed = False
-            await self._stop_watching()
+                self._take_in(page, handle)
+        await self._stop_watching(self._to_end())
 
-    def _seen_by(self, handle: workflow.ActivityHandle[T]) -> T | None:
-        """Return what a watching activity saw; where it cannot go on, the job pauses."""
+    def _take_in(self, page: int, handle: _Watching) -> None:
+        """Note what a watching activity saw; where it cannot go on, the job pauses."""
         try:
-            return handle.result()
+            seen = handle.result()
         except ActivityError as error:
             self._state = evolve(self._state, is_paused=True, stopped_by=reason_of(error))
-            return None
+            return
+        if isinstance(seen, Standing):
+            self._state = evolve(self._state, standing=seen)
+        else:
+            self._note_survey(page, seen)
 
-    def _take_in(self, page: int, survey: Survey) -> None:
+    def _note_survey(self, page: int, survey: Survey) -> None:
         start = page * self._input.page_size
         here = below(self._input.page_size) << start
         failed, done = unpack(survey.failed) << start, unpack(survey.done) << start
@@ -274,10 +291,8 @@ class OnboardJob(HostingJob):
         elif not self._ready_since:
             self._ready_since = _now()
 
-    async def _stop_watching(self) -> None:
-        await end_all([*self._watching.values(), *filter(None, [self._watching_orders])])
-        self._watching.clear()
-        self._watching_orders = None
+    async def _stop_watching(self, pages: Iterable[int]) -> None:
+        await end_all([self._watching.pop(page) for page in list(pages)])
 
     # --------------------------------------------------------------- calling
 
@@ -378,11 +393,12 @@ class OnboardJob(HostingJob):
             self._early |= early
             self._open |= early | back
             self._surveys.clear()
-            self._has_changed = True  # they are watched again
+            self._hurry(early | back)
 
     # --------------------------------------------------------------- history
 
     async def _go_on_anew(self) -> None:
+        await workflow.wait_condition(workflow.all_handlers_finished)  # they change the sets
         numbers = NumbersState(
             open=pack(self._open),
             early=pack(self._early),
