@@ -50,8 +50,9 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 300.0
 _SAME_REFUSALS = 3
 _SLICE, _MOMENT = 50, 0.001
 """So many creates are begun in one workflow task: 500 of them may take a busy worker seconds."""
-_SENDS = 2
-"""How often the create of a chunk is sent at most, where its order is absent."""
+_SENDS, _SENDS_BEFORE = 5, 2
+"""How often the create of a chunk is sent at most, where its order is absent; and in jobs that gave
+it up when it was less. A worker may be killed with the same chunk twice, in a large fleet."""
 
 
 class HostingJob:
@@ -187,7 +188,7 @@ class HostingJob:
                     await workflow.sleep(pause)
                     pause = min(2 * pause, _LONGEST_PAUSE)
                     result = await self._create(chunk)
-                elif sends < _SENDS and (sends == 0 or self._given.on_unknown == "resend"):
+                elif self._may_send_again(sends):
                     result = await self._create(chunk)
                     sends += 1
                 else:
@@ -195,6 +196,14 @@ class HostingJob:
             self._note(chunk, result)
         finally:
             self._pending -= 1
+
+    def _may_send_again(self, sends: int) -> bool:
+        """Whether the create of a chunk whose order is absent may be sent after so many sends."""
+        if sends == 0:
+            return True
+        if self._given.on_unknown != "resend" or sends >= _SENDS:
+            return False
+        return sends < _SENDS_BEFORE or workflow.patched("more-sends")
 
     async def _create(self, chunk: int) -> ChunkResult:
         """Send a create, once; whatever ends it without an answer leaves it open."""

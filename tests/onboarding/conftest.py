@@ -1,5 +1,5 @@
 """Onboarding is tested on the rig of the bulk work."""
 
-from ..bulk.conftest import ledger, rig
+from ..bulk.conftest import ledger, postgres, rig
 
-__all__ = ["ledger", "rig"]
+__all__ = ["ledger", "postgres", "rig"]

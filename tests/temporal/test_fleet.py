@@ -155,10 +155,10 @@ async def test_each_number_in_exactly_one_order(
         temporal.kill()
     held = Counter(number for mailed in service.letters for number in mailed.numbers)
     assert not service.numbers_in_two_letters, fleet.happened
-    assert held == Counter(files.numbers)
-    assert (report.phase, report.ordered, report.numbers) == ("done", NUMBERS, NUMBERS)
+    assert (report.phase, report.ordered, report.numbers) == ("done", NUMBERS, NUMBERS), report
     assert report.orders == report.chunks == len(service.letters)
     assert (report.failed, report.open, report.left_out, report.not_begun) == (0, 0, 0, 0)
+    assert held == Counter(files.numbers)
     assert fleet.happened["killed"] + fleet.happened["stopped"] > 0
     print(f"round {round_}: {NUMBERS} numbers, {report.orders} orders, {dict(fleet.happened)}")
 

@@ -119,6 +119,22 @@ async def test_an_answer_that_was_lost(
     assert report.ordered == 5 * letters
 
 
+async def test_a_create_that_is_lost_again_and_again(
+    temporal: TemporalServer, service: Service, files: Files
+) -> None:
+    """Where workers are killed, one chunk may be under way each time: it is sent until it is in."""
+    files.write(10)
+    service.fault(TEXT_ENABLES, drop(after=False), times=3, skip=1)
+    given = job_of(on_unknown="resend", watch=False, most_pending=1)
+    async with working(temporal, service, files, given.order.job):
+        client = await temporal.client()
+        handle = await start(client, service.project_id, given, task_queue=given.order.job)
+        report = await handle.result()
+    assert (report.ordered, report.orders, report.open) == (10, 2, 0)
+    assert len(service.letters) == 2
+    assert not service.numbers_in_two_letters
+
+
 async def test_pause_resume_cancel(
     temporal: TemporalServer, service: Service, files: Files
 ) -> None:
