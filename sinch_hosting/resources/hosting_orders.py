@@ -404,13 +404,11 @@ class HostingOrders(BulkOrders):
                 its order in `.last`.
             InvalidRequest: a single order or text, or what is no order; nothing was sent.
         """
-        from .._polling import waits  # noqa: PLC0415 - loads when used
-        from .._polling.sources import orders_of  # noqa: PLC0415 - loads when used
+        from .._polling import sources, waits  # noqa: PLC0415 - loads when used
 
-        goal = waits.order_goal(orders_of(self._api), parse_state(OrderState, state, "state"))
-        results = await waits.wait_all(
-            self._watcher(), goal, self._api.orders_from(orders), timeout=timeout
-        )
+        source, wanted = sources.orders_of(self._api), parse_state(OrderState, state, "state")
+        goal, watched = waits.order_goal(source, wanted), self._api.orders_from(orders)
+        results = await waits.wait_all(self._watcher(), goal, watched, timeout=timeout)
         return waits.unless_failed(results, "orders", return_exceptions=return_exceptions)
 
     def watch(self, orders: Iterable[Order | str]) -> AsyncIterator[OrderUpdate]:
@@ -428,12 +426,10 @@ class HostingOrders(BulkOrders):
             InvalidRequest: a single order or text, an order without an id, or what is no order.
             UsageError: the client is closed.
         """
-        from .._polling import waits  # noqa: PLC0415 - loads when used
-        from .._polling.sources import orders_of  # noqa: PLC0415 - loads when used
+        from .._polling import sources, waits  # noqa: PLC0415 - loads when used
 
-        return waits.watch_orders(
-            self._watcher(), orders_of(self._api), self._api.orders_from(orders)
-        )
+        watched = self._api.orders_from(orders)
+        return waits.watch_orders(self._watcher(), sources.orders_of(self._api), watched)
 
     def from_token(self, text: str) -> Order:
         """Make the order of a token from `order.to_token()`, to go on waiting for it.

@@ -5,16 +5,15 @@ from __future__ import annotations
 import builtins
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from itertools import count
 from typing import TYPE_CHECKING, Literal, overload
 
 from .._session.codec import encode
 from .._session.operations import by_number
 from .._session.responses import ListedImportedNumbers, page_of
-from .._session.retry import RetryPolicy, exponential
+from .._session.retry import RetryPolicy
 from .._session.session import Session
 from .._session.unset import UNSET, Unset
-from ..errors import ApiError, Conflict, InvalidRequest, NotFound, OutcomeUnknown, SinchHostingError
+from ..errors import ApiError, Conflict, InvalidRequest, OutcomeUnknown
 from ..models import ImportedNumber
 from ..models import _checks as check
 from ..models.pages import OnBody, Page, Pages
@@ -95,7 +94,11 @@ class ImportedNumbers:
         try:
             return await self._import(request)
         except OutcomeUnknown as unknown:
-            return await self._settle(request, unknown)
+            from .number_links import settle_import  # noqa: PLC0415 - loads when used
+
+            return await settle_import(
+                request, unknown, self.get, self._import, self._session.sleep, self._retry
+            )
         except Conflict as taken:
             taken.add_note(
                 "A proxy may have sent this call twice, and the first call may have imported the "
@@ -105,34 +108,6 @@ class ImportedNumbers:
 
     async def _import(self, request: ImportNumber) -> ImportedNumber:
         return await self._session.request("ImportNumber", ImportedNumber, body=encode(request))
-
-    async def _settle(self, request: ImportNumber, unknown: OutcomeUnknown) -> ImportedNumber:
-        """Look for the number, and import it again only where it is absent."""
-        from .number_links import imported_otherwise, is_linked_as  # noqa: PLC0415 - loads when used
-
-        pauses = exponential(initial=self._retry.initial, factor=2, maximum=self._retry.maximum)
-        for tries in count(1):
-            await self._session.sleep(next(pauses))
-            try:
-                number = await self.get(request.phone_number)
-            except NotFound:
-                if tries >= self._retry.max_tries:
-                    break
-                try:
-                    return await self._import(request)
-                except (OutcomeUnknown, Conflict):
-                    continue  # the next look-up tells how it is linked
-            except SinchHostingError as failed:
-                # A look-up that fails does not show that the number is absent.
-                unknown.add_note(f"Looking for the number failed, too: {failed}")
-                break
-            if number.phone_number != request.phone_number:
-                unknown.add_note(f"Looking for it found another number: {number.phone_number!r}")
-                break
-            if is_linked_as(number, request.sms_configuration):
-                return number
-            raise imported_otherwise(number)
-        raise unknown
 
     async def get(self, phone_number: str) -> ImportedNumber:
         """Read an imported number (`GetImportedNumber`). Safe to repeat.
@@ -398,12 +373,9 @@ class ImportedNumbers:
             WaitTimeout: the time ran out.
             SinchHostingError: what `get` raises, unless it passes (`GetImportedNumber`).
         """
-        from .._polling import waits  # noqa: PLC0415 - loads when used
-        from .number_goals import PROVISIONED, unread_import  # noqa: PLC0415 - loads when used
+        from .number_goals import wait_until_provisioned  # noqa: PLC0415 - loads when used
 
-        check.check_phone_number(phone_number)
-        number = unread_import(phone_number)
-        return await waits.wait_until(self._watcher(), PROVISIONED, number, timeout=timeout)
+        return await wait_until_provisioned(self._watcher(), phone_number, timeout)
 
     @overload
     async def wait_all_provisioned(
@@ -455,12 +427,9 @@ class ImportedNumbers:
                 each with its number in `.last`.
             InvalidRequest: a single number, or what is no number; nothing was sent.
         """
-        from .._polling import waits  # noqa: PLC0415 - loads when used
-        from .number_goals import PROVISIONED, unread_import  # noqa: PLC0415 - loads when used
+        from .number_goals import wait_all_provisioned  # noqa: PLC0415 - loads when used
 
-        numbers = [
-            unread_import(number, service_plan_id, campaign_id)
-            for number in waits.many_numbers(phone_numbers)
-        ]
-        results = await waits.wait_all(self._watcher(), PROVISIONED, numbers, timeout=timeout)
-        return waits.unless_failed(results, "numbers", return_exceptions=return_exceptions)
+        place = service_plan_id, campaign_id
+        return await wait_all_provisioned(
+            self._watcher(), phone_numbers, place, timeout, return_exceptions=return_exceptions
+        )

@@ -1,9 +1,11 @@
-"""What waits for numbers wait for, and the numbers as they are before they were read."""
+"""Waits for numbers: their goals, and the numbers as they are before they were read."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
+from .._polling import waits
 from .._polling.sources import IMPORTED_NUMBERS, QUALIFIED_NUMBERS
 from .._polling.waits import Goal
 from ..errors import InvalidRequest, NumberFailed
@@ -12,6 +14,9 @@ from ..models import _checks as check
 from ..models._guidance import advice_on_failed
 from ..states import QualificationState, has_reached, parse_state
 from .number_links import is_free, is_provisioned, is_settled
+
+if TYPE_CHECKING:
+    from .._polling.watcher import Watcher
 
 PROVISIONED = Goal(source=IMPORTED_NUMBERS, is_over=is_provisioned, wanted="provisioned")
 FREE = Goal(source=IMPORTED_NUMBERS, is_over=is_free, wanted="to be free")
@@ -57,3 +62,54 @@ def _is_over(number: QualifiedNumber, wanted: Iterable[QualificationState]) -> b
         why = f": {number.error}" if number.error else ""
         raise NumberFailed(number, f"is {here.name}{why}", advice_on_failed(here))
     return False
+
+
+async def wait_until_provisioned(
+    watcher: Watcher, phone_number: str, timeout: float | None
+) -> ImportedNumber:
+    """Do what `imported_numbers.wait_until_provisioned` does."""
+    check.check_phone_number(phone_number)
+    return await waits.wait_until(
+        watcher, PROVISIONED, unread_import(phone_number), timeout=timeout
+    )
+
+
+async def wait_all_provisioned(
+    watcher: Watcher,
+    phone_numbers: Iterable[str],
+    place: tuple[str | None, str | None],
+    timeout: float | None,
+    *,
+    return_exceptions: bool,
+) -> Sequence[ImportedNumber | Exception]:
+    """Do what `imported_numbers.wait_all_provisioned` does; a place is a plan and a campaign."""
+    numbers = [unread_import(number, *place) for number in waits.many_numbers(phone_numbers)]
+    results = await waits.wait_all(watcher, PROVISIONED, numbers, timeout=timeout)
+    return waits.unless_failed(results, "numbers", return_exceptions=return_exceptions)
+
+
+async def wait_until_qualified(
+    watcher: Watcher,
+    phone_number: str,
+    states: Sequence[QualificationState | str],
+    timeout: float | None,
+) -> QualifiedNumber:
+    """Do what `qualified_numbers.wait_until` does."""
+    goal = qualification_goal(states)
+    (number,) = unread_qualified([phone_number])
+    return await waits.wait_until(watcher, goal, number, timeout=timeout)
+
+
+async def wait_all_qualified(
+    watcher: Watcher,
+    phone_numbers: Iterable[str],
+    states: Sequence[QualificationState | str],
+    timeout: float | None,
+    *,
+    return_exceptions: bool,
+) -> Sequence[QualifiedNumber | Exception]:
+    """Do what `qualified_numbers.wait_all` does."""
+    goal = qualification_goal(states)
+    numbers = unread_qualified(waits.many_numbers(phone_numbers))
+    results = await waits.wait_all(watcher, goal, numbers, timeout=timeout)
+    return waits.unless_failed(results, "numbers", return_exceptions=return_exceptions)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from .._session.requests import SmsLink, SmsPatch, UpdateImportedNumber
+from collections.abc import Awaitable, Callable
+from itertools import count
+
+from .._aio import Sleep
+from .._session.requests import ImportNumber, SmsLink, SmsPatch, UpdateImportedNumber
+from .._session.retry import RetryPolicy, exponential
 from .._session.unset import UNSET
-from ..errors import Conflict, NumberFailed
+from ..errors import Conflict, NotFound, NumberFailed, OutcomeUnknown, SinchHostingError
 from ..models import ImportedNumber, Provisioning, SmsConfiguration
 from ..states import ProvisioningState, ProvisioningType
 
@@ -103,3 +108,37 @@ def is_free(number: ImportedNumber) -> bool:
 def _failed(step_name: str, step: Provisioning) -> str:
     why = " ".join(filter(None, (step.error_code, step.error_message)))
     return f"provisioning to {step_name} is FAILED" + (f": {why}" if why else "")
+
+
+async def settle_import(
+    request: ImportNumber,
+    unknown: OutcomeUnknown,
+    get: Callable[[str], Awaitable[ImportedNumber]],
+    send: Callable[[ImportNumber], Awaitable[ImportedNumber]],
+    sleep: Sleep,
+    retry: RetryPolicy,
+) -> ImportedNumber:
+    """Look for the number of a lost import, and import it again only where it is absent."""
+    pauses = exponential(initial=retry.initial, factor=2, maximum=retry.maximum)
+    for tries in count(1):
+        await sleep(next(pauses))
+        try:
+            number = await get(request.phone_number)
+        except NotFound:
+            if tries >= retry.max_tries:
+                break
+            try:
+                return await send(request)
+            except (OutcomeUnknown, Conflict):
+                continue  # the next look-up tells how it is linked
+        except SinchHostingError as failed:
+            # A look-up that fails does not show that the number is absent.
+            unknown.add_note(f"Looking for the number failed, too: {failed}")
+            break
+        if number.phone_number != request.phone_number:
+            unknown.add_note(f"Looking for it found another number: {number.phone_number!r}")
+            break
+        if is_linked_as(number, request.sms_configuration):
+            return number
+        raise imported_otherwise(number)
+    raise unknown

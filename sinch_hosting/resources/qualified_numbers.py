@@ -388,12 +388,9 @@ class QualifiedNumbers:
             WaitTimeout: the time ran out.
             SinchHostingError: what `get` raises, unless it passes (`GetQualifiedNumber`).
         """
-        from .._polling import waits  # noqa: PLC0415 - loads when used
-        from .number_goals import qualification_goal, unread_qualified  # noqa: PLC0415 - loads when used
+        from .number_goals import wait_until_qualified  # noqa: PLC0415 - loads when used
 
-        goal = qualification_goal(states)
-        (number,) = unread_qualified([phone_number])
-        return await waits.wait_until(self._watcher(), goal, number, timeout=timeout)
+        return await wait_until_qualified(self._watcher(), phone_number, states, timeout)
 
     @overload
     async def wait_all(
@@ -437,17 +434,11 @@ class QualifiedNumbers:
                 number in `.last`.
             InvalidRequest: a single number, or what is no number; nothing was sent.
         """
-        from .._polling import waits  # noqa: PLC0415 - loads when used
-        from .number_goals import qualification_goal, unread_qualified  # noqa: PLC0415 - loads when used
+        from .number_goals import wait_all_qualified  # noqa: PLC0415 - loads when used
 
-        goal = qualification_goal(states)
-        results = await waits.wait_all(
-            self._watcher(),
-            goal,
-            unread_qualified(waits.many_numbers(phone_numbers)),
-            timeout=timeout,
+        return await wait_all_qualified(
+            self._watcher(), phone_numbers, states, timeout, return_exceptions=return_exceptions
         )
-        return waits.unless_failed(results, "numbers", return_exceptions=return_exceptions)
 
 
 async def _gathered(looks: Iterable[Awaitable[QualifiedNumber]]) -> Iterable[QualifiedNumber]:
