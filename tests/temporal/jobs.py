@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -92,8 +92,15 @@ async def working(
     arguments = {**service.client_arguments, "timeout": 1.5, **settings}
     async with SinchHosting(**arguments) as sinch:
         plugin = SinchHostingPlugin(sinch, references=References(files.folder))
-        async with Worker(await temporal.client(plugin), task_queue=queue):
+        worker = Worker(await temporal.client(plugin), task_queue=queue)
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(worker)
             yield sinch
+            with suppress(TimeoutError):  # temporalio 1.35 may hang there, on a busy machine
+                async with asyncio.timeout(PATIENCE):
+                    await worker.shutdown()
+            if not worker.is_shutdown:
+                stack.pop_all()
 
 
 def environment(

@@ -7,6 +7,7 @@ Five rounds of 40 orders; the long mode, fifty of 400 orders, is
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import random
 import signal
@@ -56,9 +57,9 @@ class Fleet:
         )
         self._workers.append(worker)
 
-    async def suffer(self) -> None:
-        """Kill one worker, whose place another one takes, or stop one for a while."""
-        while True:
+    async def suffer(self, most: float = math.inf) -> None:
+        """Kill one worker, whose place another one takes, or stop one for a while; so often."""
+        while self.happened.total() < most:
             await asyncio.sleep(self._dice.uniform(0.3, 1.5))
             worker = self._dice.choice(self._workers)
             if self._dice.random() < 0.4:
@@ -177,11 +178,10 @@ async def test_an_onboarding_survives_its_workers(service: Service, files: Files
         for _ in range(2):
             await fleet.add()
         await pause_until(handle, 0)
-        suffering = asyncio.ensure_future(fleet.suffer())
+        suffering = asyncio.ensure_future(fleet.suffer(6))
         async with asyncio.timeout(PATIENCE):
             await tell_codes(handle)
-            suffering.cancel()
-            await asyncio.wait([suffering])
+            await suffering
             report = await result_of(handle)
         assert await fleet.drain() == [0, 0]
     finally:
