@@ -96,11 +96,20 @@ async def working(
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(worker)
             yield sinch
-            with suppress(TimeoutError):  # temporalio 1.35 may hang there, on a busy machine
-                async with asyncio.timeout(PATIENCE):
+            # temporalio 1.35 may hang where it shuts down beside activities of workflows that ended
+            with suppress(TimeoutError):
+                async with asyncio.timeout(20):
+                    await _no_activities(worker)
                     await worker.shutdown()
             if not worker.is_shutdown:
                 stack.pop_all()
+
+
+async def _no_activities(worker: Worker) -> None:
+    """Wait until activities have noticed that their workflow has ended, or gave them up."""
+    running: Any = worker._activity_worker
+    while running._running_activities:
+        await asyncio.sleep(0.05)
 
 
 def environment(
