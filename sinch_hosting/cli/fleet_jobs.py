@@ -12,12 +12,12 @@ from attrs import frozen
 
 from .. import cli
 from ..errors import ConfigurationError
-from .creating import groups_of
 from .durations import seconds_of
 from .errors import BadInput, ExitCode
-from .invocation import resume_line, tell
+from .invocation import resume_line
 from .letter import read_letter
-from .number_input import read_records
+from .messages import tell
+from .number_input import groups_of, read_records
 from .onboarding_run import said_of_letters
 from .options import ACCOUNT, PLACE, SOURCE, Account, NumberSource, Place
 from .output import Column, View, print_many, print_one
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .. import Letter
     from ..temporal.files import References
     from ..temporal.messages import FailedChunk, Failures, Progress
-    from .creating import Group
+    from .number_input import NumberGroup
 
 __all__ = ["cancel", "load_temporal", "pause", "report", "resume", "start", "status"]
 
@@ -160,7 +160,7 @@ async def start(
     return ExitCode.DONE
 
 
-def _one_group(numbers: list[str], source: NumberSource) -> Group:
+def _one_group(numbers: list[str], source: NumberSource) -> NumberGroup:
     """Return the numbers; raises `BadInput` where they cannot share an order."""
     groups = groups_of(read_records(numbers, source))
     if len(groups) != 1:
@@ -169,7 +169,7 @@ def _one_group(numbers: list[str], source: NumberSource) -> Group:
     return groups[0]
 
 
-def _check_arguments(group: Group, letter: Letter, campaign: str, nnid: str | None) -> None:
+def _check_arguments(group: NumberGroup, letter: Letter, campaign: str, nnid: str | None) -> None:
     """Raise `BadInput` for what toll-free numbers cannot have; warn of what others should have."""
     from .._bulk.plan import text_enable_warnings  # noqa: PLC0415 - few start jobs
 

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from .errors import BadInput, ExitCode, hide
+from .errors import BadInput, ExitCode
 from .fleet_jobs import load_temporal
-from .invocation import resume_line, tell
+from .invocation import resume_line
+from .messages import hide, tell
 from .number_input import read_numbers
 from .options import ACCOUNT, SOURCE, Account
 from .output import Column, View, print_many

@@ -43,10 +43,11 @@ class Fleet:
         self._told = told
         self._dice = dice
         self._workers: list[Any] = []
+        self._ready: set[Any] = set()
         self.happened: Counter[str] = Counter()
 
     async def add(self) -> None:
-        """Start a worker."""
+        """Start a worker, and wait until it is ready: else a slow machine would only start them."""
         worker = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -56,6 +57,12 @@ class Fleet:
             stderr=asyncio.subprocess.DEVNULL,
         )
         self._workers.append(worker)
+        await self._until_ready(worker)
+
+    async def _until_ready(self, worker: Any) -> None:
+        if worker not in self._ready:
+            await worker.stdout.readline()
+            self._ready.add(worker)
 
     async def suffer(self, most: float = math.inf) -> None:
         """Kill one worker, whose place another one takes, or stop one for a while; so often."""
@@ -80,7 +87,7 @@ class Fleet:
             worker.send_signal(signal.SIGCONT)
         async with asyncio.timeout(120):
             for worker in self._workers:
-                await worker.stdout.readline()  # before it is ready, SIGTERM ends it at once
+                await self._until_ready(worker)  # before that, SIGTERM ends it at once
                 worker.send_signal(signal.SIGTERM)
             return [await worker.wait() for worker in self._workers]
 
