@@ -108,7 +108,7 @@ async def working(
 async def _no_activities(worker: Worker) -> None:
     """Wait until activities have noticed that their workflow has ended, or gave them up."""
     running: Any = worker._activity_worker
-    while running._running_activities:
+    while running._running_activities:  # noqa: ASYNC110
         await asyncio.sleep(0.05)
 
 
