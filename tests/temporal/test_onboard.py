@@ -306,3 +306,21 @@ async def test_cancel_says_what_it_left(
         async with asyncio.timeout(30):
             report = await handle.result()
     assert (report.phase, report.orders, report.to_order) == ("cancelled", 1, 1)
+
+
+async def test_a_watching_activity_goes_on_beyond_its_lease(
+    temporal: TemporalServer, service: Service, files: Files, begin: Begin
+) -> None:
+    """It is one attempt for as long as it is alive: temporalio has to hear its heartbeats, too."""
+    files.write(2)
+    service.rules.qualification = [(0, "ELIGIBLE_CHECK_PENDING")]
+    given = onboarding_of(lease=2.0)
+    async with working(temporal, service, files, given.order.job):
+        handle = await begin(given)
+        await service.wait_until(lambda: service.counts["AddQualifiedNumbers"] > 0)
+        await asyncio.sleep(12)  # temporalio waits for 5 seconds more than the lease
+        pending = (await handle.describe()).raw_description.pending_activities
+        assert [(one.activity_type.name, one.attempt) for one in pending] == [
+            ("sinch_hosting.watch_numbers", 1)
+        ]
+        await handle.terminate()
