@@ -113,11 +113,12 @@ class HostingActivities:
                 rule = f"must be longer than a request may take: {longest or 'for ever'} s"
                 raise InvalidRequest(field="lease", value=given.lease, rule=rule)
             await lease.renew()
-            chunk = await self._chunk(given)
+            chunk, places = await self._chunk(given)
             job = await self._job(given.order, lambda t: fenced(t, lease, longest))
             run = self._run(job, knows_tags=given.knows_tags)
+            # From here on nothing may fail but by a lost answer: there may be an order.
             outcome = await run.handle(chunk)
-            result = await self._result(outcome, given)
+            result = await self._result(outcome, given.order, places)
             is_lost = result.kind == "created" and run.is_stopped
             return evolve(result, kind="untagged") if is_lost else result
 
@@ -125,7 +126,7 @@ class HostingActivities:
     async def settle(self, given: ChunkInput) -> ChunkResult:
         """Look for the order of a chunk until it is found, or certainly absent."""
         async with told(), Lease.of_activity().kept():
-            chunk = await self._chunk(given)
+            chunk, places = await self._chunk(given)
             job = await self._job(given.order)
             try:
                 search = await job.search(job.tag(chunk, 1))
@@ -135,7 +136,8 @@ class HostingActivities:
                 run = self._run(job, knows_tags=True)
                 run.stop(_ONLY_LOOKS)
                 await job.take_over(chunk)
-                return await self._result(await run.handle(chunk), given)
+                outcome = await run.handle(chunk)
+                return await self._result(outcome, given.order, places)
             finally:
                 await job.close()
 
@@ -260,31 +262,27 @@ class HostingActivities:
         run.join(job, knows_tags=knows_tags)
         return run
 
-    async def _chunk(self, given: ChunkInput) -> Chunk:
-        order, places = given.order, await self._places(given)
-        numbers = await self._references.at(order.numbers, places)
-        if not numbers:
+    async def _chunk(self, given: ChunkInput) -> tuple[Chunk, Mapping[str, int]]:
+        """Return a chunk, and the positions of its numbers."""
+        order, size, is_last = given.order, given.order.chunk_size, False
+        places: Sequence[int] = list(positions_in(unpack(given.positions)))
+        if not given.positions:
+            total = await self._references.count(order.numbers)
+            places = range(given.chunk * size, min((given.chunk + 1) * size, total))
+            is_last = (given.chunk + 1) * size >= total
+        numbers = tuple(await self._references.at(order.numbers, places))
+        if not numbers or len(numbers) < len(places):
             rule = "has fewer numbers than when the job began"
             raise InvalidRequest(field="numbers", value=order.numbers, rule=rule)
-        total = await self._references.count(order.numbers)
-        is_last = not given.positions and (given.chunk + 1) * order.chunk_size >= total
-        return Chunk(index=given.chunk, numbers=tuple(numbers), is_last=is_last)
+        chunk = Chunk(index=given.chunk, numbers=numbers, is_last=is_last)
+        return chunk, dict(zip(numbers, places, strict=True))
 
-    async def _places(self, given: ChunkInput) -> Sequence[int]:
-        """Return the positions of a chunk's numbers."""
-        if given.positions:
-            return list(positions_in(unpack(given.positions)))
-        start, size = given.chunk * given.order.chunk_size, given.order.chunk_size
-        total = await self._references.count(given.order.numbers)
-        return range(start, min(start + size, total))
-
-    async def _result(self, outcome: ChunkOutcome, given: ChunkInput) -> ChunkResult:
+    async def _result(
+        self, outcome: ChunkOutcome, order: Order, places: Mapping[str, int]
+    ) -> ChunkResult:
         """Return what history may keep of an outcome."""
-        places = await self._places(given)
-        numbers = await self._references.at(given.order.numbers, places)
-        by_number = dict(zip(numbers, places, strict=True))
-        result = _result(outcome, by_number)
-        return await self._early(outcome, result, by_number) if given.order.is_qualified else result
+        result = _result(outcome, places)
+        return await self._early(outcome, result, places) if order.is_qualified else result
 
     async def _early(
         self, outcome: ChunkOutcome, result: ChunkResult, places: Mapping[str, int]
@@ -308,8 +306,11 @@ class HostingActivities:
         return evolve(result, early=_packed(early, places), back=_packed(back, places))
 
     async def _eligible(self, numbers: Sequence[str]) -> set[str]:
-        """Return those of the numbers that are ELIGIBLE."""
-        found = await self._reader.qualified(numbers)
+        """Return those of the numbers that are ELIGIBLE; none where they cannot be read."""
+        try:
+            found = await self._reader.qualified(numbers)
+        except SinchHostingError:
+            return set()
         wanted = QualificationState.ELIGIBLE
         return {name for name, one in found.items() if one.global_process_state == wanted}
 

@@ -55,6 +55,9 @@ class Lease:
         """Send a heartbeat; raises where the server has given this attempt up, or cancelled it."""
         asked = self._clock()
         await self._handle.heartbeat()
+        if activity.in_activity():
+            # temporalio's own: else it cancels the activity some seconds after the time-out.
+            activity.heartbeat()
         self._ends = max(self._ends, asked + self._seconds)
 
     async def check(self, seconds: float) -> None:

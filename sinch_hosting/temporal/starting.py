@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
@@ -27,7 +28,6 @@ from temporalio.service import RPCError, RPCStatusCode
 from .._bulk.tags import check_job
 from ..errors import ConfigurationError, InvalidRequest, JobChanged, TransportError
 from ..models._checks import check_seconds
-from .hosting_job import HostingJob
 from .messages import (
     MOST_PENDING,
     NUMBERS_A_PAGE,
@@ -38,7 +38,8 @@ from .messages import (
 )
 from .plugin import TASK_QUEUE, SinchHostingPlugin
 
-Handle = WorkflowHandle[HostingJob, Progress]
+Handle = WorkflowHandle[Any, Progress]
+"""The handle of a job of any kind."""
 JOB_ATTRIBUTE = SearchAttributeKey.for_keyword("SinchHostingJob")
 PLAN_ATTRIBUTE = SearchAttributeKey.for_keyword("SinchHostingPlan")
 

@@ -36,6 +36,8 @@ from .plugin import TASK_QUEUE, SinchHostingPlugin
 from .starting import connect
 
 _DRAIN = timedelta(seconds=120)
+_END = timedelta(seconds=60)
+"""What temporalio gets to end after that: 1.35 hung in it, 2 of 150 times on a loaded machine."""
 _MOST_ACTIVITIES = 100
 _LONGEST_PAUSE = 10.0
 
@@ -64,9 +66,9 @@ def _number(environment: Mapping[str, str], name: str) -> float | None:
 
 async def main(environment: Mapping[str, str] = os.environ) -> None:
     """Serve jobs until SIGTERM or SIGINT, then finish what is under way."""
-    stop = asyncio.Event()
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, stop.set)
     queue = environment.get("SINCH_HOSTING_TASK_QUEUE", TASK_QUEUE)
     async with SinchHosting.from_env(
         requests_per_second=share_of_rate(environment),
@@ -87,6 +89,7 @@ async def main(environment: Mapping[str, str] = os.environ) -> None:
             _say(f"ready: task queue {queue}, namespace {namespace}, Temporal at {host}")
             await stop.wait()
             _say("stopping: what is under way is finished")
+            loop.call_later((_DRAIN + _END).total_seconds(), leave, 1)
     _say("stopped")
 
 

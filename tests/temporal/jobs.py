@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -92,8 +92,24 @@ async def working(
     arguments = {**service.client_arguments, "timeout": 1.5, **settings}
     async with SinchHosting(**arguments) as sinch:
         plugin = SinchHostingPlugin(sinch, references=References(files.folder))
-        async with Worker(await temporal.client(plugin), task_queue=queue):
+        worker = Worker(await temporal.client(plugin), task_queue=queue)
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(worker)
             yield sinch
+            # temporalio 1.35 may hang where it shuts down beside activities of workflows that ended
+            with suppress(TimeoutError):
+                async with asyncio.timeout(20):
+                    await _no_activities(worker)
+                    await worker.shutdown()
+            if not worker.is_shutdown:
+                stack.pop_all()
+
+
+async def _no_activities(worker: Worker) -> None:
+    """Wait until activities have noticed that their workflow has ended, or gave them up."""
+    running: Any = worker._activity_worker
+    while running._running_activities:  # noqa: ASYNC110
+        await asyncio.sleep(0.05)
 
 
 def environment(

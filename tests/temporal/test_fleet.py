@@ -7,6 +7,7 @@ Five rounds of 40 orders; the long mode, fifty of 400 orders, is
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import random
 import signal
@@ -63,9 +64,9 @@ class Fleet:
             await worker.stdout.readline()
             self._ready.add(worker)
 
-    async def suffer(self) -> None:
-        """Kill one worker, whose place another one takes, or stop one for a while."""
-        while True:
+    async def suffer(self, most: float = math.inf) -> None:
+        """Kill one worker, whose place another one takes, or stop one for a while; so often."""
+        while self.happened.total() < most:
             await asyncio.sleep(self._dice.uniform(0.3, 1.5))
             worker = self._dice.choice(self._workers)
             if self._dice.random() < 0.4:
@@ -165,7 +166,8 @@ async def test_each_number_in_exactly_one_order(
 
 async def test_an_onboarding_survives_its_workers(service: Service, files: Files) -> None:
     """Each number is called once at most by itself, and is in exactly one order."""
-    dice, queue, numbers = random.Random(7), "onboarding", 24
+    dice, queue, numbers = random.Random(7), "onboarding", 12
+    asked: Counter[int] = Counter()
     files.write(numbers)
     service.rules.lives["TYPE_TEXT_ENABLE"] = [(0, "SUBMITTED"), (1, "COMPLETED")]
     service.rules.qualification = [(0, "ELIGIBLE_CHECK_PENDING"), (1, "VERIFICATION_PENDING")]
@@ -184,18 +186,19 @@ async def test_an_onboarding_survives_its_workers(service: Service, files: Files
         for _ in range(2):
             await fleet.add()
         await pause_until(handle, 0)
-        suffering = asyncio.ensure_future(fleet.suffer())
+        suffering = asyncio.ensure_future(fleet.suffer(6))
         async with asyncio.timeout(PATIENCE):
-            await tell_codes(handle)
-            suffering.cancel()
-            await asyncio.wait([suffering])
+            await tell_codes(handle, asked)
+            await suffering
             report = await result_of(handle)
         assert await fleet.drain() == [0, 0]
     finally:
         fleet.end()
         temporal.kill()
-    called = Counter(request.path for request in service.requests_of("SendVoiceChallenge"))
-    assert set(called.values()) == {1}, fleet.happened
+    called = service.requests_of("SendVoiceChallenge")
+    for position, number in enumerate(files.numbers):
+        calls = sum(number[1:] in request.path for request in called)
+        assert 0 < calls <= 1 + asked[position], fleet.happened
     held = Counter(number for mailed in service.letters for number in mailed.numbers)
     assert not service.numbers_in_two_letters, fleet.happened
     assert held == Counter(files.numbers)
@@ -203,15 +206,21 @@ async def test_an_onboarding_survives_its_workers(service: Service, files: Files
     assert fleet.happened["killed"] + fleet.happened["stopped"] > 0
 
 
-async def tell_codes(handle: WorkflowHandle[Any, Any]) -> None:
-    """Tell each code that is awaited, until no number needs one any more."""
+async def tell_codes(handle: WorkflowHandle[Any, Any], asked: Counter[int]) -> None:
+    """Tell each code that is awaited, and ask for another call where there was none.
+
+    `asked` counts the calls that were asked for.
+    """
     progress: Progress | None = None
     while progress is None or progress.phase in ("preparing", "qualifying"):
         try:
             progress = await handle.query("progress", result_type=Progress)
             for position in await handle.query("waiting_for_codes", result_type=list[int]):
                 code = VoiceCode(position=position, code="code")
-                await handle.execute_update("voice_code", code, result_type=Challenged)
+                told = await handle.execute_update("voice_code", code, result_type=Challenged)
+                if told.kind == "refused":  # its worker was killed before it called
+                    asked[position] += 1
+                    await handle.execute_update("ring", position, result_type=Challenged)
         except (RPCError, WorkflowUpdateFailedError):
             pass  # nobody served it; or another look was quicker
         await asyncio.sleep(0.3)

@@ -244,7 +244,7 @@ async def test_a_long_onboarding_goes_on_in_new_runs(
     temporal: TemporalServer, service: Service, files: Files, begin: Begin
 ) -> None:
     """It knows whom it called, what waits for a code, and what is in orders."""
-    files.write(30)
+    files.write(12)
     service.rules.lives["TYPE_TEXT_ENABLE"] = DONE
     service.rules.qualification = TO_PROVE
     given = onboarding_of(voice=True, longest_history=60)
@@ -256,16 +256,16 @@ async def test_a_long_onboarding_goes_on_in_new_runs(
             for position in set(await codes_of(handle)) - told:
                 if (await tell(handle, files, position)).kind == "verified":
                     told.add(position)
-            return len(told) == 30
+            return len(told) == 12
 
         await until(is_proven)
         report = await handle.result()
         client = await temporal.client()
         runs = [run async for run in client.list_workflows(f"WorkflowId = '{handle.id}'")]
     assert len(runs) > 1
-    assert service.counts["SendVoiceChallenge"] == 30
+    assert service.counts["SendVoiceChallenge"] == 12
     assert ordered(service) == files.numbers
-    assert (report.ordered, report.left_out, report.to_order) == (30, 0, 0)
+    assert (report.ordered, report.left_out, report.to_order) == (12, 0, 0)
 
 
 @pytest.mark.parametrize("lists_refuse", [None, 422])
@@ -306,3 +306,21 @@ async def test_cancel_says_what_it_left(
         async with asyncio.timeout(30):
             report = await handle.result()
     assert (report.phase, report.orders, report.to_order) == ("cancelled", 1, 1)
+
+
+async def test_a_watching_activity_goes_on_beyond_its_lease(
+    temporal: TemporalServer, service: Service, files: Files, begin: Begin
+) -> None:
+    """It is one attempt for as long as it is alive: temporalio has to hear its heartbeats, too."""
+    files.write(2)
+    service.rules.qualification = [(0, "ELIGIBLE_CHECK_PENDING")]
+    given = onboarding_of(lease=2.0)
+    async with working(temporal, service, files, given.order.job):
+        handle = await begin(given)
+        await service.wait_until(lambda: service.counts["AddQualifiedNumbers"] > 0)
+        await asyncio.sleep(12)  # temporalio waits for 5 seconds more than the lease
+        pending = (await handle.describe()).raw_description.pending_activities
+        assert [(one.activity_type.name, one.attempt) for one in pending] == [
+            ("sinch_hosting.watch_numbers", 1)
+        ]
+        await handle.terminate()

@@ -241,3 +241,38 @@ async def test_a_callback_makes_it_look_at_once(
         async with asyncio.timeout(120):
             report = await handle.result()
     assert report.states == {"COMPLETED": 1}
+
+
+@pytest.mark.parametrize("prefix", ["+1800", "+1303"])
+async def test_orders_without_a_campaign_may_not_be_listed(
+    temporal: TemporalServer, service: Service, files: Files, prefix: str
+) -> None:
+    """They are followed by their ids; one whose answer was lost can only be held."""
+    files.write(15, prefix)
+    service.rules.lives["TYPE_TEXT_ENABLE"] = DONE
+    service.rules.failing[files.numbers[1]] = "osrUpdate"
+    service.lists["ListHostingOrders"].empty_campaign = 422
+    service.fault(TEXT_ENABLES, drop(after=True), times=1, skip=1)
+    given = job_of(campaign_id="", is_toll_free=prefix == "+1800", most_pending=1)
+    async with working(temporal, service, files, given.order.job):
+        client = await temporal.client()
+        handle = await start(client, service.project_id, given, task_queue=given.order.job)
+        report = await handle.result()
+    assert len(service.letters) == 3
+    assert (report.orders, report.open, report.states) == (2, 1, {"COMPLETED": 2})
+    assert (report.ordered, report.left_out) == (9, 1)
+
+
+async def test_numbers_of_another_kind_are_refused(
+    temporal: TemporalServer, service: Service, files: Files
+) -> None:
+    """Before anything is sent: the service would refuse their orders."""
+    files.write(5, "+1800")
+    given = job_of()
+    async with working(temporal, service, files, given.order.job):
+        client = await temporal.client()
+        handle = await start(client, service.project_id, given, task_queue=given.order.job)
+        with pytest.raises(WorkflowFailureError) as failed:
+            await handle.result()
+    assert "is not local" in repr(failed.value.cause.__cause__)
+    assert not service.letters
