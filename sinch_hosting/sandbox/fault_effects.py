@@ -29,10 +29,10 @@ def unknown_values(answer: Any, value: str) -> Any:
         return [unknown_values(item, value) for item in answer]
     if not isinstance(answer, dict):
         return answer
-    bent = {name: unknown_values(item, value) for name, item in answer.items()}
-    for name in _ENUMS & bent.keys():
-        bent[name] = value if isinstance(bent[name], str) else 99
-    return {**bent, "addedLater": {"by": ["the", "vendor"], "level": 1}}
+    changed = {name: unknown_values(item, value) for name, item in answer.items()}
+    for name in _ENUMS & changed.keys():
+        changed[name] = value if isinstance(changed[name], str) else 99
+    return {**changed, "addedLater": {"by": ["the", "vendor"], "level": 1}}
 
 
 def display_names(answer: Any, text: str | None) -> Any:
@@ -41,12 +41,12 @@ def display_names(answer: Any, text: str | None) -> Any:
         return [display_names(item, text) for item in answer]
     if not isinstance(answer, dict):
         return answer
-    bent = {name: display_names(item, text) for name, item in answer.items()}
-    if "displayName" in bent:
-        del bent["displayName"]
+    changed = {name: display_names(item, text) for name, item in answer.items()}
+    if "displayName" in changed:
+        del changed["displayName"]
         if text is not None:
-            bent["displayName"] = text
-    return bent
+            changed["displayName"] = text
+    return changed
 
 
 def lagging_orders(world: World, key: tuple[str, ...], seconds: float) -> Iterable[HostingOrder]:
@@ -92,7 +92,7 @@ def as_bucket(records: Iterable[R], text: Callable[[R], str] | None = None) -> B
     return bucket
 
 
-def bent_page(fault: Fault, field: str, query: dict[str, str], answer: Any) -> Any:
+def changed_page(fault: Fault, field: str, query: dict[str, str], answer: Any) -> Any:
     """Return the page *answer* without items (in *field*), or with its own token as the next."""
     if fault.kind == "empty_page":
         return {**answer, field: [], "nextPageToken": same_place(query, field, fault.hits + 1)}

@@ -18,7 +18,7 @@ from attrs import define, field
 
 from . import checks, routes
 from .errors import Refusal, shown
-from .fault_effects import bent_page, display_names, move_orders, orders_to_move, unknown_values
+from .fault_effects import changed_page, display_names, move_orders, orders_to_move, unknown_values
 from .faults import retry_later
 from .records import RequestRecord
 from .wire import Call
@@ -46,7 +46,7 @@ BODY_TIMEOUT = 10.0
 _BEFORE = frozenset(
     ["latency", "drop_before", "error_before", "rate_limited", "rate_limit", "expire_token"]
 )
-_BENDING = frozenset(
+_CHANGING = frozenset(
     ["empty_page", "repeat_token", "unknown_values", "forget_display_name", "order_moves"]
 )
 _AFTER = frozenset(["error_after", "drop_after", "truncate", "not_json", "drop_idle"])
@@ -220,7 +220,7 @@ class Service:
             answer = perform(call)
         record.acted = operation.writes
         record.order = record.order or answer.get("hostingOrderId", "")
-        return self._bent(operation, call, answer, record) if len(self.faults) else answer
+        return self._changed(operation, call, answer, record) if len(self.faults) else answer
 
     async def _before(self, request: web.BaseRequest, record: RequestRecord) -> None:
         """Apply the faults that come before acting; raise `Refusal` or `Dropped`."""
@@ -248,15 +248,17 @@ class Service:
             else:
                 self.credentials.expire(authorization)
 
-    def _bent(self, operation: Operation, call: Call, answer: Json, record: RequestRecord) -> Json:
+    def _changed(
+        self, operation: Operation, call: Call, answer: Json, record: RequestRecord
+    ) -> Json:
         """Return the answer as the faults change it."""
-        for fault in self.faults.of(_BENDING, record.operation):
-            bent = _bend(fault, operation, call, answer)
+        for fault in self.faults.of(_CHANGING, record.operation):
+            changed = _change(fault, operation, call, answer)
             moving = self._moving(fault, call)
-            if (moving or bent != answer) and fault.strikes(record.operation, self.world.now):
+            if (moving or changed != answer) and fault.strikes(record.operation, self.world.now):
                 _note(record, fault)
                 move_orders(self.operations.order_lifecycle, moving)
-                answer = bent
+                answer = changed
         return answer
 
     def _moving(self, fault: Fault, call: Call) -> list[HostingOrder]:
@@ -392,16 +394,16 @@ def _limit(fault: Fault, request: web.BaseRequest, record: RequestRecord) -> Non
         raise retry_later(wait, fault.settings["form"], fault.kind)
 
 
-def _bend(fault: Fault, operation: Operation, call: Call, answer: Json) -> Json:
+def _change(fault: Fault, operation: Operation, call: Call, answer: Json) -> Json:
     """Return the *answer* as one fault changes it; the same where it makes no difference."""
-    bent: Json = answer
+    changed: Json = answer
     if fault.kind == "unknown_values":
-        bent = unknown_values(answer, fault.settings["value"])
+        changed = unknown_values(answer, fault.settings["value"])
     elif fault.kind == "forget_display_name":
-        bent = display_names(answer, fault.settings["text"])
+        changed = display_names(answer, fault.settings["text"])
     elif fault.kind in {"empty_page", "repeat_token"}:
-        bent = bent_page(fault, operation.lists, call.query, answer)
-    return bent
+        changed = changed_page(fault, operation.lists, call.query, answer)
+    return changed
 
 
 def _checked(body: Any, shape: Shape) -> Json:

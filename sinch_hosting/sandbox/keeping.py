@@ -85,13 +85,13 @@ class Keeper:
         if kept is not None:
             self._restore(kept)
         elif self.seed_file is not None:
-            self._sow(Path(self.seed_file))
+            self._read_seed_file(Path(self.seed_file))
         self._is_loaded = True
 
-    def _sow(self, path: Path) -> None:
+    def _read_seed_file(self, path: Path) -> None:
         seed = read_seed(path)
         try:
-            Seeding(self.world, self.operations, self.faults).sow(seed)
+            Seeding(self.world, self.operations, self.faults).apply(seed)
         except ValueError as error:
             self._forget()
             raise ValueError(f"{path}: {error}") from error

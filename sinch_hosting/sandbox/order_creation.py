@@ -102,7 +102,7 @@ class OrderCreation:
     def _text_enable_order(self, body: Json) -> HostingOrder:
         order = self._order(body, "TYPE_TEXT_ENABLE", TEXT_ENABLE_LIMIT)
         _set_letter(order, body, ("directLoaInfo", "resellerLoaInfo", "blanketLoaInfo"))
-        self._check_means(order)
+        self._check_routing(order)
         if self.world.rules.migrate == "everywhere":
             order.migrate_to_sinch_tmo = body.get("migrateToSinchTmo", False)
         for position, number in enumerate(order.numbers):
@@ -133,8 +133,8 @@ class OrderCreation:
             order.scheduled = _schedule(body, name, zone_required=False)
         return order
 
-    def _check_means(self, order: HostingOrder) -> None:
-        """Raises `Refusal` for an NNID that is not there, and perhaps for no campaign."""
+    def _check_routing(self, order: HostingOrder) -> None:
+        """Raise `Refusal` for an NNID that is not there and, by a rule, where no campaign is."""
         rules = self.world.rules
         if not rules.knows_nnid(order.nnid) and rules.unknown_nnid != 200:
             raise invalid("nnid", f"{shown(order.nnid)!r} was not provisioned for this account")

@@ -126,16 +126,16 @@ class Seeding:
     operations: Operations
     faults: Faults
 
-    def sow(self, seed: Seed) -> None:
+    def apply(self, seed: Seed) -> None:
         """Put everything of *seed* into the world; raise a `ValueError` that names the key."""
         emit, self.world.emit = self.world.emit, None
         try:
             with self.world.clock.still():
-                self._sow(seed)
+                self._apply(seed)
         finally:
             self.world.emit = emit
 
-    def _sow(self, seed: Seed) -> None:
+    def _apply(self, seed: Seed) -> None:
         self.world.rules = _at("rules", lambda rules: self.world.rules.changed(**rules), seed.rules)
         for key, secret in seed.callback_configuration.items():
             if key != "hmacSecret":

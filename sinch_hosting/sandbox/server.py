@@ -72,7 +72,8 @@ class Sandbox(Handles):
         callback_hosts: hosts that callbacks may go to besides loopback ones; ``"*"`` for all.
         request_log: how many requests `requests`, and events `callbacks`, remember.
         state_file: keeps the state, so that the next start goes on from it. The virtual time
-            stands still in between. What a request changed is in the file before its answer.
+            stands still in between. What a request changed is kept before its answer: in the
+            file, or where the state is large in a ``.journal`` beside it.
         seed_file: what it holds at the start, as `sinch_hosting.sandbox.seeding` explains; not
             read where *state_file* exists already.
         log_requests: write a line for each request to the log ``sinch_hosting.sandbox.requests``,
@@ -109,20 +110,20 @@ class Sandbox(Handles):
         check_texts(project_id=project_id, key_id=key_id, key_secret=key_secret)
         check_texts(may_be_empty=True, hmac_secret=hmac_secret)
         check_project(project_id)
-        dice = int.from_bytes(os.urandom(4), "big") if seed is None else seed
+        seed_used = int.from_bytes(os.urandom(4), "big") if seed is None else seed
         self._host, self._port = host, port
         chosen = profile_named(profile).with_timings(**dict(transitions or {}))
         world = World(
             Clock(float(speed), _first_instant(start, speed == 0 or seed is not None)),
             chosen,
             rules if isinstance(rules, Rules) else Rules().changed(**dict(rules or {})),
-            dice,
+            seed_used,
             project_id,
             hmac_secret,
             import_limit,
         )
         operations = Operations.over(world)
-        faults = Faults(world.clock, dice)
+        faults = Faults(world.clock, seed_used)
         hosts = frozenset({callback_hosts} if isinstance(callback_hosts, str) else callback_hosts)
         callbacks = Callbacks(world, faults, hosts, deque(maxlen=request_log))
         credentials = Credentials(key_id, key_secret, token_lifetime, lambda: world.identifier(40))

@@ -18,14 +18,17 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from hashlib import blake2b
+from functools import partial
+from hashlib import blake2b, file_digest
 from pathlib import Path
 
 from .snapshot import VERSION, Snapshot, merge
-from .structures import Unreadable, json_of, read_json, structure
+from .structures import Unreadable, json_of, read_file, read_json, structure
 
 LARGE = 1 << 20
 """Bytes of a state above which changes go to the journal. So much is written in milliseconds."""
+
+_digest = partial(blake2b, digest_size=16)
 
 
 class StateFile:
@@ -72,10 +75,10 @@ class StateFile:
         if not self.path.exists():
             return None
         try:
-            raw = self.path.read_bytes()
-            self._digest, self._size = blake2b(raw, digest_size=16).hexdigest(), len(raw)
-            read = read_json(raw, f"{self.path} is no state of a sandbox")
-            del raw
+            with self.path.open("rb") as file:
+                self._digest = file_digest(file, _digest).hexdigest()
+                self._size = file.tell()
+            read = read_file(self.path, "state of a sandbox")
             version = read.get("sandbox_state") if isinstance(read, dict) else None
             if version != VERSION:
                 what = "it is of another version" if version else "sandbox_state is missing"
@@ -114,7 +117,7 @@ class StateFile:
     def save(self, kept: Snapshot) -> None:
         """Write the whole state; raises `OSError`, and then the file is as it was."""
         written = self.path.with_name(f".{self.path.name}.tmp")
-        digest, size = blake2b(digest_size=16), 0
+        digest, size = _digest(), 0
         with os.fdopen(_create(written), "wb") as file, _no_collecting():
             for part in json_of(kept):
                 raw = part.encode("ascii")

@@ -222,13 +222,13 @@ class World:
     emit: Callable[[str, dict[str, Any]], None] | None = field(init=False, default=None)
 
     def __attrs_post_init__(self) -> None:
-        self.random = self._dice()
+        self.random = self._new_random()
         self._begin_lists()
 
     def clear(self) -> None:
         """Forget everything but the time and the secrets, and restart the random numbers."""
         self.clock.clear()
-        self.random = self._dice()
+        self.random = self._new_random()
         for records in (self.orders, self.imported, self.qualified, self.plans):
             records.clear()
         self._begin_lists()
@@ -241,7 +241,7 @@ class World:
         self.imported_index = Index(imported_text)
         self.qualified_index = Index()
 
-    def _dice(self) -> Random:
+    def _new_random(self) -> Random:
         # Reproducible by design: nothing that this draws protects anything.
         return Random(self.seed)  # noqa: S311
 

@@ -70,7 +70,9 @@ def read_json(raw: bytes, wrong: str) -> Any:
         return found
 
     try:
-        return json.loads(raw.decode("utf-8"), object_pairs_hook=an_object)
+        text = raw.decode("utf-8")
+        del raw  # a large state need not be in memory twice
+        return json.loads(text, object_pairs_hook=an_object)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise Unreadable(f"{wrong}: {where}: {error.msg}") from error

@@ -129,12 +129,12 @@ async def test_a_change_of_a_large_state_writes_little(tmp_path, open_api):
     journal = path.with_name("state.json.journal")
     async with Sandbox(speed=0, seed=1, state_file=path, import_limit=500) as sandbox:
         api = await open_api(sandbox)
-        for block in range(20):
+        for block in range(4):
             await api.import_numbers(*(f"+1202{block:03}{n:04}" for n in range(500)))
         sandbox.advance(days=2)
         sandbox.save()
         written = as_it_is(path)
-        assert path.stat().st_size > 5_000_000
+        assert path.stat().st_size > 1_200_000
         for n in range(5):
             order = await api.import_numbers(f"+1303555000{n}")
         assert as_it_is(path) == written
@@ -146,7 +146,7 @@ async def test_a_change_of_a_large_state_writes_little(tmp_path, open_api):
         written = as_it_is(left)
         async with Sandbox(speed=0, state_file=left, import_limit=500) as again:
             assert as_it_is(left) == written
-            assert len(again.imported_numbers()) == 10_000
+            assert len(again.imported_numbers()) == 2_000
             assert again.order(order).state == "SUBMITTED"
 
 
