@@ -16,6 +16,7 @@ import os
 import signal
 import socket
 import ssl
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -43,10 +44,13 @@ PATIENCE = 120.0
 
 
 def pytest_configure() -> None:
-    """Let Ctrl-C reach the processes that tests start, in a run behind `&`, too.
+    """Let processes that tests start be stopped by Ctrl-C, and find what was compiled before.
 
-    A shell starts what is behind `&` without that signal, and children inherit it.
+    A shell starts what is behind `&` without that signal, and children inherit it. There are
+    hundreds of them: where nobody may write bytecode, each would compile the whole package.
     """
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -10,11 +10,8 @@ import pytest
 
 from sinch_hosting import (
     COMPLETED,
-    Address,
-    AuthorisedPerson,
     BlanketLoa,
     Conflict,
-    DirectLoa,
     InvalidRequest,
     NotFound,
     OrderRejected,
@@ -23,20 +20,10 @@ from sinch_hosting import (
 )
 from sinch_hosting.sandbox import Sandbox
 
+from .letters import DIRECT
+
 NUMBERS = [f"+1202555{n:04}" for n in range(12)]
 PLAN = {"region_code": "US", "service_plan_id": "plan", "campaign_id": "campaign"}
-LETTER = DirectLoa(
-    authorised_person=AuthorisedPerson(first_name="Jo", last_name="Doe", email="jo@example.com"),
-    address=Address(
-        building_number="1",
-        street="Main St",
-        city="Albany",
-        state="NY",
-        postal_code="12207",
-        country="US",
-    ),
-    current_voice_carrier="Verizon",
-)
 
 
 @pytest.fixture
@@ -73,7 +60,7 @@ async def test_text_enabling_through_the_letter(life):
     await sinch.qualified_numbers.add(NUMBERS[:1])
     await sinch.qualified_numbers.wait_until(NUMBERS[0], "VERIFIED", timeout=120)
     states = []
-    order = await sinch.qualified_numbers.text_enable(NUMBERS[:1], **PLAN, loa=LETTER)
+    order = await sinch.qualified_numbers.text_enable(NUMBERS[:1], **PLAN, loa=DIRECT)
     order = await order.wait_until(
         COMPLETED, timeout=120, on_update=lambda update: states.append(update.state)
     )

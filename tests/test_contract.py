@@ -37,6 +37,8 @@ from sinch_hosting import (
 from sinch_hosting._session import codec, responses
 from sinch_hosting._session.operations import OPERATIONS, Retryability
 
+from .letters import DIRECT, RESELLER
+
 FILE = Path(__file__).parent / "contract" / "imported-hosting.openapi.yaml"
 CONTRACT: dict[str, Any] = yaml.safe_load(FILE.read_text(encoding="utf-8"))
 METHODS = ("get", "post", "patch", "delete", "put")
@@ -264,22 +266,6 @@ def test_no_model_is_left_out() -> None:
 # ------------------------------------------------------------ requests, as they arrive
 
 
-PERSON = AuthorisedPerson(first_name="John", last_name="Smith", email="email@domain.com")
-ADDRESS = Address(
-    building_number="2433",
-    street="Vesta Drive",
-    city="Chicago",
-    state="IL",
-    postal_code="60647",
-    country="US",
-)
-DIRECT = DirectLoa(authorised_person=PERSON, address=ADDRESS, current_voice_carrier="Verizon")
-RESELLER = ResellerLoa(
-    business_name="Acme, Inc.",
-    authorised_person=PERSON,
-    address=ADDRESS,
-    current_voice_carrier="Verizon",
-)
 WHEN = datetime(2023, 1, 13, 14, 34, 40, 968000, tzinfo=UTC)
 LINK = {"service_plan_id": "plan", "campaign_id": "campaign"}
 NEED: dict[str, Any] = {"region_code": "US", "service_plan_id": "plan"}

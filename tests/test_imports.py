@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ PACKAGE = "sinch_hosting"
 LAYERS: list[set[str]] = [
     {"_version", "errors", "states", "_aio", "_reports"},
     {"models", "phone_files", "workflows", "_events", "_telemetry"},
-    {"_session"},
+    {"_session", "_retry"},
     {"_polling", "_bulk", "callbacks"},
     {"resources"},
     {"_onboarding"},
@@ -151,12 +152,19 @@ def read(name: str, source: str, path: Path) -> list[Import]:
     return reader.found
 
 
-IMPORTS = [
-    found
-    for name, path in MODULES.items()
-    for found in read(name, path.read_text(encoding="utf-8"), path)
-]
-RUNNING = [found for found in IMPORTS if not found.for_types]
+@cache
+def every_import() -> list[Import]:
+    """The imports of all modules, read once."""
+    return [
+        found
+        for name, path in MODULES.items()
+        for found in read(name, path.read_text(encoding="utf-8"), path)
+    ]
+
+
+def running() -> list[Import]:
+    """The imports that are more than names of types."""
+    return [found for found in every_import() if not found.for_types]
 
 
 def below(imports: list[Import]) -> Iterator[tuple[Import, str]]:
@@ -182,18 +190,18 @@ def upward(imports: list[Import]) -> list[str]:
 def test_the_plan_has_a_place_for_every_module() -> None:
     """A new module is put into the plan before anything imports it."""
     assert {part(name) for name in MODULES} <= set(LEVEL) | {"sandbox"}
-    assert len(IMPORTS) > 100
+    assert len(every_import()) > 100
 
 
 def test_imports_run_downward() -> None:
     """A running import looks at its own row or below; one for types may look up."""
-    assert upward(RUNNING) == []
+    assert upward(running()) == []
 
 
 def test_nothing_imports_in_a_circle() -> None:
     """Not even within a row; an import inside a function comes after all are loaded."""
     edges: dict[str, set[str]] = {name: set() for name in MODULES}
-    for found, inner in below(RUNNING):
+    for found, inner in below(running()):
         if not found.lazy:
             edges[found.importer].add(inner)
     done: set[str] = set()
@@ -212,13 +220,13 @@ def test_nothing_imports_in_a_circle() -> None:
 
 def test_errors_import_nothing() -> None:
     """Nor does the version."""
-    mine = [found for found in RUNNING if found.importer in {"errors", "_version"}]
+    mine = [found for found in running() if found.importer in {"errors", "_version"}]
     assert {found.imported for found in mine} <= {"__future__", "typing"}
 
 
 def test_the_package_itself_loads_only_its_version() -> None:
     """Its names resolve when they are first used."""
-    inner = [inner for found, inner in below(RUNNING) if found.importer == ""]
+    inner = [inner for found, inner in below(running()) if found.importer == ""]
     assert inner == ["_version"]
 
 
@@ -227,7 +235,7 @@ def test_an_engine_is_imported_in_one_place(engine: str) -> None:
     """Replacing it touches one module; types may be named where the client is made."""
     users = {
         (part(found.importer), found.for_types)
-        for found in IMPORTS
+        for found in every_import()
         if found.imported.partition(".")[0] == engine and part(found.importer) != "sandbox"
     }
     assert {user for user, for_types in users if not for_types} <= ONLY_IN[engine]
@@ -237,14 +245,14 @@ def test_an_engine_is_imported_in_one_place(engine: str) -> None:
 def test_engines_that_the_core_needs_are_imported() -> None:
     """The rule above does not hold because nothing is imported at all."""
     for engine in ("backoff", "aiohttp", "cattrs", "phonenumbers"):
-        assert any(found.imported.partition(".")[0] == engine for found in RUNNING), engine
+        assert any(found.imported.partition(".")[0] == engine for found in running()), engine
 
 
 def test_the_sandbox_shares_no_code_with_the_sdk() -> None:
     """A converter's bug must not agree with itself on both ends of the wire."""
     shared = [
         str(found)
-        for found, inner in below(IMPORTS)
+        for found, inner in below(every_import())
         if part(found.importer) == "sandbox" and part(inner) != "sandbox"
     ]
     assert shared == []
@@ -252,20 +260,22 @@ def test_the_sandbox_shares_no_code_with_the_sdk() -> None:
 
 def test_the_sdk_does_not_know_the_sandbox() -> None:
     """Only the command and the fixtures start one."""
-    users = {part(f.importer) for f, inner in below(IMPORTS) if part(inner) == "sandbox"}
+    users = {part(f.importer) for f, inner in below(every_import()) if part(inner) == "sandbox"}
     assert users <= {"sandbox", "cli", "pytest_plugin"}
 
 
 def test_only_the_command_imports_the_tools_and_only_when_it_runs() -> None:
     """They need an extra of their own, which takes a second to load."""
-    found = [f for f, inner in below(RUNNING) if part(inner) == "mcp" and part(f.importer) != "mcp"]
+    found = [
+        f for f, inner in below(running()) if part(inner) == "mcp" and part(f.importer) != "mcp"
+    ]
     assert {part(one.importer) for one in found} == {"cli"}
     assert all(one.lazy for one in found)
 
 
 def test_nothing_imports_the_command() -> None:
     """It is optional, and so is what it needs."""
-    users = {part(f.importer) for f, inner in below(IMPORTS) if part(inner) == "cli"}
+    users = {part(f.importer) for f, inner in below(every_import()) if part(inner) == "cli"}
     assert users <= {"cli", "__main__"}
 
 

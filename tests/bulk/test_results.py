@@ -9,15 +9,12 @@ from types import SimpleNamespace
 import pytest
 
 from sinch_hosting import (
-    Address,
     AuthenticationFailed,
-    AuthorisedPerson,
     BadRequest,
     BlanketLoa,
     BulkResult,
     ChunkOutcome,
     Conflict,
-    DirectLoa,
     FailedChunk,
     InvalidRequest,
     Order,
@@ -28,22 +25,12 @@ from sinch_hosting._bulk.chunks import SkippedNumber
 from sinch_hosting._bulk.order_runs import _order_of
 from sinch_hosting._bulk.results import collected
 
+from ..letters import DIRECT
+
 IMPORT = ("POST", "/hostingOrders:importNumbers")
 ENABLE = ("POST", "/hostingOrders:textEnableNumbers")
 TOLL_FREE = ("POST", "/hostingOrders:textEnableTollFreeNumbers")
 PLAN = {"region_code": "US", "service_plan_id": "plan"}
-LETTER = DirectLoa(
-    authorised_person=AuthorisedPerson(first_name="Jo", last_name="Doe", email="jo@example.com"),
-    address=Address(
-        building_number="1",
-        street="Main St",
-        city="Albany",
-        state="NY",
-        postal_code="12207",
-        country="US",
-    ),
-    current_voice_carrier="Verizon",
-)
 
 
 def numbers(count):
@@ -63,8 +50,8 @@ def orders(seen):
     ("call", "path", "extra", "size"),
     [
         ("import_many", IMPORT, {}, 5),
-        ("text_enable_many", ENABLE, {"loa": LETTER}, 500),
-        ("text_enable_toll_free_many", TOLL_FREE, {"loa": LETTER}, 500),
+        ("text_enable_many", ENABLE, {"loa": DIRECT}, 500),
+        ("text_enable_toll_free_many", TOLL_FREE, {"loa": DIRECT}, 500),
     ],
 )
 async def test_chunks_are_as_large_as_the_service_allows(service, client, call, path, extra, size):
@@ -212,7 +199,7 @@ async def test_duplicates_are_skipped_and_said(service, client):
 @pytest.mark.parametrize("call", ["text_enable_many", "text_enable_toll_free_many"])
 async def test_what_cannot_be_right_is_not_sent(service, client, call, wrong):
     """`InvalidRequest` before the first chunk, wherever the fault is."""
-    given_arguments = {"numbers": numbers(600), **PLAN, "loa": LETTER, **wrong}
+    given_arguments = {"numbers": numbers(600), **PLAN, "loa": DIRECT, **wrong}
     with pytest.raises(InvalidRequest):
         await getattr(client.hosting_orders, call)(**given_arguments)
     assert service.requests == []

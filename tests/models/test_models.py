@@ -39,23 +39,9 @@ from sinch_hosting.models import _checks as check
 from sinch_hosting.models.orders import bind
 from sinch_hosting.states import COMPLETED, OrderState, OrderType, ProvisioningState
 
+from ..letters import ADDRESS, DIRECT, PERSON, RESELLER
+
 SECRET = "hush-hush-hush"
-PERSON = AuthorisedPerson(first_name="John", last_name="Smith", email="email@domain.com")
-ADDRESS = Address(
-    building_number="2433",
-    street="Vesta Drive",
-    city="Chicago",
-    state="IL",
-    postal_code="60647",
-    country="US",
-)
-DIRECT = DirectLoa(authorised_person=PERSON, address=ADDRESS, current_voice_carrier="Verizon")
-RESELLER = ResellerLoa(
-    business_name="Acme, Inc.",
-    authorised_person=PERSON,
-    address=ADDRESS,
-    current_voice_carrier="Verizon",
-)
 ANSWERS = sorted(
     (
         cls

@@ -10,10 +10,7 @@ import pytest
 from sinch_hosting import (
     COMPLETED,
     REJECTED,
-    Address,
-    AuthorisedPerson,
     BadRequest,
-    DirectLoa,
     InvalidRequest,
     NotFound,
     Order,
@@ -28,22 +25,12 @@ from sinch_hosting import (
     WaitTimeout,
 )
 
+from ..letters import DIRECT
+
 NUMBERS = ["+12025550134", "+12025550135"]
 IMPORT = ("POST", "/hostingOrders:importNumbers")
 LIST = ("GET", "/hostingOrders")
 PLAN = {"region_code": "US", "service_plan_id": "plan"}
-LETTER = DirectLoa(
-    authorised_person=AuthorisedPerson(first_name="Jo", last_name="Doe", email="jo@example.com"),
-    address=Address(
-        building_number="1",
-        street="Main St",
-        city="Albany",
-        state="NY",
-        postal_code="12207",
-        country="US",
-    ),
-    current_voice_carrier="Verizon",
-)
 
 
 def get(order_id="1"):
@@ -93,7 +80,7 @@ async def test_a_toll_free_text_enable_sends_what_was_given(service, client, res
     await getattr(client, resource).text_enable_toll_free(
         NUMBERS,
         **PLAN,
-        loa=LETTER,
+        loa=DIRECT,
         display_name="d",
         callback_url="https://example.com/c",
         migrate_to_sinch_tmo=migrate,
@@ -132,9 +119,9 @@ async def test_a_text_enable_holds_500(service, client, call):
         path = ("POST", "/hostingOrders:textEnableTollFreeNumbers")
     service.on(*path, order())
     many = [f"+1202555{n:04}" for n in range(501)]
-    await getattr(client.hosting_orders, call)(many[:500], **PLAN, loa=LETTER)
+    await getattr(client.hosting_orders, call)(many[:500], **PLAN, loa=DIRECT)
     with pytest.raises(InvalidRequest, match="1 to 500"):
-        await getattr(client.hosting_orders, call)(many, **PLAN, loa=LETTER)
+        await getattr(client.hosting_orders, call)(many, **PLAN, loa=DIRECT)
     assert len(service.calls(*path)) == 1
 
 
@@ -148,7 +135,7 @@ async def test_a_text_enable_holds_500(service, client, call):
         {"region_code": "PR"},
         {"service_plan_id": " "},
         {"loa": None},
-        {"loa": [LETTER, LETTER]},
+        {"loa": [DIRECT, DIRECT]},
     ],
     ids=str,
 )
@@ -156,7 +143,7 @@ async def test_what_cannot_be_right_is_not_sent(service, client, call, wrong):
     """Not even a token is fetched."""
     if call == "import_numbers" and "loa" in wrong:
         wrong = {"migrate_to_sinch_tmo": "yes"}
-    letter = {} if call == "import_numbers" else {"loa": LETTER}
+    letter = {} if call == "import_numbers" else {"loa": DIRECT}
     with pytest.raises(InvalidRequest):
         await getattr(client.hosting_orders, call)(
             **{"numbers": NUMBERS, **PLAN, **letter, **wrong}

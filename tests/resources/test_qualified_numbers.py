@@ -8,10 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from sinch_hosting import (
-    Address,
-    AuthorisedPerson,
     BlanketLoa,
-    DirectLoa,
     InvalidRequest,
     NotFound,
     NumberFailed,
@@ -22,22 +19,14 @@ from sinch_hosting import (
     WaitTimeout,
 )
 
+from ..letters import ADDRESS, DIRECT, PERSON
+
 NUMBER, OTHER = "+12025550134", "+12025550135"
 ADD = ("POST", "/qualifiedNumbers:addNumbers")
 ENABLE = ("POST", "/qualifiedNumbers:textEnableNumbers")
 TOLL_FREE = ("POST", "/qualifiedNumbers:textEnableTollFreeNumbers")
 GET_ORDER = ("GET", "/hostingOrders/order-1")
 PREFIX = "GLOBAL_PROCESS_STATE_"
-PERSON = AuthorisedPerson(first_name="Jo", last_name="Doe", email="jo@example.com")
-ADDRESS = Address(
-    building_number="1",
-    street="Main St",
-    city="Albany",
-    state="NY",
-    postal_code="12207",
-    country="US",
-)
-DIRECT = DirectLoa(authorised_person=PERSON, address=ADDRESS, current_voice_carrier="Verizon")
 
 
 def path(number=NUMBER):
@@ -113,7 +102,7 @@ async def test_text_enable_reads_the_order_of_the_id(service, client):
     )
     assert order.state is OrderState.SUBMITTED
     sent = service.calls(*ENABLE)[0].json
-    assert sent["directLoaInfo"]["authorisedPerson"]["email"] == "jo@example.com"
+    assert sent["directLoaInfo"]["authorisedPerson"]["email"] == PERSON.email
     assert sent["scheduledOsrUpdateTime"] == "2026-05-01T00:00:00Z"
     assert (await order.refresh()).state is OrderState.SUBMITTED
 

@@ -37,6 +37,8 @@ from sinch_hosting.models import (
 from sinch_hosting.models._base import Answered
 from sinch_hosting.states import OpenEnum, OrderState, ProvisioningState, QualificationState
 
+from ..letters import ADDRESS, DIRECT, PERSON
+
 SECRET = "hush-hush-hush"
 AT = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 
@@ -417,18 +419,6 @@ def test_times_are_sent_in_utc(moment: datetime) -> None:
 
 
 # ------------------------------------------------------------ requests
-
-
-PERSON = AuthorisedPerson(first_name="John", last_name="Smith", email="email@domain.com")
-ADDRESS = Address(
-    building_number="2433",
-    street="Vesta Drive",
-    city="Chicago",
-    state="IL",
-    postal_code="60647",
-    country="US",
-)
-DIRECT = DirectLoa(authorised_person=PERSON, address=ADDRESS, current_voice_carrier="Verizon")
 
 
 def enable(**more: Any) -> requests.TextEnable:

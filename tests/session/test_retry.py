@@ -12,13 +12,10 @@ import aiohttp
 import pytest
 
 from sinch_hosting import (
-    Address,
     ApiError,
-    AuthorisedPerson,
     BadRequest,
     Conflict,
     DecodeError,
-    DirectLoa,
     InvalidRequest,
     NotFound,
     OutcomeUnknown,
@@ -37,21 +34,11 @@ from sinch_hosting._session.retry import (
     full_jitter,
 )
 
+from ..letters import DIRECT
+
 NUMBER = "+12025550134"
 ORDER = {"hostingOrderId": "1", "state": "DRAFT"}
 GET_ORDER = ("GET", "/hostingOrders/1")
-LETTER = DirectLoa(
-    authorised_person=AuthorisedPerson(first_name="Jo", last_name="Doe", email="jo@example.com"),
-    address=Address(
-        building_number="1",
-        street="Main St",
-        city="Albany",
-        state="NY",
-        postal_code="12207",
-        country="US",
-    ),
-    current_voice_carrier="Verizon",
-)
 PLAN = {"region_code": "US", "service_plan_id": "plan"}
 
 
@@ -120,12 +107,12 @@ CALLS = {
     "TextEnableHostingOrderNumbers": (
         "POST",
         "/hostingOrders:textEnableNumbers",
-        lambda c: c.hosting_orders.text_enable([NUMBER], loa=LETTER, **PLAN),
+        lambda c: c.hosting_orders.text_enable([NUMBER], loa=DIRECT, **PLAN),
     ),
     "TextEnableTollFreeHostingOrderNumbers": (
         "POST",
         "/hostingOrders:textEnableTollFreeNumbers",
-        lambda c: c.hosting_orders.text_enable_toll_free([NUMBER], loa=LETTER, **PLAN),
+        lambda c: c.hosting_orders.text_enable_toll_free([NUMBER], loa=DIRECT, **PLAN),
     ),
     "GetCallbackConfiguration": (
         "GET",
@@ -160,12 +147,12 @@ CALLS = {
     "TextEnableQualifiedNumbers": (
         "POST",
         "/qualifiedNumbers:textEnableNumbers",
-        lambda c: c.qualified_numbers.text_enable([NUMBER], loa=LETTER, **PLAN),
+        lambda c: c.qualified_numbers.text_enable([NUMBER], loa=DIRECT, **PLAN),
     ),
     "TextEnableTollFreeQualifiedNumbers": (
         "POST",
         "/qualifiedNumbers:textEnableTollFreeNumbers",
-        lambda c: c.qualified_numbers.text_enable_toll_free([NUMBER], loa=LETTER, **PLAN),
+        lambda c: c.qualified_numbers.text_enable_toll_free([NUMBER], loa=DIRECT, **PLAN),
     ),
     "VerifyVoiceChallenge": (
         "POST",

@@ -691,7 +691,7 @@ async def mute():
     [
         aiohttp.ClientTimeout(sock_connect=0.01),
         aiohttp.ClientTimeout(connect=0.01),
-        0.25,
+        0.5,
     ],
     ids=["sock_connect", "connect", "seconds"],
 )
@@ -708,7 +708,7 @@ async def test_a_connection_that_takes_too_long_was_never_sent(make_client, mute
 
 
 @pytest.mark.parametrize(
-    "timeout", [aiohttp.ClientTimeout(sock_read=0.02), 0.25], ids=["read", "total"]
+    "timeout", [aiohttp.ClientTimeout(sock_read=0.02), 1.0], ids=["read", "total"]
 )
 async def test_an_answer_that_takes_too_long_may_have_been_sent(service, make_client, timeout):
     """The request went out: `never_sent` is false, and a create is unknown."""
