@@ -125,7 +125,8 @@ class Fetcher:
                 await self._host.turn(member.due - member.is_alone)
                 has_turn = True
             if since is not None and self._lists.are_elsewhere(group, due, n):
-                break  # others have told meanwhile which list the next round reads
+                break  # the next round reads the list of the state that others have moved to
+            group.is_sent_to_lists = False
             # A list, or a look after a callback, may have shown it meanwhile.
             if not has_turn or not member.is_due_alone(self._session.clock()):
                 continue

@@ -126,13 +126,18 @@ class ListReader:
     # ------------------------------------------------------------------- walks
 
     def are_elsewhere(self, group: Group, due: Sequence[Watched[Any]], n: int) -> bool:
-        """Whether a list is likely to show the things from the nth on, whose state is not known."""
+        """Whether a list is likely to show the things from the nth on, whose state is not known.
+
+        This is so at most once before the next single look of the group.
+        """
         state, moves, now = due[n].state, self._outcomes.moves, self._session.clock()
         is_bare = due[n].source.is_bare(due[n].item)
-        if not is_bare or moves.known(group, state) is None or not group.has_lists(now):
+        if not is_bare or group.is_sent_to_lists or moves.known(group, state) is None:
             return False
         sought = [m for m in due[n:] if m.is_due_alone(now) and not m.avoids_lists(now)]
-        return moves.expected(group, state, sought, now) is not None
+        is_ahead = moves.expected(group, state, sought, now) is not None
+        group.is_sent_to_lists = is_ahead and group.has_lists(now)
+        return group.is_sent_to_lists
 
     async def _read_ahead(
         self, sweep: Sweep, state: OpenEnum | None, sought: Sequence[Watched[Any]]

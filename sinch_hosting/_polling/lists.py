@@ -69,6 +69,8 @@ class Group:
     """The serial number of the last thing of no known place that was sought in its lists."""
     was_past: bool = False
     """Whether the last sweep was ended early to begin anew; the next one is not ended early."""
+    is_sent_to_lists: bool = False
+    """Whether its single looks were left for a list that others were found in."""
     _memories: dict[OpenEnum | None, Memory] = field(factory=dict)
     _useless: int = 0
     """How often in a row lists were of no use for things of no known place."""

@@ -43,6 +43,8 @@ class _Reading(Generic[T]):
     failed: errors.SinchHostingError | None = None
     news: asyncio.Event = field(factory=asyncio.Event)
     _tasks: set[asyncio.Task[None]] = field(factory=set)
+    _has_token: bool = False
+    """Whether the last turn took a token."""
 
     def add(self, thing: T) -> None:
         """Add a thing to read."""
@@ -76,14 +78,18 @@ class _Reading(Generic[T]):
 
     async def turn(self, due: float) -> None:
         """Take a token of the budget; where there is none, wait for it or go on without."""
+        self._has_token = True
         if self.waits_for_budget:
             await self.budget.acquire()
         elif not self.budget.remaining():
             self.budget.take()
+        else:
+            self._has_token = False
 
     def return_turn(self) -> None:
-        """Give a token back."""
-        self.budget.give_back()
+        """Give a token back, where one was taken."""
+        if self._has_token:
+            self.budget.give_back()
 
     def spawn(self, job: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run a job until it ends, or the reading is left."""

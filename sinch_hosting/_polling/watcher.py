@@ -20,8 +20,9 @@ singly what these should have shown and did not show, first what is due longest.
 * **Groups take turns.** A round waits for one turn at a time. Every second turn goes to the request
   that waits longest: so with N groups, each gets at least every 2Nth token. The other turns go to
   the request that is due longest: so a large group does not wait for many small ones.
-* **Groups learn from each other.** Once two groups in a row have moved on to the same state, the
-  list of that state is read first for the next small groups (`moves`), until it shows nothing new.
+* **Groups learn from each other.** Once two groups in a row have moved on to the same state, or
+  were found in it when nothing was known of them, the list of that state is read first for the
+  next small groups (`moves`), until it shows nothing new.
 * **A thing counts as looked at when a response came.** Only then its due time moves.
 * **Lists are checked.** They may lag, or show a state that has passed. From time to time one of
   many things that a sweep has shown is read singly, and each thing some minutes after its last

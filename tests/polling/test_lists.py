@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import marshal
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from sinch_hosting import Order, OrderState, OrderType
+from sinch_hosting._polling import sources
 from sinch_hosting._polling.lists import Group, Memory, list_or_single
 from sinch_hosting._polling.schedule import Watched
-from sinch_hosting._polling.sources import orders_of
+from sinch_hosting._polling.sources import fingerprint, orders_of
 from sinch_hosting._polling.sweeps import Sweep, Walk
 from sinch_hosting._polling.trust import Trust
 from sinch_hosting.states import COMPLETED, REJECTED
@@ -233,3 +235,19 @@ def test_lists_may_lag_a_little(seconds: float, is_left: bool) -> None:
     assert known.swept(NOW + seconds, NOW + seconds) is is_left
     assert not known.swept(NOW + 60, NOW + 60)
     assert not known.mismatches, "a sweep that does not show them as before clears them"
+
+
+@pytest.mark.parametrize("is_msgspec", [True, False])
+@pytest.mark.parametrize(
+    "odd", ["\ud800", 10**30, float("nan"), None, [1, {"deep": [{}]}], 1.5, "\x00", "é"]
+)
+def test_a_fingerprint_tells_a_changed_item_whatever_it_holds(
+    monkeypatch: pytest.MonkeyPatch, odd: Any, is_msgspec: bool
+) -> None:
+    """With msgspec and without it; also what that cannot write."""
+    if not is_msgspec:
+        monkeypatch.setattr(sources, "_encoder", lambda: marshal.dumps)
+    item = {"hostingOrderId": "o1", "state": "IN_PROGRESS", "extra": odd}
+    assert fingerprint(item) == fingerprint(dict(item))
+    assert fingerprint(item) != fingerprint({**item, "state": "COMPLETED"})
+    assert fingerprint(item) != fingerprint({**item, "extra": [odd]})
