@@ -23,7 +23,7 @@ from sinch_hosting import (
 from sinch_hosting._events import _MOST_WAITING
 
 from .bulk.rig import numbers, rigged
-from .bulk.test_results import LETTER
+from .letters import DIRECT
 
 ORDER = ("GET", "/hostingOrders/1")
 ENABLE = ("POST", "/hostingOrders:textEnableNumbers")
@@ -67,10 +67,10 @@ async def test_letters_are_told_of(service, make_client):
     service.on("GET", "/hostingOrders/q", {"hostingOrderId": "q", "state": "DRAFT"})
     service.on("POST", "/hostingOrders:importNumbers", {"hostingOrderId": "i"})
     orders = client.hosting_orders
-    await orders.text_enable([NUMBER], **PLAN, loa=LETTER)
+    await orders.text_enable([NUMBER], **PLAN, loa=DIRECT)
     await orders.text_enable([NUMBER], **PLAN, loa=BlanketLoa())
     await orders.import_numbers([NUMBER], **PLAN)
-    await client.qualified_numbers.text_enable([NUMBER], **PLAN, loa=LETTER)
+    await client.qualified_numbers.text_enable([NUMBER], **PLAN, loa=DIRECT)
     await client.aclose()
     letters = [event for event in heard if isinstance(event, LetterSent)]
     assert [(e.order_id, e.operation, e.numbers) for e in letters] == [
@@ -86,7 +86,7 @@ async def test_a_letter_whose_answer_was_lost_is_told_of_once_it_is_found():
         client = rig.client(on_event=heard.append)
         rig.sandbox.faults.add("drop_after", operation="TextEnableHostingOrderNumbers", count=1)
         result = await client.hosting_orders.text_enable_many(
-            numbers(3), **PLAN, campaign_id="C1", loa=LETTER, job="letters"
+            numbers(3), **PLAN, campaign_id="C1", loa=DIRECT, job="letters"
         )
         await client.aclose()
     (order,) = result.succeeded
