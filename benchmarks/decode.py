@@ -20,8 +20,9 @@ from pydantic.alias_generators import to_camel
 
 from benchmarks._table import Table, show_ratio, show_spread
 from sinch_hosting._session import codec
-from sinch_hosting._session.converter import camel_case, converter
+from sinch_hosting._session.converter import converter
 from sinch_hosting._session.responses import ListedOrderNumbers
+from sinch_hosting.models._base import camel_case
 from sinch_hosting.states import OpenEnum, ProvisioningState
 
 NUMBERS = 500

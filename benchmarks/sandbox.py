@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
 from statistics import median
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks._table import Table
@@ -108,6 +109,12 @@ async def _full(server: _Server, orders: int, numbers: int) -> list[tuple[str, s
         times = [(await server.load([path]))[1] for _ in range(15)]
         wanted = "10 ms" if "Pattern" in path else "milliseconds"
         rows.append((f"{size}: {name}", f"{median(times) * 1e3:.1f} ms", wanted))
+    kept = server.ask("keep")
+    rows += [
+        (f"{size}: CPU to write the whole state", f"{kept['all']:.1f} s", ""),
+        (f"{size}: CPU to write one more order", f"{kept['change'] * 1e3:.1f} ms", "10 ms"),
+        (f"{size}: CPU to read the state", f"{kept['read']:.1f} s", ""),
+    ]
     return rows
 
 
@@ -238,7 +245,41 @@ async def _cpu(sandbox: Any, session: Any) -> dict[str, Any]:
     return {"cpu": time.process_time()}
 
 
-_DEEDS: dict[str, Callable[..., Any]] = {"create": _create, "advance": _advance, "cpu": _cpu}
+async def _keep(sandbox: Any, session: Any) -> dict[str, Any]:
+    """Keep all of the state in a file, and one more order; then read both."""
+    from sinch_hosting.sandbox.state_file import StateFile
+
+    spent, keeper = {}, sandbox._keeper
+    with TemporaryDirectory() as folder:
+        keeper._state = file = StateFile(Path(folder) / "state.json")
+        try:
+            sandbox._world.touched.is_noted = True
+            for name in ("all", "change"):
+                before = time.process_time()
+                sandbox._world.changed = True
+                keeper.save_changes()
+                spent[name] = time.process_time() - before
+                keeper._state = None  # the order itself is not what is measured
+                await _create(sandbox, session, orders=1, numbers=1)
+                keeper._state = file
+            before = time.process_time()
+            again = StateFile(file.path)
+            again.open()
+            spent["read"] = time.process_time() - before
+            again.close()
+        finally:
+            keeper._state = None
+            sandbox._world.touched.is_noted = False
+            file.close()
+    return spent
+
+
+_DEEDS: dict[str, Callable[..., Any]] = {
+    "create": _create,
+    "advance": _advance,
+    "cpu": _cpu,
+    "keep": _keep,
+}
 
 
 def _say(answer: dict[str, Any]) -> None:

@@ -13,8 +13,6 @@ from attrs import evolve
 
 from ._onboarding.call import OnboardCall
 from ._polling.policy import PollPolicy
-from ._polling.sources import orders_of
-from ._polling.waits import OnUpdate, order_goal, wait_until
 from ._session.credentials import check_credentials, from_environment
 from ._session.options import ClientOptions
 from ._session.orders_api import OrdersApi
@@ -46,6 +44,7 @@ if TYPE_CHECKING:
 
     from ._bulk.order_runs import OrderRuns
     from ._events import OnEvent
+    from ._polling.waits import OnUpdate
     from ._polling.watcher import Watcher
     from ._telemetry import Telemetry
     from .models import CallbackEvent
@@ -314,6 +313,9 @@ class SinchHosting(OnboardCall):
         on_update: OnUpdate[Order] | None,
     ) -> Order:
         """Wait for an order; `order.wait_until` calls this."""
+        from ._polling.sources import orders_of  # noqa: PLC0415 - loads when used
+        from ._polling.waits import order_goal, wait_until  # noqa: PLC0415 - loads when used
+
         goal = order_goal(orders_of(self._orders_api), parse_state(OrderState, state, "state"))
         watcher = self._get_watcher()
         return await wait_until(watcher, goal, order, timeout=timeout, on_update=on_update)

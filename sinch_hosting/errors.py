@@ -111,8 +111,7 @@ class SinchHostingError(Exception):
     def token(self) -> str | None:
         """A token for `hosting_orders.from_token`, where the error ended a wait for an order."""
         write = getattr(self.last, "to_token", None)
-        token: str | None = None if write is None else write()
-        return token
+        return None if write is None else str(write())
 
     @property
     def is_transient(self) -> bool:
@@ -419,10 +418,8 @@ class NumberFailed(WaitError):
         reason: str,
         what_to_do: str = "",
     ) -> None:
-        super().__init__(
-            f"{number.phone_number}: {shortened(reason)}"
-            + (f". {what_to_do}" if what_to_do else "")
-        )
+        advice = f". {what_to_do}" if what_to_do else ""
+        super().__init__(f"{number.phone_number}: {shortened(reason)}{advice}")
         self.number = number
         """The number as it was last seen."""
         self.reason = reason

@@ -15,8 +15,10 @@ from sinch_hosting import (
     Order,
     OrderRejected,
     OrderState,
+    PollPolicy,
     QualificationState,
     QualifiedNumber,
+    RetryPolicy,
 )
 
 from .bulk.rig import numbers, rigged
@@ -53,6 +55,17 @@ def test_what_was_pickled_is_what_it_was() -> None:
     number = load("qualified_number")
     assert isinstance(number, QualifiedNumber)
     assert number.global_process_state == QualificationState.VERIFIED
+
+
+def test_the_policies_of_a_pickle_are_what_they_were() -> None:
+    """The first `PollPolicy` of 0.1 had four fields; another one has its default."""
+    poll = PollPolicy(initial=1.0, factor=2.0, maximum=30.0, jitter=0.1)
+    assert load("poll_policy") == load("poll_policy_of_four_fields") == poll
+    again = pickle.loads(pickle.dumps(poll))
+    assert repr(again) == repr(poll)
+    assert again.requests_per_minute == 600.0
+    retry = RetryPolicy(max_tries=3, max_time=60.0, initial=0.25, maximum=10.0)
+    assert load("retry_policy") == pickle.loads(pickle.dumps(retry)) == retry
 
 
 def test_a_resume_token_is_written_as_before() -> None:

@@ -19,7 +19,7 @@ PACKAGE = "sinch_hosting"
 LAYERS: list[set[str]] = [
     {"_version", "errors", "states", "_aio", "_reports"},
     {"models", "phone_files", "workflows", "_events", "_telemetry"},
-    {"_session"},
+    {"_session", "_retry"},
     {"_polling", "_bulk", "callbacks"},
     {"resources"},
     {"_onboarding"},

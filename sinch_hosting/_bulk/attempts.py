@@ -175,14 +175,17 @@ class TagGuard:
         self._alone = asyncio.Lock()
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """Let one create in at a time, as long as it is not known whether tags are kept."""
+    async def turn(self) -> AsyncIterator[bool]:
+        """Let one create in at a time, as long as it is not known whether tags are kept.
+
+        Gives whether that is so.
+        """
         if not self.is_known:
             async with self._alone:
                 if not self.is_known:
-                    yield
+                    yield True
                     return
-        yield
+        yield False
 
     async def check(self, tag: Tag, order_id: str) -> str:
         """Read a new order; return why the run has to stop, `""` where it need not."""

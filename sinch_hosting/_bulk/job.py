@@ -5,6 +5,7 @@ It sends no create before all earlier orders were compared with what is asked fo
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -23,12 +24,13 @@ from .known_orders import (
     check_numbers,
     differing_arguments,
     job_changed,
+    lost_its_tag,
 )
 from .ledger import Claim, Ledger
 from .ledger_records import Entry, Result
 from .lost_orders import Search, find_lost_order
 from .open_ledger import open_ledger
-from .order_numbers import is_long_ago, missing_numbers, pauses
+from .order_numbers import holds_only, is_long_ago, missing_numbers, pauses
 from .order_template import JobOptions, OrderTemplate
 from .tags import Tag, numbers_digest, parse_tag
 
@@ -146,6 +148,22 @@ class Job:
                 return
             self._orders.session.bind()  # raises where the client was closed: it reads no more
             _log.warning("what became of %s is still open: the lists cannot be read", tag)
+
+    async def check_untagged(self, chunk: Chunk) -> None:
+        """Raise `JobChanged` where a recent order holds the chunk's numbers, and has no tag.
+
+        It is asked where nobody knows whether the service keeps tags. Otherwise each run that
+        has no ledger would send its first order again.
+        """
+        entry = self.entry(chunk.index)
+        is_told = entry is not None and not entry.is_open
+        if is_told or self.options.on_unknown == "resend":
+            return  # the ledger tells what became of it, or the caller has decided
+        orders = self.known.untagged()
+        holds = (holds_only(self._orders, order.hosting_order_id, chunk) for order in orders)
+        for order, is_its in zip(orders, await asyncio.gather(*holds), strict=True):
+            if is_its:
+                raise lost_its_tag(self.options.job, order)
 
     async def search(self, tag: Tag) -> Search:
         """Look for the order of a tag in the lists, until the grace is over."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from attrs import frozen
 
@@ -14,10 +14,12 @@ from .._session.retry import exponential
 from ..errors import ApiError, JobChanged, SinchHostingError, UnreadableList, shortened
 from ..models import Order
 from ..states import OrderState, in_order_of_life
+from .order_numbers import is_long_ago
 from .tags import Tag, tag_inside, tag_of
 
 LIFE = in_order_of_life(state for state in OrderState if state is not OrderState.UNSPECIFIED)
 _WALKS = 5
+_UNTAGGED = 20
 _NOT_LISTED_SO = (400, 404, 422)
 
 
@@ -54,6 +56,8 @@ class TaggedOrders:
         """The latest time that an order shows."""
         self.torn: Order | None = None
         """An order whose name has something like a tag of these jobs, but was edited or cut."""
+        self.untagged: dict[str, Order] = {}
+        """The last orders that have no tag, by id; only the last `_UNTAGGED` are kept."""
 
     async def read(
         self, is_ours: Callable[[str], bool], begins_as_ours: Callable[[str], bool]
@@ -77,6 +81,8 @@ class TaggedOrders:
                         yield Tagged(tag, order)
                     elif begins_as_ours(_job_in(order.display_name or "")):
                         self.torn = order
+                    elif tag is None:
+                        self._keep_untagged(order)
             if self._shows_all or len(self._seen) >= await self._count():
                 return
         raise UnreadableList(
@@ -84,6 +90,14 @@ class TaggedOrders:
             f"the lists count more orders than the {len(self._seen)} that they show, in {_WALKS} "
             "walks; what they do not show cannot be told from what is not there",
         )
+
+    def _keep_untagged(self, order: Order) -> None:
+        self.untagged.pop(order.hosting_order_id, None)
+        if order.state != OrderState.REJECTED:
+            self.untagged[order.hosting_order_id] = order
+        if len(self.untagged) > 2 * _UNTAGGED:
+            newest = sorted(self.untagged.values(), key=_created)[-_UNTAGGED:]
+            self.untagged = {one.hosting_order_id: one for one in newest}
 
     async def _walk(self, state: OrderState) -> AsyncIterator[Order]:
         """Give the orders of one state's list, and remember whether it counts more."""
@@ -127,6 +141,7 @@ class KnownOrders:
         """How many pages of lists were asked for so far."""
         self.latest: datetime | None = None
         """The latest time that the service showed; it is later there now."""
+        self._untagged: dict[str, Order] = {}
         self._running: asyncio.Task[None] | None = None
         self._next: asyncio.Task[None] | None = None
 
@@ -148,6 +163,11 @@ class KnownOrders:
     def all(self) -> Iterable[Tagged]:
         """Return all its orders."""
         return (tagged for found in self._by_chunk.values() for tagged in found.values())
+
+    def untagged(self) -> Sequence[Order]:
+        """Return orders of the last day without a tag: the last ones, if there are many."""
+        newest = sorted(self._untagged.values(), key=_created)[-_UNTAGGED:]
+        return [order for order in newest if not is_long_ago(order.created_time, self.latest)]
 
     def add(self, tagged: Tagged) -> None:
         """Add an order that was not read from the lists."""
@@ -174,6 +194,7 @@ class KnownOrders:
         finally:
             self.requests += reading.requests
             self._saw(reading.latest)
+            self._untagged |= reading.untagged
         if reading.torn is not None:
             raise not_a_tag(self._job, reading.torn)
 
@@ -211,6 +232,10 @@ def _job_in(name: str) -> str:
     return job if slash else ""
 
 
+def _created(order: Order) -> datetime:
+    return order.created_time or datetime.max.replace(tzinfo=UTC)
+
+
 def cannot_be_listed(error: SinchHostingError) -> bool:
     """Whether an error means that the service does not list orders without a campaign."""
     if isinstance(error, ApiError):
@@ -227,6 +252,18 @@ def not_a_tag(job: str, order: Order) -> JobChanged:
         rule=f"order {order.hosting_order_id} is called {name}. That is like a tag of this job "
         "but is none: it was edited or cut, so nobody can tell which numbers the order holds. "
         "Look at it, and take another name for the job",
+    )
+
+
+def lost_its_tag(job: str, order: Order) -> JobChanged:
+    """Return the error for an order without a tag that holds numbers of a chunk, and no others."""
+    return JobChanged(
+        field="job",
+        value=job,
+        rule=f"order {order.hosting_order_id} of the last day holds numbers of this job, and has "
+        "no tag: it was created without the job, or by an earlier run, if the service does not "
+        "keep the names of orders. Nothing was sent for its numbers. Leave them out, or send them "
+        "all the same with on_unknown='resend'",
     )
 
 

@@ -7,6 +7,7 @@ missing in the end count as left out by the run that sent it.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from itertools import islice
@@ -18,6 +19,7 @@ from ..errors import SinchHostingError
 from ..models import Order
 from .chunks import Chunk
 
+_log = logging.getLogger("sinch_hosting")
 Pause = Callable[[], Awaitable[bool]]
 # Clocks of the service may differ by hours, where a time zone is missing, but not by a day.
 _LONG = timedelta(days=1)
@@ -97,6 +99,20 @@ async def all_numbers(
         held = await _held(orders, order_id)
         if len(held) >= sent or not await pause():
             return tuple(sorted(held))
+
+
+async def holds_only(orders: OrdersApi, order_id: str, chunk: Chunk) -> bool:
+    """Whether all numbers that an order shows are in a chunk; false where they cannot be read."""
+    asked, shows_any = set(chunk.numbers), False
+    try:
+        async for number in orders.numbers(order_id, page_size=PAGE_SIZE):
+            if number.phone_number not in asked:
+                return False
+            shows_any = True
+    except SinchHostingError as error:
+        _log.warning("whether order %s holds numbers of the job is open: %s", order_id, error)
+        return False
+    return shows_any
 
 
 async def _held(orders: OrdersApi, order_id: str) -> set[str]:

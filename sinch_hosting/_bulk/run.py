@@ -288,7 +288,9 @@ class Run:
             attempt = then
 
     async def _create(self, attempt: ChunkAttempt) -> ChunkOutcome:
-        async with self._tags.turn(), self._limit:
+        async with self._tags.turn() as is_alone, self._limit:
+            if is_alone and self._job is not None:
+                await self._job.check_untagged(attempt.chunk)
             request = self._template.request_for(attempt.numbers, attempt.tag)
             async with self._stopping.wait() as wait:
                 recorder = LedgerRecorder(self._job, attempt, self._answered, self._stopping, wait)

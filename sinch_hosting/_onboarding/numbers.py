@@ -88,7 +88,7 @@ class Assessment:
 
 
 _RUN_AGAIN = "Run the onboarding again with the same job: it goes on where this run ended."
-_WAITING: dict[Stage, WaitingOn] = {
+WAITS_ON: dict[Stage, WaitingOn] = {
     Stage.IN_REVIEW: WaitingOn(who="review", what_to_do=REVIEW_OF_NUMBERS),
     Stage.UNPROVEN: WaitingOn(who="you", what_to_do=PROOF),
     Stage.READY: WaitingOn(
@@ -102,6 +102,7 @@ _WAITING: dict[Stage, WaitingOn] = {
     ),
     Stage.PROVISIONING: provisioning_waits_on(None),
 }
+"""Whom a number waits for, by its stage."""
 
 
 @define
@@ -179,13 +180,13 @@ class NumberProgress:
             seen = qualified.region_code
             if self.region_code is None and seen in _REGIONS and seen != self.group.region_code:
                 self.group = self._group_in(seen)
-        if imported is not None:
-            campaign_id = settings.campaign_of(self.number)
-            return _assess_imported(imported, settings, campaign_id)
-        if qualified is None:
-            return Assessment(Stage.NEW, "is not in qualification")
-        return _assess_qualified(
-            qualified, settings, may_prove=not self.tried, refused=self.refused_at_eligible
+        return assess(
+            self.number,
+            qualified,
+            imported,
+            settings,
+            may_prove=not self.tried,
+            refused=self.refused_at_eligible,
         )
 
     def wait_for_others(self) -> None:
@@ -219,7 +220,7 @@ class NumberProgress:
             return None
         if self.stage is Stage.ORDERED and self.order_waits_on is not None:
             return self.order_waits_on
-        return _WAITING.get(self.stage) or WaitingOn(who="you", what_to_do=_RUN_AGAIN)
+        return WAITS_ON.get(self.stage) or WaitingOn(who="you", what_to_do=_RUN_AGAIN)
 
     @property
     def why(self) -> str:
@@ -257,6 +258,27 @@ _BY_STATE = {
     QualificationState.HOSTING_IN_PROGRESS: Stage.HOSTED_BY_OTHERS,
     QualificationState.HOSTING_DONE: Stage.PROVISIONING,
 }
+
+
+def assess(
+    phone_number: str,
+    qualified: QualifiedNumber | None,
+    imported: ImportedNumber | None,
+    settings: OnboardingSettings,
+    *,
+    may_prove: bool = True,
+    refused: str = "",
+) -> Assessment:
+    """Return the assessment of what was read of a number.
+
+    `refused` is why the service refused it while it was ELIGIBLE; `may_prove` is whether its
+    voice challenge may be tried again after it failed.
+    """
+    if imported is not None:
+        return _assess_imported(imported, settings, settings.campaign_of(phone_number))
+    if qualified is None:
+        return Assessment(Stage.NEW, "is not in qualification")
+    return _assess_qualified(qualified, settings, may_prove=may_prove, refused=refused)
 
 
 def _assess_qualified(

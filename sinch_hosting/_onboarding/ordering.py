@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from attrs import define, evolve, field
 
@@ -24,7 +25,12 @@ from .fence import Fence
 from .history import History
 from .progress import Deadline
 
+if TYPE_CHECKING:
+    from ..resources.qualified_numbers import QualifiedNumbers
+
 TIME_IS_UP = "time was up before its order was sent"
+NOT_VERIFIED = "is ELIGIBLE, not VERIFIED"
+"""Why a number is left out of an order that the service refused."""
 
 
 @define
@@ -107,23 +113,8 @@ class Ordering:
             watched = _DeadlineObserver(self, observer, self._history.fence, mails)
             return await template.create(request, watched, patience)
 
-        return evolve(template, create=create, why_not=self._why_not)
-
-    async def _why_not(self, phone_number: str) -> Obstacle | None:
-        """Return why a number has to be left out of an order that was refused.
-
-        Where the service refuses numbers, it may mean all that are only ELIGIBLE, also where it
-        names few of them. To try each alone would take one request for each number.
-        """
-        try:
-            number = await self._context.qualified.get(phone_number)
-        except NotFound:
-            absent = SkippedNumber(phone_number=phone_number, reason="is not in qualification")
-            return Obstacle(absent, may_be_own=False)
-        if number.global_process_state == QualificationState.ELIGIBLE:
-            early = SkippedNumber(phone_number=phone_number, reason="is ELIGIBLE, not VERIFIED")
-            return Obstacle(early, since=number.updated_time)
-        return why_not_qualified(number)
+        why_not = partial(why_not_ready, self._context.qualified)
+        return evolve(template, create=create, why_not=why_not)
 
     def begin_anew(self, group: Group) -> None:
         """Begin a new run for a group, which earlier refusals do not stop."""
@@ -145,6 +136,23 @@ class Ordering:
     def discount_departure(self, *, mails: bool) -> None:
         """Count a create no longer that was refused: it mailed no letter."""
         self._letters -= mails
+
+
+async def why_not_ready(numbers: QualifiedNumbers, phone_number: str) -> Obstacle | None:
+    """Return why a number has to be left out of an order that was refused.
+
+    Where the service refuses numbers, it may mean all that are only ELIGIBLE, also where it names
+    few of them. To try each alone would take one request for each number.
+    """
+    try:
+        number = await numbers.get(phone_number)
+    except NotFound:
+        absent = SkippedNumber(phone_number=phone_number, reason="is not in qualification")
+        return Obstacle(absent, may_be_own=False)
+    if number.global_process_state == QualificationState.ELIGIBLE:
+        early = SkippedNumber(phone_number=phone_number, reason=NOT_VERIFIED)
+        return Obstacle(early, since=number.updated_time)
+    return why_not_qualified(number)
 
 
 @define

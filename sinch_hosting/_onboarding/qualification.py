@@ -220,7 +220,7 @@ class Qualification:
         eligible = [one for one in numbers if one.state == QualificationState.ELIGIBLE]
         # Numbers that were not sent, because ELIGIBLE ones were refused, have not failed.
         was_held_up = isinstance(error, RunStopped) and self._has_early(numbers[0].group)
-        if not (eligible or was_held_up) or not _may_be_for_eligibility(refusal):
+        if not (eligible or was_held_up) or not may_be_for_eligibility(refusal):
             for one in numbers:
                 self._progress.settle(one, Stage.FAILED, f"not ordered: {error}")
             return
@@ -256,7 +256,7 @@ class Qualification:
                 one.refuse_at_eligible(reasons[one.number])
 
 
-def _may_be_for_eligibility(refusal: BaseException | None) -> bool:
+def may_be_for_eligibility(refusal: BaseException | None) -> bool:
     """Whether a refusal may mean that numbers have to be VERIFIED; it may name no field."""
     if not isinstance(refusal, ApiError) or refusal.status_code not in (400, 404, 409, 422):
         return False

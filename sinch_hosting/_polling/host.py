@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Mapping
 from typing import Any, Protocol
 
 from .. import errors
@@ -26,24 +26,16 @@ class Host(Protocol):
         """Start a job; returns its task, or `None` where the owner has ended."""
         ...
 
-    def find(self, source: Source[Any], thing_id: str) -> Watched[Any] | None:
-        """Return the watched thing with this id, or `None`."""
+    def things(self, source: Source[Any]) -> Mapping[str, Watched[Any]]:
+        """Return the watched things of a source, by id."""
         ...
 
     def looked(self, member: Watched[Any], previous: Any) -> None:
         """Handle a look at a thing; `previous` is its state before, `None` without a change."""
         ...
 
-    def put_off(self, member: Watched[Any], error: errors.SinchHostingError) -> None:
-        """Handle a look that failed and is repeated later."""
-        ...
-
     def in_no_list(self, members: Iterable[Watched[Any]]) -> None:
         """Handle things that are in no list of their place; all lists were read to the end."""
-        ...
-
-    def refused(self, member: Watched[Any], error: errors.SinchHostingError) -> None:
-        """Handle a refusal by the service that is not believed yet."""
         ...
 
     def ended(self, member: Watched[Any], error: errors.SinchHostingError) -> None:

@@ -50,6 +50,11 @@ class Moves:
         if state is not None:
             self._last.pop((group.source.noun, state), None)
 
+    def known(self, group: Group, state: OpenEnum | None) -> OpenEnum | None:
+        """Return the state that several groups in a row have moved on to; `None` for no such."""
+        move = self._last.get((group.source.noun, state)) if state is not None else None
+        return move.to if move is not None and move.groups >= _IN_A_ROW else None
+
     def expected(
         self, group: Group, state: OpenEnum | None, sought: Sequence[Watched[Any]], now: float
     ) -> OpenEnum | None:
@@ -58,10 +63,8 @@ class Moves:
         That is so where one page of its list may show several of them, and where other groups
         have shown it.
         """
-        move = self._last.get((group.source.noun, state)) if state is not None else None
-        if move is None or move.groups < _IN_A_ROW:
+        to = self.known(group, state)
+        if to is None or any(member.state != state for member in sought):
             return None
-        if any(member.state != state for member in sought):
-            return None
-        pages = group.pages(move.to, len(sought), now)
-        return move.to if pages == 1 and list_or_single(len(sought), pages) else None
+        pages = group.pages(to, len(sought), now)
+        return to if pages == 1 and list_or_single(len(sought), pages) else None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 from collections import deque
+from collections.abc import Mapping
 
-from attrs import field, frozen
+from attrs import field, fields, frozen
 
 from .. import errors
 from .._aio import Clock, Sleep
@@ -44,6 +45,13 @@ class PollPolicy(Record):
     requests_per_minute: float = field(
         default=600.0, validator=lambda _, a, v: check_positive(v, a.name)
     )
+
+    def __getstate__(self) -> dict[str, float]:
+        return {a.name: getattr(self, a.name) for a in fields(PollPolicy)}
+
+    def __setstate__(self, state: Mapping[str, float]) -> None:
+        for a in fields(PollPolicy):  # a pickle of 0.1 may have fewer of them
+            object.__setattr__(self, a.name, state.get(a.name, a.default))
 
     def interval(self, seconds: float) -> float:
         """Return a random time between `seconds` without the share of `jitter`, and `seconds`."""

@@ -8,7 +8,7 @@ caller asked for goes on where there are none.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Coroutine, Iterable
+from collections.abc import AsyncGenerator, Coroutine, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
@@ -92,17 +92,13 @@ class _Reading(Generic[T]):
         task.add_done_callback(self._tasks.discard)
         return task
 
-    def find(self, source: Source[Any], thing_id: str) -> Watched[Any] | None:
-        """Return what is not read yet."""
-        return self.left.get(thing_id)
+    def things(self, source: Source[Any]) -> Mapping[str, Watched[Any]]:
+        """Return what is not read yet, by id."""
+        return self.left
 
     def looked(self, member: Watched[T], previous: Any) -> None:
         """Store a result."""
         self._settle(member, member.item)
-
-    def put_off(self, member: Watched[T], error: errors.SinchHostingError) -> None:
-        """Handle an error that is left after the session's retries."""
-        self.ended(member, error)
 
     def in_no_list(self, members: Iterable[Watched[T]]) -> None:
         """Store that things do not exist, where the lists that do not show them show all things."""
@@ -110,17 +106,13 @@ class _Reading(Generic[T]):
             if not member.group.place:
                 self._settle(member, None)
 
-    def refused(self, member: Watched[T], error: errors.SinchHostingError) -> None:
-        """Handle a refusal: a 404 says that there is no such thing, others end the reading."""
+    def ended(self, member: Watched[T], error: errors.SinchHostingError) -> None:
+        """Handle an error: a 404 says that there is no such thing, others end the reading."""
         if isinstance(error, errors.NotFound):
             self._settle(member, None)
         else:
-            self.ended(member, error)
-
-    def ended(self, member: Watched[T], error: errors.SinchHostingError) -> None:
-        """Store the error that ends the reading."""
-        self.failed = self.failed or error
-        self.news.set()
+            self.failed = self.failed or error
+            self.news.set()
 
     async def aclose(self) -> None:
         """End what is under way."""
@@ -201,7 +193,7 @@ class Reader:
     async def _rounds(self, reading: _Reading[T], fetcher: Fetcher) -> None:
         while waiting := [group for group in reading.groups.values() if group.members]:
             due = min(m.due for g in waiting for m in g.members.values())
-            seconds = max(due, fetcher.not_before) - self._session.clock()
+            seconds = max(due, fetcher.outcomes.not_before) - self._session.clock()
             if seconds > 0:
                 await self._session.sleep(seconds)
             for group in waiting:

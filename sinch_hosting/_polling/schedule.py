@@ -128,11 +128,15 @@ class Watched(Generic[T]):
         if self.failures:
             return self.due <= now + INSTANT
         early = _EARLY_IN_LIST if self.is_alone else _EARLY_ALONE
-        return min(self.due - early * self.interval, self.audit_at) <= now + INSTANT
+        return self.due - early * self.interval <= now + INSTANT or self.is_to_be_checked(now)
+
+    def is_to_be_checked(self, now: float) -> bool:
+        """Whether it is time for a single look that checks its lists."""
+        return self.audited_at <= now and self.audit_at <= now + INSTANT
 
     def is_checked_only(self, now: float) -> bool:
         """Whether a single look now would only check its lists."""
-        return self.audit_at <= now < self.due
+        return now < self.due and self.is_to_be_checked(now)
 
     def next_look(self) -> float:
         """Return when it has to be looked at next; `inf` while a look is under way."""
@@ -169,7 +173,7 @@ class Watched(Generic[T]):
         is_news = not is_stale and (is_first or seen != self.item)
         if is_news:
             self.know(seen, now)
-        self.rest(now, policy)
+        self.plan_next(now, policy)
         return is_news
 
     def know(self, seen: T, now: float) -> None:
@@ -206,7 +210,7 @@ class Watched(Generic[T]):
         gap = (_FIRST_AUDIT + _AUDIT_EACH * beside) * 4.0 ** min(self.audits, 10)
         return self.audited_at + min(gap, _LONGEST_AUDIT) * self.audit_share
 
-    def rest(self, now: float, policy: PollPolicy) -> None:
+    def plan_next(self, now: float, policy: PollPolicy) -> None:
         """Plan the next look after one that succeeded."""
         if not self.interval:
             self.interval = policy.initial

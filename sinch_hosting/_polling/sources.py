@@ -10,6 +10,7 @@ from __future__ import annotations
 import marshal
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, Generic, TypeVar
 
 from attrs import evolve, frozen
@@ -144,7 +145,20 @@ class Source(Generic[T]):
 
 def fingerprint(raw: Json) -> int:
     """Return a number that tells a changed item of a list from an unchanged one."""
-    return hash(marshal.dumps(raw, 2))
+    try:
+        return hash(_encoder()(raw))
+    except (ValueError, OverflowError):  # such as a lone surrogate, or an integer of 30 digits
+        return hash(marshal.dumps(raw, 2))
+
+
+@cache
+def _encoder() -> Callable[[Json], bytes]:
+    """Return what makes bytes of an item: msgspec where it is installed, at a third of the time."""
+    try:
+        import msgspec  # noqa: PLC0415 - optional, and not needed before the first list
+    except ImportError:
+        return marshal.dumps
+    return msgspec.json.Encoder().encode
 
 
 def time_on_wire(raw: Json) -> datetime | None:

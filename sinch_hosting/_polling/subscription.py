@@ -90,15 +90,15 @@ class Subscription(Generic[T]):
                 await self._waiting
             finally:
                 self._waiting = None
-        heard, self._changes = self._changes, []
-        return heard
+        changes, self._changes = self._changes, []
+        return changes
 
-    async def run_until_expired(self, told: Awaitable[object]) -> None:
+    async def run_until_expired(self, work: Awaitable[object]) -> None:
         """Await what a listener returned, until the time of the wait is over at the latest."""
         limit = self._listening = asyncio.timeout(0 if self.is_expired else None)
         try:
             async with limit:
-                await told
+                await work
         except TimeoutError:
             if not limit.expired():
                 raise
@@ -107,7 +107,7 @@ class Subscription(Generic[T]):
 
     # ------------------------------------------------------- for the watcher
 
-    def tell(self, change: Change[T]) -> None:
+    def add(self, change: Change[T]) -> None:
         """Add a change."""
         self._changes.append(change)
         self._wake()

@@ -35,6 +35,7 @@ from attrs import define, field
 from ..states import OpenEnum, has_reached, in_order_of_life
 from .lists import Group, Memory, list_or_single
 from .schedule import NEVER, Watched
+from .sources import Json, fingerprint
 
 _CLOCKS_DIFFER = timedelta(seconds=60)
 _CHECKED_AFTER, _CHECKED_EACH = 5.0, 10
@@ -49,7 +50,7 @@ class Sweep:
     now: float
     asked: dict[str, Watched[Any]]
     """The things that it should show, by id."""
-    guests: set[str] = field(factory=set)
+    candidates: set[str] = field(factory=set)
     """Those of them whose place is not known."""
     seen: set[str] = field(factory=set)
     """The things that it has shown."""
@@ -69,14 +70,19 @@ class Sweep:
     """Whether it has a turn for its next request."""
     _unplaced: dict[str, Watched[Any]] = field(factory=dict)
     _by_state: dict[OpenEnum, list[Watched[Any]]] = field(factory=dict)
+    _by_due: list[Watched[Any]] = field(factory=list)
+    """The things that it should show; at the end the one that was due first when it began."""
 
     @classmethod
-    def of(cls, group: Group, guests: Iterable[Watched[Any]], now: float) -> Sweep:
-        """Return a sweep for the members that are due or nearly due, and for guests."""
-        due = [
-            m for m in group.members.values() if m.is_due_in_list(now) and not m.avoids_lists(now)
-        ]
-        others = [m for m in guests if not m.avoids_lists(now)]
+    def of(
+        cls,
+        group: Group,
+        due: Iterable[Watched[Any]],
+        candidates: Iterable[Watched[Any]],
+        now: float,
+    ) -> Sweep:
+        """Return a sweep for members that are due or nearly due, and for candidates."""
+        others = [m for m in candidates if not m.avoids_lists(now)]
         made = cls(group, now, {m.id: m for m in (*due, *others)}, {m.id for m in others})
         made.may_begin_anew, group.was_past = not group.was_past, False
         for member in made.asked.values():
@@ -84,7 +90,12 @@ class Sweep:
                 made._unplaced[member.id] = member
             else:
                 made._by_state.setdefault(member.state, []).append(member)
+        made._by_due = sorted(made.asked.values(), key=lambda m: m.due, reverse=True)
         return made
+
+    def of_unknown_state(self) -> list[Watched[Any]]:
+        """Return the things of which no state is known yet."""
+        return list(self._unplaced.values())
 
     def lists(self) -> Iterator[tuple[OpenEnum | None, list[Watched[Any]]]]:
         """Give the lists that are worth reading, each with the things that it should show."""
@@ -155,10 +166,20 @@ class Sweep:
             return []
         return [m for i, m in self.asked.items() if i in self._unplaced and i not in self.seen]
 
-    @property
     def due(self) -> float:
-        """When the first of the things that it should still show became due."""
-        return min((m.due for i, m in self.asked.items() if i not in self.seen), default=self.now)
+        """Return when the first of the things that it should still show became due."""
+        while self._by_due and self._by_due[-1].id in self.seen:
+            self._by_due.pop()
+        return self._by_due[-1].due if self._by_due else self.now
+
+    def shows_the_past(self, thing_id: str, raw: Json) -> bool:
+        """Whether an item of a list is as it was before a single look that was made earlier."""
+        trust = self.group.trust
+        mismatch = trust.mismatches.get(thing_id)
+        if mismatch is None or mismatch.listed_as != fingerprint(raw):
+            return False
+        trust.shown_as_before(thing_id, self.began)
+        return True
 
     @property
     def may_waste(self) -> bool:
@@ -233,7 +254,7 @@ class Walk:
             items: how many items it has.
             watched: how many of them are watched.
             found: how many of them were sought, and are shown for the first time.
-            times: when its items changed last; empty for the last page.
+            times: when its items changed last, where `wants_times` says so.
             total: how many items the list has, where the page says so.
             is_last: whether no page follows.
         """
@@ -266,6 +287,11 @@ class Walk:
         if left is None or left <= 0:  # not known: the wasted pages are the limit
             return True
         return list_or_single(len(self.sought), ceil(left / self.sweep.group.per_page))
+
+    @property
+    def wants_times(self) -> bool:
+        """Whether the times of the next page tell something."""
+        return not self._pages or self._newest_first
 
     def is_to_be_checked(self, now: float) -> bool:
         """Whether the walk takes so long that its first page has to be read again."""
@@ -307,9 +333,9 @@ class Walk:
         if self.is_whole or (self._total is not None and (self._found or self._may_waste)):
             length: float = max(self._total or 0, self._items)
         elif not self.sought:  # it ended with the last that was sought, and nobody knows more
-            length = self._items + (known.strangers if known is not None else 0)
+            length = self._items + (known.unwatched if known is not None else 0)
         else:
             length = inf  # too long to be worth reading, whatever its total says
         if not getattr(self.state, "is_terminal", False):
-            length -= self._watched  # the others are strangers as long as they stay in this state
+            length -= self._watched  # those that are watched leave this state
         group.learn(self.state, Memory(max(0.0, length), self._newest_first, self._found > 0, now))

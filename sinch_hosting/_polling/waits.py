@@ -96,13 +96,13 @@ async def wait_until(
     try:
         with _span_of(watcher, goal.source, goal.wanted, [thing]):
             async with watcher.follow(source, [thing], timeout) as follower:
-                while heard := await follower.changes():
-                    for change in heard:
+                while changes := await follower.changes():
+                    for change in changes:
                         if change.error is not None:
                             raise deepcopy(change.error) from change.error.__cause__
                         is_news, thing = change.item != thing, change.item
                         if is_news and on_update is not None:
-                            await _tell(follower, on_update, thing)
+                            await _call_listener(follower, on_update, thing)
                         if goal.is_over(thing):
                             return thing
                 why = follower.members[source.id_of(thing)].last_error
@@ -124,11 +124,11 @@ def _span_of(
     return watcher.telemetry.wait(source.get_operation, wanted, map(source.id_of, things))
 
 
-async def _tell(follower: Subscription[T], on_update: OnUpdate[T], thing: T) -> None:
+async def _call_listener(follower: Subscription[T], on_update: OnUpdate[T], thing: T) -> None:
     """Give a change to a listener; one that hangs is cancelled when the time is over."""
-    told = on_update(thing)
-    if inspect.isawaitable(told):
-        await follower.run_until_expired(told)
+    work = on_update(thing)
+    if inspect.isawaitable(work):
+        await follower.run_until_expired(work)
 
 
 def _last(source: Source[T], thing: T, given: T) -> T | None:
@@ -272,20 +272,20 @@ async def watch(
                 if is_over(thing):
                     follower.leave(source.id_of(thing))
             while follower.has_more and not follower.is_expired:
-                heard = await follower.changes()
-                for change in heard:
+                changes = await follower.changes()
+                for change in changes:
                     if is_over(change.item):
                         follower.leave(source.id_of(change.item))
-                if heard:
-                    yield heard
+                if changes:
+                    yield changes
 
 
 async def watch_orders(
     watcher: Watcher, source: Source[Order], orders: Sequence[Order]
 ) -> AsyncIterator[OrderUpdate]:
     """Give every change of many orders, one by one; see `HostingOrders.watch`."""
-    changes = watch(watcher, source, orders, lambda order: order.state.is_terminal)
-    async with aclosing(changes):
-        async for heard in changes:
-            for change in heard:
+    watching = watch(watcher, source, orders, lambda order: order.state.is_terminal)
+    async with aclosing(watching):
+        async for changes in watching:
+            for change in changes:
                 yield OrderUpdate(order=change.item, previous=change.previous, error=change.error)

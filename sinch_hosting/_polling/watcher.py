@@ -37,11 +37,9 @@ The task runs while something is watched, in an empty context: no caller's trace
 from __future__ import annotations
 
 import asyncio
-import heapq
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Mapping
 from contextvars import Context
 from functools import partial
-from itertools import count
 from typing import Any, TypeVar
 
 from .. import errors
@@ -49,12 +47,13 @@ from .._aio import sleep_until, unwrap_group
 from .._session.session import Session
 from ..models import ImportedNumber, Order, QualifiedNumber
 from ..models._checks import check_identifier, check_seconds
+from .deadlines import Deadlines
 from .fetcher import Fetcher
 from .lists import Group
-from .number_index import NumberIndex
 from .policy import PollPolicy, budget_of
-from .schedule import FRESH, INSTANT, Watched
-from .sources import Place, Source
+from .registry import Registry
+from .schedule import INSTANT, Watched
+from .sources import Source
 from .subscription import Change, Subscription
 from .turns import Run
 
@@ -63,7 +62,6 @@ _GRACE = 1.0
 """Seconds for the last look of a wait after its time is over."""
 _SHORTEST_REST = 0.001
 _LONGEST_REST = 3600.0
-_DEADLINES_KEPT = 64
 
 
 class Watcher:
@@ -78,11 +76,8 @@ class Watcher:
         """The budget of all waits of the client."""
         a_minute = self.budget.per_second * 60
         self._fetcher = Fetcher(session, policy, self, max(8, min(1000, int(a_minute))))
-        self._members: dict[tuple[str, str], Watched[Any]] = {}
-        self._groups: dict[tuple[str, Place | None], Group] = {}
-        self._numbers = NumberIndex()
-        self._deadlines: list[tuple[float, int, Subscription[Any]]] = []
-        self._count = count()
+        self._registry = Registry()
+        self._deadlines = Deadlines()
         self._run: Run | None = None
         self._ending: set[asyncio.Task[None]] = set()
         self._latest = float("-inf")
@@ -108,63 +103,49 @@ class Watcher:
         for thing in wanted:
             self._add(source, thing, follower, now)
         if ends is not None and wanted:
-            self._forget_deadlines()
-            heapq.heappush(self._deadlines, (ends, next(self._count), follower))
+            self._deadlines.add(ends, follower, len(self._registry))
         for member in follower.members.values():
             if member.audited_at == float("inf"):
                 member.plan_audit(now)
         self._start()
         return follower
 
-    def _forget_deadlines(self) -> None:
-        """Drop the deadlines of waits that are over, when these are the larger part."""
-        if len(self._deadlines) > 2 * len(self._members) + _DEADLINES_KEPT:
-            self._deadlines = [entry for entry in self._deadlines if entry[2].members]
-            heapq.heapify(self._deadlines)
-
     def _add(self, source: Source[T], thing: T, follower: Subscription[T], now: float) -> None:
         thing_id = source.id_of(thing)
         if thing_id in follower.members:
             return
-        member: Watched[T] = self._members.get((source.noun, thing_id)) or self._begin(
-            source, thing, now
-        )
+        known = self._registry.things(source).get(thing_id)
+        member: Watched[T] = known or self._registry.add(source, thing, now)
+        if known is None:
+            self._count_orders(member, +1)
         if (member.is_seen or not source.is_bare(member.item)) and (
             source.is_bare(thing) or member.is_stale(thing, from_list=True)
         ):
-            follower.tell(Change(member.item, thing))
+            follower.add(Change(member.item, thing))
         if member.interval > self._policy.initial or member.item != thing:
-            self._hasten(member, now)
+            self._bring_forward(member, now)
         if member.is_older_than(thing):
             self._learn(member, thing, now)
         follower.members[thing_id] = member
         member.followers = (*member.followers, follower)
-        self._numbers.add(member, thing)
-
-    def _begin(self, source: Source[T], thing: T, now: float) -> Watched[T]:
-        member = Watched(source, source.id_of(thing), thing, now, next(self._count))
-        member.fresh_until = now + FRESH
-        self._members[source.noun, member.id] = member
-        self._join_group(member)
-        self._count_orders(member, +1)
-        return member
+        self._registry.numbers.add(member, thing)
 
     def _learn(self, member: Watched[T], thing: T, now: float) -> None:
         """Use a newer snapshot of a caller, and send it to the waits that follow already."""
         previous = member.item
         member.know(member.source.copy(thing), now)
         member.listed_as = 0
-        self._regroup(member)
-        self._tell(member, previous)
+        self._registry.regroup(member)
+        self._publish(member, previous)
 
-    def _tell(self, member: Watched[Any], previous: Any) -> None:
+    def _publish(self, member: Watched[Any], previous: Any) -> None:
         """Tell those who follow a thing how it has changed, and whoever hears of all changes."""
         for follower in member.followers:
-            follower.tell(Change(member.item, previous))
+            follower.add(Change(member.item, previous))
         if self._events is not None and isinstance(member.item, Order):
             self._events.changed(member.item, previous)
 
-    def _hasten(self, member: Watched[Any], due: float) -> None:
+    def _bring_forward(self, member: Watched[Any], due: float) -> None:
         member.due = min(member.due, due)
         member.group.bring_forward(due)
 
@@ -175,39 +156,12 @@ class Watcher:
             self._forget(member)
 
     def _forget(self, member: Watched[Any]) -> None:
-        if self._members.pop((member.source.noun, member.id), None) is not None:
-            self._leave_group(member)
-            self._numbers.remove(member)
+        if self._registry.remove(member):
             self._count_orders(member, -1)
 
     def _count_orders(self, member: Watched[Any], more: int) -> None:
         if self.telemetry is not None and member.source.model is Order:
             self.telemetry.waits_for_orders(more)
-
-    def _leave_group(self, member: Watched[Any]) -> None:
-        group: Group = member.group
-        del group.members[member.id]
-        if not group.members:
-            del self._groups[group.source.noun, group.place]
-
-    def _join_group(self, member: Watched[Any]) -> None:
-        source, place = member.source, member.source.place_of(member.item)
-        if place is not None and not source.states_at(place):
-            place = None  # no list can show it
-        group = self._groups.get((source.noun, place))
-        if group is None:
-            group = self._groups[source.noun, place] = Group(source, place)
-        member.group = group
-        group.members[member.id] = member
-        group.bring_forward(member.due)
-
-    def _regroup(self, member: Watched[Any]) -> None:
-        if (member.source.noun, member.id) not in self._members:
-            return
-        place = member.source.place_of(member.item)
-        if place != member.group.place:
-            self._leave_group(member)
-            self._join_group(member)
 
     # ---------------------------------------------------------- callbacks
 
@@ -216,68 +170,49 @@ class Watcher:
         if self._run is None:
             return
         now = self._now()
-        nouns = {noun for noun, _ in self._groups}
-        named = [m for noun in nouns if (m := self._members.get((noun, resource_id)))]
-        if resource_id.startswith("+"):
-            named += self._orders_with(resource_id, now)
-        for member in named:
+        for member in self._registry.named(resource_id, now):
             self._notice(member, now)
         self._run.wake.set()
-
-    def _orders_with(self, phone_number: str, now: float) -> list[Watched[Any]]:
-        """Return the orders that have a number; where none has it, look at those that may."""
-        if found := self._numbers.orders_with(phone_number):
-            return found
-        for group in {member.group for member in self._numbers.unknown}:
-            group.notice(now)
-        return []
 
     def _notice(self, member: Watched[Any], now: float) -> None:
         if not member.notice(now):
             member.group.bring_forward(member.due)
-        elif now >= self._fetcher.not_before and self.spawn(self._fetcher.look(member)):
+        elif now >= self._fetcher.outcomes.not_before and self.spawn(self._fetcher.look(member)):
             self.budget.take()  # also while a look is under way: its response may be older
         else:
-            self._hasten(member, now)
+            self._bring_forward(member, now)
 
     # ------------------------------------------------- what a look showed
 
-    def find(self, source: Source[Any], thing_id: str) -> Watched[Any] | None:
-        """Return the watched thing with this id, or `None`."""
-        return self._members.get((source.noun, thing_id))
+    def things(self, source: Source[Any]) -> Mapping[str, Watched[Any]]:
+        """Return the watched things of a source, by id."""
+        return self._registry.things(source)
 
     def looked(self, member: Watched[Any], previous: Any) -> None:
         """Tell the waits that follow a thing that it was looked at, and how it changed."""
         if previous is not None:
-            self._regroup(member)
-            self._tell(member, previous)
+            self._registry.regroup(member)
+            self._publish(member, previous)
         member.group.bring_forward(member.due)
         for follower in member.followers:
             follower.looked(member.id)
 
-    def put_off(self, member: Watched[Any], error: errors.SinchHostingError) -> None:
-        """Handle a look that failed and is repeated later."""
-        self.looked(member, None)
-
     def in_no_list(self, members: Iterable[Watched[Any]]) -> None:
         """Do nothing for things that no list shows: they are read singly."""
-
-    def refused(self, member: Watched[Any], error: errors.SinchHostingError) -> None:
-        """Do nothing for a refusal that is not believed yet."""
 
     def ended(self, member: Watched[Any], error: errors.SinchHostingError) -> None:
         """Tell the waits that follow a thing that it cannot be read any more."""
         self._forget(member)
         for follower in member.followers:
             follower.members.pop(member.id, None)
-            follower.tell(Change(member.item, member.item, error))
+            follower.add(Change(member.item, member.item, error))
             follower.looked(member.id)
         member.followers = ()
 
     # ------------------------------------------------------------ the task
 
     def _start(self) -> None:
-        if not self._members:
+        if not self._registry:
             return
         if self._run is None:
             run = self._run = Run()
@@ -289,7 +224,7 @@ class Watcher:
     async def end_if_idle(self) -> None:
         """End the task where nothing is watched any more, and await its end."""
         run = self._run
-        if self._members or run is None or run.task is None:
+        if self._registry or run is None or run.task is None:
             return
         self._run = None
         self._deadlines.clear()
@@ -298,9 +233,9 @@ class Watcher:
     async def aclose(self) -> None:
         """End all waits with a `UsageError`, and the task."""
         closed = errors.UsageError("the client was closed during a wait; the order goes on")
-        for follower in {f for m in self._members.values() for f in m.followers}:
+        for follower in {f for m in self._registry for f in m.followers}:
             follower.end(closed)
-        for member in list(self._members.values()):
+        for member in self._registry:
             self._forget(member)
         await self.end_if_idle()
         if self._ending:
@@ -340,7 +275,7 @@ class Watcher:
         error = unwrap_group(error)
         if self._run is run:
             self._run = None
-            for member in list(self._members.values()):
+            for member in self._registry:
                 broken = errors.SinchHostingError(f"the watcher failed: {error!r}")
                 broken.__cause__ = error
                 self.ended(member, broken)
@@ -354,7 +289,9 @@ class Watcher:
         return run.spawn(job)
 
     def _start_rounds(self, now: float) -> None:
-        due = [g for g in self._groups.values() if not g.is_busy and g.due <= now + INSTANT]
+        due = [
+            g for g in self._registry.groups.values() if not g.is_busy and g.due <= now + INSTANT
+        ]
         # The longest due first: where the budget is short, their requests queue in this order.
         for group in sorted(due, key=lambda group: group.due):
             group.is_busy = True
@@ -388,18 +325,14 @@ class Watcher:
 
     def _hold(self, now: float) -> float:
         """Return the seconds until a request may be sent."""
-        return max(self._fetcher.not_before - now, self.budget.remaining())
+        return max(self._fetcher.outcomes.not_before - now, self.budget.remaining())
 
     def _next(self, run: Run, now: float) -> float:
         """Return when there is something to do next."""
-        dues = [g.due for g in self._groups.values() if not g.is_busy]
+        dues = [g.due for g in self._registry.groups.values() if not g.is_busy]
         if run.turns:
             dues.append(now + self._hold(now))
-        while self._deadlines and not self._deadlines[0][2].members:
-            heapq.heappop(self._deadlines)
-        if self._deadlines:
-            dues.append(self._deadlines[0][0])
-        return min(dues, default=now + _LONGEST_REST)
+        return min([*dues, self._deadlines.next(), now + _LONGEST_REST])
 
     async def _rest(self, run: Run, seconds: float) -> bool:
         """Sleep for so long at most; returns whether the loop's clock says that it was that long.
@@ -408,7 +341,7 @@ class Watcher:
         passes no deadline before the response that is on its way, and a slow response does not
         delay a deadline.
         """
-        if not self._members:
+        if not self._registry:
             await run.wake.wait()
         elif run.busy:
             try:
@@ -424,35 +357,39 @@ class Watcher:
 
     def _expire(self, now: float) -> None:
         """Give waits whose time is over a last look, and end those that had it."""
-        due = self._deadlines and self._deadlines[0][0] <= now + INSTANT
-        asking = {g for g in self._groups.values() if due and g.is_asking}
-        while self._deadlines and self._deadlines[0][0] <= now + INSTANT:
-            follower = heapq.heappop(self._deadlines)[2]
+        over = self._deadlines.pop(now)
+        asking = {g for g in self._registry.groups.values() if over and g.is_asking}
+        for follower in over:
             if follower.is_in_its_last_looks or self._hold(now) > _GRACE:
                 follower.expire()
-                continue
-            # Where a request is under way for a group, what is due is sought by it, or waits for
-            # its turn. For the others the next round may begin too late.
-            last = [
-                m
-                for m in follower.members.values()
-                if not m.is_asked and (m.group not in asking or m.due > now + INSTANT)
-            ]
-            follower.await_last_looks(m.id for m in last)
-            for member in last:
-                self._hasten(member, now)
-            for group in {m.group for m in last if m.group in asking}:
-                self.spawn(self._fetcher.look_beside(group))
-            heapq.heappush(self._deadlines, (now + _GRACE, next(self._count), follower))
+            else:
+                self._deadlines.add(now + _GRACE, follower, len(self._registry))
+                self._look_last(follower, asking, now)
+
+    def _look_last(self, follower: Subscription[Any], asking: set[Group], now: float) -> None:
+        """Look once more at the things of a wait, but for those that a request is under way for.
+
+        Where one is under way for a group, what is due is sought by it, or waits for its turn. For
+        the others the next round may begin too late.
+        """
+        last = [
+            m
+            for m in follower.members.values()
+            if not m.is_asked and (m.group not in asking or m.due > now + INSTANT)
+        ]
+        follower.await_last_looks(m.id for m in last)
+        for member in last:
+            self._bring_forward(member, now)
+        for group in {m.group for m in last if m.group in asking}:
+            self.spawn(self._fetcher.look_beside(group))
 
     def _now(self) -> float:
         """Return the time; where the clock was set back, all planned times go back with it."""
         now = self._session.clock()
         if now < self._latest:
             back = self._latest - now
-            for group in self._groups.values():
-                group.move(-back)
-            self._deadlines = [(ends - back, n, follower) for ends, n, follower in self._deadlines]
-            self._fetcher.not_before -= back
+            self._registry.move(-back)
+            self._deadlines.move(-back)
+            self._fetcher.outcomes.not_before -= back
         self._latest = now
         return now

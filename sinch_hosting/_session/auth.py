@@ -9,8 +9,6 @@ from collections.abc import Awaitable, Callable
 from contextvars import Context
 from typing import Protocol
 
-from attrs import field, frozen
-
 from ..errors import SinchHostingError, UsageError
 from .secrets import Secret, plain
 
@@ -25,12 +23,12 @@ _LONGEST_MARGIN_SHARE = 0.1
 _PAUSE_AFTER_FAILURE = 5.0
 
 
-@frozen(eq=False, repr=False)
 class Token:
     """A bearer token, and the seconds that it lives from now."""
 
-    value: Secret = field(repr=False, converter=Secret)
-    expires_in: float
+    def __init__(self, value: str, expires_in: float) -> None:
+        self.value = Secret(value)
+        self.expires_in = expires_in
 
 
 class Authorization(Protocol):

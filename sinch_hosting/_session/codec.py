@@ -17,8 +17,8 @@ import attrs
 from multidict import CIMultiDict
 
 from .. import errors
-from ..models._base import SECRET_FIELDS
-from .converter import StructureError, camel_case, converter
+from ..models._base import SECRET_FIELDS, camel_case
+from .converter import StructureError, converter
 
 T = TypeVar("T")
 _SHOWN = 1000
@@ -41,10 +41,9 @@ _SECRET_HEADERS = frozenset(
 )
 _LONGEST_RETRY_AFTER = 86_400.0
 # A text up to its end or the end of the body; from an array or an object on, all; or a word.
-_SECRET_IN_JSON = re.compile(
-    rf'("(?:{"|".join(sorted(SECRET_FIELDS))})"\s*:\s*)'
-    r'(?:(")[^"\\]*(?:\\.[^"\\]*)*|[\[{].*|(?!null\b)[^\s"\[{,\]}]+)',
-    re.DOTALL,
+_SECRET_IN_JSON = (
+    rf'(?s)("(?:{"|".join(sorted(SECRET_FIELDS))})"\s*:\s*)'
+    r'(?:(")[^"\\]*(?:\\.[^"\\]*)*|[\[{].*|(?!null\b)[^\s"\[{,\]}]+)'
 )
 
 
@@ -136,7 +135,7 @@ def _shown(raw: bytes, hide: Hide) -> str:
 
 
 def _masked(text: str, hide: Hide) -> str:
-    return hide(_SECRET_IN_JSON.sub(r"\1\2***", text))
+    return hide(re.sub(_SECRET_IN_JSON, r"\1\2***", text))
 
 
 def _without_secrets(value: Any, hide: Hide) -> Any:

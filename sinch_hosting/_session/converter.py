@@ -20,6 +20,7 @@ import attrs
 import cattrs
 
 from ..models import BlanketLoa, DirectLoa, ResellerLoa
+from ..models._base import camel_case
 from ..states import OpenEnum
 
 _LOA_TYPES = (DirectLoa, ResellerLoa, BlanketLoa)
@@ -36,10 +37,9 @@ _DECISIVE = frozenset(
         *("event_id", "event_type", "resource_id", "resource_type"),
     }
 )
-_RFC_3339 = re.compile(
-    r"(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:)(\d\d)(\.\d+)?([Zz]|[+-]\d\d:\d\d)?", re.ASCII
-)
-_WHOLE = re.compile(r"-?[0-9]{1,18}")
+# Patterns are compiled when they are first used: most programs never need them.
+_RFC_3339 = r"(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:)(\d\d)(\.\d+)?([Zz]|[+-]\d\d:\d\d)?"
+_WHOLE = r"-?[0-9]{1,18}"
 
 
 class StructureError(Exception):
@@ -70,12 +70,6 @@ def _json_type(value: object, *, shown: bool) -> str:
     return f"{name} {json.dumps(value)}"
 
 
-def camel_case(name: str) -> str:
-    """Return the wire's spelling of a field's name."""
-    first, *rest = name.split("_")
-    return first + "".join(word.capitalize() for word in rest)
-
-
 # ---------------------------------------------------------------- structure
 
 
@@ -93,7 +87,7 @@ def _structure_time(value: object, _: object = None) -> datetime | None:
 
 def _rfc_3339_time(value: str) -> datetime:
     """Read what `fromisoformat` does not: `t`, `z`, and second 60, which begins a minute."""
-    found = _RFC_3339.fullmatch(value)
+    found = re.fullmatch(_RFC_3339, value, re.ASCII)
     try:
         if found is None:
             raise ValueError(value)
@@ -155,7 +149,7 @@ def _text_of_number(value: object) -> str:
 
 def _number_of_text(value: object) -> int:
     """Read a whole number as the JSON of protobuf may write it: `"5"`, `5.0`."""
-    if isinstance(value, str) and _WHOLE.fullmatch(value):
+    if isinstance(value, str) and re.fullmatch(_WHOLE, value):
         return int(value)
     if isinstance(value, float) and value.is_integer():
         return int(value)

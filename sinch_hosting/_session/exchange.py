@@ -57,7 +57,7 @@ _NO_HEADERS: CIMultiDictProxy[str] = CIMultiDictProxy(CIMultiDict())
 # So much of the body of an error is read: no service explains more.
 _ERROR_BODY = 65_536
 # The field that a violation names.
-_SECRET_FIELD = re.compile(r"([a-zA-Z]+\.)*(hmacSecret|hmac_secret)")
+_HMAC_FIELD = r"([a-zA-Z]+\.)*(hmacSecret|hmac_secret)"
 
 
 class Exchange:
@@ -356,7 +356,7 @@ class Exchange:
         if call.response_type is not CallbackConfiguration or call.secret is not None:
             return shown
         # The service may repeat a secret that this client does not know.
-        if _SECRET_FIELD.fullmatch(text):
+        if re.fullmatch(_HMAC_FIELD, text):
             return shown
         return shown if "***" in shown or "secret" not in shown.lower() else _WITHHELD
 

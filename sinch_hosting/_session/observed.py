@@ -1,4 +1,4 @@
-"""Calls and tries as spans, for a client with telemetry; every other client has none of this."""
+"""Calls and requests as spans, for a client with telemetry; no other client loads this module."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class ObservedExchange(Exchange):
         self._telemetry = telemetry
 
     async def run(self, bound: LoopState, call: Call[T]) -> T:
-        """Do what every exchange does, in a span."""
+        """Carry out a call inside of a span."""
         with self._telemetry.operation(call.operation.name, is_poll=call.is_poll) as span:
             result = await super().run(bound, call)
             if call.operation.loses_answers and isinstance(result, Order | OrderId):
@@ -47,7 +47,7 @@ class ObservedExchange(Exchange):
             return result
 
     async def send(self, bound: LoopState, call: Call[Any], header: Secret) -> Reply:
-        """Send a request, in a span inside of the call's."""
+        """Send a request inside of a span, which is a child of the call's span."""
         resends, call.requests = call.requests, call.requests + 1
         method, template = call.operation.method, _template_of(call)
         with self._telemetry.request(method, template, call.url, resends) as told:
@@ -57,7 +57,7 @@ class ObservedExchange(Exchange):
 
 
 def _template_of(call: Call[Any]) -> str | None:
-    """The path with names for what it is filled with; `None` for a path that a caller wrote."""
+    """Return the path with names in place of its ids; `None` for a path that a caller wrote."""
     if call.operation.template:
         return "/v1/projects/{project_id}" + call.operation.template
     return None if call.operation.method == "GET" else call.url.path  # the token endpoint

@@ -7,8 +7,6 @@ from enum import Enum
 from typing import Any
 from urllib.parse import quote
 
-from attrs import Factory, field, frozen
-
 from ..models._checks import check_phone_number
 
 
@@ -39,21 +37,16 @@ SENT_AGAIN_AFTER: dict[Retryability, frozenset[Failure]] = {
 }
 
 
-@frozen(eq=False, repr=False)
 class Operation:
     """One operation: its name in the contract, and how it goes over the wire."""
 
-    name: str
-    method: str
-    template: str
-    kind: Retryability
-    loses_answers: bool = field(
-        init=False,
-        default=Factory(
-            lambda self: self.kind in (Retryability.CREATE, Retryability.NEVER), takes_self=True
-        ),
-    )
-    """Whether it is unknown what was done, where the response was lost."""
+    def __init__(self, name: str, method: str, template: str, kind: Retryability) -> None:
+        self.name = name
+        self.method = method
+        self.template = template
+        self.kind = kind
+        self.loses_answers = kind in (Retryability.CREATE, Retryability.NEVER)
+        """Whether it is unknown what was done, where the response was lost."""
 
     def path(self, identifiers: Mapping[str, str]) -> str:
         """Return the path below the project; of the identifiers all but `+` is percent-encoded."""

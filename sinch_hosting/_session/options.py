@@ -1,4 +1,4 @@
-"""The keywords of a client, for what passes some of them on (PEP 692)."""
+"""The keywords of a client as types (PEP 692), for functions that pass some of them on."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class ClientOptions(TypedDict, total=False):
-    """The arguments of `SinchHosting`, for what passes some of them on."""
+    """The arguments of `SinchHosting`."""
 
     project_id: str
     key_id: str

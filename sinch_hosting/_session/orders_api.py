@@ -8,7 +8,7 @@ import logging
 from array import array
 from bisect import bisect_left
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 from zlib import crc32
 
 from attrs import frozen
@@ -21,15 +21,17 @@ from ..models.orders import bind, read_resume_token, remember_numbers
 from ..models.pages import OnBody, Page, Pages
 from ..states import OpenEnum, OrderState, OrderType, ProvisioningState, parse_state, parse_states
 from .codec import encode
-from .requests import ImportNumbers, TextEnable, TextEnableTollFree
 from .responses import ListedOrderNumbers, ListedOrders, OrderId, page_of
 from .retry import CreateObserver
 from .session import Session
 
+if TYPE_CHECKING:
+    from .requests import ImportNumbers, TextEnable, TextEnableTollFree
+
 PAGE_SIZE = 1000
 """How many items a list is asked for; the service gives as many as it likes."""
 OrderBy = Literal["createdTime", "updatedTime"]
-OrderRequest = ImportNumbers | TextEnable | TextEnableTollFree
+OrderRequest: TypeAlias = "ImportNumbers | TextEnable | TextEnableTollFree"
 _log = logging.getLogger("sinch_hosting")
 
 
@@ -133,6 +135,8 @@ class OrdersApi:
         patience: int = 0,
     ) -> Order:
         """Send a checked request that creates an order; `patience` is that of the session."""
+        from .requests import TextEnable, TextEnableTollFree  # noqa: PLC0415 - loads when used
+
         if operation == "TextEnableQualifiedNumbers" and isinstance(request, TextEnable):
             return await self.create_qualified(request, observer, patience)
         body = encode(request)
@@ -163,6 +167,8 @@ class OrdersApi:
 
     def tell_of_letter(self, operation: str, request: OrderRequest, order_id: str) -> None:
         """Tell whoever asked for events that the service mails a letter for a fresh order."""
+        from .requests import ImportNumbers  # noqa: PLC0415 - loads when used
+
         if self.session.events is None or isinstance(request, ImportNumbers):
             return
         if request.loa.mails_a_letter:

@@ -1,4 +1,4 @@
-"""Request ids and headers of responses, for programs that ask for them."""
+"""Records the status, request id and headers of responses, for programs that ask for them."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ class ResponseInfo(Record):
 
 _recorded: ContextVar[list[ResponseInfo]] = ContextVar("sinch_hosting_responses")
 open_recordings = 0
-"""How many there are: most calls need not know more."""
+"""How many `with` blocks record now. Where it is 0, a call need not look at the context."""
 
 
 @contextmanager
 def record_responses() -> Iterator[list[ResponseInfo]]:
-    """Collect the responses to the calls inside of a `with`, those of every try, in their order.
+    """Collect the responses to the calls inside of a `with` block, one for every try, in order.
 
-    Calls of other tasks are not in it, but for tasks that were started inside. The requests with
-    which waits look are shared by all waits, and are in none. Where one `with` is inside of
-    another, responses are in the inner one.
+    Calls of other tasks are left out, except for tasks that were started inside of the block. The
+    requests of waits are left out as well: all waits share them. Where one block is inside of
+    another, a response is in the inner one only.
 
     Returns:
         The list, which grows with each response: `with record_responses() as responses:`.
     """
-    global open_recordings  # noqa: PLW0603 - so that a call need not look where nobody records
+    global open_recordings  # noqa: PLW0603 - see above
     responses: list[ResponseInfo] = []
     open_recordings += 1
     before = _recorded.set(responses)

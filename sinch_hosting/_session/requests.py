@@ -6,8 +6,7 @@ A field that is left at its default is not sent, so `""` in a patch is a value, 
 from __future__ import annotations
 
 from datetime import datetime
-from enum import Enum
-from typing import Any, Final
+from typing import Any
 
 import attrs
 from attrs import frozen
@@ -16,21 +15,9 @@ from ..errors import InvalidRequest
 from ..models import BlanketLoa, DirectLoa, Letter, ResellerLoa
 from ..models import _checks as check
 from ..models._base import Record
+from .unset import UNSET, Unset
 
 TEXT_ENABLE_LIMIT = 500
-
-
-class Unset(Enum):
-    """The type of `UNSET`, for annotations."""
-
-    UNSET = "UNSET"
-
-    def __repr__(self) -> str:
-        return "UNSET"
-
-
-UNSET: Final = Unset.UNSET
-"""An argument that was not given, where `None` and `""` mean something."""
 
 
 def _check_letter(value: object, name: str) -> None:

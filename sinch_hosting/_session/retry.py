@@ -11,7 +11,6 @@ import logging
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Protocol
 
-import backoff
 from attrs import field, frozen
 
 from .. import errors
@@ -51,6 +50,8 @@ class RetryPolicy(Record):
 
 def exponential(*, initial: float, factor: float, maximum: float) -> Iterator[float]:
     """Return intervals in seconds: `initial`, then `factor` times the last, up to `maximum`."""
+    import backoff  # noqa: PLC0415 - loads when used
+
     intervals = backoff.expo(base=factor, factor=initial, max_value=maximum)
     next(intervals)  # backoff's generators give their first value to send(), not here
     return intervals
@@ -58,6 +59,8 @@ def exponential(*, initial: float, factor: float, maximum: float) -> Iterator[fl
 
 def full_jitter(seconds: float) -> float:
     """Return a random time between 0 and `seconds`."""
+    import backoff  # noqa: PLC0415 - loads when used
+
     return backoff.full_jitter(seconds)
 
 

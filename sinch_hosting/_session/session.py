@@ -50,7 +50,6 @@ _HEADERS = {
 _TOKEN_LIFE = 3600.0
 # A longer life is taken for an error of the service, and for no life at all.
 _LONGEST_TOKEN_LIFE = 1e9
-_PRINTABLE = re.compile("[ -~]+")
 _WITHHELD = "(withheld)"
 _GET_ANYTHING = Operation("GET", "GET", "", Retryability.READ)
 _GET_TOKEN = Operation("the token endpoint", "POST", "", Retryability.READ)
@@ -352,7 +351,7 @@ def _usable(answer: AccessToken) -> Token:
         life = _TOKEN_LIFE
     if not 0 <= life <= _LONGEST_TOKEN_LIFE:  # nor is NaN
         life = _TOKEN_LIFE
-    if not _PRINTABLE.fullmatch(answer.access_token):
+    if not re.fullmatch("[ -~]+", answer.access_token):
         raise errors.DecodeError(
             _GET_TOKEN.name, path="access_token", reason="expected a token", body=_WITHHELD
         )

@@ -15,7 +15,7 @@ from contextvars import Context
 from math import inf
 
 import aiohttp
-from attrs import Factory, evolve, field, frozen
+from attrs import evolve
 
 _INTERVAL = 0.5
 _SHORTEST = 5.0
@@ -23,20 +23,17 @@ _SHORTEST = 5.0
 _AFTER_A_STOP = 0.05
 
 
-@frozen
 class Limits:
     """The time-outs of a request, and who watches over which."""
 
-    total: float
-    """Seconds for the whole request; infinite where it has no limit or aiohttp watches it."""
-    silence: float
-    """Seconds without any data of the response, likewise; opening the connection counts."""
-    rest: aiohttp.ClientTimeout
-    """What aiohttp watches."""
-    is_empty: bool = field(
-        init=False,
-        default=Factory(lambda self: self.total == self.silence == inf, takes_self=True),
-    )
+    def __init__(self, total: float, silence: float, rest: aiohttp.ClientTimeout) -> None:
+        self.total = total
+        """Seconds for the whole request; infinite where it has no limit or aiohttp watches it."""
+        self.silence = silence
+        """Seconds without any data of the response, likewise; opening the connection counts."""
+        self.rest = rest
+        """What aiohttp watches."""
+        self.is_empty = total == silence == inf
 
     @classmethod
     def of(cls, timeout: aiohttp.ClientTimeout, *, connects: bool) -> Limits:

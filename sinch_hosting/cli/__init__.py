@@ -2,6 +2,19 @@
 
 What a command needs is loaded when it runs: importing this package loads nothing, `--version`
 needs no extra, and a missing one is a sentence and not a traceback.
+
+Where things are:
+
+- `app` has the table of commands, and runs a line. Each command is in the module of its name
+  (`numbers`, `onboard`, `start`), a large one of a group in a module of both names
+  (`orders_create`, `orders_watch`, `numbers_audit`); `fleet_jobs` has the jobs on Temporal. What
+  `demo`, `start` and `onboard` do is in further modules that begin with their name.
+- What a command is given: `options`, `settings`, `prompts`, `number_input`, `letter`,
+  `durations`, `invocation` (the line as it was typed).
+- What it shows: `output` and `views` (data, on standard output), `messages` and `progress` (all
+  else, on standard error), `errors` (exit codes, and what to do next), `reports` (files).
+- How it works: `many` (a call for each of many), `orders_wait`, `interrupts` (Ctrl-C),
+  `job_files` (jobs and ledgers of this machine).
 """
 
 from __future__ import annotations

@@ -9,8 +9,6 @@ from .options import ACCOUNT, Account
 from .output import print_text
 from .settings import open_client, read_settings
 
-__all__ = ["api"]
-
 
 async def api(method: Literal["GET"], path: str, /, *, account: Account = ACCOUNT) -> int:
     """Read anything from the service with your credentials.

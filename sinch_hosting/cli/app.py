@@ -13,24 +13,22 @@ from cyclopts import App, CycloptsError, Parameter
 
 from .._version import __version__
 from ..errors import SinchHostingError
-from .errors import AS_JSON, DEBUG, HINTED, ExitCode, complain, message_of, report_error
-from .invocation import (
-    STANDARD_INPUT,
-    WAIT_FOR_DONE,
-    logging_to_stderr,
-    remember,
-    same_line,
-    tell,
+from .errors import AS_JSON, DEBUG, HINTED, BadInput, ExitCode, message_of, report_error
+from .invocation import STANDARD_INPUT, WAIT_FOR_DONE, remember, same_line
+from .messages import complain, logging_to_stderr, tell
+
+# Each paragraph is one line: it is wrapped at the terminal's width.
+_HELP = "\n\n".join(
+    (
+        "Import, qualify and text-enable phone numbers with Sinch.",
+        "New here? `sinch-hosting demo` shows what it does, without an account; `sinch-hosting "
+        "start` asks what you want to do; `sinch-hosting guide` has the guide.",
+        "Settings come from options, then the environment, then sinch-hosting.toml: "
+        "`sinch-hosting doctor` shows which, and from where.",
+        "Exit codes: 0 done, 1 some numbers failed, 2 wrong usage, 3 refused by the service, "
+        "4 not reached, 5 timed out, 6 outcome unknown, 130 interrupted.",
+    )
 )
-
-__all__ = ["COMMANDS", "make_app", "run"]
-
-_HELP = """Import, qualify and text-enable phone numbers with Sinch.
-
-Settings come from options, then the environment, then sinch-hosting.toml: `sinch-hosting
-doctor` shows which, and from where. Exit codes: 0 done, 1 some numbers failed, 2 wrong usage,
-3 refused by the service, 4 not reached, 5 timed out, 6 outcome unknown, 130 interrupted.
-"""
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "start": ("start:start", "Ask what you want to do, and end with the lines that do it."),
@@ -54,8 +52,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
 _GLOBAL_FLAGS = ("--debug",)
 _GLOBAL_OPTIONS = ("--format", "--profile", "--project-id", "--key-id", "--secret-file")
 _STATES_TO_WAIT_FOR = "--wait"
-# Whoever ends one of these, before it has begun or at once, goes on with the same line.
-_GO_ON = ("onboard", "orders import", "orders text-enable")
+# After Ctrl-C in one of these, the same line goes on.
+_GO_ON = ("onboard", "orders import", "orders text-enable", "numbers wait", "qualify wait")
 
 
 def make_app(chosen: str | None = None) -> App:
@@ -73,11 +71,11 @@ def make_app(chosen: str | None = None) -> App:
         result_action="return_value",
         suppress_keyboard_interrupt=False,
     )
-    for name, (path, first_line) in COMMANDS.items():
+    for place, (name, (path, first_line)) in enumerate(COMMANDS.items()):
         help_text = None if name == chosen else first_line
         # A group has its own; a single command takes its help's format from here.
         kwargs = {} if path.endswith(":app") else {"help_format": "markdown"}
-        app.command(f"{__package__}.{path}", name=name, help=help_text, **kwargs)
+        app.command(f"{__package__}.{path}", name=name, help=help_text, sort_key=place, **kwargs)
     return app
 
 
@@ -101,15 +99,15 @@ def _run_line(typed: tuple[str, ...]) -> int:
     HINTED.set(set())
     try:
         with logging_to_stderr(logging.DEBUG if DEBUG.get() else logging.WARNING):
-            return _run(normalised(typed))
+            return _run(_normalised(typed))
     except CycloptsError as error:
-        return report_error(ValueError(f"{str(error).rstrip('.')}; see --help"))
+        return report_error(_usage_error(error))
     except BrokenPipeError:
         _discard_stdout()
         return ExitCode.PIPE_CLOSED
     except KeyboardInterrupt:
         complain("stopped")
-        if " ".join(normalised(typed)).startswith(_GO_ON):
+        if " ".join(_normalised(typed)).startswith(_GO_ON):
             tell(f"the same line goes on: {same_line()}")
         return ExitCode.INTERRUPTED
     except Exception as error:
@@ -118,6 +116,14 @@ def _run_line(typed: tuple[str, ...]) -> int:
             complain(f"standard output cannot be written to: {message_of(error)}")
             return ExitCode.NOT_ALL
         return report_error(error)
+
+
+def _usage_error(error: CycloptsError) -> ValueError:
+    """Return what is wrong with a line: what a converter of ours says, or cyclopts."""
+    if isinstance(error.__cause__, BadInput):
+        return error.__cause__
+    said = str(error)
+    return ValueError(f"{said if said.endswith('...') else said.rstrip('.')}; see --help")
 
 
 def _run(tokens: list[str]) -> int:
@@ -138,7 +144,7 @@ def _format_in(arguments: Sequence[str]) -> str | None:
     return None
 
 
-def normalised(arguments: Sequence[str]) -> list[str]:
+def _normalised(arguments: Sequence[str]) -> list[str]:
     """Return the arguments as cyclopts takes them.
 
     Options of every command may stand before it, `-` is standard input, and `--wait` may come

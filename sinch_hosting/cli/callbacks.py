@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from cyclopts import App
 
 from ..errors import ApiError
-from .errors import BadInput, ExitCode, hide
-from .invocation import tell
+from .errors import BadInput, ExitCode
+from .messages import hide, tell
 from .options import ACCOUNT, OUTPUT, Account, Output
 from .output import Column, View, print_one
 from .prompts import ask_secret, can_ask
@@ -20,8 +20,6 @@ from .settings import VARIABLES, open_client, read_secrets, read_settings
 
 if TYPE_CHECKING:
     from .. import CallbackConfiguration
-
-__all__ = ["app"]
 
 app = App(
     name="callbacks",
@@ -33,19 +31,15 @@ _MOST = 5
 """Secrets that a file keeps: events signed with those before may still be under way."""
 
 
-def _told(configuration: CallbackConfiguration) -> str:
-    return "yes" if configuration.hmac_secret else "no"
-
-
 _CONFIGURATION: View[CallbackConfiguration] = View(
     columns=(
-        Column("project", lambda configuration: configuration.project_id, is_id=True),
-        Column("secret is set", _told),
+        Column("project", lambda conf: conf.project_id, is_id=True),
+        Column("secret is set", lambda conf: "yes" if conf.hmac_secret else "no"),
     ),
-    key=lambda configuration: configuration.project_id or "",
-    as_json=lambda configuration: {
-        "project_id": configuration.project_id,
-        "has_secret": bool(configuration.hmac_secret),
+    key=lambda conf: conf.project_id or "",
+    as_json=lambda conf: {
+        "project_id": conf.project_id,
+        "has_secret": bool(conf.hmac_secret),
     },
 )
 
@@ -86,7 +80,7 @@ async def set_secret(
     secret = secrets.token_hex(32) if generate is not None else _given(file)
     hide(secret)
     async with open_client(settings) as sinch:
-        if generate is not None:  # whoever receives must know it before it is used
+        if generate is not None:  # programs that check callbacks have to know it first
             _keep(generate, [secret, *before])
         try:
             await sinch.callback_configuration.update(hmac_secret=secret)
@@ -165,8 +159,7 @@ async def listen(
         trusted_proxy: The address or network of your own proxy, whose X-Forwarded-For header says
             who sent a callback. May be given several times.
     """
-    from .fleet_jobs import load_temporal  # noqa: PLC0415 - only where events are forwarded
-    from .listening import Listening  # noqa: PLC0415 - the server is loaded only to listen
+    from .callbacks_listen import Listening  # noqa: PLC0415 - the server is loaded only to listen
 
     known = secret_file
     if known is None:
@@ -186,6 +179,8 @@ async def listen(
     )
     if not forward_to_temporal:
         return await listening.serve(host, port)
+    from .fleet_jobs import load_temporal  # noqa: PLC0415 - only where events are forwarded
+
     starting = load_temporal()
     from ..temporal.forwarding import forward_callbacks  # noqa: PLC0415 - an extra
 

@@ -6,8 +6,6 @@ from typing import Literal
 
 from .output import print_text
 
-__all__ = ["completion"]
-
 
 def completion(shell: Literal["bash", "zsh", "fish"], /) -> int:
     """Print the completion script for a shell.

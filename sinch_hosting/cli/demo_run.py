@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from importlib.resources import as_file, files
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,20 +14,17 @@ from attrs import define, evolve
 from .. import Address, AuthorisedPerson, DirectLoa, NumberToOnboard, PollPolicy, SinchHosting
 from ..phone_files import read_phone_file
 from ..sandbox import Sandbox
-from .errors import BadInput, ExitCode, complain
-from .invocation import tell
+from .demo_rows import ROWS, Outcome, count, settle, write_rows
+from .errors import BadInput, ExitCode
+from .messages import tell
 from .onboarding_run import follow
-from .outcomes import ROWS, Outcome, count, settle, write_rows
 from .output import Column, View, print_table, print_text, printable
-from .progress import shown_on_stderr
-from .reports import check_report
+from .reports import check_report, writing_report
 
 if TYPE_CHECKING:
     from .. import OnboardingReport, OnboardingStep
     from ..phone_files import PhoneSheet, Region
-    from .outcomes import RowOutcome
-
-__all__ = ["mail_invoices", "run_demo"]
+    from .demo_rows import RowOutcome
 
 _SPEED = 86_400.0
 """Virtual seconds a second: a day."""
@@ -41,7 +38,7 @@ _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", "": 
 async def run_demo(
     *, numbers: Path | None, report: Path | None, column: str | None, every_row: bool
 ) -> int:
-    """Do what `demo` promises; its arguments are the command's.
+    """Run the demo; the arguments are those of the command.
 
     Returns the exit code: 0 where every accepted number is done.
 
@@ -56,23 +53,17 @@ async def run_demo(
         check_report(report, numbers)
     demo = _Demo(_read(numbers, column))
     _introduce(demo.sheet)
-    try:
-        stopped = await demo.run()
-    except BaseException:  # a second Ctrl-C, too: what was ordered stays ordered
-        if report is not None:
-            _report_half(report, demo.outcomes(stopped=True))
-        raise
-    outcomes = demo.outcomes(stopped=stopped)
-    if report is not None:
-        write_rows(report, outcomes)
+    with writing_report(
+        report, "what became of every row", lambda path: write_rows(path, demo.outcomes())
+    ):
+        await demo.run()
+    outcomes = demo.outcomes()
     _conclude(outcomes, every_row=every_row)
-    if report is not None:
-        tell(f"what became of every row: {report}")
     if not demo.sheet.accepted:
         raise BadInput(
             f"{demo.sheet.name}: none of its {demo.sheet.rows} rows holds a usable number"
         )
-    if stopped:
+    if demo.is_stopped:
         return ExitCode.INTERRUPTED
     return ExitCode.NOT_ALL if count(outcomes)[Outcome.FAILED] else ExitCode.DONE
 
@@ -99,33 +90,26 @@ def _introduce(sheet: PhoneSheet) -> None:
         tell(f"{name!r} holds phone numbers, too; --column {name!r} would read those")
 
 
-def _report_half(report: Path, outcomes: Sequence[RowOutcome]) -> None:
-    """Write what is known of every row when the run ends before its end."""
-    try:
-        write_rows(report, outcomes)
-    except BadInput as error:
-        complain(str(error))
-    else:
-        complain(f"stopped before the end; the result of every row so far: {report}")
-
-
 @define
 class _Demo:
     """The sheet's numbers on their way through a sandbox that ends with it."""
 
     sheet: PhoneSheet
     report: OnboardingReport | None = None
+    is_stopped: bool = True
+    """Whether it ended before its end: by Ctrl-C, or by a failure."""
 
-    def outcomes(self, *, stopped: bool) -> list[RowOutcome]:
+    def outcomes(self) -> list[RowOutcome]:
         """Return what has become of each row."""
-        return settle(self.sheet.records, self.report, stopped=stopped)
+        return settle(self.sheet.records, self.report, stopped=self.is_stopped)
 
-    async def run(self) -> bool:
-        """Onboard the numbers; returns whether Ctrl-C ended it."""
+    async def run(self) -> None:
+        """Onboard the numbers."""
         if not self.sheet.accepted:
-            return False
+            self.is_stopped = False
+            return
         with TemporaryDirectory() as folder:
-            # Toll-free orders have no campaign, and shall be listed.
+            # Toll-free orders have no campaign; without this they could not be listed.
             rules = {"empty_campaign": 200}
             async with Sandbox(speed=_SPEED, seed=_SEED, rules=rules) as sandbox:
                 tell(f"sandbox: {sandbox.base_url}, a day passes in a second")
@@ -137,9 +121,9 @@ class _Demo:
                     auth_url=sandbox.auth_url,
                     poll=PollPolicy(initial=_LOOK / 5, factor=1.2, maximum=_LOOK),
                 ) as sinch:
-                    return await self._onboard(sinch, sandbox, Path(folder))
+                    await self._onboard(sinch, sandbox, Path(folder))
 
-    async def _onboard(self, sinch: SinchHosting, sandbox: Sandbox, folder: Path) -> bool:
+    async def _onboard(self, sinch: SinchHosting, sandbox: Sandbox, folder: Path) -> None:
         letters = _letters()
         region_of = {str(record.phone_number): record.region for record in self.sheet.accepted}
         onboarding = sinch.onboard(
@@ -156,21 +140,14 @@ class _Demo:
         )
 
         def do_as_asked(step: OnboardingStep) -> None:
-            if step.step == "invoices":
-                mail_invoices(sandbox, step.phone_numbers)
+            if step.step == "invoices":  # of the numbers whose review is still open
+                state_of = {n: sandbox.qualified_number(n).state for n in step.phone_numbers}
+                sandbox.receive_invoices([n for n in state_of if state_of[n] != "NOT_ELIGIBLE"])
 
         try:
-            _, stopped = await follow(onboarding, shown_on_stderr(), on_step=do_as_asked)
+            self.is_stopped = await follow(onboarding, on_step=do_as_asked)
         finally:
             self.report = onboarding.report
-        return stopped
-
-
-def mail_invoices(sandbox: Sandbox, numbers: Iterable[str]) -> None:
-    """Mail invoices of the *numbers* whose review is still open to the sandbox."""
-    sandbox.receive_invoices(
-        [number for number in numbers if sandbox.qualified_number(number).state != "NOT_ELIGIBLE"]
-    )
 
 
 def _letters() -> dict[Region, DirectLoa]:

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from .. import SinchHosting
 
-__all__ = ["doctor"]
-
 _SKEW = 60.0
 """Seconds that the clock may be off before tokens and signatures begin to suffer."""
 _TIMEOUT = 10.0
@@ -117,7 +115,7 @@ def _settings(settings: Settings) -> Iterator[Finding]:
         if setting is not None:
             shown = "***" if name == "key_secret" else _without_password(setting.value)
             yield Finding(what=name, result="ok", detail=f"{shown}, from {setting.source}")
-        elif name in ("project_id", "key_id", "key_secret"):
+        elif name in settings.missing:
             yield Finding(
                 what=name,
                 result="missing",
@@ -163,7 +161,7 @@ async def _service(settings: Settings) -> AsyncIterator[Finding]:
         return  # each further look would only take its time to say the same
     if reached[1] is not None:
         yield _clock(reached[1])
-    if any(settings.get(name) is None for name in ("project_id", "key_id", "key_secret")):
+    if settings.missing:
         return
     try:
         async with open_client(settings) as sinch:
@@ -211,7 +209,7 @@ def _clock(skew: float) -> Finding:
 
 async def _read(sinch: SinchHosting) -> Finding:
     configuration = await sinch.callback_configuration.get()
-    told = "callbacks are signed" if configuration.hmac_secret else "callbacks are not signed"
+    signed = "callbacks are signed" if configuration.hmac_secret else "callbacks are not signed"
     return Finding(
-        what="credentials", result="ok", detail=f"a token was given, the project reads; {told}"
+        what="credentials", result="ok", detail=f"a token was given, the project reads; {signed}"
     )

@@ -7,8 +7,6 @@ from datetime import datetime, timedelta
 
 from .errors import BadInput
 
-__all__ = ["before", "business_days", "local_time", "seconds_of", "since"]
-
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(bd|w|d|h|min|m|s|)", re.IGNORECASE)
 _SECONDS = {"w": 604_800, "d": 86_400, "h": 3600, "m": 60, "min": 60, "s": 1, "": 1}
 _SATURDAY = 5  # also the number of working days before it

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import errno
 import json
-import re
-import sys
 import traceback
 from contextvars import ContextVar
 from enum import IntEnum
@@ -33,24 +32,10 @@ from ..errors import (
     UsageError,
     WaitTimeout,
 )
+from .messages import complain, mask, write_to_stderr
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-__all__ = [
-    "AS_JSON",
-    "DEBUG",
-    "HINTED",
-    "BadInput",
-    "ExitCode",
-    "Failed",
-    "code_of",
-    "complain",
-    "mask",
-    "next_step",
-    "report_error",
-    "worst",
-]
 
 
 class ExitCode(IntEnum):
@@ -77,6 +62,15 @@ class ExitCode(IntEnum):
 
 class BadInput(SinchHostingError, ValueError):
     """The arguments, files or settings cannot be used; the message says what to do next."""
+
+
+def cannot_listen(host: str, port: int, error: Exception) -> BadInput:
+    """Return the error for a port that cannot be listened on."""
+    in_use = getattr(error, "errno", None) == errno.EADDRINUSE
+    why = "another program listens there" if in_use else message_of(error)
+    return BadInput(
+        f"cannot listen on {host}:{port}: {why}; give another port, or 0 for a free one"
+    )
 
 
 class Failed(SinchHostingError):
@@ -193,9 +187,9 @@ def report_error(error: BaseException, *, about: str = "") -> ExitCode:
     """
     code, hint = code_of(error), next_step(error)
     if DEBUG.get():
-        _write(mask("".join(traceback.format_exception(error))))
+        write_to_stderr(mask("".join(traceback.format_exception(error))))
     if AS_JSON.get():
-        told: dict[str, object] = {
+        shown: dict[str, object] = {
             "type": type(error).__name__,
             "message": mask(message_of(error)),
             "exit_code": int(code),
@@ -204,44 +198,13 @@ def report_error(error: BaseException, *, about: str = "") -> ExitCode:
         for name in ("status_code", "status", "operation", "field", "tag", "token"):
             value = getattr(error, name, None)
             if isinstance(value, (str, int)):
-                told[name] = value
+                shown[name] = value
         if hint:
-            told["next"] = hint
-        _write(json.dumps({"error": told}) + "\n")
+            shown["next"] = hint
+        write_to_stderr(json.dumps({"error": shown}) + "\n")
     else:
         complain(f"{about}: {message_of(error)}" if about else message_of(error))
         if hint and hint not in (hinted := HINTED.get()):
             hinted.add(hint)
-            _write(f"  {hint}\n")
+            write_to_stderr(f"  {hint}\n")
     return code
-
-
-def complain(message: str) -> None:
-    """Write one line to standard error, where there is one."""
-    _write(f"sinch-hosting: {' '.join(mask(message).split())}\n")
-
-
-def _write(text: str) -> None:
-    if sys.stderr is not None:
-        try:
-            sys.stderr.write(text)
-            sys.stderr.flush()
-        except OSError:
-            return  # nobody can be told any more
-
-
-_secrets: set[str] = set()
-_IN_HEADERS = re.compile(r"\b(Bearer|Basic)\s+[\w.~+/=-]{8,}")
-
-
-def hide(secret: str) -> None:
-    """Replace a secret by `***` in all messages of this run."""
-    if len(secret) > 3:
-        _secrets.add(secret)
-
-
-def mask(text: str) -> str:
-    """Return the text without the secrets of this run, and without credentials in headers."""
-    for secret in _secrets:
-        text = text.replace(secret, "***")
-    return _IN_HEADERS.sub(r"\1 ***", text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Literal
@@ -11,12 +12,12 @@ from attrs import frozen
 
 from .. import cli
 from ..errors import ConfigurationError
-from .creating import groups_of
 from .durations import seconds_of
 from .errors import BadInput, ExitCode
-from .invocation import resume_line, tell
+from .invocation import resume_line
 from .letter import read_letter
-from .number_input import read_records
+from .messages import tell
+from .number_input import groups_of, read_records
 from .onboarding_run import said_of_letters
 from .options import ACCOUNT, PLACE, SOURCE, Account, NumberSource, Place
 from .output import Column, View, print_many, print_one
@@ -26,7 +27,8 @@ from .settings import read_settings
 if TYPE_CHECKING:
     from .. import Letter
     from ..temporal.files import References
-    from ..temporal.messages import Failures, Progress
+    from ..temporal.messages import FailedChunk, Failures, Progress
+    from .number_input import NumberGroup
 
 __all__ = ["cancel", "load_temporal", "pause", "report", "resume", "start", "status"]
 
@@ -34,7 +36,11 @@ _QUEUE = "sinch-hosting"
 
 
 def load_temporal() -> ModuleType:
-    """Return the module that starts jobs on Temporal; raises `ConfigurationError` without it."""
+    """Return the module that starts and finds jobs on Temporal.
+
+    Raises:
+        ConfigurationError: Its extra is not installed.
+    """
     try:
         from ..temporal import leaving, starting  # noqa: PLC0415 - an extra
     except ImportError as error:
@@ -52,6 +58,10 @@ async def start(
     job: str,
     loa: Path,
     folder: Path,
+    kind: Literal["text-enable", "onboard"] = "text-enable",
+    voice: bool = False,
+    ready_at: Literal["eligible", "verified"] = "eligible",
+    window: str = "1d",
     name: str | None = None,
     callback_url: str | None = None,
     nnid: str | None = None,
@@ -67,7 +77,10 @@ async def start(
     source: NumberSource = SOURCE,
     account: Account = ACCOUNT,
 ) -> int:
-    """Start a job on Temporal that text-enables local numbers, for days where need be.
+    """Start a job on Temporal that text-enables numbers, for days where need be.
+
+    With `--kind onboard` they may come from anywhere: unknown ones are put into qualification, and
+    each is ordered once it is ready. All numbers are local ones of one region, or toll-free.
 
     The numbers and the letter are written into a folder that every worker can read; Temporal
     gets their names only. A name of a job is used once. Workers are started by `python -m
@@ -80,6 +93,12 @@ async def start(
         job: The job's name.
         loa: The letter of authorization; see `sinch-hosting letter template`.
         folder: The folder that all workers read.
+        kind: text-enable for numbers that may be text-enabled now, onboard for all others.
+        voice: Call numbers whose ownership has to be verified; see `jobs codes`. Otherwise their
+            invoices prove it. Only with --kind onboard.
+        ready_at: Order numbers that are ELIGIBLE, or only VERIFIED ones. Only with --kind onboard.
+        window: How long numbers wait for others, to share one letter; 1d by default. Only with
+            --kind onboard.
         name: A display name; the job's tag comes before it.
         callback_url: Where events about the numbers are posted.
         nnid: The routing id of the numbers; the account's own by default.
@@ -93,33 +112,44 @@ async def start(
         yes: Do not ask before letters are mailed.
     """
     settings, starting = read_settings(account), load_temporal()
-    from ..temporal.messages import Order, TextEnableInput  # noqa: PLC0415 - an extra
-
-    letter, records = read_letter(loa), read_records(numbers, source)
-    groups = groups_of(records)
-    if len(groups) != 1 or groups[0].is_toll_free:
-        kinds = ", ".join(f"{len(one.numbers)} of{one.suffix.replace('-', ' ')}" for one in groups)
-        raise BadInput(f"a job takes local numbers of one region; there are {kinds}")
-    group = groups[0]
+    if kind != "onboard" and (voice or ready_at != "eligible" or window != "1d"):
+        raise BadInput("--voice, --ready-at and --window go with --kind onboard")
+    letter, group = read_letter(loa), _one_group(numbers, source)
+    campaign = "" if group.is_toll_free else settings.campaign(place)
+    _check_arguments(group, letter, campaign, nnid)
     _confirm(letter, -(-len(group.numbers) // chunk_size), yes=yes)
-    given = TextEnableInput(
-        order=Order(
-            job=job,
-            numbers=f"{job}.numbers.txt",
-            letter=f"{job}.letter.toml",
-            region_code=group.region,
-            service_plan_id=settings.plan(place),
-            campaign_id=settings.campaign(place),
-            nnid=nnid,
-            display_name=name,
-            callback_url=callback_url,
-            chunk_size=chunk_size,
-            grace=seconds_of(grace, "--grace"),
-        ),
-        on_unknown=on_unknown,
-        most_pending=at_once,
-        every=seconds_of(every, "--every"),
-        lease=seconds_of(lease, "--lease"),
+    from ..temporal.messages import OnboardInput, Order, TextEnableInput  # noqa: PLC0415 - an extra
+
+    order = Order(
+        job=job,
+        numbers=f"{job}.numbers.txt",
+        letter=f"{job}.letter.toml",
+        region_code=group.region,
+        service_plan_id=settings.plan(place),
+        campaign_id=campaign,
+        is_toll_free=group.is_toll_free,
+        nnid=nnid,
+        display_name=name,
+        callback_url=callback_url,
+        chunk_size=chunk_size,
+        grace=seconds_of(grace, "--grace"),
+    )
+    looks, dies = seconds_of(every, "--every"), seconds_of(lease, "--lease")
+    given = (
+        OnboardInput(
+            order=order,
+            on_unknown=on_unknown,
+            most_pending=at_once,
+            every=looks,
+            lease=dies,
+            voice=voice,
+            ready_at=ready_at,
+            readiness_window=seconds_of(window, "--window"),
+        )
+        if kind == "onboard"
+        else TextEnableInput(
+            order=order, on_unknown=on_unknown, most_pending=at_once, every=looks, lease=dies
+        )
     )
     client = await starting.connect()
     starting.workflow_id(settings.project_id, job)  # a wrong name, before a file is written
@@ -128,6 +158,28 @@ async def start(
     tell(f"{settings.whose}: job {job} of {len(group.numbers)} numbers was started")
     tell(f"how far it is: {resume_line('jobs', 'status', job)}")
     return ExitCode.DONE
+
+
+def _one_group(numbers: list[str], source: NumberSource) -> NumberGroup:
+    """Return the numbers; raises `BadInput` where they cannot share an order."""
+    groups = groups_of(read_records(numbers, source))
+    if len(groups) != 1:
+        kinds = ", ".join(f"{len(one.numbers)} of{one.suffix.replace('-', ' ')}" for one in groups)
+        raise BadInput(f"a job takes numbers of one region and kind; there are {kinds}")
+    return groups[0]
+
+
+def _check_arguments(group: NumberGroup, letter: Letter, campaign: str, nnid: str | None) -> None:
+    """Raise `BadInput` for what toll-free numbers cannot have; warn of what others should have."""
+    from .._bulk.plan import text_enable_warnings  # noqa: PLC0415 - few start jobs
+
+    if group.is_toll_free and nnid is not None:
+        raise BadInput("--nnid does not go with toll-free numbers")
+    if group.is_toll_free and getattr(letter, "authorised_person", None) is None:
+        raise BadInput("toll-free numbers need a direct or reseller letter, not a blanket one")
+    local = 0 if group.is_toll_free else len(group.numbers)
+    for warning in text_enable_warnings(local, campaign, nnid):
+        tell(f"warning: {warning}")
 
 
 def _confirm(letter: Letter, count: int, *, yes: bool) -> None:
@@ -159,6 +211,9 @@ _PROGRESS: View[Progress] = View(
         Column("numbers", lambda job: job.numbers),
         Column("in orders", lambda job: job.ordered),
         Column("left out", lambda job: job.left_out or ""),
+        Column("to order", lambda job: job.to_order or ""),
+        Column("there already", lambda job: job.without_order or ""),
+        Column("codes awaited", lambda job: job.codes or ""),
         Column("orders", lambda job: f"{job.orders} of {job.chunks}"),
         Column("under way", lambda job: job.pending or ""),
         Column("not begun", lambda job: job.not_begun or ""),
@@ -185,10 +240,10 @@ async def status(job: str, /, *, account: Account = ACCOUNT) -> int:
         job: The job's name.
     """
     starting = load_temporal()
-    from ..temporal.text_enable import TextEnableJob  # noqa: PLC0415 - an extra
+    from ..temporal.hosting_job import HostingJob  # noqa: PLC0415 - an extra
 
     async with starting.found(read_settings(account).project_id, job) as handle:
-        print_one(await handle.query(TextEnableJob.progress), _PROGRESS, account)
+        print_one(await handle.query(HostingJob.progress), _PROGRESS, account)
     return ExitCode.DONE
 
 
@@ -269,10 +324,10 @@ async def report(job: str, /, *, folder: Path, account: Account = ACCOUNT) -> in
     """
     starting = load_temporal()
     from ..temporal.files import References  # noqa: PLC0415 - an extra
-    from ..temporal.text_enable import TextEnableJob  # noqa: PLC0415
+    from ..temporal.hosting_job import HostingJob  # noqa: PLC0415
 
     async with starting.found(read_settings(account).project_id, job) as handle:
-        failures: Failures = await handle.query(TextEnableJob.failures)
+        failures: Failures = await handle.query(HostingJob.failures)
     rows = await _rows(failures, References(folder))
     await print_many(rows, _FAILURE, account)
     if failures.more > 0:
@@ -282,11 +337,22 @@ async def report(job: str, /, *, folder: Path, account: Account = ACCOUNT) -> in
     return ExitCode.NOT_ALL if rows else ExitCode.DONE
 
 
+async def _numbers_of(
+    failed: FailedChunk, failures: Failures, references: References
+) -> Sequence[str]:
+    from ..temporal.positions import positions_in, unpack  # noqa: PLC0415 - an extra
+
+    if failed.positions:
+        return await references.at(failures.numbers, positions_in(unpack(failed.positions)))
+    start, size = failed.chunk * failures.chunk_size, failures.chunk_size
+    return await references.numbers(failures.numbers, start, size)
+
+
 async def _rows(failures: Failures, references: References) -> list[_Failure]:
     size, rows = failures.chunk_size, []
     for failed in failures.chunks:
         reason = failed.reason or ("its answer was lost" if failed.is_open else "")
-        for number in await references.numbers(failures.numbers, failed.chunk * size, size):
+        for number in await _numbers_of(failed, failures, references):
             rows.append(
                 _Failure(
                     chunk=failed.chunk, phone_number=number, reason=reason, is_open=failed.is_open

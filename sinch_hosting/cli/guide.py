@@ -8,8 +8,6 @@ from importlib.resources import files
 from .errors import BadInput, ExitCode
 from .output import print_text
 
-__all__ = ["guide"]
-
 _FIRST = "start"
 
 

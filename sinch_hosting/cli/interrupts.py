@@ -7,9 +7,9 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from .invocation import tell
+from .messages import tell
 
-__all__ = ["Interrupt", "orderly_ctrl_c"]
+STOPPING = "stopping: nothing more is sent, what is under way is waited for"
 
 
 class Interrupt:
@@ -27,7 +27,7 @@ def orderly_ctrl_c(stop: Callable[[], None], said: str) -> Iterator[Interrupt]:
         stop: Lets the work end by itself, soon.
         said: What a person is told then.
     """
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    task = asyncio.current_task()
     interrupt = Interrupt()
     before = signal.getsignal(signal.SIGINT)
 
@@ -39,17 +39,32 @@ def orderly_ctrl_c(stop: Callable[[], None], said: str) -> Iterator[Interrupt]:
         tell(f"{said}; Ctrl-C again stops at once")
         stop()
 
-    # Windows, and loops outside the main thread, have no handlers: there the first one cancels.
-    with suppress(NotImplementedError, RuntimeError, ValueError):
-        loop.add_signal_handler(signal.SIGINT, pressed)
     try:
-        yield interrupt
+        with on_signals(pressed, signal.SIGINT):
+            yield interrupt
     except asyncio.CancelledError:
         if interrupt.came:
             raise KeyboardInterrupt from None
         raise
     finally:
-        with suppress(NotImplementedError, RuntimeError, ValueError):
-            loop.remove_signal_handler(signal.SIGINT)
-            if before is not None:
+        if before is not None:
+            with suppress(ValueError):
                 signal.signal(signal.SIGINT, before)  # asyncio's own goes on with its work
+
+
+@contextmanager
+def on_signals(handler: Callable[[], None], *signals: signal.Signals) -> Iterator[None]:
+    """Call *handler* when one of the signals comes, instead of what is done otherwise.
+
+    Windows, and loops outside the main thread, have no handlers: there Ctrl-C cancels.
+    """
+    loop, handled = asyncio.get_running_loop(), []
+    for number in signals:
+        with suppress(NotImplementedError, RuntimeError, ValueError):
+            loop.add_signal_handler(number, handler)
+            handled.append(number)
+    try:
+        yield
+    finally:
+        for number in handled:
+            loop.remove_signal_handler(number)

@@ -8,29 +8,25 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import asdict, frozen
 
 from .._bulk.addresses import is_shared, without_password
-from ..errors import InvalidRequest
+from ..errors import InvalidRequest, LedgerError
 from .errors import BadInput
 from .invocation import ARGUMENTS
+from .messages import complain
 from .settings import state_folder
 
-__all__ = [
-    "JobFile",
-    "default_job",
-    "find_job",
-    "find_jobs",
-    "keep_job",
-    "ledger_of",
-    "ledger_path",
-]
+if TYPE_CHECKING:
+    from .._bulk.ledger_records import Entry
+    from .options import Place
+    from .settings import Settings
 
 _LONGEST = 25
 _VERSION = 1
@@ -52,7 +48,25 @@ class JobFile:
     updated: str = ""
 
 
-def default_job(path: str) -> str:
+def note_of(
+    settings: Settings, place: Place, job: str, ledger: str, numbers: Iterable[str]
+) -> JobFile:
+    """Return the note of a job that a command begins.
+
+    Raises:
+        BadInput: No service plan is named.
+    """
+    return JobFile(
+        job=job,
+        project_id=settings.project_id,
+        ledger=ledger,
+        numbers=tuple(numbers),
+        service_plan_id=settings.plan(place),
+        campaign_id=settings.campaign(place),
+    )
+
+
+def job_of_file(path: str) -> str:
     """Return the job's name for a file: the file's name, without what a job's name cannot hold.
 
     Raises:
@@ -164,3 +178,69 @@ def _read(path: Path) -> JobFile | None:
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None  # of a later version, or damaged: the ledger beside it still counts
+
+
+async def read_ledger(job: JobFile) -> list[Entry]:
+    """Return what a job's ledger says of each order; nothing is written or locked.
+
+    Raises:
+        LedgerError: It cannot be read. One that is not there is empty.
+    """
+    names = names_in_ledger(job.job) if is_shared(job.ledger) else [None]
+    return [entry for name in names for entry in await read_entries(job.ledger, name)]
+
+
+def names_in_ledger(job: str) -> list[str]:
+    """Return the names under which the groups of a job's numbers may be in a ledger."""
+    suffixes = ("", *(f"-{region}{kind}" for region in ("us", "ca") for kind in ("", "-tf")))
+    return [f"{job}{suffix}" for suffix in suffixes]
+
+
+async def read_ledger_or_complain(job: JobFile) -> list[Entry] | None:
+    """Return what a job's ledger says; where it cannot be read, print why and return `None`."""
+    try:
+        return await read_ledger(job)
+    except LedgerError as error:
+        complain(f"job {job.job}: {error}")
+        return None
+
+
+async def read_entries(address: str, job: str | None) -> list[Entry]:
+    """Return the entries of one job with its sub-jobs, or of all jobs."""
+    from .._bulk.open_ledger import open_ledger  # noqa: PLC0415 - few read one
+
+    ledger = await open_ledger(address, longest_request=1, job=job, read_only=True)
+    try:
+        return [entry for known in ledger.jobs.values() for entry in known.chunks.values()]
+    finally:
+        await ledger.close()
+
+
+async def orders_of_job(project_id: str, name: str) -> list[str]:
+    """Return the ids of the orders that a job's ledger knows.
+
+    Raises:
+        BadInput: There is no such job, or it has no order yet.
+    """
+    job = find_job(project_id, name)
+    ids = [entry.order_id for entry in await read_ledger(job) if entry.order_id]
+    if not ids:
+        raise BadInput(f"job {name} has no orders yet: {without_password(job.ledger)}")
+    return list(dict.fromkeys(ids))
+
+
+async def orders_in_ledgers(project_id: str, number: str) -> AsyncIterator[str]:
+    """Give the ids of the orders that the ledgers of this machine know for a number, newest first.
+
+    An order whose ledger does not list its numbers may be one of them.
+    """
+    found: dict[str, None] = {}
+    for job in find_jobs(project_id):
+        if job.numbers and number not in job.numbers:
+            continue
+        for entry in await read_ledger_or_complain(job) or ():
+            is_its = not entry.listed or number in entry.listed
+            if entry.order_id and is_its:
+                found[entry.order_id] = None
+    for order_id in reversed(found):
+        yield order_id

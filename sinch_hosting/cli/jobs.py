@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,13 +10,20 @@ from attrs import frozen
 from cyclopts import App
 
 from .._bulk.addresses import address_of, is_shared, without_password
-from ..errors import LedgerError
-from .durations import seconds_of
-from .errors import BadInput, ExitCode, complain
-from .invocation import resume_line, tell
-from .job_files import JobFile, find_job, find_jobs
+from .errors import BadInput, ExitCode
+from .invocation import resume_line
+from .job_files import (
+    JobFile,
+    find_job,
+    find_jobs,
+    names_in_ledger,
+    read_entries,
+    read_ledger,
+    read_ledger_or_complain,
+)
 from .many import exit_code
-from .options import ACCOUNT, Account
+from .messages import tell
+from .options import ACCOUNT, Account, Seconds
 from .output import Column, View, print_many
 from .settings import Settings, open_client, read_settings
 from .views import ORDER
@@ -26,60 +32,13 @@ if TYPE_CHECKING:
     from .. import BulkResult, SinchHosting
     from .._bulk.ledger_records import Entry
 
-__all__ = ["app", "orders_of_job", "read_ledger_or_complain"]
-
 app = App(
     name="jobs", help="See what earlier runs did, and what is still open.", help_format="markdown"
 )
 for _name in ("start", "status", "pause", "resume", "cancel", "report"):  # jobs on Temporal
     app.command(f"{__package__}.fleet_jobs:{_name}", name=_name)
-
-
-_SUFFIXES = ("", *(f"-{region}{kind}" for region in ("us", "ca") for kind in ("", "-tf")))
-"""The ends of the names under which the groups of a job's numbers are in its ledger."""
-
-
-async def read_ledger(job: JobFile) -> list[Entry]:
-    """Return what a job's ledger says of each order; nothing is written or locked.
-
-    Raises:
-        LedgerError: It cannot be read. One that is not there is empty.
-    """
-    names = [f"{job.job}{suffix}" for suffix in _SUFFIXES] if is_shared(job.ledger) else [None]
-    return [entry for name in names for entry in await _entries(job.ledger, name)]
-
-
-async def read_ledger_or_complain(job: JobFile) -> list[Entry] | None:
-    """Return what a job's ledger says; where it cannot be read, print why and return `None`."""
-    try:
-        return await read_ledger(job)
-    except LedgerError as error:
-        complain(f"job {job.job}: {error}")
-        return None
-
-
-async def _entries(address: str, job: str | None) -> list[Entry]:
-    """Return the entries of one job with its sub-jobs, or of all jobs."""
-    from .._bulk.open_ledger import open_ledger  # noqa: PLC0415 - few read one
-
-    ledger = await open_ledger(address, longest_request=1, job=job, read_only=True)
-    try:
-        return [entry for known in ledger.jobs.values() for entry in known.chunks.values()]
-    finally:
-        await ledger.close()
-
-
-async def orders_of_job(settings: Settings, name: str) -> list[str]:
-    """Return the ids of the orders that a job's ledger knows.
-
-    Raises:
-        BadInput: There is no such job, or it has no order yet.
-    """
-    job = find_job(settings.project_id, name)
-    ids = [entry.order_id for entry in await read_ledger(job) if entry.order_id]
-    if not ids:
-        raise BadInput(f"job {name} has no orders yet: {without_password(job.ledger)}")
-    return list(dict.fromkeys(ids))
+for _name in ("codes", "code", "ring"):  # voice challenges of such jobs
+    app.command(f"{__package__}.fleet_voice:{_name}", name=_name)
 
 
 @frozen(kw_only=True)
@@ -136,42 +95,24 @@ async def list_(*, account: Account = ACCOUNT) -> int:
     return ExitCode.DONE if is_whole else ExitCode.NOT_ALL
 
 
-@frozen(kw_only=True)
-class _Sent:
-    """An order that a job sent, or may have sent."""
-
-    tag: str
-    outcome: str
-    order_id: str
-    numbers: int
-    sends: int
-    is_open: bool
-
-
-_SENT: View[_Sent] = View(
+_SENT: View[Entry] = View(
     columns=(
-        Column("tag", lambda sent: sent.tag, is_id=True),
-        Column("outcome", lambda sent: sent.outcome),
-        Column("order", lambda sent: sent.order_id, is_id=True),
-        Column("numbers", lambda sent: sent.numbers or ""),
-        Column("open", lambda sent: "yes" if sent.is_open else ""),
+        Column("tag", lambda entry: entry.tag, is_id=True),
+        Column("outcome", lambda entry: entry.outcome or "in flight"),
+        Column("order", lambda entry: entry.order_id or "", is_id=True),
+        Column("numbers", lambda entry: entry.count or ""),
+        Column("open", lambda entry: "yes" if entry.is_open else ""),
     ),
-    key=lambda sent: sent.order_id or sent.tag,
+    key=lambda entry: entry.order_id or entry.tag,
+    as_json=lambda entry: {
+        "tag": entry.tag,
+        "outcome": entry.outcome or "in flight",
+        "order_id": entry.order_id or "",
+        "numbers": entry.count,
+        "sends": entry.sends,
+        "is_open": entry.is_open,
+    },
 )
-
-
-def _sent(entries: Iterable[Entry]) -> list[_Sent]:
-    return [
-        _Sent(
-            tag=entry.tag,
-            outcome=entry.outcome or "in flight",
-            order_id=entry.order_id or "",
-            numbers=entry.count,
-            sends=entry.sends,
-            is_open=entry.is_open,
-        )
-        for entry in entries
-    ]
 
 
 @app.command
@@ -188,9 +129,9 @@ async def show(
         ledger: The ledger, a file or a postgresql:// address, where this machine has no note of it.
     """
     known = _job(read_settings(account), job, ledger)
-    entries = _sent(await read_ledger(known))
-    await print_many([sent for sent in entries if sent.is_open or not open], _SENT, account)
-    still_open = sum(sent.is_open for sent in entries)
+    entries = await read_ledger(known)
+    await print_many([entry for entry in entries if entry.is_open or not open], _SENT, account)
+    still_open = sum(entry.is_open for entry in entries)
     tell(f"{len(entries)} orders, {still_open} open; ledger: {without_password(known.ledger)}")
     if known.arguments:
         tell(f"last run: sinch-hosting {' '.join(known.arguments)}")
@@ -212,7 +153,7 @@ async def reconcile(
     job: str,
     /,
     *,
-    settle: str = "10s",
+    settle: Seconds = 10.0,
     ledger: str | None = None,
     account: Account = ACCOUNT,
 ) -> int:
@@ -230,9 +171,8 @@ async def reconcile(
     """
     settings = read_settings(account)
     known = _job(settings, job, ledger)
-    seconds = seconds_of(settle, "--settle")
     async with open_client(settings) as sinch:
-        result = await _reconciled(sinch, known, seconds)
+        result = await _reconciled(sinch, known, settle)
     await print_many(result.succeeded, ORDER, account)
     failed: list[tuple[object, Exception]] = [(c.tag, c.error) for c in result.failed]
     failed += [(chunk.tag, chunk.error) for chunk in result.unknown]
@@ -249,8 +189,8 @@ async def _reconciled(sinch: SinchHosting, job: JobFile, settle: float) -> BulkR
     reconcile = sinch.hosting_orders.reconcile
     if not is_shared(job.ledger):
         return await reconcile(ledger=job.ledger, settle=settle)
-    names = [f"{job.job}{suffix}" for suffix in _SUFFIXES]
-    there = [name for name in names if await _entries(job.ledger, name)]
+    names = names_in_ledger(job.job)
+    there = [name for name in names if await read_entries(job.ledger, name)]
     if not there:
         raise BadInput(f"{address_of(job.ledger)}: it has no job {job.job!r}")
     found = await asyncio.gather(

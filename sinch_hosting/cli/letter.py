@@ -13,13 +13,11 @@ from cyclopts import App
 
 from ..errors import InvalidRequest
 from .errors import BadInput, ExitCode
-from .invocation import tell
+from .messages import tell
 from .output import print_text
 
 if TYPE_CHECKING:
     from .. import Address, AuthorisedPerson, Letter
-
-__all__ = ["app", "read_letter"]
 
 T = TypeVar("T")
 
@@ -29,15 +27,17 @@ app = App(
     help_format="markdown",
 )
 
-_KINDS = ("direct", "reseller", "blanket")
-_PERSON = ("first_name", "last_name", "email")
-_ADDRESS = ("building_number", "street", "city", "state", "postal_code", "country")
-_TABLES: Mapping[str, tuple[str, ...]] = {"authorised_person": _PERSON, "address": _ADDRESS}
+TABLES: Mapping[str, tuple[str, ...]] = {
+    "authorised_person": ("first_name", "last_name", "email"),
+    "address": ("building_number", "street", "city", "state", "postal_code", "country"),
+}
+"""The tables of a letter's file, and their keys."""
 _TEXTS: Mapping[str, tuple[str, ...]] = {
     "direct": ("current_voice_carrier",),
     "reseller": ("business_name", "current_voice_carrier"),
     "blanket": (),
 }
+"""The kinds of letters, and the keys of each beside those tables."""
 
 
 @app.command
@@ -134,12 +134,12 @@ class _LetterFile:
             ResellerLoa,
         )
 
-        kind = self._text_of("kind", "", self._table)
-        if kind not in _KINDS:
-            self._refuse(f"must be one of {', '.join(_KINDS)}, not {kind!r}", "kind")
+        kind = self._text_of("kind")
+        if kind not in _TEXTS:
+            self._refuse(f"must be one of {', '.join(_TEXTS)}, not {kind!r}", "kind")
         self._check_names(kind)
         self._check_gaps(kind)
-        texts = {name: self._text_of(name, "", self._table) for name in _TEXTS[kind]}
+        texts = {name: self._text_of(name) for name in _TEXTS[kind]}
         if kind == "blanket":
             return BlanketLoa()
         person: AuthorisedPerson = self._part("authorised_person", AuthorisedPerson)
@@ -153,21 +153,21 @@ class _LetterFile:
 
     def _check_names(self, kind: str) -> None:
         """Refuse what is misspelt: it would be missing elsewhere."""
-        parts = () if kind == "blanket" else tuple(_TABLES)
+        parts = () if kind == "blanket" else tuple(TABLES)
         for name in self._table:
             if name not in ("kind", *_TEXTS[kind], *parts):
                 known = ", ".join((*_TEXTS[kind], *parts)) or "nothing more"
                 self._refuse(f"a {kind} letter has no such key; it has {known}", name)
         for part in parts:
             for name in self._given(part):
-                if name not in _TABLES[part]:
-                    self._refuse(f"no such key; there are {', '.join(_TABLES[part])}", name, part)
+                if name not in TABLES[part]:
+                    self._refuse(f"no such key; there are {', '.join(TABLES[part])}", name, part)
 
     def _check_gaps(self, kind: str) -> None:
         """Refuse a letter with empty fields, and name all of them at once."""
-        parts = () if kind == "blanket" else tuple(_TABLES)
+        parts = () if kind == "blanket" else tuple(TABLES)
         fields = [(name, "") for name in _TEXTS[kind]]
-        fields += [(name, part) for part in parts for name in _TABLES[part]]
+        fields += [(name, part) for part in parts for name in TABLES[part]]
         gaps = [field for field in fields if _is_gap(self._given(field[1]).get(field[0]))]
         if not gaps:
             return
@@ -180,19 +180,18 @@ class _LetterFile:
         """Return what a table of the file holds, or the file itself for `""`."""
         given = self._table.get(table) if table else self._table
         if not isinstance(given, Mapping):
-            self._refuse(f"add the table [{table}] with {', '.join(_TABLES[table])}", table)
+            self._refuse(f"add the table [{table}] with {', '.join(TABLES[table])}", table)
         return given
 
     def _part(self, table: str, makes: Callable[..., T]) -> T:
-        given = self._given(table)
-        texts = {name: self._text_of(name, table, given) for name in _TABLES[table]}
+        texts = {name: self._text_of(name, table) for name in TABLES[table]}
         try:
             return makes(**texts)
         except InvalidRequest as error:
             self._refuse(error.rule, error.field, table)
 
-    def _text_of(self, name: str, table: str, given: Mapping[str, object]) -> str:
-        value = given.get(name)
+    def _text_of(self, name: str, table: str = "") -> str:
+        value = self._given(table).get(name)
         if value is None:
             self._refuse("is missing", name, table)
         if not isinstance(value, str):
@@ -218,7 +217,7 @@ class _LetterFile:
             key = re.match(r"\s*[\"']?([\w-]+)[\"']?\s*=", line)
             if key is not None and here == table and key[1] == name:
                 return number
-        belongs_on_top = not table and name not in _TABLES
+        belongs_on_top = not table and name not in TABLES
         return table_line or (1 if belongs_on_top else max(1, len(lines)))
 
 

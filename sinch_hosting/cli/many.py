@@ -10,15 +10,14 @@ from attrs import define, field
 
 from .._aio import map_concurrently
 from .errors import ExitCode, report_error, worst
-from .interrupts import orderly_ctrl_c
-from .invocation import same_line, tell
+from .interrupts import STOPPING, orderly_ctrl_c
+from .invocation import same_line
+from .messages import tell
 from .output import View, print_many, print_one
 from .progress import waiting
 
 if TYPE_CHECKING:
     from .options import Output
-
-__all__ = ["Each", "exit_code", "print_each"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -27,10 +26,10 @@ _AT_ONCE = 10
 
 @define
 class Each(Generic[T, R]):
-    """Calls for each item, a few at once, and notes what failed; results come as they are done.
+    """Makes a call for each item, a few at once; keeps what failed, gives results as they come.
 
     Args:
-        items: What is to be dealt with.
+        items: What the call is made for.
         call: What is called with each.
         at_once: How many calls at once.
     """
@@ -43,9 +42,8 @@ class Each(Generic[T, R]):
     is_stopped: bool = field(default=False, init=False)
 
     async def changes(self) -> AsyncGenerator[R, None]:
-        """Give the results as `results` does; Ctrl-C lets what is under way end, and no more."""
-        said = "stopping: nothing more is sent, what is under way is waited for"
-        with orderly_ctrl_c(self._stop, said):
+        """Give the results as `results` does; after Ctrl-C no further call begins."""
+        with orderly_ctrl_c(self._stop, STOPPING):
             async with aclosing(self.results()) as results:
                 async for result in results:
                     yield result
@@ -61,15 +59,18 @@ class Each(Generic[T, R]):
 
     async def waited_for(self, title: str) -> AsyncGenerator[R, None]:
         """Give the results as `results` does, and show meanwhile how many there are."""
-        async with waiting(title, len(self.items)) as told, aclosing(self.results()) as results:
+        async with (
+            waiting(title, len(self.items)) as show_done,
+            aclosing(self.results()) as results,
+        ):
             async for result in results:
-                told(self.succeeded)
+                show_done(self.succeeded)
                 yield result
 
     async def results(self) -> AsyncGenerator[R, None]:
         """Give what the calls returned, in the order of the items where one is made at a time."""
 
-        async def dealt(item: T) -> list[R]:
+        async def call_one(item: T) -> list[R]:
             try:
                 return [await self.call(item)]
             except Exception as error:
@@ -77,7 +78,7 @@ class Each(Generic[T, R]):
                 return []
 
         at_once = min(self.at_once, len(self.items)) or 1
-        async with aclosing(map_concurrently(self._items(), dealt, concurrency=at_once)) as all_:
+        async with aclosing(map_concurrently(self._items(), call_one, concurrency=at_once)) as all_:
             async for found in all_:
                 for result in found:
                     self.succeeded += 1

@@ -8,19 +8,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .durations import seconds_of
-from .errors import BadInput, ExitCode
-from .explain import orders_in_ledgers
-from .invocation import tell
-from .job_files import JobFile, keep_job, ledger_path
-from .options import ACCOUNT, PLACE, Account, Place
+from .errors import BadInput, ExitCode, cannot_listen
+from .job_files import JobFile, keep_job, ledger_path, orders_in_ledgers
+from .messages import tell
+from .options import ACCOUNT, PLACE, Account, Place, Seconds
 from .settings import Settings, open_client, read_settings
 
 if TYPE_CHECKING:
     from .. import SinchHosting
     from ..mcp import Workplace
-
-__all__ = ["mcp"]
 
 
 async def mcp(
@@ -29,7 +25,7 @@ async def mcp(
     http: int | None = None,
     host: str = "127.0.0.1",
     folder: list[Path] | None = None,
-    settle: str = "10s",
+    settle: Seconds = 10.0,
     place: Place = PLACE,
     account: Account = ACCOUNT,
 ) -> int:
@@ -50,7 +46,6 @@ async def mcp(
         folder: Files of numbers below this folder may be read; may be given several times.
         settle: Time between the two searches for earlier orders; 10s by default.
     """
-    seconds = seconds_of(settle, "--settle")
     settings = read_settings(account)
     _check_loopback(host)
     if allow_changes:
@@ -64,7 +59,7 @@ async def mcp(
         ) from error
     async with open_client(settings) as sinch:
         workplace = _workplace(
-            sinch, settings, place, folder or [], allow_changes=allow_changes, settle=seconds
+            sinch, settings, place, folder or [], allow_changes=allow_changes, settle=settle
         )
         server = make_server(workplace)
         changes = "with changes" if allow_changes else "read-only"
@@ -75,7 +70,7 @@ async def mcp(
             try:
                 await serve_http(server, host, http, lambda address: tell(f"ready: {address}"))
             except (OSError, OverflowError) as error:
-                raise BadInput(f"cannot listen on {host}:{http}: {error}") from error
+                raise cannot_listen(host, http, error) from error
     return ExitCode.DONE
 
 

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
+from hashlib import blake2b
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from attrs import frozen
+
 from .errors import BadInput
 from .invocation import STANDARD_INPUT
+from .messages import tell
+from .options import SOURCE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from ..phone_files import PhoneRecord, PhoneSheet
     from .options import NumberSource
-
-__all__ = ["is_toll_free", "read_numbers", "read_records", "read_sheet", "tell_of_sheet"]
 
 _E164 = re.compile(r"\+1\d{10}")
 _SHOWN = 5
@@ -38,6 +43,18 @@ def read_numbers(given: Sequence[str], source: NumberSource) -> list[str]:
     if all(_E164.fullmatch(one) for one in given):
         return list(dict.fromkeys(given))  # nothing is to be understood
     return [str(record.phone_number) for record in read_records(given, source)]
+
+
+def read_number(given: str) -> str:
+    """Return the one number that is given.
+
+    Raises:
+        BadInput: It is no number, or a file with several.
+    """
+    numbers = read_numbers([given], SOURCE)
+    if len(numbers) > 1:
+        raise BadInput(f"{given}: holds {len(numbers)} numbers; give one number")
+    return numbers[0]
 
 
 def read_records(given: Sequence[str], source: NumberSource) -> list[PhoneRecord]:
@@ -75,6 +92,43 @@ def is_toll_free(record: PhoneRecord) -> bool:
     return record.kind == "toll_free"
 
 
+@frozen(kw_only=True)
+class NumberGroup:
+    """Numbers that may go in one order: of one region and one kind."""
+
+    region: str
+    is_toll_free: bool
+    numbers: tuple[str, ...]
+
+    @property
+    def suffix(self) -> str:
+        """The end of its job's name, which is different for each group; see `names_in_ledger`."""
+        return f"-{self.region.lower()}" + ("-tf" if self.is_toll_free else "")
+
+
+def groups_of(records: Iterable[PhoneRecord]) -> list[NumberGroup]:
+    """Return the numbers by region and kind: what may go in one order."""
+
+    def kind(record: PhoneRecord) -> tuple[str, bool]:
+        return str(record.region), is_toll_free(record)
+
+    return [
+        NumberGroup(
+            region=region,
+            is_toll_free=is_toll_free,
+            numbers=tuple(str(record.phone_number) for record in of_it),
+        )
+        for (region, is_toll_free), of_it in groupby(sorted(records, key=kind), key=kind)
+    ]
+
+
+def job_of_line(verb: str, records: Iterable[PhoneRecord], about: Sequence[str]) -> str:
+    """Return a job's name made from the line: the same line finds the orders of the run before."""
+    numbers = sorted(str(record.phone_number) for record in records)
+    digest = blake2b(json.dumps([numbers, *about]).encode(), digest_size=5).hexdigest()
+    return f"{verb}-{digest}"
+
+
 def _is_file(one: str) -> bool:
     return one == STANDARD_INPUT or Path(one).exists()
 
@@ -84,7 +138,7 @@ def _read_argument(one: str) -> PhoneSheet:
     from ..phone_files import PhoneFileError, read_phone_bytes  # noqa: PLC0415 - as above
 
     if not any(sign.isdigit() for sign in one) or Path(one).suffix.lower() in _SUFFIXES:
-        raise BadInput(f"{one}: there is no such file; check the path")
+        raise BadInput(f"{one}: there is no such file; check the path, or give a phone number")
     try:
         sheet = read_phone_bytes(one.encode(), name=one)
     except PhoneFileError as error:
@@ -100,13 +154,12 @@ _SUFFIXES = (".csv", ".txt", ".tsv", ".xlsx", ".xls", ".ods", ".vcf")
 
 def tell_of_sheet(sheet: PhoneSheet) -> None:
     """Tell on standard error how a file was read, and of the rows that were refused."""
-    write = sys.stderr.write if sys.stderr is not None else (lambda _: 0)
-    write(
+    tell(
         f"{sheet.name}: {sheet.rows} rows: {len(sheet.accepted)} numbers, "
         f"{len(sheet.duplicates)} duplicates, {len(sheet.rejected)} rejected, "
-        f"{len(sheet.blank)} blank\n"
+        f"{len(sheet.blank)} blank"
     )
     for record in sheet.rejected[:_SHOWN]:
-        write(f"  row {record.row}: {record.raw.strip()[:40]!r}: {record.reason}\n")
+        tell(f"  row {record.row}: {record.raw.strip()[:40]!r}: {record.reason}")
     if len(sheet.rejected) > _SHOWN:
-        write(f"  and {len(sheet.rejected) - _SHOWN} more; sinch-hosting numbers check tells all\n")
+        tell(f"  and {len(sheet.rejected) - _SHOWN} more; sinch-hosting numbers check tells all")

@@ -7,16 +7,27 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 from cyclopts import App
 
-from .audit import audit
-from .durations import seconds_of
-from .errors import BadInput, ExitCode, complain
-from .explain import explain
-from .invocation import resume_line, tell, without_warnings
+from .._reports import few_of
+from .errors import BadInput, ExitCode
+from .invocation import resume_line
 from .many import Each, exit_code, print_each
-from .number_input import is_toll_free, read_numbers, read_records
-from .numbers_check import check
-from .options import ACCOUNT, PLACE, SOURCE, Account, NumberSource, Place
-from .output import print_many
+from .messages import complain, tell, without_warnings
+from .number_input import is_toll_free, read_numbers, read_records, read_sheet, tell_of_sheet
+from .numbers_audit import audit
+from .numbers_explain import explain
+from .options import (
+    ACCOUNT,
+    OUTPUT,
+    PAGE_SIZE,
+    PLACE,
+    SOURCE,
+    Account,
+    NumberSource,
+    Output,
+    Place,
+    Seconds,
+)
+from .output import Column, View, print_many
 from .prompts import confirm
 from .settings import open_client, read_settings
 from .views import IMPORTED
@@ -25,19 +36,58 @@ if TYPE_CHECKING:
     from .. import ImportedNumber, NumbersResult
     from ..phone_files import PhoneRecord
 
-__all__ = ["app"]
-
 T = TypeVar("T")
-_PAGE = 1000
 
 app = App(
     name="numbers",
     help="Look at imported numbers, explain, compare and change them.",
     help_format="markdown",
 )
-app.command(check)
 app.command(explain)
 app.command(audit)
+
+
+_RECORDS: View[PhoneRecord] = View(
+    columns=(
+        Column("row", lambda record: record.row),
+        Column("number", lambda record: record.phone_number, is_id=True),
+        Column("outcome", lambda record: record.outcome.value),
+        Column("region", lambda record: record.region),
+        Column("kind", lambda record: record.kind),
+        Column("cell", lambda record: record.raw),
+        Column("reason", lambda record: record.reason),
+    ),
+    key=lambda record: record.phone_number or "",
+)
+
+
+@app.command
+async def check(
+    file: str,
+    /,
+    *,
+    refused: bool = False,
+    source: NumberSource = SOURCE,
+    output: Output = OUTPUT,
+) -> int:
+    """Show what would be taken from a file of numbers; nothing is sent.
+
+    With `--format lines` it prints only the numbers that would be taken. The exit code is 1 if a
+    row is refused.
+
+    Example: `sinch-hosting numbers check fleet.csv --refused`
+
+    Args:
+        file: A file of numbers, or `-` for standard input.
+        refused: Show only the rows that would not be taken.
+    """
+    sheet = read_sheet(file, source)
+    tell_of_sheet(sheet)
+    rows = [row for row in sheet.records if not (refused and row.outcome == "accepted")]
+    if output.format == "lines":
+        rows = [row for row in rows if row.outcome == "accepted"]
+    await print_many(rows, _RECORDS, output)
+    return ExitCode.NOT_ALL if sheet.rejected else ExitCode.DONE
 
 
 @app.command(name="list")
@@ -66,7 +116,7 @@ async def list_(
             region_code=region,
             pattern=pattern,
             search_pattern=where,
-            page_size=_PAGE,
+            page_size=PAGE_SIZE,
         )
         await print_many(listed, IMPORTED, account)
     return ExitCode.DONE
@@ -96,7 +146,7 @@ async def import_(
     name: str | None = None,
     callback_url: str | None = None,
     wait: str | None = None,
-    timeout: str | None = None,
+    timeout: Seconds | None = None,
     place: Place = PLACE,
     source: NumberSource = SOURCE,
     account: Account = ACCOUNT,
@@ -115,7 +165,6 @@ async def import_(
         wait: Wait until they are provisioned.
         timeout: How long to wait, such as 90s or 2h; no limit by default.
     """
-    limit = None if timeout is None else seconds_of(timeout, "--timeout")
     settings = read_settings(account)
     records = {str(record.phone_number): record for record in read_records(numbers, source)}
     plan, campaign = settings.plan(place), settings.campaign(place) or None
@@ -123,7 +172,7 @@ async def import_(
     async def create(number: str) -> ImportedNumber:
         imported = await sinch.imported_numbers.import_number(
             number,
-            region_code=_region(records[number]),
+            region_code=str(records[number].region),
             service_plan_id=plan,
             campaign_id=None if is_toll_free(records[number]) else campaign,
             display_name=name,
@@ -131,7 +180,7 @@ async def import_(
         )
         if wait is None:
             return imported
-        return await sinch.imported_numbers.wait_until_provisioned(number, timeout=limit)
+        return await sinch.imported_numbers.wait_until_provisioned(number, timeout=timeout)
 
     settings.check_identity()
     async with open_client(settings) as sinch:
@@ -140,10 +189,6 @@ async def import_(
     if wait is None and code is not ExitCode.UNKNOWN:
         tell(f"wait for them with: {resume_line('numbers', 'wait', *numbers)}")
     return code
-
-
-def _region(record: PhoneRecord) -> str:
-    return str(record.region)
 
 
 @app.command
@@ -172,7 +217,7 @@ async def update(
         unlink: Take them off their service plan and campaign. They have no service then.
         yes: Do not ask before numbers are unlinked.
     """
-    from .._session.requests import UNSET  # noqa: PLC0415 - loaded with the client only
+    from .._session.unset import UNSET  # noqa: PLC0415 - loaded with the client only
 
     if name is None and callback_url is None and not unlink:
         raise BadInput("nothing to change: give --name, --callback-url or --unlink")
@@ -180,7 +225,7 @@ async def update(
     known = read_numbers(numbers, source)
     settings.check_identity()
     if unlink:
-        _confirm_loss(known, "are unlinked: they lose their service", yes=yes)
+        _confirm_loss(known, "these would be unlinked and lose their service", yes=yes)
     link = "" if unlink else UNSET
 
     async def change(number: str) -> ImportedNumber:
@@ -198,7 +243,7 @@ async def update(
 
 
 def _confirm_loss(numbers: list[str], what: str, *, yes: bool) -> None:
-    tell(f"{len(numbers)} numbers {what}: {', '.join(numbers[:5])}{' ...' * (len(numbers) > 5)}")
+    tell(f"{what}: {few_of(numbers)}")
     confirm("Go on?", yes=yes, otherwise="give --yes to go on")
 
 
@@ -207,7 +252,7 @@ async def relink(
     numbers: list[str],
     /,
     *,
-    timeout: str = "10m",
+    timeout: Seconds = 600.0,
     yes: bool = False,
     place: Place = PLACE,
     source: NumberSource = SOURCE,
@@ -226,17 +271,16 @@ async def relink(
         timeout: How long a number may take to become free; 10m by default.
         yes: Do not ask.
     """
-    limit = seconds_of(timeout, "--timeout")
     settings = read_settings(account)
     plan, campaign = settings.plan(place), settings.campaign(place)
     known = read_numbers(numbers, source)
     settings.check_identity()
     tell(f"{settings.whose}: to service plan {plan}, campaign {campaign or 'none'}")
-    _confirm_loss(known, "are relinked: each is without service meanwhile", yes=yes)
+    _confirm_loss(known, "these would be relinked, each without service meanwhile", yes=yes)
     async with open_client(settings) as sinch:
         with without_warnings():  # what it warns of was asked about
             result = await sinch.imported_numbers.relink_many(
-                known, service_plan_id=plan, campaign_id=campaign, timeout=limit
+                known, service_plan_id=plan, campaign_id=campaign, timeout=timeout
             )
         await print_many(result.succeeded, IMPORTED, account)
     return result_code(result)
@@ -263,9 +307,13 @@ async def delete(
     known = read_numbers(numbers, source)
     settings.check_identity()
     tell(settings.whose)
-    _confirm_loss(known, "are deleted: they lose their service", yes=yes)
+    _confirm_loss(known, "these would be deleted and lose their service", yes=yes)
     async with open_client(settings) as sinch:
-        result = await sinch.imported_numbers.delete_many(known)
+        return tell_deleted(await sinch.imported_numbers.delete_many(known))
+
+
+def tell_deleted(result: NumbersResult[str]) -> int:
+    """Tell which numbers were deleted and which not, and return the exit code."""
     for number in result.succeeded:
         tell(f"deleted {number}")
     return result_code(result)
@@ -284,7 +332,7 @@ async def wait(
     numbers: list[str],
     /,
     *,
-    timeout: str | None = None,
+    timeout: Seconds | None = None,
     source: NumberSource = SOURCE,
     account: Account = ACCOUNT,
 ) -> int:
@@ -296,11 +344,10 @@ async def wait(
         numbers: Numbers, files of numbers, or `-` for standard input.
         timeout: How long each may take, such as 90s or 2h; no limit by default.
     """
-    limit = None if timeout is None else seconds_of(timeout, "--timeout")
     known = read_numbers(numbers, source)
 
     async def done(number: str) -> ImportedNumber:
-        return await sinch.imported_numbers.wait_until_provisioned(number, timeout=limit)
+        return await sinch.imported_numbers.wait_until_provisioned(number, timeout=timeout)
 
     async with open_client(read_settings(account)) as sinch:
         each = Each(known, done, at_once=len(known))

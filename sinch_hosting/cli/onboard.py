@@ -2,40 +2,34 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from attrs import evolve, frozen
-
 from .._bulk.addresses import without_password
-from .durations import seconds_of
-from .errors import BadInput, ExitCode, Failed
-from .invocation import same_line, tell
-from .job_files import JobFile, default_job, keep_job, ledger_of
+from .errors import BadInput, ExitCode
+from .invocation import same_line
+from .job_files import job_of_file, keep_job, ledger_of, note_of
 from .letter import read_letter
+from .messages import tell
 from .number_input import read_records
 from .onboarding_run import (
     LINES,
     PLANNED,
     code_of_report,
+    confirm_letters,
     follow,
     plan_lines,
-    said_of_letters,
-    tell_totals,
 )
-from .options import ACCOUNT, JOB, PLACE, SOURCE, Account, JobFlags, NumberSource, Place
-from .output import as_json, chosen_format, print_many, print_text
-from .progress import shown_on_stderr
-from .prompts import can_ask, confirm
-from .reports import check_report, writing_report
-from .settings import Settings, open_client, read_settings
+from .options import ACCOUNT, JOB, PLACE, SOURCE, Account, JobFlags, NumberSource, Place, Seconds
+from .output import as_object, chosen_format, print_json, print_many, print_text
+from .prompts import confirm
+from .reports import check_report, write_text, writing_report
+from .settings import open_client, read_settings
 
 if TYPE_CHECKING:
-    from .. import Onboarding, OnboardingPlan, OnboardingReport, SinchHosting
+    from .. import Letter, NumberToOnboard, Onboarding, OnboardingPlan, OnboardingReport
     from ..phone_files import PhoneRecord
-
-__all__ = ["onboard"]
 
 _OUTCOMES = ("done", "waiting", "failed", "unknown")
 
@@ -54,8 +48,8 @@ async def onboard(
     nnid: str | None = None,
     callback_url: str | None = None,
     chunk_size: int = 500,
-    window: str = "1d",
-    timeout: str | None = None,
+    window: Seconds = 86_400.0,
+    timeout: Seconds | None = None,
     report: Path | None = None,
     flags: JobFlags = JOB,
     place: Place = PLACE,
@@ -97,95 +91,57 @@ async def onboard(
     records = read_records([file], source)
     if report is not None:
         check_report(report, None if file.startswith("<") else Path(file))
-    name = flags.job or default_job(file)
-    wanted = _Wanted(
-        job=name,
-        records=records if region is None else [evolve(r, region=region) for r in records],
-        ledger=ledger_of(settings.project_id, name, flags.ledger),
-        max_letters=max_letters,
-        window=seconds_of(window, "--window"),
-        timeout=None if timeout is None else seconds_of(timeout, "--timeout"),
-        flags=flags,
-        loa=loa,
-        relink=relink,
-        resend_unknown=resend_unknown,
-        nnid=nnid,
-        callback_url=callback_url,
-        chunk_size=chunk_size,
-    )
+    name = flags.job or job_of_file(file)
+    ledger = ledger_of(settings.project_id, name, flags.ledger)
+    letter = _letter(loa)
+    note = note_of(settings, place, name, ledger, (str(one.phone_number) for one in records))
     async with open_client(settings) as sinch:
-        onboarding = wanted.begin(sinch, settings, place)
-        tell(f"{settings.whose}, job {name}; ledger: {without_password(wanted.ledger)}")
+        onboarding = sinch.onboard(
+            _numbers(records, region),
+            job=name,
+            service_plan_id=note.service_plan_id,
+            campaign_id=note.campaign_id or None,
+            loa=letter,
+            nnid=nnid,
+            callback_url=callback_url,
+            chunk_size=chunk_size,
+            readiness_window=window,
+            relink=relink,
+            timeout=timeout,
+            ledger=ledger,
+            settle=flags.settle,
+            grace=flags.grace,
+            on_unknown="resend" if resend_unknown else None,
+            retry_rejected=flags.retry_rejected,
+            max_letters=max_letters,
+        )
+        tell(f"{settings.whose}, job {name}; ledger: {without_password(ledger)}")
         plan = await onboarding.plan()
         if dry_run:
             await _print_plan(plan, account)
             return ExitCode.DONE
         settings.check_identity()
         _ask(plan, max_letters=max_letters, yes=yes)
-        keep_job(wanted.note(settings, place))
-        return await _run(onboarding, wanted, report, account)
+        keep_job(note)
+        return await _run(onboarding, report, account, timed=timeout is not None)
 
 
-@frozen(kw_only=True)
-class _Wanted:
-    """What the onboarding is asked for, checked as far as that needs no client."""
-
-    job: str
-    records: list[PhoneRecord]
-    ledger: str
-    max_letters: int | None
-    window: float
-    timeout: float | None
-    flags: JobFlags
-    loa: Path | None
-    relink: bool
-    resend_unknown: bool
-    nnid: str | None
-    callback_url: str | None
-    chunk_size: int
-
-    def begin(self, sinch: SinchHosting, settings: Settings, place: Place) -> Onboarding:
-        """Return the onboarding, not begun."""
-        from .. import NumberToOnboard  # noqa: PLC0415 - models are loaded where they are needed
-
-        if self.loa is None:
-            raise BadInput(
-                "no letter of authorization: write one with `sinch-hosting letter template > "
-                "letter.toml`, and give --loa letter.toml"
-            )
-        return sinch.onboard(
-            [
-                NumberToOnboard(phone_number=str(r.phone_number), region_code=r.region)
-                for r in self.records
-            ],
-            job=self.job,
-            service_plan_id=settings.plan(place),
-            campaign_id=settings.campaign(place) or None,
-            loa=read_letter(self.loa),
-            nnid=self.nnid,
-            callback_url=self.callback_url,
-            chunk_size=self.chunk_size,
-            readiness_window=self.window,
-            relink=self.relink,
-            timeout=self.timeout,
-            ledger=self.ledger,
-            settle=self.flags.settle_seconds,
-            grace=self.flags.grace_seconds,
-            on_unknown="resend" if self.resend_unknown else None,
-            retry_rejected=self.flags.retry_rejected,
-            max_letters=self.max_letters,
+def _letter(loa: Path | None) -> Letter:
+    if loa is None:
+        raise BadInput(
+            "no letter of authorization: write one with `sinch-hosting letter template > "
+            "letter.toml`, and give --loa letter.toml"
         )
+    return read_letter(loa)
 
-    def note(self, settings: Settings, place: Place) -> JobFile:
-        """Return what `jobs` and `qualify invoices` know of it later."""
-        return JobFile(
-            job=self.job,
-            project_id=settings.project_id,
-            ledger=self.ledger,
-            numbers=tuple(str(record.phone_number) for record in self.records),
-            service_plan_id=settings.plan(place),
-            campaign_id=settings.campaign(place),
-        )
+
+def _numbers(records: Iterable[PhoneRecord], region: str | None) -> list[NumberToOnboard]:
+    from .. import NumberToOnboard  # noqa: PLC0415 - models are loaded where they are needed
+
+    return [
+        NumberToOnboard(phone_number=str(record.phone_number), region_code=region or record.region)
+        for record in records
+    ]
 
 
 async def _print_plan(plan: OnboardingPlan, account: Account) -> None:
@@ -195,54 +151,38 @@ async def _print_plan(plan: OnboardingPlan, account: Account) -> None:
                 print_text(line)
             print_text("nothing was sent")
         case "json" | "jsonl":
-            told = {**_as_object(plan), "orders": plan.orders, "letters": dict(plan.letters)}
-            print_text(json.dumps(told, indent=1 if account.format == "json" else None))
+            print_json(
+                {**as_object(plan), "orders": plan.orders, "letters": dict(plan.letters)}, account
+            )
         case _:
             await print_many(plan.numbers, PLANNED, account)
-
-
-def _as_object(plan: OnboardingPlan) -> dict[str, object]:
-    told = as_json(plan)
-    assert isinstance(told, dict)  # noqa: S101 - a plan is an attrs class
-    return told
 
 
 def _ask(plan: OnboardingPlan, *, max_letters: int | None, yes: bool) -> None:
     """Show the plan and ask whether to go on, where letters would be mailed."""
     for line in plan_lines(plan):
         tell(f"  {line}")
-    letters = plan.letters
-    count = sum(letters.values())
-    if max_letters is not None and count > max_letters:
-        raise Failed(
-            f"{said_of_letters(letters)} would be mailed, and --max-letters is {max_letters}",
-            ExitCode.USAGE,
-            "nothing was sent; raise --max-letters, or onboard fewer numbers",
-        )
-    if not count and not plan.having("relink"):
-        return
-    what = said_of_letters(letters) or "Numbers are moved."
-    confirm(
-        f"{what}: go on?" if count else f"{what} Go on?",
-        yes=yes or (max_letters is not None and not can_ask() and bool(count)),
-        otherwise=f"give --yes, or --max-letters {count}, to mail {said_of_letters(letters)}"
-        if count
-        else "give --yes to move numbers",
-    )
+    if plan.letters:
+        confirm_letters(plan.letters, max_letters=max_letters, yes=yes)
+    elif plan.having("relink"):
+        confirm("Numbers are moved. Go on?", yes=yes, otherwise="give --yes to move numbers")
 
 
 async def _run(
-    onboarding: Onboarding, wanted: _Wanted, path: Path | None, account: Account
+    onboarding: Onboarding, path: Path | None, account: Account, *, timed: bool
 ) -> ExitCode:
-    stopped = True
-    with writing_report(path, lambda: onboarding.report):
-        _, stopped = await follow(onboarding, shown_on_stderr())
+    def write(path: Path) -> None:
+        found, is_json = onboarding.report, path.suffix.lower() == ".json"
+        write_text(path, found.to_json() if is_json else found.to_csv())
+
+    with writing_report(path, "the result of every number", write):
+        stopped = await follow(onboarding)
     report = onboarding.report
     await _print_report(report, account)
-    tell_totals(report.counts, _OUTCOMES)
+    tell(", ".join(f"{report.counts.get(name, 0)} {name}" for name in _OUTCOMES))
     if not report.is_done:
         tell(f"the same line goes on: {same_line()}")
-    return code_of_report(report, stopped=stopped, timed=wanted.timeout is not None)
+    return code_of_report(report, stopped=stopped, timed=timed)
 
 
 async def _print_report(report: OnboardingReport, account: Account) -> None:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
-from .errors import ExitCode
-from .interrupts import orderly_ctrl_c
-from .invocation import tell, without_warnings
+from .errors import ExitCode, Failed
+from .interrupts import STOPPING, orderly_ctrl_c
+from .messages import without_warnings
 from .output import Column, View
-from .progress import Show, speaking
+from .progress import Show, showing
+from .prompts import can_ask, confirm
 
 if TYPE_CHECKING:
     from .. import (
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
         OnboardingStep,
         PlannedNumber,
     )
-
-__all__ = ["LINES", "PLANNED", "code_of_report", "follow", "plan_lines", "said_of_letters"]
 
 LINES: View[OnboardingLine] = View(
     columns=(
@@ -63,6 +61,32 @@ def said_of_letters(letters: Mapping[str, int]) -> str:
     return ", ".join(
         f"{count} letter{'' if count == 1 else 's'} to {signer}"
         for signer, count in letters.items()
+    )
+
+
+def confirm_letters(letters: Mapping[str, int], *, max_letters: int | None, yes: bool) -> None:
+    """Ask whether letters may be mailed, unless an option says so.
+
+    Args:
+        letters: How many letters go to each signer.
+        max_letters: The most that may be mailed; where nobody can be asked it is a consent.
+        yes: Whether it was answered by a flag.
+
+    Raises:
+        Failed: There are more letters, or the answer is not yes.
+        BadInput: Nobody can be asked.
+    """
+    said, count = said_of_letters(letters), sum(letters.values())
+    if max_letters is not None and count > max_letters:
+        raise Failed(
+            f"{said} would be mailed, and --max-letters is {max_letters}",
+            ExitCode.USAGE,
+            "nothing was sent; raise --max-letters, or give fewer numbers",
+        )
+    confirm(
+        f"{said}: go on?",
+        yes=yes or (max_letters is not None and not can_ask()),
+        otherwise=f"give --yes, or --max-letters {count}, to mail {said}",
     )
 
 
@@ -147,25 +171,21 @@ def _note(step: OnboardingStep) -> str:
 
 async def follow(
     onboarding: Onboarding,
-    show: Show,
     *,
     on_step: Callable[[OnboardingStep], None] = lambda _: None,
-) -> tuple[OnboardingReport, bool]:
-    """Run an onboarding and show how far it is.
+) -> bool:
+    """Run an onboarding and show how far it is; returns whether Ctrl-C ended it.
 
     At the first Ctrl-C it sends nothing new, and what has left is waited for; the second one
     stops it at once.
-
-    Returns its report, and whether Ctrl-C ended it.
     """
-    said = "stopping: nothing more is sent, what is under way is waited for"
-    with show, without_warnings(), orderly_ctrl_c(onboarding.stop, said) as interrupt:
-        counts = _Counts(show, len(onboarding.report.lines))
-        async with speaking(show), aclosing(onboarding.steps()) as steps:
+    with without_warnings(), orderly_ctrl_c(onboarding.stop, STOPPING) as interrupt:
+        async with showing() as show, aclosing(onboarding.steps()) as steps:
+            counts = _Counts(show, len(onboarding.report.lines))
             async for step in steps:
                 counts.take_in(step)
                 on_step(step)
-    return onboarding.report, interrupt.came
+    return interrupt.came
 
 
 def code_of_report(report: OnboardingReport, *, stopped: bool, timed: bool) -> ExitCode:
@@ -186,9 +206,3 @@ def code_of_report(report: OnboardingReport, *, stopped: bool, timed: bool) -> E
     if counts.get("waiting"):
         return ExitCode.TIMED_OUT if timed else ExitCode.NOT_ALL
     return ExitCode.DONE
-
-
-def tell_totals(counts: Mapping[str, int], titles: Iterable[str]) -> None:
-    """Tell on standard error how many rows or numbers ended how."""
-    counted = Counter(counts)
-    tell(", ".join(f"{counted[title]} {title}" for title in titles))

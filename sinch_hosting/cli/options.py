@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from enum import Enum
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias, TypeVar
 
 from attrs import frozen
-from cyclopts import Group, Parameter
+from cyclopts import Group, Parameter, Token
 
 from .durations import seconds_of
+from .errors import BadInput
+from .invocation import WAIT_FOR_DONE
 
-__all__ = [
-    "ACCOUNT",
-    "JOB",
-    "OUTPUT",
-    "PLACE",
-    "SOURCE",
-    "Account",
-    "Format",
-    "JobFlags",
-    "NumberSource",
-    "Output",
-    "Place",
-]
+S = TypeVar("S", bound=Enum)
+
+PAGE_SIZE = 1000
+"""Items of a list that are read at once: the most that the service gives."""
 
 Format: TypeAlias = Literal["table", "json", "jsonl", "csv", "lines"]
+
+
+def _span(_: object, tokens: Sequence[Token]) -> float:
+    return seconds_of(tokens[0].value, tokens[0].keyword or "")
+
+
+Seconds: TypeAlias = Annotated[float, Parameter(converter=_span, metavar="TIME")]
+"""Seconds; typed as a span of time, such as 90s, 15m, 2h or 3d."""
 
 _NUMBERS = Group("Numbers", sort_key=10)
 _JOB = Group("Job", sort_key=15)
@@ -72,7 +75,7 @@ class Account(Output):
 @Parameter(name="*")
 @frozen(kw_only=True)
 class Place:
-    """Where numbers are or shall be."""
+    """Where numbers are, or where they are to be."""
 
     plan: Annotated[str | None, Parameter(help="The service plan; the profile's by default.")] = (
         None
@@ -125,28 +128,36 @@ class JobFlags:
         bool, Parameter(group=_JOB, help="Create orders again for the numbers of REJECTED orders.")
     ] = False
     settle: Annotated[
-        str,
+        Seconds,
         Parameter(
             group=_JOB, help="Time between the two searches for earlier orders; 10s by default."
         ),
-    ] = "10s"
+    ] = 10.0
     grace: Annotated[
-        str,
+        Seconds,
         Parameter(
             group=_JOB,
             help="How long to look for an order whose answer was lost; 60s by default.",
         ),
-    ] = "60s"
+    ] = 60.0
 
-    @property
-    def settle_seconds(self) -> float:
-        """Seconds between the two looks."""
-        return seconds_of(self.settle, "--settle")
 
-    @property
-    def grace_seconds(self) -> float:
-        """Seconds to look for an order whose answer was lost."""
-        return seconds_of(self.grace, "--grace")
+def state_named(text: str, states: type[S], what: str, done: S) -> S:
+    """Return the state that an option names, in any case, or as the wire spells it.
+
+    `WAIT_FOR_DONE` is *done*.
+
+    Raises:
+        BadInput: There is no such state; the message lists them.
+    """
+    if text == WAIT_FOR_DONE:
+        return done
+    known = {name: state for name, state in states.__members__.items() if name != "UNSPECIFIED"}
+    name = text.strip().upper().replace("-", "_")
+    found = {**known, **{state.value: state for state in known.values()}}
+    if name not in found:
+        raise BadInput(f"no {what} is called {text!r}; there are {', '.join(known)}")
+    return found[name]
 
 
 # What they are where no option is given.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
@@ -9,22 +10,22 @@ from typing import TYPE_CHECKING, Literal
 from attrs import frozen
 from cyclopts import App
 
+from .._explaining import error_codes, trouble
 from ..states import OrderState, OrderType
 from .durations import before, business_days
 from .errors import BadInput, ExitCode
 from .invocation import STANDARD_INPUT, WAIT_FOR_DONE
+from .job_files import orders_of_job
 from .many import Each, print_each
-from .options import ACCOUNT, PLACE, Account, Place
-from .order_creation import import_, text_enable
+from .options import ACCOUNT, PAGE_SIZE, PLACE, Account, Place, Seconds
+from .orders_create import import_, text_enable
+from .orders_wait import order_from, state_from, wait_for_orders
 from .output import Column, View, as_json, print_many, print_one
 from .settings import Settings, open_client, read_settings
-from .views import ORDER, ORDER_NUMBER, error_codes, trouble
-from .waiting import order_from, state_from, timeout_from, wait_for_orders
+from .views import ORDER, ORDER_NUMBER
 
 if TYPE_CHECKING:
     from .. import Order, OrderNumber, OrderReport, SinchHosting
-
-__all__ = ["app", "every_order"]
 
 app = App(
     name="orders", help="Orders: create them, look at them, wait for them.", help_format="markdown"
@@ -32,13 +33,12 @@ app = App(
 Kind = Literal["import", "text-enable"]
 _KINDS = {"import": OrderType.IMPORT, "text-enable": OrderType.TEXT_ENABLE}
 _STATES = tuple(state for state in OrderState if state is not OrderState.UNSPECIFIED)
-_PAGE = 1000
 
 app.command(import_, name="import")
 app.command(text_enable)
 
 
-async def every_order(
+async def _every_order(
     sinch: SinchHosting,
     settings: Settings,
     place: Place,
@@ -49,7 +49,11 @@ async def every_order(
     plan, campaign = settings.plan(place), settings.campaign(place)
     for kind in kinds:
         listed = sinch.hosting_orders.list(
-            states=states, type=kind, service_plan_id=plan, campaign_id=campaign, page_size=_PAGE
+            states=states,
+            type=kind,
+            service_plan_id=plan,
+            campaign_id=campaign,
+            page_size=PAGE_SIZE,
         )
         async for order in listed:
             yield order
@@ -84,7 +88,7 @@ async def list_(
     kinds = tuple(_KINDS.values()) if type is None else (_KINDS[type],)
     settings = read_settings(account)
     async with open_client(settings) as sinch:
-        await print_many(every_order(sinch, settings, place, states, kinds), ORDER, account)
+        await print_many(_every_order(sinch, settings, place, states, kinds), ORDER, account)
     return ExitCode.DONE
 
 
@@ -97,7 +101,7 @@ async def get(orders: list[str], /, *, account: Account = ACCOUNT) -> int:
     Args:
         orders: Ids of orders, or `-` for those on standard input.
     """
-    ids = ids_from(orders)
+    ids = _ids_from(orders)
     async with open_client(read_settings(account)) as sinch:
         return await print_each(Each(ids, sinch.hosting_orders.get), ORDER, account)
 
@@ -154,7 +158,7 @@ async def numbers(
     wanted = set(code or ())
 
     async def chosen() -> AsyncIterator[OrderNumber]:
-        async for number in sinch.hosting_orders.numbers(order, page_size=_PAGE):
+        async for number in sinch.hosting_orders.numbers(order, page_size=PAGE_SIZE):
             if (failed and not trouble(number)) or (wanted and not wanted & error_codes(number)):
                 continue
             yield number
@@ -170,15 +174,6 @@ class _Unsigned:
 
     order: Order
     business_days: int
-
-    def as_json(self) -> object:
-        """Return the order with what is known of the wait."""
-        waiting = self.order.waiting_on
-        return {
-            "order": as_json(self.order),
-            "business_days": self.business_days,
-            "waiting_on": None if waiting is None else as_json(waiting),
-        }
 
 
 def _waiting(row: _Unsigned, name: str) -> str:
@@ -196,7 +191,11 @@ _UNSIGNED: View[_Unsigned] = View(
         Column("what to do", lambda row: _waiting(row, "what_to_do")),
     ),
     key=lambda row: row.order.hosting_order_id,
-    as_json=lambda row: row.as_json(),
+    as_json=lambda row: {
+        "order": as_json(row.order),
+        "business_days": row.business_days,
+        "waiting_on": as_json(row.order.waiting_on),
+    },
 )
 
 
@@ -219,7 +218,7 @@ async def unsigned(
 
     async def waiting() -> AsyncIterator[_Unsigned]:
         states, kinds = (OrderState.WAITING_FOR_LOA_SIGNATURE,), (OrderType.TEXT_ENABLE,)
-        async for order in every_order(sinch, settings, place, states, kinds):
+        async for order in _every_order(sinch, settings, place, states, kinds):
             changed = order.updated_time
             if until is None or (changed is not None and changed <= until):
                 days = 0 if changed is None else business_days(changed, now)
@@ -231,7 +230,7 @@ async def unsigned(
     return ExitCode.DONE
 
 
-def ids_from(given: list[str]) -> list[str]:
+def _ids_from(given: list[str]) -> list[str]:
     """Return ids or tokens as they were given, `-` replaced by the lines of standard input.
 
     Raises:
@@ -239,16 +238,13 @@ def ids_from(given: list[str]) -> list[str]:
     """
     found: list[str] = []
     for one in given:
-        found += _lines_of_stdin() if one == STANDARD_INPUT else [one]
+        if one != STANDARD_INPUT:
+            found.append(one)
+        elif sys.stdin is not None:
+            found += [line.strip() for line in sys.stdin if line.strip()]
     if not found:
         raise BadInput("no order is named: give ids, tokens, or - for those on standard input")
     return list(dict.fromkeys(found))
-
-
-def _lines_of_stdin() -> list[str]:
-    import sys  # noqa: PLC0415 - few read it
-
-    return [] if sys.stdin is None else [line.strip() for line in sys.stdin if line.strip()]
 
 
 @app.command
@@ -258,7 +254,7 @@ async def wait(
     *,
     job: str | None = None,
     state: str = WAIT_FOR_DONE,
-    timeout: str | None = None,
+    timeout: Seconds | None = None,
     account: Account = ACCOUNT,
 ) -> int:
     """Wait until orders have reached a state, or have passed it.
@@ -274,21 +270,17 @@ async def wait(
         state: COMPLETED by default.
         timeout: How long to wait, such as 90s, 12h or 2d; no limit by default.
     """
-    wanted, limit = state_from(state), timeout_from(timeout)
+    wanted = state_from(state)
     settings = read_settings(account)
     names = await _named(settings, orders, job)
     async with open_client(settings) as sinch:
         known = [order_from(sinch, name) for name in names]
-        return await wait_for_orders(sinch, known, wanted, timeout=limit, output=account)
+        return await wait_for_orders(sinch, known, wanted, timeout=timeout, output=account)
 
 
 async def _named(settings: Settings, orders: list[str] | None, job: str | None) -> list[str]:
-    named = list(orders or ())
-    if job is not None:
-        from .jobs import orders_of_job  # noqa: PLC0415 - few name one
-
-        named += await orders_of_job(settings, job)
-    return ids_from(named)
+    of_job = [] if job is None else await orders_of_job(settings.project_id, job)
+    return _ids_from([*(orders or ()), *of_job])
 
 
 @app.command
@@ -314,13 +306,13 @@ async def watch(
         job: The orders of this job.
         open: All open orders of the plan and campaign.
     """
-    from .watching import watch_orders  # noqa: PLC0415 - rich is loaded only to draw something
+    from .orders_watch import watch_orders  # noqa: PLC0415 - rich is loaded only to draw something
 
     settings = read_settings(account)
     async with open_client(settings) as sinch:
         if open:
             states = tuple(state for state in _STATES if not state.is_terminal)
-            known = [order async for order in every_order(sinch, settings, place, states)]
+            known = [order async for order in _every_order(sinch, settings, place, states)]
         else:
             known = [order_from(sinch, name) for name in await _named(settings, orders, job)]
         return await watch_orders(sinch, known, account)

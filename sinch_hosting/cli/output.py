@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import shutil
 import sys
@@ -18,22 +17,10 @@ from attrs import frozen
 from .._reports import harmless
 from .durations import local_time
 from .errors import BadInput
-from .invocation import tell
+from .messages import tell
 
 if TYPE_CHECKING:
     from .options import Format, Output
-
-__all__ = [
-    "Column",
-    "View",
-    "as_json",
-    "chosen_format",
-    "print_many",
-    "print_one",
-    "print_table",
-    "print_text",
-    "printable",
-]
 
 T = TypeVar("T")
 _HIDDEN = ("hmac_secret",)
@@ -91,6 +78,18 @@ class View(Generic[T]):
     as_json: Callable[[T], object] = as_json
 
 
+def as_object(value: object) -> dict[str, object]:
+    """Return an object of an attrs class as `as_json` does."""
+    found = as_json(value)
+    assert isinstance(found, dict)  # noqa: S101 - of an attrs class
+    return found
+
+
+def print_json(value: object, output: Output) -> None:
+    """Print a value as JSON: indented for `--format json`, else in one line."""
+    print_text(json.dumps(value, indent=1 if output.format == "json" else None))
+
+
 async def print_many(
     items: AsyncIterable[T] | Iterable[T], view: View[T], output: Output
 ) -> list[T]:
@@ -99,12 +98,13 @@ async def print_many(
     What came before a failure is printed, too. Returns the items.
     """
     format, printed = chosen_format(output), list[T]()
-    write = _writer(format, view)
+    if format == "csv":
+        _write_row([column.head for column in view.columns])
     try:
         async for item in _each(items):
             printed.append(item)
-            if write is not None:
-                write(item)
+            if format not in ("json", "table"):
+                _print_line(item, view, format)
                 sys.stdout.flush()
     finally:
         if format == "json":
@@ -113,8 +113,6 @@ async def print_many(
             print_table(view, printed)
             if not printed:
                 tell("none")
-        elif format == "csv" and not printed:
-            _write_row([column.head for column in view.columns])
     return printed
 
 
@@ -126,42 +124,24 @@ def print_one(item: T, view: View[T], output: Output) -> None:
         case "json":
             print_text(json.dumps(view.as_json(item), indent=1))
         case format:
-            write = _writer(format, view)
-            assert write is not None  # noqa: S101 - the two formats without one are above
-            write(item)
+            if format == "csv":
+                _write_row([column.head for column in view.columns])
+            _print_line(item, view, format)
 
 
-def _writer(format: Format, view: View[T]) -> Callable[[T], None] | None:
-    """Return a function that prints one item; `None` for formats that need all items first."""
+def _print_line(item: T, view: View[T], format: Format) -> None:
+    """Print an item in one of the formats that have a line for each."""
     match format:
-        case "jsonl":
-            return lambda item: print_text(json.dumps(view.as_json(item)))
         case "lines":
-            return lambda item: print_text(view.key(item))
+            print_text(view.key(item))
         case "csv":
-            return _CsvWriter(view).write
-    return None
-
-
-class _CsvWriter(Generic[T]):
-    """Writes the header before the first row."""
-
-    def __init__(self, view: View[T]) -> None:
-        self._view = view
-        self._has_begun = False
-
-    def write(self, item: T) -> None:
-        """Write one row."""
-        if not self._has_begun:
-            _write_row([column.head for column in self._view.columns])
-            self._has_begun = True
-        _write_row([_csv_cell(column.value(item)) for column in self._view.columns])
+            _write_row([_csv_cell(column.value(item)) for column in view.columns])
+        case _:
+            print_text(json.dumps(view.as_json(item)))
 
 
 def _write_row(cells: Sequence[str]) -> None:
-    text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n").writerow(cells)
-    sys.stdout.write(text.getvalue())
+    csv.writer(sys.stdout, lineterminator="\n").writerow(cells)
 
 
 def _csv_cell(value: object) -> str:
@@ -225,12 +205,7 @@ def _fits(view: View[T], rows: Sequence[Sequence[str]]) -> bool:
         max(len(column.head), width if column.is_id else min(width, _NARROWEST)) + 3
         for column, width in zip(view.columns, widest, strict=True)
     )
-    return needed + 1 <= terminal_width()
-
-
-def terminal_width() -> int:
-    """Return how many columns the terminal has."""
-    return shutil.get_terminal_size().columns
+    return needed + 1 <= shutil.get_terminal_size().columns
 
 
 def _print_framed(view: View[T], rows: Iterable[Sequence[str]]) -> None:

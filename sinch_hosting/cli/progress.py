@@ -8,46 +8,15 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
-from types import TracebackType
-from typing import Protocol, Self
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Self, TypeAlias
 
-from .invocation import tell
-
-__all__ = ["Bars", "Lines", "Show", "shown_on_stderr", "speaking", "waiting"]
+from .._aio import retrieve
+from .messages import tell
 
 EVERY = 10.0
 """Seconds after which lines speak at the latest."""
-
-
-class Show(Protocol):
-    """Where a job tells how far it is."""
-
-    def stage(self, title: str, total: int) -> Callable[[int], None]:
-        """Begin a stage of *total* steps; returns what to call with how many are done."""
-        ...
-
-    def note(self, text: str) -> None:
-        """Tell one line."""
-        ...
-
-    def tick(self) -> None:
-        """Show that the work goes on, if nothing was shown for a while."""
-        ...
-
-    def __enter__(self) -> Self:
-        """Begin to show."""
-        ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Show no more."""
-        ...
 
 
 class Lines:
@@ -61,23 +30,18 @@ class Lines:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Nothing to clean up."""
 
     def stage(self, title: str, total: int) -> Callable[[int], None]:
         """Begin a stage; its lines come at every quarter of the way."""
-        told = 0
+        shown = 0
 
         def update(done: int) -> None:
-            nonlocal told
+            nonlocal shown
             self._stages[title] = (done, total)
-            if done > told and (done == total or done - told >= total / 4):
-                told = done
+            if done > shown and (done == total or done - shown >= total / 4):
+                shown = done
                 self.note(f"{title}: {done} of {total}")
 
         self._stages[title] = (0, total)
@@ -124,12 +88,7 @@ class Bars:
         self._progress.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._progress.stop()
 
     def stage(self, title: str, total: int) -> Callable[[int], None]:
@@ -149,6 +108,10 @@ class Bars:
         """Nothing: bars move by themselves."""
 
 
+Show: TypeAlias = Lines | Bars
+"""Where a job tells how far it is."""
+
+
 def shown_on_stderr() -> Show:
     """Return bars where standard error is a terminal that can move its cursor, else lines."""
     if sys.stderr is None or not sys.stderr.isatty():
@@ -159,27 +122,33 @@ def shown_on_stderr() -> Show:
 
 
 @asynccontextmanager
-async def waiting(title: str, total: int) -> AsyncIterator[Callable[[int], None]]:
-    """Show a wait for *total* things; gives a function that takes how many are done."""
+async def showing() -> AsyncIterator[Show]:
+    """Show on standard error how far a job is, and every few seconds that the work goes on."""
     with shown_on_stderr() as show:
-        update = show.stage(title, total)
-        async with speaking(show):
-            yield update
+
+        async def keep_ticking() -> None:
+            while True:
+                await asyncio.sleep(EVERY / 10)
+                show.tick()
+
+        async with beside(keep_ticking()):
+            yield show
 
 
 @asynccontextmanager
-async def speaking(show: Show) -> AsyncIterator[None]:
-    """Show every few seconds that the work goes on, even if nothing happens."""
+async def waiting(title: str, total: int) -> AsyncIterator[Callable[[int], None]]:
+    """Show a wait for *total* things; gives a function that takes how many are done."""
+    async with showing() as show:
+        yield show.stage(title, total)
 
-    async def keep_speaking() -> None:
-        while True:
-            await asyncio.sleep(EVERY / 10)
-            show.tick()
 
-    task = asyncio.create_task(keep_speaking())
+@asynccontextmanager
+async def beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Let something run beside the block, and end with it; its own failure is left out."""
+    task = asyncio.create_task(work)
     try:
         yield
     finally:
         task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        await asyncio.wait([task])
+        retrieve(task)

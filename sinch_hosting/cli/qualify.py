@@ -6,24 +6,23 @@ from typing import TYPE_CHECKING, Literal
 
 from cyclopts import App
 
+from .._reports import few_of
 from ..states import QualificationState
-from .durations import seconds_of
-from .errors import BadInput, ExitCode
-from .invocation import WAIT_FOR_DONE, resume_line, tell
-from .invoices import invoices
+from .errors import ExitCode
+from .invocation import WAIT_FOR_DONE, resume_line
 from .many import Each, print_each
-from .number_input import read_numbers
-from .numbers import result_code
-from .options import ACCOUNT, SOURCE, Account, NumberSource
+from .messages import tell
+from .number_input import read_number, read_numbers
+from .numbers import result_code, tell_deleted
+from .options import ACCOUNT, PAGE_SIZE, SOURCE, Account, NumberSource, Seconds, state_named
 from .output import print_many, print_one
 from .prompts import ask, can_ask, confirm
+from .qualify_invoices import invoices
 from .settings import open_client, read_settings
 from .views import QUALIFIED
 
 if TYPE_CHECKING:
     from .. import QualifiedNumber
-
-__all__ = ["app"]
 
 app = App(
     name="qualify",
@@ -32,22 +31,12 @@ app = App(
 )
 app.command(invoices)
 _STATES = tuple(state for state in QualificationState if state.name != "UNSPECIFIED")
-_PAGE = 1000
 
 
-def qualification_state(text: str) -> QualificationState:
-    """Return the state that a text names, in any case; `WAIT_FOR_DONE` is VERIFIED.
-
-    Raises:
-        BadInput: There is no such state.
-    """
-    if text == WAIT_FOR_DONE:
-        return QualificationState.VERIFIED
-    name = text.strip().upper().replace("-", "_").removeprefix("GLOBAL_PROCESS_STATE_")
-    if name not in QualificationState.__members__:
-        known = ", ".join(state.name for state in _STATES)
-        raise BadInput(f"no qualification state is called {text!r}; there are {known}")
-    return QualificationState[name]
+def _state_from(text: str) -> QualificationState:
+    """Return the state that a text names, in any case; `WAIT_FOR_DONE` is VERIFIED."""
+    verified = QualificationState.VERIFIED
+    return state_named(text, QualificationState, "qualification state", verified)
 
 
 @app.command
@@ -56,7 +45,7 @@ async def add(
     /,
     *,
     wait: str | None = None,
-    timeout: str | None = None,
+    timeout: Seconds | None = None,
     source: NumberSource = SOURCE,
     account: Account = ACCOUNT,
 ) -> int:
@@ -73,8 +62,7 @@ async def add(
         wait: Wait until they are in this state; VERIFIED if you name none.
         timeout: How long to wait, such as 12h or 3d; no limit by default.
     """
-    wanted = None if wait is None else qualification_state(wait)
-    limit = None if timeout is None else seconds_of(timeout, "--timeout")
+    wanted = None if wait is None else _state_from(wait)
     settings = read_settings(account)
     known = read_numbers(numbers, source)
     settings.check_identity()
@@ -88,7 +76,7 @@ async def add(
             return code
 
         async def verified(number: str) -> QualifiedNumber:
-            return await sinch.qualified_numbers.wait_until(number, wanted, timeout=limit)
+            return await sinch.qualified_numbers.wait_until(number, wanted, timeout=timeout)
 
         each = Each(known, verified, at_once=len(known))
         return await print_each(each, QUALIFIED, account, each.waited_for(wanted.name))
@@ -109,9 +97,11 @@ async def list_(
         state: Only numbers in this state; may be given several times.
         region: Only numbers of this region.
     """
-    states = tuple(map(qualification_state, state or ())) or _STATES
+    states = tuple(map(_state_from, state or ())) or _STATES
     async with open_client(read_settings(account)) as sinch:
-        listed = sinch.qualified_numbers.list(states=states, region_code=region, page_size=_PAGE)
+        listed = sinch.qualified_numbers.list(
+            states=states, region_code=region, page_size=PAGE_SIZE
+        )
         await print_many(listed, QUALIFIED, account)
     return ExitCode.DONE
 
@@ -148,15 +138,15 @@ async def challenge(
         no_code: Do not ask for the code.
         yes: Do not ask before the call.
     """
-    known = read_numbers([number], SOURCE)[0]
+    known = read_number(number)
     settings = read_settings(account)
     settings.check_identity()
-    confirm(f"Ring {known}?", yes=yes or not can_ask(), otherwise="")
+    confirm(f"Call {known}?", yes=yes or not can_ask(), otherwise="")
     async with open_client(settings) as sinch:
         answer = await sinch.qualified_numbers.send_voice_challenge(known)
         if not no_code and can_ask():
-            told = ask("Code that the voice told: ")
-            answer = await sinch.qualified_numbers.verify_voice_challenge(known, told)
+            code = ask("Code that the voice said: ")
+            answer = await sinch.qualified_numbers.verify_voice_challenge(known, code)
             print_one(answer, QUALIFIED, account)
             return _proven(answer)
     print_one(answer, QUALIFIED, account)
@@ -177,7 +167,7 @@ async def verify(number: str, code: str, /, *, account: Account = ACCOUNT) -> in
         number: The number that was called.
         code: The code.
     """
-    known = read_numbers([number], SOURCE)[0]
+    known = read_number(number)
     settings = read_settings(account)
     settings.check_identity()
     async with open_client(settings) as sinch:
@@ -210,13 +200,10 @@ async def delete(
     settings = read_settings(account)
     known = read_numbers(numbers, source)
     settings.check_identity()
-    tell(f"{settings.whose}: {len(known)} numbers leave qualification")
+    tell(f"{settings.whose}: these leave qualification: {few_of(known)}")
     confirm("Go on?", yes=yes, otherwise="give --yes to go on")
     async with open_client(settings) as sinch:
-        result = await sinch.qualified_numbers.delete_many(known)
-    for number in result.succeeded:
-        tell(f"deleted {number}")
-    return result_code(result)
+        return tell_deleted(await sinch.qualified_numbers.delete_many(known))
 
 
 @app.command
@@ -225,7 +212,7 @@ async def wait(
     /,
     *,
     state: list[str] | None = None,
-    timeout: str | None = None,
+    timeout: Seconds | None = None,
     source: NumberSource = SOURCE,
     account: Account = ACCOUNT,
 ) -> int:
@@ -238,12 +225,11 @@ async def wait(
         state: The state, VERIFIED by default. Given several times, any of them ends the wait.
         timeout: How long each may take, such as 12h or 3d; no limit by default.
     """
-    wanted = tuple(map(qualification_state, state or [WAIT_FOR_DONE]))
-    limit = None if timeout is None else seconds_of(timeout, "--timeout")
+    wanted = tuple(map(_state_from, state or [WAIT_FOR_DONE]))
     known = read_numbers(numbers, source)
 
     async def reached(number: str) -> QualifiedNumber:
-        return await sinch.qualified_numbers.wait_until(number, *wanted, timeout=limit)
+        return await sinch.qualified_numbers.wait_until(number, *wanted, timeout=timeout)
 
     async with open_client(read_settings(account)) as sinch:
         titles = " or ".join(state.name for state in wanted)

@@ -6,21 +6,20 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from .._reports import write_whole
-from .errors import BadInput, complain
-from .invocation import tell
-
-if TYPE_CHECKING:
-    from .. import OnboardingReport
-
-__all__ = ["check_report", "write_text", "writing_report"]
+from .errors import BadInput
+from .messages import complain, tell
 
 
 @contextmanager
-def writing_report(path: Path | None, report: Callable[[], OnboardingReport]) -> Iterator[None]:
+def writing_report(path: Path | None, said: str, write: Callable[[Path], None]) -> Iterator[None]:
     """Write the report at the end, however the work ends: what was ordered stays ordered.
+
+    Args:
+        path: Where the report is to go; `None` writes none.
+        said: What is in it, for a person.
+        write: Writes it.
 
     Raises:
         BadInput: It cannot be written; where the work failed, that is told first.
@@ -30,18 +29,15 @@ def writing_report(path: Path | None, report: Callable[[], OnboardingReport]) ->
     except BaseException:
         if path is not None:
             try:
-                _write(path, report())
+                write(path)
             except BadInput as error:
                 complain(str(error))
+            else:
+                tell(f"{said}, as far as it is known: {path}")
         raise
     if path is not None:
-        _write(path, report())
-
-
-def _write(path: Path, report: OnboardingReport) -> None:
-    is_json = path.suffix.lower() == ".json"
-    write_text(path, report.to_json() if is_json else report.to_csv())
-    tell(f"the result of every number: {path}")
+        write(path)
+        tell(f"{said}: {path}")
 
 
 def write_text(path: Path, text: str) -> None:

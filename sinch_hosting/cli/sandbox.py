@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -12,11 +13,9 @@ from typing import Any
 
 from cyclopts import App
 
-from .errors import BadInput, ExitCode, Failed
+from .errors import BadInput, ExitCode, Failed, cannot_listen
 from .options import OUTPUT, Output
-from .output import chosen_format, print_text
-
-__all__ = ["app"]
+from .output import chosen_format, print_json, print_text
 
 app = App(name="sandbox", help="Run a simulated service on this machine.", help_format="markdown")
 _TIMEOUT = 10.0
@@ -75,7 +74,9 @@ async def serve(
         )
         await service.start()
     except (OSError, OverflowError, ValueError) as error:
-        raise BadInput(f"the sandbox cannot start: {error}") from error
+        in_use = getattr(error, "errno", None) == errno.EADDRINUSE
+        why = cannot_listen(host, port, error) if in_use else error
+        raise BadInput(f"the sandbox cannot start: {why}") from error
     await serve_until_stopped(service, _say)
     return 0
 
@@ -90,15 +91,15 @@ def state(*, url: str | None = None, output: Output = OUTPUT) -> int:
         url: The sandbox's address; by default what SINCH_HOSTING_BASE_URL says.
     """
     base = url or os.environ.get("SINCH_HOSTING_BASE_URL") or "http://127.0.0.1:8787"
-    told = _read(f"{base.rstrip('/')}/_sandbox/state")
+    found = _read(f"{base.rstrip('/')}/_sandbox/state")
     if chosen_format(output) != "table":
-        print_text(json.dumps(told, indent=1 if output.format == "json" else None))
+        print_json(found, output)
         return ExitCode.DONE
-    print_text(f"time     {told['now']}, {told['speed']} times as fast")
-    print_text(f"profile  {told['profile']}, seed {told['seed']}")
-    for name, count in told["counts"].items():
+    print_text(f"time     {found['now']}, {found['speed']} times as fast")
+    print_text(f"profile  {found['profile']}, seed {found['seed']}")
+    for name, count in found["counts"].items():
         print_text(f"{name:<24} {count}")
-    for order in told["orders"]:
+    for order in found["orders"]:
         print_text(
             f"order {order['hostingOrderId']}  {order['state']}  {order['numbers']} numbers  "
             f"next: {order['next'] or 'nothing'}"
@@ -111,7 +112,7 @@ def _read(address: str) -> dict[str, Any]:
         raise BadInput(f"{address}: must be a whole http(s) address")
     try:
         with urllib.request.urlopen(address, timeout=_TIMEOUT) as answer:  # noqa: S310 - as checked
-            told: dict[str, Any] = json.load(answer)
+            found: dict[str, Any] = json.load(answer)
     except (urllib.error.URLError, OSError) as error:
         why = getattr(error, "reason", error)
         raise Failed(
@@ -121,7 +122,7 @@ def _read(address: str) -> dict[str, Any]:
         ) from error
     except ValueError as error:
         raise Failed(f"{address}: what runs there is not a sandbox", ExitCode.REFUSED) from error
-    return told
+    return found
 
 
 def _say(line: str) -> None:

@@ -26,13 +26,12 @@ from typing import TYPE_CHECKING
 from attrs import field, frozen
 
 from ..errors import ConfigurationError
-from .errors import BadInput, hide
+from .errors import BadInput
+from .messages import complain, hide
 
 if TYPE_CHECKING:
     from .. import SinchHosting
     from .options import Account, Place
-
-__all__ = ["Setting", "Settings", "config_path", "open_client", "read_settings", "state_folder"]
 
 VARIABLES = {
     "project_id": "SINCH_PROJECT_ID",
@@ -48,9 +47,8 @@ VARIABLES = {
 }
 """The settings, and the variables of the environment that hold them."""
 _IDENTITY = ("project_id", "key_id")
-_REQUIRED = ("project_id", "key_id", "key_secret")
 _SECRETS = ("key_secret",)
-KEYRING = "sinch-hosting"
+_KEYRING = "sinch-hosting"
 """The service under which `keyring` keeps secrets, by key id."""
 
 
@@ -76,6 +74,11 @@ class Settings:
         """Return a setting's value, or `None` where it is not set."""
         setting = self.found.get(name)
         return None if setting is None else setting.value
+
+    @property
+    def missing(self) -> list[str]:
+        """The settings without which nothing can be sent, of those that are not set."""
+        return [name for name in ("project_id", "key_id", "key_secret") if not self.get(name)]
 
     def require(self, name: str, given: str | None, flag: str) -> str:
         """Return what was given, or else the setting.
@@ -169,8 +172,9 @@ def read_settings(account: Account) -> Settings:
         "key_secret_file": None if account.secret_file is None else str(account.secret_file),
     }
     found: dict[str, Setting] = {}
+    in_profile = f"{path} [profiles.{name}]" if name else f"{path}"
     for setting, value in in_file.items():
-        found[setting] = Setting(value=value, source=_said_of_file(path, name))
+        found[setting] = Setting(value=value, source=in_profile)
     for setting, value in in_environment.items():
         found[setting] = Setting(value=value, source=f"the environment ({VARIABLES[setting]})")
     for setting, given in flags.items():
@@ -194,10 +198,6 @@ def _differing(
         for name, value in in_file.items()
         if name in VARIABLES and flags.get(name) is None and found[name].value != value
     )
-
-
-def _said_of_file(path: Path, name: object) -> str:
-    return f"{path}" + (f" [profiles.{name}]" if name else "")
 
 
 def _read_config(path: Path) -> dict[str, object]:
@@ -263,21 +263,12 @@ def _find_secret(
     # A flag's file goes before the environment's text, and that before the profile's file.
     is_file_first = account.secret_file is not None or "key_secret" not in in_environment
     if file is not None and (secret is None or is_file_first):
-        secret = Setting(value=read_secret(Path(file.value)), source=f"the file {file.value}")
+        secret = Setting(value=read_secrets(Path(file.value))[0], source=f"the file {file.value}")
     if secret is None and "key_id" in found:
         secret = _in_keyring(found["key_id"].value)
     if secret is not None:
         hide(secret.value)
         found["key_secret"] = secret
-
-
-def read_secret(path: Path) -> str:
-    """Return the first line of a file with a secret.
-
-    Raises:
-        BadInput: It cannot be read, or is empty.
-    """
-    return read_secrets(path)[0]
 
 
 def read_secrets(path: Path) -> list[str]:
@@ -303,7 +294,7 @@ def _in_keyring(key_id: str) -> Setting | None:
     try:
         import keyring  # noqa: PLC0415 - only where it is installed, and asked last
 
-        secret = keyring.get_password(KEYRING, key_id)
+        secret = keyring.get_password(_KEYRING, key_id)
     except Exception:
         return None  # not installed, locked, or without a backend: `doctor` says it is missing
     return None if secret is None else Setting(value=secret, source="the keyring")
@@ -320,18 +311,16 @@ def open_client(settings: Settings) -> SinchHosting:
 
     secret = settings.get("key_secret") or _asked_for(settings)
     missing = [
-        VARIABLES[name]
-        for name in _REQUIRED
-        if not (secret if name == "key_secret" else settings.get(name))
+        VARIABLES[name] for name in settings.missing if not (name == "key_secret" and secret)
     ]
     if missing:
         raise ConfigurationError(
             f"{' and '.join(missing)} not set: export them, or put a profile into {settings.config}"
         )
     if settings.overridden:
-        sys.stderr.write(
-            f"sinch-hosting: {', '.join(VARIABLES[name] for name in settings.overridden)} of the "
-            f"environment go before --profile {settings.profile}\n"
+        complain(
+            f"{', '.join(VARIABLES[name] for name in settings.overridden)} of the environment go "
+            f"before --profile {settings.profile}"
         )
     return SinchHosting(
         settings.project_id,

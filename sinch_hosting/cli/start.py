@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import Annotated, Literal, TypeAlias
 
@@ -11,23 +10,12 @@ from cyclopts import Parameter
 
 from ..workflows import RULES, workflow_for
 from .errors import ExitCode
-from .invocation import tell
+from .messages import tell
 from .options import ACCOUNT, PLACE, Account, Place
-from .output import print_text
-from .prompts import can_ask
+from .output import print_json, print_text
+from .prompts import can_ask, choice_of
 from .settings import Settings, read_settings
-from .start_answers import (
-    GOALS,
-    Answers,
-    Flags,
-    GoalName,
-    Language,
-    LetterFlags,
-    Questions,
-    answers_to,
-)
-
-__all__ = ["start"]
+from .start_answers import GOALS, Answers, Flags, LetterFlags, answers_to
 
 Run: TypeAlias = Literal["no", "sandbox", "real"]
 _RUNS: dict[Run, str] = {
@@ -36,17 +24,12 @@ _RUNS: dict[Run, str] = {
     "real": "with your account",
 }
 _NO: Run = "no"
-_LETTER = LetterFlags()
+_FLAGS, _LETTER = Flags(), LetterFlags()
 
 
 async def start(
     *numbers: str,
-    goal: GoalName | None = None,
-    language: Language | None = None,
-    region: Literal["US", "CA"] | None = None,
-    kind: Literal["local", "toll-free"] | None = None,
-    order: str | None = None,
-    job: str | None = None,
+    flags: Flags = _FLAGS,
     run: Run | None = None,
     offline: bool = False,
     yes: Annotated[bool, Parameter(help="Do not ask before it is run for real.")] = False,
@@ -65,32 +48,17 @@ async def start(
 
     Args:
         numbers: Numbers in E.164, or files of numbers.
-        goal: import, qualify, text-enable, onboard, status, relink, delete or challenge.
-        language: command (the default), python or curl.
-        region: US or CA; by default what each number says.
-        kind: local or toll-free; checked against the numbers.
-        order: The id of an order, for the goal status.
-        job: The name of the job, up to 25 letters; made from the answers by default.
         run: no (the default), sandbox or real.
         offline: Do not read the account.
     """
     settings = read_settings(account)
-    flags = Flags(
-        goal=goal,
-        language=language,
-        numbers=numbers,
-        region=region,
-        kind=kind,
-        order=order,
-        job=job,
-        plan=place.plan if place.plan is not None else settings.get("service_plan_id"),
-        campaign=place.campaign if place.campaign is not None else settings.get("campaign_id"),
-        letter=letter,
-    )
-    answers, notes = await _looked_up(settings, answers_to(flags), offline=offline)
+    plan = settings.get("service_plan_id") if place.plan is None else place.plan
+    campaign = settings.get("campaign_id") if place.campaign is None else place.campaign
+    given = answers_to(flags, numbers, letter, plan, campaign)
+    answers, notes = await _looked_up(settings, given, offline=offline)
     text = _text(answers)
     _print(answers, text, notes, account)
-    chosen = Questions().choice(_RUNS, "--run", "Run it?", run, default=_NO)
+    chosen = choice_of(_RUNS, "--run", "Run it?", run, default=_NO)
     if chosen == "no":
         return ExitCode.DONE
     sys.stdout.flush()  # what runs writes there itself
@@ -109,10 +77,10 @@ async def _looked_up(
     """Return the answers as the account allows them, and what was seen there."""
     if offline:
         return answers, []
-    from .start_account import has_credentials, look_at_account  # noqa: PLC0415 - loads aiohttp
-
-    if not has_credentials(settings):
+    if settings.missing:
         return answers, ["no credentials are set, so the account was not read"]
+    from .start_account import look_at_account  # noqa: PLC0415 - loads aiohttp
+
     return await look_at_account(settings, answers)
 
 
@@ -135,7 +103,7 @@ def _print(answers: Answers, text: str, notes: list[str], account: Account) -> N
     workflows = [workflow_for(letter) for letter in letters]
     persons = [step.person for workflow in workflows for step in workflow.steps if step.person]
     if account.format in ("json", "jsonl"):
-        told = {
+        shown = {
             "goal": answers.goal,
             "language": answers.language,
             "workflows": [workflow.name for workflow in workflows],
@@ -145,7 +113,7 @@ def _print(answers: Answers, text: str, notes: list[str], account: Account) -> N
             "notes": notes,
             "what_people_do": list(dict.fromkeys(persons)),
         }
-        print_text(json.dumps(told, indent=1 if account.format == "json" else None))
+        print_json(shown, account)
         return
     for note in notes:
         tell(note)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
 from contextlib import aclosing
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from ..errors import NotFound, SinchHostingError
+from .._explaining import or_none
+from ..errors import SinchHostingError
 from ..states import QualificationState
 from .errors import ExitCode, Failed, message_of
 from .many import Each
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from .settings import Settings
     from .start_answers import Answers
 
-__all__ = ["has_credentials", "look_at_account"]
-
-T = TypeVar("T")
 _LOOKED_AT = 100
 """Numbers that are looked up at most."""
 _READY = (QualificationState.ELIGIBLE, QualificationState.VERIFIED)
@@ -49,11 +46,6 @@ class _Seen:
     def state(self) -> str:
         """Its state in qualification."""
         return "" if self.qualified is None else self.qualified.global_process_state.name
-
-
-def has_credentials(settings: Settings) -> bool:
-    """Return whether the account can be read without asking for a secret."""
-    return all(settings.get(name) for name in ("project_id", "key_id", "key_secret"))
 
 
 async def look_at_account(settings: Settings, answers: Answers) -> tuple[Answers, list[str]]:
@@ -104,8 +96,8 @@ async def _numbers(sinch: SinchHosting, numbers: tuple[str, ...]) -> list[_Seen]
     async def look(number: str) -> _Seen:
         return _Seen(
             number=number,
-            imported=await _or_none(sinch.imported_numbers.get(number)),
-            qualified=await _or_none(sinch.qualified_numbers.get(number)),
+            imported=await or_none(sinch.imported_numbers.get(number)),
+            qualified=await or_none(sinch.qualified_numbers.get(number)),
         )
 
     each = Each(numbers, look)
@@ -114,13 +106,6 @@ async def _numbers(sinch: SinchHosting, numbers: tuple[str, ...]) -> list[_Seen]
     for _, error in each.failed:
         raise error
     return [found[number] for number in numbers]
-
-
-async def _or_none(read: Awaitable[T]) -> T | None:
-    try:
-        return await read
-    except NotFound:
-        return None
 
 
 def _judged(seen: _Seen, answers: Answers) -> tuple[bool, str]:
@@ -132,13 +117,16 @@ def _judged(seen: _Seen, answers: Answers) -> tuple[bool, str]:
             return True, "is not imported: there is nothing to change (404)"
         return False, f"is on {seen.place}"
     if seen.qualified is None:
-        is_rung = answers.goal == "challenge"
-        return is_rung, "is not in qualification: it cannot be rung (404)" if is_rung else ""
+        is_refused = answers.goal == "challenge"
+        return (
+            is_refused,
+            "is not in qualification: it cannot be called (404)" if is_refused else "",
+        )
     return False, f"is in qualification already, {seen.state}; it goes on from there"
 
 
 def _judged_new(seen: _Seen, answers: Answers) -> tuple[bool, str]:
-    """Judge a number that shall be imported or text-enabled."""
+    """Judge a number that is to be imported or text-enabled."""
     if seen.imported is not None:
         done = "importing it again" if answers.goal == "import" else "text-enabling it"
         return True, f"is imported already ({seen.place}): {done} is refused (409)"

@@ -2,40 +2,24 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from attrs import evolve, frozen
 from cyclopts import Group, Parameter
 
-from ..errors import InvalidRequest
 from ..models import _checks as check
-from .creating import Group as NumberGroup
-from .creating import default_job, groups_of
 from .errors import BadInput
 from .letter import read_letter
-from .number_input import is_toll_free, read_records
+from .number_input import NumberGroup, groups_of, is_toll_free, job_of_line, read_records
 from .options import SOURCE
-from .prompts import ask, can_ask
+from .prompts import answer_to, choice_of
 
 if TYPE_CHECKING:
     from .. import Letter
     from ..phone_files import PhoneRecord
 
-__all__ = [
-    "GOALS",
-    "Answers",
-    "Flags",
-    "GoalName",
-    "Language",
-    "LetterFlags",
-    "Questions",
-    "answers_to",
-]
-
-T = TypeVar("T")
 GoalName: TypeAlias = Literal[
     "import", "qualify", "text-enable", "onboard", "status", "relink", "delete", "challenge"
 ]
@@ -60,9 +44,23 @@ _LANGUAGES: Mapping[Language, str] = {
 }
 _LETTERS: Mapping[LetterKind, str] = {
     "direct": "the owner of the numbers signs; it is your customer, or you",
-    "reseller": "the numbers are had through a reseller; its customer signs",
+    "reseller": "the numbers come through a reseller; its customer signs",
     "blanket": "a letter for all numbers was signed before; none is mailed",
 }
+_PARTS: Mapping[str, str] = {
+    "business_name": "Business name?",
+    "carrier": "Who carries the voice calls today?",
+    "first_name": "First name of the signer?",
+    "last_name": "Last name of the signer?",
+    "email": "E-mail address of the signer? (the letter is mailed there)",
+    "building_number": "Owner's building number?",
+    "street": "Street?",
+    "city": "City?",
+    "state": "State (such as IL or QC)?",
+    "postal_code": "Postal code?",
+    "country": "Country?",
+}
+"""The parts of a letter by their flags, and the questions for them, in the order of asking."""
 _WITH_PLACE = ("import", "text-enable", "onboard", "relink")
 _WITH_LETTER = ("text-enable", "onboard")
 _ONE_ORDER = 500
@@ -136,227 +134,101 @@ class Answers:
         )
 
 
-class Questions:
-    """Asks what no flag answers, and asks anew until it is well; without a terminal it refuses."""
-
-    def text(
-        self,
-        flag: str,
-        question: str,
-        given: str | None,
-        checked: Callable[[str], T],
-        default: str | None = None,
-    ) -> T:
-        """Return an answer as *checked* returns it.
-
-        Args:
-            flag: The flag that answers it, such as `--plan`.
-            question: What is asked.
-            given: What the flag said.
-            checked: Returns what the answer means; raises `InvalidRequest` or `BadInput`.
-            default: What an empty answer means; `None` asks anew.
-
-        Raises:
-            BadInput: Nobody can be asked, or the flag's answer is wrong.
-        """
-        if given is not None:
-            return _checked(flag, given, checked)
-        if not can_ask():
-            if default is not None:
-                return _checked(flag, default, checked)
-            raise BadInput(f"nobody can be asked here: give {flag} ({question})")
-        shown = f"{question} [{default}] " if default else f"{question} "
-        while True:
-            answer = ask(shown) or default
-            if answer is None:
-                continue
-            try:
-                return _checked("", answer, checked)
-            except BadInput as error:
-                sys.stderr.write(f"  {error}\n")
-
-    def choice(
-        self,
-        choices: Mapping[T, str],
-        flag: str,
-        question: str,
-        given: T | None,
-        default: T | None = None,
-    ) -> T:
-        """Return one of some choices; on a terminal they are listed, and may be numbered."""
-        if given is not None:
-            return given
-        if can_ask():
-            for number, (name, said) in enumerate(choices.items(), 1):
-                sys.stderr.write(f"  {number}. {name}: {said}\n")
-        by_name = {str(name): name for name in choices}
-        by_name |= {str(number): name for number, name in enumerate(choices, 1)}
-
-        def chosen(answer: str) -> T:
-            if answer not in by_name:
-                raise BadInput(f"must be one of {', '.join(map(str, choices))}, not {answer!r}")
-            return by_name[answer]
-
-        return self.text(flag, question, None, chosen, None if default is None else str(default))
-
-    # ---------------------------------------------------------- the questions
-
-    def goal(self, given: GoalName | None) -> GoalName:
-        """Ask what is wanted."""
-        choices: Mapping[GoalName, str] = {name: said for name, (said, _) in GOALS.items()}
-        return self.choice(choices, "--goal", "What do you want to do?", given)
-
-    def language(self, given: Language | None) -> Language:
-        """Ask in which form it shall be done."""
-        return self.choice(
-            _LANGUAGES, "--language", "How do you want to do it?", given, default="command"
-        )
-
-    def records(self, given: Sequence[str]) -> list[PhoneRecord]:
-        """Ask for the numbers; each is checked."""
-        if given:
-            return read_records(given, SOURCE)
-        question = "Which numbers (in E.164, or a file)?"
-        return self.text(
-            "the numbers",
-            question,
-            None,
-            lambda answer: read_records(answer.replace(",", " ").split(), SOURCE),
-        )
-
-    def letter(self, flags: LetterFlags, *, local_only: bool) -> Letter:
-        """Ask for the letter of authorization, part by part."""
-        from .. import BlanketLoa  # noqa: PLC0415 - models are loaded where they are needed
-
-        if flags.loa is not None:
-            letter = read_letter(flags.loa)
-        else:
-            kinds: dict[LetterKind, str] = {
-                name: said for name, said in _LETTERS.items() if local_only or name != "blanket"
-            }
-            kind = self.choice(kinds, "--letter", "Which letter?", flags.letter)
-            letter = BlanketLoa() if kind == "blanket" else self._signed(kind, flags)
-        if isinstance(letter, BlanketLoa) and not local_only:
-            raise BadInput("a blanket letter is for local numbers only; there are toll-free ones")
-        return letter
-
-    def _signed(self, kind: LetterKind, flags: LetterFlags) -> Letter:
-        from .. import Address, AuthorisedPerson, DirectLoa, ResellerLoa  # noqa: PLC0415
-
-        business = ""
-        if kind == "reseller":
-            business = self._part("business-name", "Business name?", flags.business_name)
-        carrier = self._part("carrier", "Who carries the voice calls today?", flags.carrier)
-        person = AuthorisedPerson(
-            first_name=self._part("first-name", "First name of the signer?", flags.first_name),
-            last_name=self._part("last-name", "Last name of the signer?", flags.last_name),
-            email=self.text(
-                "--email",
-                "E-mail address of the signer? (the letter is mailed there)",
-                flags.email,
-                lambda answer: check.check_email(answer, "email"),
-            ),
-        )
-        address = Address(
-            building_number=self._part(
-                "building-number", "Owner's building number?", flags.building_number
-            ),
-            street=self._part("street", "Street?", flags.street),
-            city=self._part("city", "City?", flags.city),
-            state=self._part("state", "State (such as IL or QC)?", flags.state),
-            postal_code=self._part("postal-code", "Postal code?", flags.postal_code),
-            country=self._part("country", "Country?", flags.country, default="US"),
-        )
-        if kind == "direct":
-            return DirectLoa(
-                authorised_person=person, address=address, current_voice_carrier=carrier
-            )
-        return ResellerLoa(
-            business_name=business,
-            authorised_person=person,
-            address=address,
-            current_voice_carrier=carrier,
-        )
-
-    def _part(self, name: str, question: str, given: str | None, default: str | None = None) -> str:
-        def checked(answer: str) -> str:
-            return check.check_text(answer, name.replace("-", "_"))
-
-        return self.text(f"--{name}", question, given, checked, default)
-
-
-def _checked(flag: str, answer: str, checked: Callable[[str], T]) -> T:
-    """Return what an answer means; raises `BadInput` that names the flag."""
-    try:
-        return checked(answer)
-    except InvalidRequest as error:
-        raise BadInput(f"{flag or error.field} {answer!r}: {error.rule}") from None
-    except BadInput as error:
-        raise BadInput(f"{flag}: {error}" if flag else str(error)) from None
-
-
+@Parameter(name="*")
 @frozen(kw_only=True)
 class Flags:
-    """What was answered by flags."""
+    """The options that answer the first questions; what is missing is asked for."""
 
-    goal: GoalName | None
-    language: Language | None
-    numbers: Sequence[str]
-    region: Literal["US", "CA"] | None
-    kind: Literal["local", "toll-free"] | None
-    order: str | None
-    job: str | None
-    plan: str | None
-    campaign: str | None
-    letter: LetterFlags
+    goal: Annotated[
+        GoalName | None,
+        Parameter(
+            help="import, qualify, text-enable, onboard, status, relink, delete or challenge."
+        ),
+    ] = None
+    language: Annotated[
+        Language | None, Parameter(help="command (the default), python or curl.")
+    ] = None
+    region: Annotated[
+        Literal["US", "CA"] | None, Parameter(help="US or CA; by default what each number says.")
+    ] = None
+    kind: Annotated[
+        Literal["local", "toll-free"] | None,
+        Parameter(help="local or toll-free; checked against the numbers."),
+    ] = None
+    order: Annotated[str | None, Parameter(help="The id of an order, for the goal status.")] = None
+    job: Annotated[
+        str | None,
+        Parameter(help="The name of the job, up to 25 letters; made from the answers by default."),
+    ] = None
 
 
-def answers_to(flags: Flags) -> Answers:
+def answers_to(
+    flags: Flags,
+    numbers: Sequence[str],
+    letter: LetterFlags,
+    plan: str | None,
+    campaign: str | None,
+) -> Answers:
     """Ask what is missing, and return all of it, checked.
 
     Raises:
         BadInput: Nobody can be asked, an answer is wrong, or two contradict each other.
     """
-    asked = Questions()
-    goal = asked.goal(flags.goal)
+    goals: Mapping[GoalName, str] = {name: said for name, (said, _) in GOALS.items()}
+    goal = choice_of(goals, "--goal", "What do you want to do?", flags.goal)
     if goal == "status":
-        order_id = asked.text(
+        order_id = answer_to(
             "--order",
             "Which order (its id)?",
             flags.order,
-            lambda a: check.check_identifier(a, "order"),
+            lambda answer: check.check_identifier(answer, "order"),
         )
-        return Answers(goal=goal, language=asked.language(flags.language), order_id=order_id)
-    records = asked.records(flags.numbers)
+        return Answers(goal=goal, language=_language(flags), order_id=order_id)
+    records = _records(numbers)
     groups = _groups(records, flags)
-    plan = campaign = ""
+    has_toll_free = any(group.is_toll_free for group in groups)
+    its_plan = its_campaign = ""
     if goal in _WITH_PLACE:
-        plan = asked.text(
-            "--plan", "Which service plan?", flags.plan, lambda a: check.check_text(a, "plan")
+        its_plan = answer_to(
+            "--plan", "Which service plan?", plan, lambda answer: check.check_text(answer, "plan")
         )
-        if any(not group.is_toll_free for group in groups):
-            question = "Which 10DLC campaign? (empty: none)"
-            campaign = asked.text("--campaign", question, flags.campaign, _campaign, default="")
-    letter = None
-    if goal in _WITH_LETTER:
-        local_only = not any(group.is_toll_free for group in groups)
-        letter = asked.letter(flags.letter, local_only=local_only)
+        if not all(group.is_toll_free for group in groups):
+            its_campaign = answer_to(
+                "--campaign",
+                "Which 10DLC campaign? (empty: none)",
+                campaign,
+                lambda answer: check.check_any_text(answer, "campaign_id"),
+                default="",
+            )
     answers = Answers(
         goal=goal,
-        language=asked.language(flags.language),
+        letter=_letter(letter, local_only=not has_toll_free) if goal in _WITH_LETTER else None,
+        language=_language(flags),
         numbers=tuple(number for group in groups for number in group.numbers),
         groups=tuple(groups),
-        plan=plan,
-        campaign=campaign,
-        letter=letter,
-        job=flags.job or default_job("start", records, [goal, plan, campaign]),
+        plan=its_plan,
+        campaign=its_campaign,
+        job=flags.job or job_of_line("start", records, [goal, its_plan, its_campaign]),
     )
     _check_form(answers)
     return answers
 
 
-def _campaign(answer: str) -> str:
-    return check.check_any_text(answer, "campaign_id")
+def _language(flags: Flags) -> Language:
+    question = "How do you want to do it?"
+    return choice_of(_LANGUAGES, "--language", question, flags.language, default="command")
+
+
+def _records(given: Sequence[str]) -> list[PhoneRecord]:
+    """Return the numbers that were given, or ask for them; each is checked."""
+    if given:
+        return read_records(given, SOURCE)
+    return answer_to(
+        "the numbers",
+        "Which numbers (in E.164, or a file)?",
+        None,
+        lambda answer: read_records(answer.replace(",", " ").split(), SOURCE),
+    )
 
 
 def _groups(records: Sequence[PhoneRecord], flags: Flags) -> list[NumberGroup]:
@@ -369,8 +241,62 @@ def _groups(records: Sequence[PhoneRecord], flags: Flags) -> list[NumberGroup]:
             raise BadInput(
                 f"--region {flags.region}: {record.phone_number} is a number of {record.region}"
             )
-    known = [evolve(r, region=flags.region) if flags.region else r for r in records]
-    return groups_of(known)
+    return groups_of([evolve(r, region=flags.region) if flags.region else r for r in records])
+
+
+def _letter(flags: LetterFlags, *, local_only: bool) -> Letter:
+    """Return the letter of authorization; what no flag says of it is asked for."""
+    from .. import BlanketLoa  # noqa: PLC0415 - models are loaded where they are needed
+
+    if flags.loa is not None:
+        letter = read_letter(flags.loa)
+    else:
+        kinds: dict[LetterKind, str] = {
+            name: said for name, said in _LETTERS.items() if local_only or name != "blanket"
+        }
+        kind = choice_of(kinds, "--letter", "Which letter?", flags.letter)
+        letter = BlanketLoa() if kind == "blanket" else _signed_letter(kind, flags)
+    if isinstance(letter, BlanketLoa) and not local_only:
+        raise BadInput("a blanket letter is for local numbers only; there are toll-free ones")
+    return letter
+
+
+def _signed_letter(kind: LetterKind, flags: LetterFlags) -> Letter:
+    from .. import Address, AuthorisedPerson, DirectLoa, ResellerLoa  # noqa: PLC0415
+
+    said = {
+        name: _part(name, question, getattr(flags, name))
+        for name, question in _PARTS.items()
+        if kind == "reseller" or name != "business_name"
+    }
+    person = AuthorisedPerson(
+        first_name=said["first_name"], last_name=said["last_name"], email=said["email"]
+    )
+    address = Address(
+        building_number=said["building_number"],
+        street=said["street"],
+        city=said["city"],
+        state=said["state"],
+        postal_code=said["postal_code"],
+        country=said["country"],
+    )
+    if kind == "direct":
+        return DirectLoa(
+            authorised_person=person, address=address, current_voice_carrier=said["carrier"]
+        )
+    return ResellerLoa(
+        business_name=said["business_name"],
+        authorised_person=person,
+        address=address,
+        current_voice_carrier=said["carrier"],
+    )
+
+
+def _part(name: str, question: str, given: str | None) -> str:
+    rule = check.check_email if name == "email" else check.check_text
+    flag = f"--{name.replace('_', '-')}"
+    default = "US" if name == "country" else None
+    return answer_to(flag, question, given, lambda answer: rule(answer, name), default)
 
 
 def _check_form(answers: Answers) -> None:
@@ -387,7 +313,7 @@ def _check_form(answers: Answers) -> None:
             "take --language python with --goal import or text-enable"
         )
     if goal == "challenge" and len(answers.numbers) != 1:
-        raise BadInput("a voice challenge rings one number: give one")
+        raise BadInput("a voice challenge calls one number: give one number")
     if language == "command" or goal not in ("import", "text-enable"):
         return
     if len(answers.groups) > 1:

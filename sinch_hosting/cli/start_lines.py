@@ -19,12 +19,11 @@ from .._session.requests import (
     TextEnableTollFree,
     UpdateImportedNumber,
 )
+from .letter import TABLES
 
 if TYPE_CHECKING:
     from .. import DirectLoa, Letter, ResellerLoa
     from .start_answers import Answers, GoalName
-
-__all__ = ["command_lines", "curl_lines", "letter_file"]
 
 _IMPORT_LIMIT = 5
 _CHUNK = 500
@@ -45,46 +44,36 @@ def command_lines(answers: Answers, *, unattended: bool = False) -> str:
         lines += [*letter_file(answers.letter).splitlines(), "END-OF-LETTER"]
         loa = ["--loa", path]
     yes = ["--yes"] if unattended else []
+    place = ["--plan", answers.plan, "--campaign", answers.campaign]
     job = ["--job", answers.job, *(["--settle", "0"] if answers.on_sandbox else [])]
     match answers.goal:
         case "import" if len(answers.numbers) == 1:
-            words = ["numbers", "import", *answers.numbers, *_place(answers), "--wait"]
+            words = ["numbers", "import", *answers.numbers, *place, "--wait"]
         case "import":
-            words = ["orders", "import", *answers.numbers, *_place(answers), "--wait"]
+            words = ["orders", "import", *answers.numbers, *place, "--wait"]
             words += job
         case "qualify":
             words = ["qualify", "add", *answers.numbers]
         case "text-enable":
-            words = ["orders", "text-enable", *answers.numbers, *_place(answers), *loa]
-            words += ["--max-letters", str(_letters(answers)), *job, "--wait"]
+            words = ["orders", "text-enable", *answers.numbers, *place, *loa]
+            letters = sum(-(-len(group.numbers) // _CHUNK) for group in answers.groups)
+            words += ["--max-letters", str(letters), *job, "--wait"]
         case "onboard":
-            words = ["onboard", "-", *_place(answers), *loa, *job, *yes]
+            words = ["onboard", "-", *place, *loa, *job, *yes]
         case "status":
-            lines.append(_command("orders", "get", answers.order_id))
-            lines.append(_command("orders", "report", answers.order_id))
+            for verb in ("get", "report"):
+                lines.append(shlex.join(["sinch-hosting", "orders", verb, answers.order_id]))
             words = ["orders", "numbers", answers.order_id]
         case "relink":
-            words = ["numbers", "relink", *answers.numbers, *_place(answers), *yes]
+            words = ["numbers", "relink", *answers.numbers, *place, *yes]
         case "delete":
             words = ["numbers", "delete", *answers.numbers, *yes]
         case "challenge":
             words = ["qualify", "challenge", *answers.numbers, *yes]
-    line = _command(*words)
+    line = shlex.join(["sinch-hosting", *words])
     if answers.goal == "onboard":
         line = f"printf '%s\\n' {shlex.join(answers.numbers)} | {line}"
     return "\n".join([*lines, line])
-
-
-def _command(*words: str) -> str:
-    return shlex.join(["sinch-hosting", *words])
-
-
-def _place(answers: Answers) -> list[str]:
-    return ["--plan", answers.plan, "--campaign", answers.campaign]
-
-
-def _letters(answers: Answers) -> int:
-    return sum(-(-len(group.numbers) // _CHUNK) for group in answers.groups)
 
 
 def letter_file(letter: Letter) -> str:
@@ -93,16 +82,13 @@ def letter_file(letter: Letter) -> str:
 
     if isinstance(letter, BlanketLoa):
         return 'kind = "blanket"\n'
-    is_reseller = isinstance(letter, ResellerLoa)
-    lines = [f"kind = {_toml('reseller' if is_reseller else 'direct')}"]
+    lines = ['kind = "direct"']
     if isinstance(letter, ResellerLoa):
-        lines.append(f"business_name = {_toml(letter.business_name)}")
+        lines = ['kind = "reseller"', f"business_name = {_toml(letter.business_name)}"]
     lines.append(f"current_voice_carrier = {_toml(letter.current_voice_carrier)}")
-    person, address = letter.authorised_person, letter.address
-    lines += ["", "[authorised_person]"]
-    lines += [f"{n} = {_toml(getattr(person, n))}" for n in ("first_name", "last_name", "email")]
-    names = ("building_number", "street", "city", "state", "postal_code", "country")
-    lines += ["", "[address]", *(f"{name} = {_toml(getattr(address, name))}" for name in names)]
+    for table, names in TABLES.items():
+        part = getattr(letter, table)
+        lines += ["", f"[{table}]", *(f"{name} = {_toml(getattr(part, name))}" for name in names)]
     return "\n".join(lines) + "\n"
 
 
@@ -146,10 +132,10 @@ def _request(operation: str, body: object = None, **identifiers: str) -> str:
     line = f'sinch -X {known.method} "$api"{path}'
     if body is None:
         return line
-    told = encode(body)
+    fields = encode(body)
     if operation.startswith("TextEnableTollFree"):
-        told["projectId"] = _PROJECT
-    quoted = shlex.quote(json.dumps(told, ensure_ascii=False))
+        fields["projectId"] = _PROJECT
+    quoted = shlex.quote(json.dumps(fields, ensure_ascii=False))
     return f"{line} -d {quoted.replace(_PROJECT, _SHELL_PROJECT)}"
 
 
@@ -248,7 +234,7 @@ def _delete(answers: Answers) -> Iterator[str]:
 def _challenge(answers: Answers) -> Iterator[str]:
     number = by_number(answers.numbers[0])
     yield _request("SendVoiceChallenge", **number)
-    yield "printf 'Code that the voice told: ' && read -r code"
+    yield "printf 'Code that the voice said: ' && read -r code"
     path = shlex.quote(OPERATIONS["VerifyVoiceChallenge"].path(number))
     yield f'sinch -X POST "$api"{path} -d "{{\\"code\\": \\"$code\\"}}"'
 

@@ -13,15 +13,14 @@ from typing import TYPE_CHECKING
 
 from .errors import BadInput
 from .interrupts import orderly_ctrl_c
-from .invocation import tell
+from .messages import tell
 from .prompts import confirm
+from .settings import VARIABLES
 
 if TYPE_CHECKING:
     from ..sandbox import Sandbox
     from .settings import Settings
     from .start_answers import Answers
-
-__all__ = ["run_for_real", "run_on_sandbox"]
 
 
 async def run_on_sandbox(answers: Answers, text: str) -> int:
@@ -83,16 +82,11 @@ async def run_for_real(answers: Answers, text: str, settings: Settings, *, yes: 
         yes=yes,
         otherwise="give --yes to run it for real",
     )
-    known = {
-        "SINCH_PROJECT_ID": settings.get("project_id"),
-        "SINCH_KEY_ID": settings.get("key_id"),
-        "SINCH_KEY_SECRET": settings.get("key_secret"),
-        "SINCH_HOSTING_BASE_URL": settings.get("base_url"),
-        "SINCH_HOSTING_AUTH_URL": settings.get("auth_url"),
-    }
     with TemporaryDirectory(prefix="sinch-hosting-") as folder:
         environ = _environ(Path(folder))
-        environ |= {name: value for name, value in known.items() if value is not None}
+        for name in ("project_id", "key_id", "key_secret", "base_url", "auth_url"):
+            if (value := settings.get(name)) is not None:
+                environ[VARIABLES[name]] = value
         return await _run(answers, text, environ, Path.cwd())
 
 

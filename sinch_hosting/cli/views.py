@@ -5,38 +5,23 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from .._explaining import carriers, error_codes, trouble
+from .._explaining import carriers, trouble
 from .durations import since
 from .output import Column, View
 
 if TYPE_CHECKING:
-    from .. import (
-        ImportedNumber,
-        Order,
-        OrderNumber,
-        QualifiedNumber,
-    )
-
-__all__ = [
-    "IMPORTED",
-    "ORDER",
-    "ORDER_NUMBER",
-    "QUALIFIED",
-    "carriers",
-    "error_codes",
-    "trouble",
-]
+    from .. import ImportedNumber, Order, OrderNumber, QualifiedNumber
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
-def _waits_for(order: Order) -> str:
+def waits_for(order: Order) -> str:
+    """Return whom an order waits for: an address where there is one; `""` for nobody."""
     waiting = order.waiting_on
-    if waiting is None:
-        return ""
-    return waiting.email or waiting.who
+    return "" if waiting is None else waiting.email or waiting.who
+
+
+def how_long(order: Order | QualifiedNumber) -> str:
+    """Return how long ago something changed, as people say it."""
+    return since(order.updated_time, datetime.now(UTC))
 
 
 ORDER: View[Order] = View(
@@ -44,9 +29,9 @@ ORDER: View[Order] = View(
         Column("order", lambda order: order.hosting_order_id, is_id=True),
         Column("state", lambda order: order.state.name),
         Column("type", lambda order: order.type.name),
-        Column("waits for", _waits_for),
+        Column("waits for", waits_for),
         Column("since", lambda order: order.updated_time),
-        Column("for", lambda order: since(order.updated_time, _now())),
+        Column("for", how_long),
         Column("plan", lambda order: order.service_plan_id),
         Column("campaign", lambda order: order.campaign_id),
         Column("name", lambda order: order.display_name),
@@ -91,7 +76,7 @@ QUALIFIED: View[QualifiedNumber] = View(
         Column("state", lambda number: number.global_process_state.name),
         Column("region", lambda number: number.region_code),
         Column("since", lambda number: number.updated_time),
-        Column("for", lambda number: since(number.updated_time, _now())),
+        Column("for", how_long),
         Column("error", lambda number: number.error),
     ),
     key=lambda number: number.phone_number,

@@ -27,7 +27,8 @@ from .workplace import Workplace, batches_of
 
 __all__ = ["ChangingTools", "PlanningTools"]
 
-Numbers = Annotated[list[str], Field(description="In E.164.", min_length=1, max_length=5000)]
+_NUMBERS = "In E.164, 5,000 at most: plan more of them in several calls."
+Numbers = Annotated[list[str], Field(description=_NUMBERS, min_length=1, max_length=5000)]
 Region = Annotated[
     str | None, Field(description="US or CA, for toll-free numbers; others say it themselves.")
 ]
@@ -155,28 +156,34 @@ class Consent(BaseModel):
     ] = False
 
 
-@frozen(kw_only=True)
-class _Rung:
-    """A number that is to be rung."""
+@frozen
+class _Small:
+    """A wish for something small: what it is about is all that is shown of it."""
 
-    tool: ClassVar[str] = "voice_challenge"
-    number: str
-
-
-@frozen(kw_only=True)
-class _Verified:
-    """A code that is to be given back."""
-
-    tool: ClassVar[str] = "voice_challenge"
-    number: str
+    tool: ClassVar[str]
+    word: ClassVar[str]
+    about: str | tuple[str, ...]
 
 
-@frozen(kw_only=True)
-class _Added:
-    """Numbers that are to be put into qualification."""
+class _Ring(_Small):
+    """A number to ring."""
 
-    tool: ClassVar[str] = "qualify"
-    numbers: tuple[str, ...]
+    tool = "voice_challenge"
+    word = "ring"
+
+
+class _Verify(_Small):
+    """A number for which a code is given back."""
+
+    tool = "voice_challenge"
+    word = "verify"
+
+
+class _Add(_Small):
+    """Numbers to put into qualification."""
+
+    tool = "qualify"
+    word = "qualify"
 
 
 class ChangingTools:
@@ -237,18 +244,14 @@ class ChangingTools:
         """Put numbers into qualification; without a digest it shows the plan, and sends nothing."""
         at = self._at
         wanted = tuple(n for batch in batches_of(numbers, None) for n in batch.numbers)
-        wish = _Added(numbers=wanted)
-        made = digest_of(wish.tool, at.project_id, wanted)
         if not digest:
-            at.plans.show(Plan(digest=made, wish=wish, shown=""))
             return _shown(
-                made,
+                self._show(_Add(wanted)),
                 f"{len(wanted)} numbers would be put into qualification. Show this to a person. If "
                 "they agree, call qualify again with the digest. Afterwards somebody has to e-mail "
                 "invoices that list the numbers to orders@sinch.com.",
             )
-        if at.plans.take(_Added, digest).wish != wish:
-            raise PlanRefused("the plan is for other numbers: show the plan for these first")
+        self._take(_Add(wanted), digest)
         result = await at.sinch.qualified_numbers.add_many(wanted)
         return ChangeAnswer(
             orders=[],
@@ -274,38 +277,30 @@ class ChangingTools:
         Neither is ever repeated by itself: the one rings a person's phone, the other burns one of
         few tries.
         """
-        at, number = self._at, check.check_phone_number(phone_number)
+        number = check.check_phone_number(phone_number)
         if code:
             return await self._verify(number, check.check_text(code, "code"), digest)
-        made = digest_of("ring", at.project_id, number)
         if not digest:
-            at.plans.show(Plan(digest=made, wish=_Rung(number=number), shown=""))
             return _shown(
-                made,
+                self._show(_Ring(number)),
                 f"{number} would be rung. Make sure that somebody is there to take the call, then "
                 "call voice_challenge again with the digest.",
             )
-        if at.plans.take(_Rung, digest).wish.number != number:
-            raise PlanRefused("the plan is for another number: show the plan for this one first")
-        rung = await at.sinch.qualified_numbers.send_voice_challenge(number)
-        to_verify = digest_of("verify", at.project_id, number)
-        at.plans.show(Plan(digest=to_verify, wish=_Verified(number=number), shown=""))
+        self._take(_Ring(number), digest)
+        rung = await self._at.sinch.qualified_numbers.send_voice_challenge(number)
         return _shown(
-            to_verify,
+            self._show(_Verify(number)),
             "It rings. Ask for the code, and call voice_challenge with it and this digest. Never "
             "guess it: three wrong codes may block the number.",
             {number: rung.global_process_state.name},
         )
 
     async def _verify(self, number: str, code: str, digest: str) -> ChangeAnswer:
-        at = self._at
         if not digest:
-            made = digest_of("verify", at.project_id, number)
-            at.plans.show(Plan(digest=made, wish=_Verified(number=number), shown=""))
+            made = self._show(_Verify(number))
             return _shown(made, f"The code would be given back for {number}; each try counts.")
-        if at.plans.take(_Verified, digest).wish.number != number:
-            raise PlanRefused("the plan is for another number: show the plan for this one first")
-        answer = await at.sinch.qualified_numbers.verify_voice_challenge(number, code)
+        self._take(_Verify(number), digest)
+        answer = await self._at.sinch.qualified_numbers.verify_voice_challenge(number, code)
         state = answer.global_process_state
         return _shown(
             "",
@@ -314,6 +309,17 @@ class ChangingTools:
             else "It is proven. plan_text_enable or plan_onboarding goes on with it.",
             {number: state.name},
         )
+
+    def _show(self, wish: _Small) -> str:
+        """Remember what was asked for, and return its digest."""
+        digest = digest_of(wish.word, self._at.project_id, wish.about)
+        self._at.plans.show(Plan(digest=digest, wish=wish, shown=""))
+        return digest
+
+    def _take(self, wish: _Small, digest: str) -> None:
+        """Use the plan for what was asked for; raises `PlanRefused` for another."""
+        if self._at.plans.take(type(wish), digest).wish != wish:
+            raise PlanRefused("the plan is for another number, or for several: show one for these")
 
 
 def _shown(digest: str, next_step: str, numbers: dict[str, str] | None = None) -> ChangeAnswer:

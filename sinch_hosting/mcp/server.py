@@ -13,6 +13,7 @@ from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
 from mcp.server.transport_security import TransportSecuritySettings
 from mcp_types import CallToolResult, InputRequiredResult, ToolAnnotations
+from pydantic import ValidationError
 
 from .._version import __version__
 from ..errors import ApiError, SinchHostingError
@@ -38,6 +39,7 @@ them, and follow orders that take minutes to days.
 - Each answer has `next_step`: what to do next.
 """
 _MESSAGE = 500
+_MISFITS = 5
 _READS = ToolAnnotations(read_only_hint=True, open_world_hint=True)
 _CREATES = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True)
 _RINGS = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=False)
@@ -52,8 +54,10 @@ class _Server(MCPServer[Any]):
         """Call a tool; what the library raises is a tool error that says what it says."""
         try:
             return await super().call_tool(name, arguments, context)
-        except UnexpectedToolError as error:
+        except ToolError as error:
             cause = error.__cause__
+            if isinstance(cause, ValidationError) and not isinstance(error, UnexpectedToolError):
+                raise ToolError(_misfits(name, cause)) from None
             if isinstance(cause, (SinchHostingError, PhoneFileError)):
                 raise ToolError(_message_of(cause)) from None
             if isinstance(cause, BaseExceptionGroup) and cause.exceptions:
@@ -69,6 +73,15 @@ def _message_of(error: BaseException) -> str:
         said = quoted("; ".join([error.message, *violations]), _MESSAGE)
         return f"{name}: {error.operation}: {error.status_code}; the service says {said}"
     return f"{name}: {cut(str(error) or name, _MESSAGE)}"
+
+
+def _misfits(tool: str, error: ValidationError) -> str:
+    """Return what is wrong with the arguments of a call, each with its place."""
+    found = [
+        f"{'.'.join(map(str, one['loc']))}: {one['msg']}"
+        for one in error.errors(include_input=False, include_url=False)[:_MISFITS]
+    ]
+    return cut(f"{tool} takes no such arguments: {'; '.join(found)}", _MESSAGE)
 
 
 def make_server(workplace: Workplace) -> MCPServer[Any]:

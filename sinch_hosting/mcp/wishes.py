@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import ClassVar
 
@@ -348,27 +348,20 @@ def _onboarded(onboarding: Onboarding) -> OnboardAnswer:
     next_step = "Nothing: all numbers are text-enabled."
     if attention:
         waits = sorted({line.what_to_do for line in attention if line.what_to_do})
-        next_step = " ".join(
-            [
-                *waits[:3],
-                "Then plan_onboarding with the same values and onboard: it goes on.",
-            ]
-        )
+        then = "Then plan_onboarding with the same values and onboard: it goes on."
+        next_step = " ".join([*waits[:3], then])
     return OnboardAnswer(
         is_done=report.is_done,
         outcomes=dict(report.counts),
-        attention=list(_lines(onboarding)),
+        attention=[
+            OnboardLine(
+                phone_number=line.phone_number,
+                outcome=str(line.outcome),
+                reason=quoted(line.reason, 200),
+                what_to_do=line.what_to_do,
+            )
+            for line in attention[:_SHOWN]
+        ],
         more=len(attention) > _SHOWN,
         next_step=next_step,
     )
-
-
-def _lines(onboarding: Onboarding) -> Iterator[OnboardLine]:
-    attention = [line for line in onboarding.report.lines if line.outcome is not Outcome.DONE]
-    for line in attention[:_SHOWN]:
-        yield OnboardLine(
-            phone_number=line.phone_number,
-            outcome=str(line.outcome),
-            reason=quoted(line.reason, 200),
-            what_to_do=line.what_to_do,
-        )

@@ -96,7 +96,7 @@ def batches_of(numbers: Sequence[str], region_code: str | None) -> list[Batch]:
     """
     check.optional(region_code, check.check_region, "region_code")
     wanted = sorted(set(check.check_phone_numbers(sorted(set(numbers)), "numbers", at_most=None)))
-    sheet = read_phone_bytes("\n".join(wanted).encode(), name="numbers")
+    sheet = read_phone_bytes("\n".join(["Phone", *wanted]).encode(), name="numbers")
     for refused in sheet.rejected:
         raise InvalidRequest(field="numbers", value=refused.raw, rule=f"is {refused.reason}")
     found: dict[tuple[str, bool], list[str]] = {}

@@ -149,6 +149,12 @@ class GenericRecord(Record):
         return from_dict(cls, data, Any if of is None else of)
 
 
+def camel_case(name: str) -> str:
+    """Return the wire's spelling of a field's name."""
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
 def absent(cls: type[Record], attribute: attrs.Attribute[Any]) -> object:
     """The value of a field that is not there; `attrs.NOTHING` for one that always is."""
     default = attribute.default

@@ -1,6 +1,6 @@
 """Records as plain values and back: what `to_dict` and `from_dict` do.
 
-A table of fields is made once a class from its type hints. What the service sends is read
+The table of a class's fields is made of its type hints, once. What the service sends is read
 leniently, since nothing is decided here: a value that does not fit is kept in `extra`. Letters
 and the records of this package are written by programs, so they are read strictly.
 """
@@ -21,7 +21,7 @@ from attrs import frozen
 
 from .. import errors
 from ..states import OpenEnum, OrderState, QualificationState
-from ._base import SECRET_FIELDS, Answered, Record, absent
+from ._base import SECRET_FIELDS, Answered, Record, absent, camel_case
 from .letters import BlanketLoa, DirectLoa, Letter, ResellerLoa
 
 R = TypeVar("R", bound=Record)
@@ -31,7 +31,7 @@ _LETTERS = {loa.wire_name: loa for loa in _LETTER}
 _PLAIN = {str: "text", bool: "a boolean", int: "a number", float: "a number"}
 
 
-class Misfit(Exception):
+class TypeMismatch(Exception):
     """A value that does not fit, and where it is."""
 
     def __init__(self, expected: str, value: object) -> None:
@@ -39,7 +39,7 @@ class Misfit(Exception):
         self.expected, self.value = expected, value
         self.where = ""
 
-    def under(self, step: str) -> Misfit:
+    def under(self, step: str) -> TypeMismatch:
         """Prefix the path with the step that led here."""
         self.where = step + self.where
         return self
@@ -60,14 +60,14 @@ _tables: dict[Any, tuple[Field, ...]] = {}
 
 
 def fields_of(cls: type[Any]) -> tuple[Field, ...]:
-    """The fields of a class that JSON has, in their order; they are looked up once."""
+    """Return the fields of a class that JSON has, in their order; they are looked up once."""
     found = _tables.get(cls)
     if found is None:
         hints = get_type_hints(cls)
         found = _tables[cls] = tuple(
             Field(
                 name=attribute.name,
-                key=_camel_case(attribute.name) if cls.is_on_the_wire else attribute.name,
+                key=camel_case(attribute.name) if cls.is_on_the_wire else attribute.name,
                 also=attribute.metadata.get("also"),
                 hint=hints[attribute.name],
                 absent=absent(cls, attribute),
@@ -78,16 +78,11 @@ def fields_of(cls: type[Any]) -> tuple[Field, ...]:
     return found
 
 
-def _camel_case(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(word.capitalize() for word in rest)
-
-
 # ------------------------------------------------------------------ to JSON
 
 
 def to_dict(record: Record) -> dict[str, Any]:
-    """What `Record.to_dict` returns."""
+    """Return a record as plain values; see `Record.to_dict`."""
     found: dict[str, Any] = {}
     for field in fields_of(type(record)):
         value = getattr(record, field.name)
@@ -101,7 +96,7 @@ def to_dict(record: Record) -> dict[str, Any]:
 
 @singledispatch
 def plain(value: object) -> Any:
-    """A value as JSON has it; what has no place there is shown as text."""
+    """Return a value as JSON has it, or as text where JSON cannot hold it."""
     return repr(value)
 
 
@@ -147,20 +142,20 @@ def _(error: BaseException) -> dict[str, Any]:
 
 
 def from_dict(cls: type[R], data: object, items: Any = Any) -> R:
-    """What `Record.from_dict` returns; `items` is the type of what a generic record holds."""
+    """Return the record of an object; `items` is the type of what a generic record holds."""
     try:
         return _record(cls, data, items)
-    except Misfit as misfit:
+    except TypeMismatch as mismatch:
         raise errors.InvalidRequest(
-            field=f"{cls.__name__}{misfit.where}",
-            value=misfit.value,
-            rule=f"must be {misfit.expected}",
+            field=f"{cls.__name__}{mismatch.where}",
+            value=mismatch.value,
+            rule=f"must be {mismatch.expected}",
         ) from None
 
 
 def _record(cls: type[R], data: object, items: Any) -> R:
     if not isinstance(data, Mapping):
-        raise Misfit("an object", data)
+        raise TypeMismatch("an object", data)
     if not issubclass(cls, Answered):
         return cls(**_arguments(cls, data, items))
     known, odd = dict[str, object](), dict[str, Any]()
@@ -170,7 +165,7 @@ def _record(cls: type[R], data: object, items: Any) -> R:
             key, value = field.also or key, data[field.also]
         try:
             known[field.name] = field.absent if value is None else _value(field.hint, value, items)
-        except Misfit:
+        except TypeMismatch:
             known[field.name], odd[key] = field.absent, value
     names = {name for field in fields_of(cls) for name in (field.key, field.also)}
     odd = {key: value for key, value in data.items() if key not in names} | odd
@@ -178,7 +173,7 @@ def _record(cls: type[R], data: object, items: Any) -> R:
 
 
 def _filled(cls: type[Answered], known: Mapping[str, object], odd: dict[str, Any]) -> Answered:
-    """An answer of these values: unchecked, since the service may leave out parts of a letter."""
+    """Return a model of these values, unchecked: the service may leave out parts of a letter."""
     made = cls.__new__(cls)
     for name in attrs.fields_dict(cls):
         object.__setattr__(made, name, known.get(name))
@@ -192,15 +187,15 @@ def _arguments(cls: type[Record], data: Mapping[str, Any], items: Any) -> dict[s
         if field.key in data:
             try:
                 found[field.name] = _value(field.hint, data[field.key], items)
-            except Misfit as misfit:
-                raise misfit.under(f".{field.key}") from None
+            except TypeMismatch as mismatch:
+                raise mismatch.under(f".{field.key}") from None
         elif field.absent is attrs.NOTHING or cls.is_on_the_wire:
-            raise Misfit(f"an object with {field.key}", dict(data))
+            raise TypeMismatch(f"an object with {field.key}", dict(data))
     return found
 
 
 def _value(hint: Any, value: Any, items: Any) -> Any:
-    """A value of a type from JSON; raises `Misfit`."""
+    """Return the value of a type for what JSON has; raises `TypeMismatch`."""
     if isinstance(hint, TypeVar):
         hint = items
     if hint is Any:
@@ -215,19 +210,19 @@ def _value(hint: Any, value: Any, items: Any) -> Any:
     if origin is abc.Mapping and isinstance(value, Mapping):
         return dict(value)
     if origin is not None or not isinstance(hint, type):
-        raise Misfit(str(hint), value)
+        raise TypeMismatch(str(hint), value)
     return _converter_of(hint)(hint, value, items)
 
 
 def _item(hint: Any, place: int, value: object, items: Any) -> Any:
     try:
         return _value(hint, value, items)
-    except Misfit as misfit:
-        raise misfit.under(f"[{place}]") from None
+    except TypeMismatch as mismatch:
+        raise mismatch.under(f"[{place}]") from None
 
 
 def _one_of(choices: tuple[Any, ...], value: Any, items: Any) -> Any:
-    """A value of one of several types; of records, the one that has exactly these fields."""
+    """Return a value of one of several types; of records, the one with exactly these fields."""
     kinds = [choice for choice in choices if choice is not types.NoneType]
     if value is None and len(kinds) < len(choices):
         return None
@@ -243,14 +238,14 @@ def _one_of(choices: tuple[Any, ...], value: Any, items: Any) -> Any:
 
 
 def letter_of(value: object) -> Letter:
-    """The letter of an object such as `{"directLoaInfo": {…}}`."""
+    """Return the letter of an object such as `{"directLoaInfo": {…}}`."""
     if isinstance(value, Mapping) and len(value) == 1:
         ((name, letter),) = value.items()
         if name in _LETTERS:
             return cast(
                 "DirectLoa | ResellerLoa | BlanketLoa", _record(_LETTERS[name], letter, Any)
             )
-    raise Misfit(f"an object with one of {', '.join(_LETTERS)}", value)
+    raise TypeMismatch(f"an object with one of {', '.join(_LETTERS)}", value)
 
 
 # ------------------------------------------------------------ single values
@@ -268,7 +263,7 @@ def _converter_of(kind: type) -> Callable[[Any, Any, Any], Any]:
 
 def _plain(kind: type, value: object, _: object) -> object:
     if type(value) is not kind and not (kind is float and type(value) is int):
-        raise Misfit(_PLAIN.get(kind, kind.__name__), value)
+        raise TypeMismatch(_PLAIN.get(kind, kind.__name__), value)
     return value
 
 
@@ -282,7 +277,7 @@ def _member(kind: type[Enum], value: object, _: object) -> Enum:
     if isinstance(value, str):
         with suppress(ValueError):  # a text without a member: the error below names the others
             return kind(value)
-    raise Misfit(f"one of {', '.join(str(each.value) for each in kind)}", value)
+    raise TypeMismatch(f"one of {', '.join(str(each.value) for each in kind)}", value)
 
 
 def _time(_: type, value: object, __: object) -> datetime:
@@ -291,14 +286,14 @@ def _time(_: type, value: object, __: object) -> datetime:
     try:
         moment = datetime.fromisoformat(cast("str", value))
     except (ValueError, TypeError):
-        raise Misfit("a time (RFC 3339)", value) from None
+        raise TypeMismatch("a time (RFC 3339)", value) from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _error(kind: type[BaseException], value: object, _: object) -> BaseException:
-    """The error of an object: of its class, with its text and its attributes, without a cause."""
+    """Return the error of an object: its class, its text and its attributes, without a cause."""
     if not isinstance(value, Mapping) or not isinstance(value.get("text"), str):
-        raise Misfit("an object with type and text", value)
+        raise TypeMismatch("an object with type and text", value)
     name = str(value.get("type"))
     cls = getattr(errors, name) if name in errors.__all__ else errors.SinchHostingError
     if not issubclass(cls, kind):
@@ -306,7 +301,7 @@ def _error(kind: type[BaseException], value: object, _: object) -> BaseException
     error = cls.__new__(cls, value["text"])
     error.args = (value["text"],)  # OSError, a base of TimeoutError, leaves them empty
     for key, each in value.items():
-        # What a method is called by stays a method, whoever wrote the JSON.
+        # A key of the JSON must not replace a method of the error.
         is_attribute = not str(key).startswith("_") and not callable(getattr(cls, str(key), None))
         if is_attribute and key not in ("type", "text"):
             error.__dict__[str(key)] = _attribute(str(key), each)

@@ -1,4 +1,4 @@
-"""What pydantic, and so FastAPI, asks of a record: how to read, write and describe it."""
+"""How pydantic, and so FastAPI, reads, writes and describes a record."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _TYPES: dict[Any, dict[str, Any]] = {
 
 
 def core_schema_of(cls: type[Record], source: object) -> CoreSchema:
-    """The schema with which pydantic takes a record, or its JSON, and writes its JSON."""
+    """Return the schema with which pydantic takes a record or its JSON, and writes its JSON."""
     from pydantic_core import core_schema  # noqa: PLC0415 - it is not needed otherwise
 
     items = (get_args(source) or (Any,))[0]
@@ -43,7 +43,7 @@ def core_schema_of(cls: type[Record], source: object) -> CoreSchema:
 
 
 def json_schema_of(cls: type[Record], *, in_letter: bool = False) -> dict[str, Any]:
-    """The JSON schema (2020-12) of what `to_dict` returns."""
+    """Return the JSON schema (2020-12) of what `to_dict` returns."""
     fields = [field for field in fields_of(cls) if field.name not in SECRET_FIELDS]
     in_letter = in_letter or issubclass(cls, _LETTERS)
     about = (inspect.getdoc(cls) or "").split("\n\n")[0]
@@ -65,7 +65,7 @@ def _of_type(cls: type[Record], hint: Any, *, in_letter: bool) -> dict[str, Any]
     if hint in _TYPES:
         return dict(_TYPES[hint])
     if origin in (Union, types.UnionType):
-        # What is absent on the wire is left out, so that it is never null there.
+        # On the wire an absent field is left out, so no value is null there.
         kinds = [c for c in choices if not (cls.is_on_the_wire and c is types.NoneType)]
         found = [_of_type(cls, kind, in_letter=in_letter) for kind in kinds]
         return found[0] if len(found) == 1 else {"anyOf": found}

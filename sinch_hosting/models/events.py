@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
 from ..states import EventStatus, EventType, FailureCode, ResourceType
 from ._base import Answered
-from ._guidance import Failure, failure_of
+
+if TYPE_CHECKING:
+    from ._guidance import Failure
 
 
 @frozen(kw_only=True, eq=False, repr=False)
@@ -46,4 +49,6 @@ class CallbackEvent(Answered):
 
         `None` where the event reports no failure. See `Failure`.
         """
+        from ._guidance import failure_of  # noqa: PLC0415 - loads when used
+
         return failure_of(self.failure_code, has_failed=self.status == EventStatus.FAILED)

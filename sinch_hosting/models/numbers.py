@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from attrs import frozen
 
@@ -14,7 +15,9 @@ from ..states import (
     ServiceType,
 )
 from ._base import Answered
-from ._guidance import WaitingOn, provisioning_waits_on, qualification_waits_on
+
+if TYPE_CHECKING:
+    from ._guidance import WaitingOn
 
 
 @frozen(kw_only=True, eq=False, repr=False)
@@ -143,6 +146,8 @@ class ImportedNumber(Answered):
         ]
         if self.pending_service_plan_id or self.pending_campaign_id:
             moving.append(self.sms_configuration.scheduled_provisioning.last_updated_time)
+        from ._guidance import provisioning_waits_on  # noqa: PLC0415 - loads when used
+
         return provisioning_waits_on(moving[0]) if moving else None
 
 
@@ -198,6 +203,8 @@ class QualifiedNumber(Answered):
     @property
     def waiting_on(self) -> WaitingOn | None:
         """Whom the number waits for, and what can be done; `None` where all of that has ended."""
+        from ._guidance import qualification_waits_on  # noqa: PLC0415 - loads when used
+
         return qualification_waits_on(
             self.global_process_state, self.ownership_verification.status, self.updated_time
         )

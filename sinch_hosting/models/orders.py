@@ -14,13 +14,13 @@ from ..errors import InvalidRequest, UsageError
 from ..states import OrderState, OrderType
 from . import _checks as check
 from ._base import Answered
-from ._guidance import WaitingOn, waiting_on
 from .letters import Address, AuthorisedPerson
 from .numbers import OrderNumber
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
+    from ._guidance import WaitingOn
     from .pages import Pages
 
 _A = TypeVar("_A", AuthorisedPerson, Address)
@@ -126,6 +126,8 @@ class Order(Answered):
 
         `None` where it has ended. See `WaitingOn`.
         """
+        from ._guidance import waiting_on  # noqa: PLC0415 - loads when used
+
         return waiting_on(
             self.state,
             is_import=self.type == OrderType.IMPORT,

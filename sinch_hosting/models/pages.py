@@ -38,7 +38,7 @@ _MOST_PAGES = 10_000
 # A total may be counted before or after what it counts, and pages that shift give items twice.
 _MOST_BEYOND = 1000
 _PAGES_PER_LINE = 100
-_TOKEN = re.compile(rb'"nextPageToken"\s*:\s*("(?:[^"\\]|\\.)+")')
+_TOKEN = rb'"nextPageToken"\s*:\s*("(?:[^"\\]|\\.)+")'
 _log = logging.getLogger("sinch_hosting")
 
 
@@ -239,9 +239,9 @@ def _why_endless(pages: int, empty: int, items: int, said: int | None) -> str:
 class PrefetchedPages(Generic[T]):
     """One walk through a list that reads each next page while you handle the one before.
 
-    Where you wait for a page, the one behind it is asked for as soon as the page has come, before
-    its items are made: its token is looked for in the text. A task that was sent for what is no
-    token after all is ended, and the page is asked for once more.
+    While you wait for a page, the request for the page behind it is sent as soon as the text of
+    the page is there, before its items are made. For that the token is looked for in the text. If
+    the parsed page has another token, that request is cancelled, and the right page is requested.
 
     Made by `pages.prefetch()`. The block of `async with` owns the task that reads ahead: its end
     cancels the task and waits for it. An error is raised when its page is wanted, not before.
@@ -323,7 +323,7 @@ class PrefetchedPages(Generic[T]):
 
 def _token_in(body: bytes) -> str | None:
     """Return what seems to be the token in the text of a page; the text may hold others."""
-    found = _TOKEN.match(body, max(0, body.rfind(b'"nextPageToken"')))
+    found = re.compile(_TOKEN).match(body, max(0, body.rfind(b'"nextPageToken"')))
     try:
         return json.loads(found[1]) if found else None
     except ValueError:

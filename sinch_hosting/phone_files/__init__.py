@@ -16,7 +16,7 @@ The modules, from a file to its records:
 - `formats`: files that are no table, by their first bytes. `vcards`, `workbooks`: two kinds of
   files that are read though they are no text with delimiters.
 - `encodings`, `delimited`: from bytes to rows. `text_repair`: text that was encoded twice.
-- `layout`: where the numbers are, row by row. `headings`: where the table begins. `columns`:
+- `layout`: where the numbers are, row by row. `header_row`: where the table begins. `columns`:
   which column it is. `headers`, `vocabulary`: what a header's words mean.
 - `companions`, `countries`: what the columns beside it say.
 - `cells`, `notation`, `numbering`: what one cell holds, and what the numbering plan makes of it.

@@ -81,14 +81,14 @@ A_RANGE = Cell("a range of numbers; give each number its own row", is_number=Tru
 
 
 def understand(raw: str) -> Cell:
-    """What a cell holds, however it is written."""
+    """Return what a cell holds, however it is written."""
     if (usual := _USUAL.fullmatch(raw)) is not None:
         return _ten_digits(f"{usual[1] or usual[2]}{usual[3]}{usual[4]}")
     return _understand_slowly(raw)
 
 
 def may_hold_number(raw: str) -> bool:
-    """Whether a cell has digits enough to make its column a phone column."""
+    """Return whether a cell has digits enough to make its column a phone column."""
     return len(raw) >= 10 and sum(map(str.isdigit, raw[:_LONGEST_MARKUP])) >= 10
 
 
@@ -151,7 +151,7 @@ def _same_twice(halves: re.Match[str]) -> str | None:
 
 
 def _is_range(text: str) -> bool:
-    """Whether a text names the first and the last of several numbers, or leaves digits out."""
+    """Return whether a text is the first and last of several numbers, or leaves digits out."""
     if _MASKED.fullmatch(text) is not None:
         return True
     found = _RANGE.fullmatch(text)
@@ -164,7 +164,7 @@ def _is_range(text: str) -> bool:
 
 
 def _goes_on_with_another(text: str) -> bool:
-    """Whether more digits follow a whole number, after an "or" or a sign that means the same."""
+    """Return whether more digits follow a whole number, after "or" or a sign that means it."""
     number = _EXIT_CODE.sub("", text.partition(";")[0])
     return any(
         _digits(number[: between.start()]) >= needed and _digits(number[between.end() :])
@@ -201,7 +201,7 @@ def _how_many(text: str) -> int:
 
 
 def _are_glued(text: str) -> bool:
-    """Whether a text is two or more whole numbers with nothing between them."""
+    """Return whether a text is two or more whole numbers with nothing between them."""
     digits = re.sub(r"\D", "", text)
     for length, area in ((10, 0), (11, 1)):
         parts = [digits[at + area : at + length] for at in range(0, len(digits), length)]
@@ -248,7 +248,7 @@ def _with_words(text: str) -> Cell:
 
 
 def _spells_a_number(text: str) -> bool:
-    """Whether some of the ten signs that are dialled are letters, and all later ones, too."""
+    """Return whether some of the ten signs that are dialled are letters, and so all later ones."""
     if _VANITY.fullmatch(text.rstrip("?!. ")) is None:
         return False
     keys = re.sub(r"[^a-z\d]", "", text.casefold()).removeprefix("1")

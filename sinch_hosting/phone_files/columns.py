@@ -11,8 +11,8 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING
 
+from .header_row import HEADER_ROWS, cell_at, unnamed_header
 from .headers import Role, may_name_records, names_phones_plainly, rank, role
-from .headings import HEADER_ROWS, cell_at, unnamed_header
 from .records import PhoneFileError, shorten
 from .vocabulary import words
 
@@ -40,7 +40,7 @@ def listed(header: Sequence[str], columns: Sequence[int]) -> str:
 def choose_column(
     sample: Sequence[Sequence[str]], header: Sequence[str], numbers: Counter[int]
 ) -> int:
-    """The phone column by its header's name, or else by what it holds.
+    """Return the phone column by its header's name, or else by what it holds.
 
     Args:
         sample: The table's first rows.
@@ -62,8 +62,13 @@ def choose_column(
         return _only(sample, header, likely, numbers)
     if own:
         return min(plain or own, key=lambda index: rank(header[index]))
+    if len(others) == 1:
+        return others[0]
     if others:
-        return _only_other(header, others)
+        raise PhoneFileError(
+            f"{listed(header, others)} hold numbers of other people or machines, and no column "
+            f"holds the rows' own; {_CHOOSE}"
+        )
     if numbers:
         raise PhoneFileError(
             f"only {listed(header, sorted(numbers))} could hold phone numbers, and that is headed "
@@ -108,7 +113,8 @@ def _only(
     numbers: Counter[int],
 ) -> int:
     """Return the one column that holds numbers, where no header names it; refuse two alike."""
-    head = header or _unnamed_titles(sample, likely)
+    rows = (row for index in likely if (row := unnamed_header(sample, index)) is not None)
+    head = header or next((sample[row] for row in rows), ())
     fit = [
         index
         for index in likely
@@ -138,22 +144,8 @@ def _only(
 
 
 def _is_bare(sample: Sequence[Sequence[str]], column: int) -> bool:
-    """Whether a column has digits alone, and no sign of a phone number, such as a hyphen."""
+    """Return whether a column has digits alone, and no sign of a phone number, such as a hyphen."""
     return not any(re.search(r"\d[\s().-]+\d|\A\s*\+", cell_at(row, column)) for row in sample)
-
-
-def _unnamed_titles(sample: Sequence[Sequence[str]], likely: Sequence[int]) -> Sequence[str]:
-    row = next((row for i in likely if (row := unnamed_header(sample, i)) is not None), None)
-    return () if row is None else sample[row]
-
-
-def _only_other(header: Sequence[str], others: Sequence[int]) -> int:
-    if len(others) == 1:
-        return others[0]
-    raise PhoneFileError(
-        f"{listed(header, others)} hold numbers of other people or machines, and no column "
-        f"holds the rows' own; {_CHOOSE}"
-    )
 
 
 def _nothing_found(roles: Iterable[Role]) -> str:
@@ -171,7 +163,7 @@ def _nothing_found(roles: Iterable[Role]) -> str:
 def asked_column(
     sample: Sequence[Sequence[str]], header_row: int | None, column: str | int
 ) -> tuple[int | None, int]:
-    """The header row and the index of a column that was asked for by name, number or letter."""
+    """Return the header row and the index of the column with this name, number or letter."""
     widest = max((len(row) for row in sample), default=0)
     if isinstance(column, str) and not (column.isdecimal() and 0 < int(column) <= widest):
         found = _by_title(sample, header_row, column)
@@ -208,7 +200,7 @@ def _by_title(
 
 
 def _spelled(cell: str) -> str:
-    """A header's text, however it is spaced and cased."""
+    """Return a header's text, however it is spaced and cased."""
     return " ".join(unicodedata.normalize("NFKC", cell).casefold().split())
 
 

@@ -20,6 +20,7 @@ from .countries import (
     looks_like_country,
     says_ours,
 )
+from .header_row import cell_at
 from .headers import (
     Role,
     may_be_countries,
@@ -29,7 +30,6 @@ from .headers import (
     role,
     type_header_of,
 )
-from .headings import cell_at
 from .notation import states_country
 from .records import shorten
 from .vocabulary import words
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 _OURS_ALL_THE_SAME = "if the number is a US or Canadian one, write it with +1"
 _AREA_CODE = re.compile(r"\s*(?:\+?1[\s.-]*)?\(?([2-9]\d{2})\)?(?:\.0+)?\s*", re.ASCII)
+_COUNTRY_CODE = re.compile(r"\A[^\d]*1[\s.-]+(?=\d{3}[\s.-]?\d{4}\Z)")
 _FAX = re.compile(r"fax|pager|beeper|t[e\u00e9]l[e\u00e9]c(?:op|\b)", re.IGNORECASE)
 _SPECIFIC = frozenset({"country", "code", "region", "phone", "number", "pays", "pais", "name"})
 
@@ -71,7 +72,8 @@ class Companions:
             return cell
         if cell is NO_AREA_CODE and self.area_code is not None:
             area = _AREA_CODE.fullmatch(cell_at(cells, self.area_code))
-            cell = understand(f"{area[1]} {_seven(raw)}") if area else cell
+            seven = _COUNTRY_CODE.sub("", raw.strip())
+            cell = understand(f"{area[1]} {seven}") if area else cell
         return self._refusal(raw, cells, cell) or cell
 
     def _refusal(self, raw: str, cells: Sequence[str], cell: Cell) -> Cell | None:
@@ -118,7 +120,7 @@ def find_companions(
     ]
     return Companions(
         countries=tuple(dict.fromkeys(countries)),
-        area_code=area[0] if area and _mostly(_is_area_code, rows, area[0]) else None,
+        area_code=area[0] if area and _mostly(_AREA_CODE.fullmatch, rows, area[0]) else None,
         type_=type_header_of(header, column) if header else None,
         range_end=range_end_of(header, column),
         header=tuple(header),
@@ -151,14 +153,6 @@ def _countries_by_content(
             yield index
 
 
-def _mostly(fits: Callable[[str], bool], rows: Iterable[Sequence[str]], column: int) -> bool:
+def _mostly(fits: Callable[[str], object], rows: Iterable[Sequence[str]], column: int) -> bool:
     cells = [cell for row in rows if (cell := cell_at(row, column).strip())]
-    return sum(map(fits, cells)) * 2 >= len(cells) > 0
-
-
-def _is_area_code(cell: str) -> bool:
-    return _AREA_CODE.fullmatch(cell) is not None
-
-
-def _seven(raw: str) -> str:
-    return re.sub(r"\A[^\d]*1[\s.-]+(?=\d{3}[\s.-]?\d{4}\Z)", "", raw.strip())
+    return sum(1 for cell in cells if fits(cell)) * 2 >= len(cells) > 0

@@ -42,7 +42,7 @@ ABROAD = frozenset({
 
 @lru_cache(maxsize=4096)
 def foreign_country(cell: str) -> str | None:
-    """The country that a cell of a country column names; `None` for the US, Canada or none."""
+    """Return the country that a cell names; `None` for the US, for Canada, and for no country."""
     folded = _folded(cell)
     name = " ".join(re.findall(r"[a-z]+|\d+", folded))
     digits = re.sub(r"\D", "", re.sub(r"\.0+\s*\Z", "", folded))
@@ -58,12 +58,12 @@ def foreign_country(cell: str) -> str | None:
 
 
 def says_ours(cell: str) -> bool:
-    """Whether a cell names the US or Canada, and can mean nothing else."""
+    """Return whether a cell names the US or Canada, and can mean nothing else."""
     return " ".join(re.findall(r"[a-z]+", _folded(cell))) in _PLAINLY_OURS
 
 
 def looks_like_country(cell: str) -> bool:
-    """Whether a cell could stand in a column of countries."""
+    """Return whether a cell could stand in a column of countries."""
     text = cell.strip()
     if says_ours(text) or not ABROAD.isdisjoint(re.findall("[a-z]+", _folded(text))):
         return True
@@ -71,7 +71,7 @@ def looks_like_country(cell: str) -> bool:
 
 
 def looks_like_calling_code(cell: str) -> bool:
-    """Whether a cell could stand in a column of calling codes: `44`, `+1`, `1-876`, `1.0`."""
+    """Return whether a cell could be a calling code: `44`, `+1`, `1-876`, `1.0`."""
     digits = re.sub(r"\.0+\Z|\D", "", cell.strip())
     return is_calling_code(digits) or (len(digits) == 4 and digits[0] == "1")
 

@@ -21,8 +21,7 @@ from .headers import count_numbers, names_phones
 from .records import PhoneFileError
 
 if TYPE_CHECKING:
-    import _csv
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
 _ONE_COLUMN = "\x1f"
 _DELIMITERS = (",", ";", "\t", "|", _ONE_COLUMN)
@@ -94,7 +93,7 @@ def _best_delimiter(sample: str) -> str:
 
 
 def _is_aligned(sample: str) -> bool:
-    """Whether tabs are repeated between cells, as many as make the columns look straight."""
+    """Return whether tabs are repeated between cells, as many as make the columns look straight."""
     joined = _fit(_aligned(sample), "\t").shape
     return "\t\t" in sample and joined == 1 > _fit(sample, "\t").shape
 
@@ -114,7 +113,8 @@ class _Fit(NamedTuple):
 
 def _fit(sample: str, delimiter: str) -> _Fit:
     lines = io.StringIO(sample, newline="")
-    reader = _reader(lines, delimiter, _has_spaced_quotes(sample, delimiter))
+    spaced = _has_spaced_quotes(sample, delimiter)
+    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=spaced)
     table = list(islice((row for row in reader if any(map(str.strip, row))), _SAMPLE_ROWS))
     if not table:
         return _Fit(0, 0.9, False, sample.count(delimiter))
@@ -135,21 +135,21 @@ def _has_spaced_quotes(sample: str, delimiter: str) -> bool:
     return re.search(rf'{sign} "[^"\r\n{sign}]', sample) is not None
 
 
-def _reader(lines: Iterable[str], delimiter: str, spaced: bool) -> _csv.Reader:
-    return csv.reader(lines, delimiter=delimiter, skipinitialspace=spaced)
-
-
 def _rows(lines: Iterator[str], delimiter: str, spaced: bool) -> Iterator[list[str]]:
     """Split the lines; refuse a quote that is never closed, since it hides the rows after it."""
-    reader = _reader(_with_end(lines), delimiter, spaced)
+    reader = csv.reader(_with_end(lines), delimiter=delimiter, skipinitialspace=spaced)
     number = lines_read = 0
     row: list[str] = []
     try:
         for following in reader:
             if number:
-                yield _checked(row, number)
+                yield row
             row = following
             number += 1
+            if len(row) > _MOST_COLUMNS:
+                raise PhoneFileError(
+                    f"row {number} has {len(row):,} cells; put each number in a row of its own"
+                )
             lines_read = reader.line_num
     except csv.Error as error:
         # Only a cell beyond the csv module's limit gets here; an open quote makes one of lines.
@@ -168,14 +168,6 @@ def _with_end(lines: Iterator[str]) -> Iterator[str]:
     for line in lines:
         yield line if line[-1:] in {"\n", "\r"} else f"{line}\n"
     yield _END
-
-
-def _checked(row: list[str], number: int) -> list[str]:
-    if len(row) > _MOST_COLUMNS:
-        raise PhoneFileError(
-            f"row {number} has {len(row):,} cells; put each number in a row of its own"
-        )
-    return row
 
 
 def _where_quote_opens(row: int) -> str:

@@ -103,7 +103,7 @@ def find_encoding(stream: BinaryIO) -> Encoding:
 
 
 def beginning(stream: BinaryIO, encoding: Encoding) -> str:
-    """The first characters of a file, in whole lines where it has them."""
+    """Return the first characters of a file, in whole lines where it has them."""
     stream.seek(0)
     errors = "strict" if encoding.legacy is None else "replace"
     text = io.TextIOWrapper(stream, encoding.codec, errors, newline="")
@@ -263,8 +263,10 @@ def _plausibility(judged: list[bytes], codec: str) -> float:
 
 
 def _fit(before: str, sign: str, after: str) -> int:
-    """How well a sign stands between its neighbours: from 2 for a letter in a word, down to -2;
-    a sign that no number holds decides alone."""
+    """Return how well a sign fits between its neighbours: from 2, a letter in a word, to -2.
+
+    A sign between digits that no number holds gives so little that it decides alone.
+    """
     between_letters = before.isalpha() and after.isalpha()
     by_digit = before in "0123456789)" or after in "0123456789("
     if sign == "\xa0":

@@ -17,11 +17,13 @@ from .records import PhoneFileError
 _SAVE = "open it and save the sheet as CSV"
 _COPY = "copy its numbers into a spreadsheet and save that as CSV"
 _EXPORT = "export the table as CSV"
+_TYPE = "type its numbers into a spreadsheet and save that as CSV"
 _UNPACK = "unpack it and use the file that is in it"
+_UNPACK_CSV = f"{_UNPACK}, as CSV"
 _RIGHT = "choose the file with the numbers"
 
-OLD_WORKBOOK = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-ZIP = b"PK\x03\x04"
+_OLD_WORKBOOK = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_ZIP = b"PK\x03\x04"
 _BINARY: dict[bytes, tuple[str, str]] = {
     b"\xd0\xcf\x11\xe0": ("a damaged workbook or another file of an old Office program", _SAVE),
     b"%PDF": ("a PDF", _COPY),
@@ -29,12 +31,12 @@ _BINARY: dict[bytes, tuple[str, str]] = {
     b"{\\rtf": ("a rich text document (RTF)", "open it and save it as plain text, or as CSV"),
     b"PK\x05\x06": ("an empty zip archive", _RIGHT),
     b"PK\x07\x08": ("a part of a zip archive", _UNPACK),
-    b"\x1f\x8b": ("a gzip archive", _UNPACK + ", as CSV"),
-    b"BZh91AY": ("a bzip2 archive", _UNPACK + ", as CSV"),
-    b"\xfd7zXZ": ("an xz archive", _UNPACK + ", as CSV"),
-    b"\x28\xb5\x2f\xfd": ("a zstd archive", _UNPACK + ", as CSV"),
-    b"7z\xbc\xaf\x27\x1c": ("a 7z archive", _UNPACK + ", as CSV"),
-    b"Rar!": ("a RAR archive", _UNPACK + ", as CSV"),
+    b"\x1f\x8b": ("a gzip archive", _UNPACK_CSV),
+    b"BZh91AY": ("a bzip2 archive", _UNPACK_CSV),
+    b"\xfd7zXZ": ("an xz archive", _UNPACK_CSV),
+    b"\x28\xb5\x2f\xfd": ("a zstd archive", _UNPACK_CSV),
+    b"7z\xbc\xaf\x27\x1c": ("a 7z archive", _UNPACK_CSV),
+    b"Rar!": ("a RAR archive", _UNPACK_CSV),
     b"SQLite format 3": ("an SQLite database", _EXPORT),
     b"PAR1\x15": ("a Parquet file", _EXPORT),
     b"Obj\x01": ("an Avro file", _EXPORT),
@@ -46,11 +48,11 @@ _BINARY: dict[bytes, tuple[str, str]] = {
     b"bplist00": ("a binary property list of a Mac", _RIGHT),
     b"\x00\x05\x16\x07": ("a Mac's AppleDouble file (resource fork, ._name)", _RIGHT),
     b"\x00\x05\x16\x00": ("a Mac's AppleSingle file (resource fork)", _RIGHT),
-    b"\x89PNG": ("a picture (PNG)", "type its numbers into a spreadsheet and save that as CSV"),
-    b"\xff\xd8\xff": ("a picture (JPEG)", "type its numbers into a spreadsheet, save it as CSV"),
-    b"GIF8": ("a picture (GIF)", "type its numbers into a spreadsheet and save that as CSV"),
-    b"II*\x00": ("a picture (TIFF)", "type its numbers into a spreadsheet and save that as CSV"),
-    b"MM\x00*": ("a picture (TIFF)", "type its numbers into a spreadsheet and save that as CSV"),
+    b"\x89PNG": ("a picture (PNG)", _TYPE),
+    b"\xff\xd8\xff": ("a picture (JPEG)", _TYPE),
+    b"GIF8": ("a picture (GIF)", _TYPE),
+    b"II*\x00": ("a picture (TIFF)", _TYPE),
+    b"MM\x00*": ("a picture (TIFF)", _TYPE),
     b"L\x00\x00\x00\x01\x14\x02": ("a Windows shortcut", "choose the file that it points to"),
     b"\x09\x00\x04\x00": ("a workbook of Excel 2", _SAVE),
     b"\x09\x02\x06\x00": ("a workbook of Excel 3", _SAVE),
@@ -133,14 +135,14 @@ def refuse_markup(text: str) -> None:
 
 
 def workbook_kind(stream: BinaryIO, head: bytes) -> str | None:
-    """The kind of workbook that a file is, such as `xlsx`, or `None`.
+    """Return the kind of workbook that a file is, such as `xlsx`, or `None`.
 
     Raises:
         PhoneFileError: It is a zip archive of something else; the message names it.
     """
-    if head.startswith(OLD_WORKBOOK):
+    if head.startswith(_OLD_WORKBOOK):
         return "xls"
-    if not head.startswith(ZIP):
+    if not head.startswith(_ZIP):
         return None
     stream.seek(0, io.SEEK_SET)
     try:

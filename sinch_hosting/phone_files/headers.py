@@ -61,7 +61,7 @@ _MOST_WORDS = 14
 
 @lru_cache(maxsize=4096)
 def role(cell: str) -> Role:
-    """What the column under a header is for."""
+    """Return what the column under a header is for."""
     said = words(cell)
     known = frozenset(said)
     if not said or len(said) > _MOST_WORDS:
@@ -79,7 +79,7 @@ def role(cell: str) -> Role:
 
 
 def _role_beside_phones(said: tuple[str, ...], known: frozenset[str]) -> Role | None:
-    """The role of a column that says more about the phone column's numbers."""
+    """Return the role of a column that says more about the phone column's numbers."""
     if said in AREA_CODES:
         return Role.AREA_CODE
     if said == ("land",) or (known & COUNTRY_WORDS and len(said) <= 5):
@@ -92,12 +92,12 @@ def _role_beside_phones(said: tuple[str, ...], known: frozenset[str]) -> Role | 
 
 
 def names_phones_plainly(cell: str) -> bool:
-    """Whether a header names phones with a word for them, and not with "number" alone."""
+    """Return whether a header names phones with a word for them, and not with "number" alone."""
     return not NUMBER_WORDS.issuperset(words(cell))
 
 
 def names_phones(cell: str) -> bool:
-    """Whether a header names phones, of anybody, and not something about phones."""
+    """Return whether a header names phones, of anybody, and not something about phones."""
     outside = words(re.sub(r"\([^()]*\)|\[[^\]]*\]", " ", cell))
     said = outside or words(cell)
     for position, word in enumerate(said):
@@ -124,27 +124,27 @@ def rank(cell: str) -> int:
 
 
 def may_name_records(cell: str) -> bool:
-    """Whether bare digits under a header may be the numbers of records: of customers, loans."""
+    """Return whether bare digits under a header may be numbers of records, such as customers."""
     return not PERHAPS_RECORDS.isdisjoint(words(cell))
 
 
 def names_abroad(cell: str) -> bool:
-    """Whether a phone header names another country: `UK Phone`."""
+    """Return whether a phone header names another country: `UK Phone`."""
     return not ABROAD.isdisjoint(words(cell))
 
 
 def may_be_countries(cell: str) -> bool:
-    """Whether countries under a header could be those of the phone numbers."""
+    """Return whether countries under a header could be those of the phone numbers."""
     return NO_COUNTRY_OF_A_PHONE.isdisjoint(words(cell))
 
 
 def names_a_code(cell: str, *, surely: bool = False) -> bool:
-    """Whether a header could stand over calling codes: `Code`; surely so: `CC`, `Prefix`."""
+    """Return whether a header could stand over calling codes: `Code`; surely so: `CC`, `Prefix`."""
     return not (SURE_CODES if surely else CODE_WORDS | SURE_CODES).isdisjoint(words(cell))
 
 
 def calls_it_otherwise(label: str) -> bool:
-    """Whether the cell before a number says that it is somebody else's, or no phone number.
+    """Return whether the cell before a number says that it is somebody else's, or no phone number.
 
     `Fax`, `Manager phone` and `Account:` do; `Support` may be the name of a line.
     """
@@ -158,7 +158,7 @@ def calls_it_otherwise(label: str) -> bool:
 
 
 def range_end_of(header: Sequence[str], column: int) -> int | None:
-    """The column that gives the last number of a range: `TN End` beside `TN`."""
+    """Return the column that gives the last number of a range: `TN End` beside `TN`."""
     for index, cell in enumerate(header):
         said = frozenset(words(cell))
         if index != column and said & ENDS and (names_phones(cell) or said & {"range", "number"}):
@@ -167,7 +167,7 @@ def range_end_of(header: Sequence[str], column: int) -> int | None:
 
 
 def type_header_of(header: Sequence[str], column: int) -> int | None:
-    """The column that gives the type of the numbers in another one: `Phone 1 - Type`."""
+    """Return the column that gives the type of the numbers in another one: `Phone 1 - Type`."""
     stem = [word for word in words(header[column]) if word not in _FILLERS]
     for index, cell in enumerate(header):
         said = words(cell)
@@ -177,7 +177,7 @@ def type_header_of(header: Sequence[str], column: int) -> int | None:
 
 
 def count_numbers(rows: Iterable[Sequence[str]], *, local: bool = False) -> Counter[int]:
-    """How many cells of each column hold a phone number.
+    """Return how many cells of each column hold a phone number.
 
     Args:
         rows: The rows to count in.

@@ -10,8 +10,8 @@ import attrs
 from .cells import Cell, may_hold_number, understand
 from .columns import asked_column, choose_column, listed
 from .companions import Companions, find_companions
+from .header_row import cell_at, is_heading_row, named_header, titles_of, unnamed_header
 from .headers import Role, calls_it_otherwise, count_numbers, names_phones, role
-from .headings import cell_at, is_heading_row, named_header, titles_of, unnamed_header
 from .records import PhoneFileError, shorten
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class Layout:
 
 
 def _is_shifted(cells: Sequence[str], column: int, width: int) -> bool:
-    """Whether a row with too many cells has its number, or another one, further right."""
+    """Return whether a row with too many cells has its number, or another one, further right."""
     filled = max((at for at, text in enumerate(cells, 1) if text.strip()), default=0)
     return filled > width and may_hold_number(cell_at(cells, column + filled - width))
 

@@ -108,7 +108,7 @@ def _dialled_and_shown(text: str, link: re.Match[str]) -> str:
 
 
 def has_fraction(text: str) -> bool:
-    """Whether it is a number with decimals, which no phone has: `202555010.2`."""
+    """Return whether it is a number with decimals, which no phone has: `202555010.2`."""
     return _FRACTION.fullmatch(text) is not None
 
 
@@ -137,5 +137,5 @@ def dialled(text: str) -> str:
 
 
 def states_country(raw: str) -> bool:
-    """Whether the cell itself says the country, by a plus or an international prefix."""
+    """Return whether the cell itself says the country, by a plus or an international prefix."""
     return _STATES_COUNTRY.match(raw) is not None

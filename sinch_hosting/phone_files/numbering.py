@@ -135,12 +135,12 @@ def country_of(calling_code: int) -> str:
 
 
 def is_calling_code(digits: str) -> bool:
-    """Whether a country's numbers begin with these digits after the plus."""
+    """Return whether a country's numbers begin with these digits after the plus."""
     return digits.isdecimal() and int(digits) in phonenumbers.COUNTRY_CODE_TO_REGION_CODE
 
 
 def is_country(letters: str) -> bool:
-    """Whether two letters are a country's code, such as `MX`."""
+    """Return whether two letters are a country's code, such as `MX`."""
     return letters.upper() in phonenumbers.SUPPORTED_REGIONS
 
 
@@ -155,7 +155,7 @@ def _plan() -> tuple[re.Pattern[str], dict[str, Verdict | None]]:
 
 
 def _alternatives() -> Iterator[tuple[str, str, Verdict | None]]:
-    """Every country and kind as a pattern of its own, in the order of `phonenumbers`."""
+    """Give every country and kind as a pattern of its own, in the order of `phonenumbers`."""
     for country in phonenumbers.COUNTRY_CODE_TO_REGION_CODE[1]:
         metadata = phonenumbers.PhoneMetadata.metadata_for_region(country)
         if metadata is None or (general := _pattern(metadata.general_desc)) is None:

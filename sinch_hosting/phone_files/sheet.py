@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 import attrs
 
@@ -18,25 +19,12 @@ from .records import PhoneFileError, PhoneRecord, PhoneSheet, RecordOutcome
 from .vcards import HEADER, read_vcards
 from .workbooks import open_workbook
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
 _Entry = tuple[int, str, Cell]
 """A row's number, its phone cell, and what that holds."""
 
 
-@attrs.frozen(kw_only=True)
-class _Reading:
-    """A file whose format is known, so that its rows can be read."""
-
-    entries: Callable[[], Iterable[_Entry]]
-    encoding: str
-    delimiter: str = ""
-    header: tuple[str, ...] | None = None
-    column: int = 0
-    other_columns: tuple[int, ...] = ()
-    sheet: str | None = None
-    notes: tuple[str, ...] = ()
+_Reading = tuple[PhoneSheet, Callable[[], Iterable[_Entry]]]
+"""A sheet without its records, and what gives its rows: their format is known by then."""
 
 
 def read_phone_file(
@@ -64,7 +52,7 @@ def read_phone_file(
             has no phone column, or several that could be it, or several sheets.
     """
     with _opened(path) as stream, _named(str(path)):
-        return _read(_look_into(stream, column, sheet), str(path))
+        return _with_records(_look_into(stream, str(path), column, sheet))
 
 
 def read_phone_bytes(
@@ -90,7 +78,7 @@ def read_phone_bytes(
             that could be it, or several sheets.
     """
     with _named(name):
-        return _read(_look_into(io.BytesIO(data), column, sheet), name)
+        return _with_records(_look_into(io.BytesIO(data), name, column, sheet))
 
 
 def iter_phone_file(
@@ -115,7 +103,8 @@ def iter_phone_file(
         PhoneFileError: As for `read_phone_file`, when the records are asked for.
     """
     with _opened(path) as stream, _named(str(path)):
-        yield from _records(_look_into(stream, column, sheet).entries())
+        _, entries = _look_into(stream, str(path), column, sheet)
+        yield from _records(entries())
 
 
 @contextmanager
@@ -144,11 +133,13 @@ def _named(name: str) -> Iterator[None]:
         raise PhoneFileError(f"{name}: cannot be read: {error.strerror or error}") from error
 
 
-def _look_into(stream: BinaryIO, column: str | int | None, sheet: str | int | None) -> _Reading:
+def _look_into(
+    stream: BinaryIO, name: str, column: str | int | None, sheet: str | int | None
+) -> _Reading:
     """Find out what a file is, and how its rows are read."""
     head = stream.read(SAMPLE)
     if (kind := formats.workbook_kind(stream, head)) is not None:
-        return _of_table(open_workbook(stream, kind, sheet), column)
+        return _of_table(open_workbook(stream, kind, sheet), name, column)
     formats.refuse_binary(head)
     encoding = find_encoding(stream)
     sample = beginning(stream, encoding)
@@ -156,43 +147,40 @@ def _look_into(stream: BinaryIO, column: str | int | None, sheet: str | int | No
         raise PhoneFileError("is no workbook, so it has no sheets; leave --sheet out")
     if formats.VCARD.match(sample):
         cards = read_vcards(lines(stream, encoding), column)
-        return _Reading(
-            entries=lambda: cards.entries,
+        found = PhoneSheet(
+            name=name,
             encoding=encoding.codec,
+            delimiter="",
             header=HEADER,
             column=HEADER.index("TEL"),
+            other_columns=(),
+            records=(),
             notes=(cards.note,),
         )
+        return found, lambda: cards.entries
     formats.refuse_markup(sample)
-    return _of_table(open_delimited(stream, encoding), column)
+    return _of_table(open_delimited(stream, encoding), name, column)
 
 
-def _of_table(table: Table, column: str | int | None) -> _Reading:
+def _of_table(table: Table, name: str, column: str | int | None) -> _Reading:
     layout = find_layout(table.rows, column)
-    return _Reading(
-        entries=lambda: layout.entries(table.rows()),
+    found = PhoneSheet(
+        name=name,
         encoding=table.encoding,
         delimiter=table.delimiter,
         header=None if layout.header_row is None else layout.header,
         column=layout.column,
         other_columns=layout.other_columns,
+        records=(),
         sheet=table.sheet,
         notes=(*table.notes, *layout.notes),
     )
+    return found, lambda: layout.entries(table.rows())
 
 
-def _read(reading: _Reading, name: str) -> PhoneSheet:
-    return PhoneSheet(
-        name=name,
-        encoding=reading.encoding,
-        delimiter=reading.delimiter,
-        header=reading.header,
-        column=reading.column,
-        other_columns=reading.other_columns,
-        records=tuple(_records(reading.entries())),
-        sheet=reading.sheet,
-        notes=reading.notes,
-    )
+def _with_records(reading: _Reading) -> PhoneSheet:
+    sheet, entries = reading
+    return attrs.evolve(sheet, records=tuple(_records(entries())))
 
 
 def _records(entries: Iterable[_Entry]) -> Iterator[PhoneRecord]:

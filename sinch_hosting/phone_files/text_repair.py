@@ -30,7 +30,7 @@ def mend(text: str) -> str:
 
 
 def is_damaged(text: str) -> bool:
-    """Whether a text has signs that come only from a wrong encoding."""
+    """Return whether a text has signs that come only from a wrong encoding."""
     return not text.isascii() and _LEFTOVERS.search(text) is not None
 
 
@@ -49,7 +49,7 @@ def _decoded_again(run: str) -> str:
 
 
 def _is_likely(sign: str) -> bool:
-    """Whether a person or a program would have put this sign into a list of numbers."""
+    """Return whether a person or a program would have put this sign into a list of numbers."""
     category = unicodedata.category(sign)
     return category in {"Cf", "Zs", "Mn", "Pd", "Pi", "Pf", "Po", "So", "Sc"} or (
         category[0] == "L" and unicodedata.name(sign, "").startswith("LATIN")
@@ -58,7 +58,7 @@ def _is_likely(sign: str) -> bool:
 
 @cache
 def _bytes_of(codec: str) -> dict[str, int]:
-    """The byte of each sign; one that the codec leaves open stands for itself."""
+    """Return the byte of each sign; one that the codec leaves open stands for itself."""
     table = {}
     for byte in range(256):
         sign = bytes([byte]).decode(codec, errors="ignore") or chr(byte)

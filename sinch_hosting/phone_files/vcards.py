@@ -112,7 +112,7 @@ def _unfolded(lines: Iterable[str]) -> Iterator[str]:
 
 
 def _tel_lines(lines: Iterable[str]) -> Iterator[_Line]:
-    """The TEL lines of each card with the card's name; one without them has an empty line."""
+    """Give the TEL lines of each card with its name; a card without them has an empty line."""
     name = ""
     numbers: list[tuple[str, str, str]] = []
     labels: dict[str, str] = {}

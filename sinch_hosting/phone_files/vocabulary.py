@@ -143,7 +143,7 @@ _VOCABULARY = frozenset().union(
 
 @lru_cache(maxsize=4096)
 def words(cell: str) -> tuple[str, ...]:
-    """A header's words: without accents and capitals, `phoneNumber2` as three."""
+    """Return a header's words: without accents and capitals, `phoneNumber2` as three."""
     text = html.unescape(mend(cell[:1_000])).replace("\ufffd", " ")
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text)
     if not spaced.isascii():
@@ -155,7 +155,7 @@ def words(cell: str) -> tuple[str, ...]:
 
 
 def _parted(word: str) -> tuple[str, ...]:
-    """Words that were written as one: `managerphone`, `countrycode`, `faxno`."""
+    """Return words that were written as one: `managerphone`, `countrycode`, `faxno`."""
     if word in _VOCABULARY or len(word) < 5:
         return (word,)
     for at in range(3, len(word) - 1):

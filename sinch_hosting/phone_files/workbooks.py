@@ -18,7 +18,7 @@ from .records import PhoneFileError, shorten
 if TYPE_CHECKING:
     from python_calamine import CalamineSheet, CalamineWorkbook
 
-Value = str | float | bool | date | time | timedelta
+_Value = str | float | bool | date | time | timedelta
 _LISTED = 5
 _CHUNK = 1 << 22
 _CHOOSE = "choose one with --sheet, by its name or its number"
@@ -75,16 +75,13 @@ def _chosen_sheet(stream: BinaryIO, kind: str, sheet: str | int | None) -> Calam
         raise
     except BaseException as error:
         # A damaged file makes calamine's Rust code panic, which is no Exception in Python.
-        if not isinstance(error, python_calamine.CalamineError) and not _is_panic(error):
+        is_panic = type(error).__name__ == "PanicException"
+        if not is_panic and not isinstance(error, python_calamine.CalamineError):
             raise
         raise PhoneFileError(
             f"is a damaged workbook (.{kind}), or another document of an Office program: "
             "open it and save the sheet as CSV"
         ) from error
-
-
-def _is_panic(error: BaseException) -> bool:
-    return type(error).__name__ == "PanicException"
 
 
 def _sheet_of(book: CalamineWorkbook, asked: str | int | None) -> CalamineSheet:
@@ -120,13 +117,13 @@ def _listed(names: list[str]) -> str:
 
 
 def _rows(sheet: CalamineSheet) -> Iterator[list[str]]:
-    """The rows from the sheet's first one on, though calamine leaves out empty columns."""
+    """Give the rows from the sheet's first one on, though calamine leaves out empty columns."""
     left = [""] * (sheet.start[1] if sheet.start else 0)
     for row in sheet.iter_rows():
         yield [*left, *map(_shown, row)]
 
 
-def _shown(value: Value) -> str:
+def _shown(value: _Value) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, bool):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from .._session.codec import encode
-from .._session.requests import UpdateCallbackConfiguration
 from .._session.secrets import Secret
 from .._session.session import Session
 from ..errors import ApiError, InvalidRequest
@@ -44,6 +43,8 @@ class CallbackConfigurations:
                 end?), or cannot be written as UTF-8. No error shows the secret.
             SinchHostingError: what every call raises; see `SinchHosting`.
         """
+        from .._session.requests import UpdateCallbackConfiguration  # noqa: PLC0415 - loads when used
+
         if isinstance(hmac_secret, str):
             hmac_secret = Secret(hmac_secret)  # from here on no dump of variables shows it
             _check_secret(hmac_secret)

@@ -7,9 +7,6 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, overload
 
-from .._polling import waits
-from .._polling.sources import orders_of
-from .._polling.waits import OrderUpdate, order_goal
 from .._session.orders_api import OrdersApi, Place
 from ..models import DirectLoa, Letter, Order, OrderNumber, OrderReport, ResellerLoa
 from ..models import _checks as check
@@ -21,6 +18,7 @@ if TYPE_CHECKING:
     from .._bulk.letters import Confirm
     from .._bulk.order_runs import OrderRuns
     from .._bulk.order_template import LedgerPath, OnUnknown
+    from .._polling.waits import OrderUpdate
     from .._polling.watcher import Watcher
 
 
@@ -33,7 +31,6 @@ class HostingOrders(BulkOrders):
         super().__init__(runs)
         self._api = api
         self._watcher = watcher
-        self._source = orders_of(api)
 
     # ---------------------------------------------------------- creating
 
@@ -407,7 +404,10 @@ class HostingOrders(BulkOrders):
                 its order in `.last`.
             InvalidRequest: a single order or text, or what is no order; nothing was sent.
         """
-        goal = order_goal(self._source, parse_state(OrderState, state, "state"))
+        from .._polling import waits  # noqa: PLC0415 - loads when used
+        from .._polling.sources import orders_of  # noqa: PLC0415 - loads when used
+
+        goal = waits.order_goal(orders_of(self._api), parse_state(OrderState, state, "state"))
         results = await waits.wait_all(
             self._watcher(), goal, self._api.orders_from(orders), timeout=timeout
         )
@@ -428,7 +428,12 @@ class HostingOrders(BulkOrders):
             InvalidRequest: a single order or text, an order without an id, or what is no order.
             UsageError: the client is closed.
         """
-        return waits.watch_orders(self._watcher(), self._source, self._api.orders_from(orders))
+        from .._polling import waits  # noqa: PLC0415 - loads when used
+        from .._polling.sources import orders_of  # noqa: PLC0415 - loads when used
+
+        return waits.watch_orders(
+            self._watcher(), orders_of(self._api), self._api.orders_from(orders)
+        )
 
     def from_token(self, text: str) -> Order:
         """Make the order of a token from `order.to_token()`, to go on waiting for it.

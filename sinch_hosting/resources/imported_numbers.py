@@ -8,26 +8,23 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 from typing import TYPE_CHECKING, Literal, overload
 
-from .._polling import waits
 from .._session.codec import encode
 from .._session.operations import by_number
-from .._session.requests import UNSET, ImportNumber, SmsLink, SmsPatch, Unset, UpdateImportedNumber
 from .._session.responses import ListedImportedNumbers, page_of
 from .._session.retry import RetryPolicy, exponential
 from .._session.session import Session
+from .._session.unset import UNSET, Unset
 from ..errors import ApiError, Conflict, InvalidRequest, NotFound, OutcomeUnknown, SinchHostingError
 from ..models import ImportedNumber
 from ..models import _checks as check
 from ..models.pages import OnBody, Page, Pages
 from ..states import OpenEnum
-from .number_goals import PROVISIONED, unread_import
-from .number_links import imported_otherwise, is_as_patched, is_linked_as
-from .relinks import relink
 
 if TYPE_CHECKING:
     from .._bulk.chunks import Numbers
     from .._bulk.many_numbers import NumbersResult
     from .._polling.watcher import Watcher
+    from .._session.requests import ImportNumber
 
 _log = logging.getLogger("sinch_hosting")
 
@@ -82,6 +79,8 @@ class ImportedNumbers:
             OutcomeUnknown: the answer was lost, and looking the number up did not help.
             SinchHostingError: what every call raises; see `SinchHosting`.
         """
+        from .._session.requests import ImportNumber, SmsLink  # noqa: PLC0415 - loads when used
+
         request = ImportNumber(
             phone_number=phone_number,
             region_code=region_code,
@@ -109,6 +108,8 @@ class ImportedNumbers:
 
     async def _settle(self, request: ImportNumber, unknown: OutcomeUnknown) -> ImportedNumber:
         """Look for the number, and import it again only where it is absent."""
+        from .number_links import imported_otherwise, is_linked_as  # noqa: PLC0415 - loads when used
+
         pauses = exponential(initial=self._retry.initial, factor=2, maximum=self._retry.maximum)
         for tries in count(1):
             await self._session.sleep(next(pauses))
@@ -230,6 +231,9 @@ class ImportedNumbers:
             BadRequest: the service refuses the change.
             SinchHostingError: what every call raises; see `SinchHosting`.
         """
+        from .._session.requests import SmsPatch, UpdateImportedNumber  # noqa: PLC0415 - loads when used
+        from .number_links import is_as_patched  # noqa: PLC0415 - loads when used
+
         sms = SmsPatch(service_plan_id=service_plan_id, campaign_id=campaign_id)
         patch = UpdateImportedNumber(
             display_name=display_name,
@@ -300,6 +304,9 @@ class ImportedNumbers:
             WaitTimeout: another plan or campaign is still pending; the number is still linked.
             SinchHostingError: what `get` and `update` raise while the number is still linked.
         """
+        from .._session.requests import SmsLink  # noqa: PLC0415 - loads when used
+        from .relinks import relink  # noqa: PLC0415 - loads when used
+
         link = SmsLink(service_plan_id=service_plan_id, campaign_id=campaign_id)
         if timeout is not None:
             check.check_seconds(timeout, "timeout")
@@ -334,6 +341,7 @@ class ImportedNumbers:
             InvalidRequest: an argument breaks a rule, or there are no numbers; nothing was sent.
         """
         from .._bulk.many_numbers import one_by_one  # noqa: PLC0415 - loads when used
+        from .._session.requests import SmsLink  # noqa: PLC0415 - loads when used
 
         SmsLink(service_plan_id=service_plan_id, campaign_id=campaign_id)
         _log.warning("relinking: each number is without service until it is linked again")
@@ -390,6 +398,9 @@ class ImportedNumbers:
             WaitTimeout: the time ran out.
             SinchHostingError: what `get` raises, unless it passes (`GetImportedNumber`).
         """
+        from .._polling import waits  # noqa: PLC0415 - loads when used
+        from .number_goals import PROVISIONED, unread_import  # noqa: PLC0415 - loads when used
+
         check.check_phone_number(phone_number)
         number = unread_import(phone_number)
         return await waits.wait_until(self._watcher(), PROVISIONED, number, timeout=timeout)
@@ -444,6 +455,9 @@ class ImportedNumbers:
                 each with its number in `.last`.
             InvalidRequest: a single number, or what is no number; nothing was sent.
         """
+        from .._polling import waits  # noqa: PLC0415 - loads when used
+        from .number_goals import PROVISIONED, unread_import  # noqa: PLC0415 - loads when used
+
         numbers = [
             unread_import(number, service_plan_id, campaign_id)
             for number in waits.many_numbers(phone_numbers)

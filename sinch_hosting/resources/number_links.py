@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .._session.requests import UNSET, SmsLink, SmsPatch, UpdateImportedNumber
+from .._session.requests import SmsLink, SmsPatch, UpdateImportedNumber
+from .._session.unset import UNSET
 from ..errors import Conflict, NumberFailed
 from ..models import ImportedNumber, Provisioning, SmsConfiguration
 from ..states import ProvisioningState, ProvisioningType

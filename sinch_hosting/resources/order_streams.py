@@ -16,11 +16,12 @@ What a run does where it cannot be sure:
 | an answer that is no refusal of the service (408, 5xx, a proxy's page) | it looks for the order |
 | a 409, or a refusal that names numbers | it looks for the order for `grace` seconds |
 | an order that shows fewer numbers than were sent | it reads it again, then calls it `unknown` |
+| an order of the last day without a tag, and only numbers of a chunk in it | the chunk fails |
 | a list that does not end, or shows fewer orders than it counts | it raises `UnreadableList` |
 
 The second row is needed because a proxy may send a create twice, and the first order then causes
-the refusal of the second. It is skipped where the numbers were taken before. After the last row
-nothing is sent.
+the refusal of the second. It is skipped where the numbers were taken before. The fourth row holds
+until an order was seen that kept its tag. After the last row nothing is sent.
 
 What is promised: exactly one order a chunk provided that every committed order is listed within
 `settle` and `grace`; beyond that, at most one duplicate an attempt for orders without letters,

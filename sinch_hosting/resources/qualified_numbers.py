@@ -9,11 +9,9 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, overload
 
-from .._polling import waits
 from .._session.codec import encode
 from .._session.operations import by_number
 from .._session.orders_api import OrdersApi
-from .._session.requests import AddNumbers, VerifyVoiceChallenge
 from .._session.responses import AddedNumbers, ListedQualifiedNumbers, page_of
 from .._session.session import Session
 from ..errors import OutcomeUnknown, SinchHostingError
@@ -21,7 +19,6 @@ from ..models import DirectLoa, Letter, Order, QualifiedNumber, ResellerLoa
 from ..models import _checks as check
 from ..models.pages import OnBody, Page, Pages
 from ..states import OpenEnum, QualificationState, parse_states
-from .number_goals import qualification_goal, unread_qualified
 
 if TYPE_CHECKING:
     from .._bulk.chunks import Numbers
@@ -69,6 +66,8 @@ class QualifiedNumbers:
             OutcomeUnknown: the answer was lost, and looking the numbers up did not help.
             SinchHostingError: what every call raises; see `SinchHosting`.
         """
+        from .._session.requests import AddNumbers  # noqa: PLC0415 - loads when used
+
         request = AddNumbers(phone_numbers=phone_numbers)  # type: ignore[arg-type]
         try:
             answer = await self._session.request(
@@ -358,6 +357,8 @@ class QualifiedNumbers:
             OutcomeUnknown: the answer was lost; `get` shows the number's state.
             SinchHostingError: what every call raises; see `SinchHosting`.
         """
+        from .._session.requests import VerifyVoiceChallenge  # noqa: PLC0415 - loads when used
+
         return await self._session.request(
             "VerifyVoiceChallenge",
             QualifiedNumber,
@@ -387,6 +388,9 @@ class QualifiedNumbers:
             WaitTimeout: the time ran out.
             SinchHostingError: what `get` raises, unless it passes (`GetQualifiedNumber`).
         """
+        from .._polling import waits  # noqa: PLC0415 - loads when used
+        from .number_goals import qualification_goal, unread_qualified  # noqa: PLC0415 - loads when used
+
         goal = qualification_goal(states)
         (number,) = unread_qualified([phone_number])
         return await waits.wait_until(self._watcher(), goal, number, timeout=timeout)
@@ -433,6 +437,9 @@ class QualifiedNumbers:
                 number in `.last`.
             InvalidRequest: a single number, or what is no number; nothing was sent.
         """
+        from .._polling import waits  # noqa: PLC0415 - loads when used
+        from .number_goals import qualification_goal, unread_qualified  # noqa: PLC0415 - loads when used
+
         goal = qualification_goal(states)
         results = await waits.wait_all(
             self._watcher(),

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from .._polling import waits
-from .._session.requests import UNSET, SmsLink, Unset
+from .._session.requests import SmsLink
+from .._session.unset import UNSET, Unset
 from ..errors import RelinkFailed, SinchHostingError
 from ..models import ImportedNumber
 from .number_goals import FREE, SETTLED, unread_import

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from importlib.resources import files
 from inspect import signature
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from aiohttp import web
@@ -16,20 +16,16 @@ from .errors import Refusal, invalid, not_found, shown
 from .http import Dropped, json_response, read_body
 from .views import (
     VIEWS,
-    View,
     numbers_view,
     order_view,
     request_view,
-    requests_view,
-    summary,
     time_of,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
-    from .records import Plan
-    from .rules import Rules
+    from .handles import Handles
     from .wire import Json
 
 PREFIX = "/_sandbox"
@@ -42,35 +38,17 @@ _PAGE_HEADERS = {
 }
 
 
-class Handles(View, Protocol):
-    """The handles of a sandbox; `Sandbox` says what each one does."""
-
-    # ruff: noqa: D102
-    @property
-    def on_loopback(self) -> bool: ...
-    def advance(self, **units: float) -> int: ...
-    def step(self) -> str | None: ...
-    def sign_letter(self, order: str) -> None: ...
-    def decline_letter(self, order: str) -> None: ...
-    def reject(self, order: str, reason: str = ...) -> None: ...
-    def complete(self, order: str) -> None: ...
-    def trigger(self, subject: str) -> str: ...
-    def receive_invoices(self, numbers: Iterable[str]) -> None: ...
-    def approve(self, numbers: Iterable[str]) -> None: ...
-    def refuse(self, number: str, reason: str = ...) -> None: ...
-    def voice_code(self, number: str) -> str: ...
-    def plan(self, number: str, **failures: str) -> Plan: ...
-    def change_rules(self, **changes: Any) -> Rules: ...
-    def expire_tokens(self) -> None: ...
-    def change_speed(self, speed: float) -> None: ...
-    def reset(self) -> None: ...
-
-
 @define(eq=False)
 class Control:
-    """Serves what is below ``/_sandbox``: GET shows, POST acts, DELETE removes faults."""
+    """Serves what is below ``/_sandbox``: GET shows, POST acts, DELETE removes faults.
+
+    Args:
+        sandbox: its handles.
+        on_loopback: whether only this machine can reach it.
+    """
 
     sandbox: Handles
+    on_loopback: bool
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Return the response to one request. Errors have the contract's flat shape."""
@@ -82,7 +60,7 @@ class Control:
             body = await _read_object(request) if request.method == "POST" else {}
             query = read_query(request.rel_url.raw_query_string)
             limit = _limit(query, request.method)
-            answer = self._do(request.method, path.removeprefix("/"), body, query)
+            answer = self._do(request.method, path.removeprefix("/"), body, query, limit)
             return json_response(_newest(answer, limit))
         except Refusal as refusal:
             failure = refusal
@@ -96,14 +74,16 @@ class Control:
             failure = Refusal(400, shown(str(error)))
         return json_response(failure.body(nested=False), failure.code, failure.headers)
 
-    def _do(self, method: str, path: str, body: Json, query: Mapping[str, str]) -> Any:
+    def _do(
+        self, method: str, path: str, body: Json, query: Mapping[str, str], limit: int | None
+    ) -> Any:
         name, _, rest = path.partition("/")
         known = _PARAMETERS.get(path, ()) if method == "GET" else ()
         for parameter in query:
             if parameter not in known:
                 raise invalid(shown(parameter), "is no parameter here")
         if method == "GET":
-            return self._show(path, name, rest, query)
+            return self._show(path, name, rest, query, limit)
         if method == "POST" and not rest and name in _ACTIONS:
             return self._act(_ACTIONS[name], body)
         if method == "DELETE" and name == "faults":
@@ -113,15 +93,13 @@ class Control:
             return {}
         raise not_found(f"{method} {PREFIX}/{path}")
 
-    def _show(self, path: str, name: str, rest: str, query: Mapping[str, str]) -> Any:
-        if path == "state":
-            return summary(self.sandbox, query)
-        if path == "requests":
-            return requests_view(self.sandbox, query)
+    def _show(
+        self, path: str, name: str, rest: str, query: Mapping[str, str], limit: int | None
+    ) -> Any:
         if path == "numbers":
             return numbers_view(self.sandbox, query.get("search", ""))
         if path in VIEWS:
-            return VIEWS[path](self.sandbox)
+            return VIEWS[path](self.sandbox, query, limit)
         if name == "orders" and rest:
             return order_view(self.sandbox, rest)
         if name == "requests" and rest.isdecimal():
@@ -148,7 +126,7 @@ class Control:
         if origin is not None and origin != f"http://{host}":
             raise Refusal(403, "pages from elsewhere may not do that")
         name = host.rpartition(":")[0] or host
-        if self.sandbox.on_loopback and host and not is_loopback(name.strip("[]")):
+        if self.on_loopback and host and not is_loopback(name.strip("[]")):
             raise Refusal(403, "that host name does not belong to this machine")
 
 

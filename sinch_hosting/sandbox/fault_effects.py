@@ -9,7 +9,7 @@ from .lists import same_place
 from .store import Bucket, Listed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from .faults import Fault
     from .order_lifecycle import OrderLifecycle
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .store import World
 
 R = TypeVar("R", bound=Listed)
+S = TypeVar("S", "HostingOrder", "QualifiedNumber")
 
 _ENUMS = {"state", "type", "globalProcessState", "status", "operation", "serviceType", "loaType"}
 _MOST_STEPS = 100
@@ -50,25 +51,26 @@ def display_names(answer: Any, text: str | None) -> Any:
 
 def lagging_orders(world: World, key: tuple[str, ...], seconds: float) -> Iterable[HostingOrder]:
     """Return the orders that were under *key* so many *seconds* ago, as they were."""
-    moment = world.now - seconds
-    for order in world.orders.values():
-        state = _state_at(order.history, moment)
-        if (state, order.type, order.service_plan_id, order.campaign_id) == key:
-            then = copy(order)
-            then.state = str(state)
-            yield then
+    state, *rest = key
+    for order in _in_state(world.orders.values(), state, world.now - seconds):
+        if [order.type, order.service_plan_id, order.campaign_id] == rest:
+            yield order
 
 
 def lagging_qualified(
     world: World, key: tuple[str, ...], seconds: float
 ) -> Iterable[QualifiedNumber]:
     """Return the qualified numbers that were in that state so many *seconds* ago, as they were."""
-    moment = world.now - seconds
-    for number in world.qualified.values():
-        state = _state_at(number.history, moment)
-        if (state,) == key:
-            then = copy(number)
-            then.state = str(state)
+    return _in_state(world.qualified.values(), key[0], world.now - seconds)
+
+
+def _in_state(records: Iterable[S], state: str, moment: float) -> Iterator[S]:
+    """Yield copies of the *records* that were in that *state* at that *moment*, as they were."""
+    for record in records:
+        states = [entered for time, entered in record.history if time <= moment]
+        if states and states[-1] == state:
+            then = copy(record)
+            then.state = state
             yield then
 
 
@@ -88,15 +90,6 @@ def as_bucket(records: Iterable[R], text: Callable[[R], str] | None = None) -> B
     for record in sorted(records, key=lambda record: record.entry):
         bucket.add(record)
     return bucket
-
-
-def _state_at(history: list[tuple[float, str]], moment: float) -> str | None:
-    state = None
-    for time, entered in history:
-        if time > moment:
-            break
-        state = entered
-    return state
 
 
 def bent_page(fault: Fault, field: str, query: dict[str, str], answer: Any) -> Any:

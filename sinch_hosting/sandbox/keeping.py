@@ -180,6 +180,16 @@ class Keeper:
         changes.requests = self._new_requests()
         self._write(self._with_parts(changes), self._state.append)
 
+    def finish(self) -> None:
+        """Write what has changed, and then the whole: without a journal the file is the state.
+
+        The second may take seconds. Whoever kills the process meanwhile loses nothing.
+        """
+        self.world.changed = True
+        self.save_changes()
+        if self._state is not None and self._state.has_journal:
+            self.save()
+
     def _with_parts(self, kept: Snapshot) -> Snapshot:
         """Return what is *kept*, with the parts that do not belong to the world."""
         kept.tokens = self.credentials.export()

@@ -10,31 +10,27 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from .arguments import check_amount, check_project, check_texts, span
+from .arguments import check_amount, check_project, check_texts
 from .callbacks import Callbacks
 from .checks import is_loopback
 from .clock import FASTEST, Clock
 from .control import PREFIX, Control
 from .credentials import Credentials
-from .faults import Faults, TokenBucket
+from .faults import Faults
+from .handles import Handles
 from .http import HEALTH, Listener, Service, json_response
 from .keeping import Keeper
-from .observations import Observations
-from .operation_ids import OPERATION_IDS
 from .operations import Operations
-from .people import People
 from .profiles import profile_named
 from .rules import Rules
 from .store import World
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from datetime import timedelta
     from types import TracebackType
 
     from .profiles import Profile, TimingSpec
     from .records import (
-        CallbackRecord,
         RequestRecord,
     )
 
@@ -50,7 +46,7 @@ _ANY_ADDRESS = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S
 _log = logging.getLogger("sinch_hosting.sandbox")
 
 
-class Sandbox(People, Observations):
+class Sandbox(Handles):
     """The simulated service on a port of this machine; use it as ``async with``.
 
     Args:
@@ -113,15 +109,11 @@ class Sandbox(People, Observations):
         check_texts(project_id=project_id, key_id=key_id, key_secret=key_secret)
         check_texts(may_be_empty=True, hmac_secret=hmac_secret)
         check_project(project_id)
-        if start is None:
-            start = MONDAY if speed == 0 or seed is not None else datetime.now(UTC)
-        if not 1970 < start.year < 9000:
-            raise ValueError("start must lie between the years 1971 and 9000")
         dice = int.from_bytes(os.urandom(4), "big") if seed is None else seed
         self._host, self._port = host, port
         chosen = profile_named(profile).with_timings(**dict(transitions or {}))
-        self._world = World(
-            Clock(float(speed), start.timestamp()),
+        world = World(
+            Clock(float(speed), _first_instant(start, speed == 0 or seed is not None)),
             chosen,
             rules if isinstance(rules, Rules) else Rules().changed(**dict(rules or {})),
             dice,
@@ -129,39 +121,31 @@ class Sandbox(People, Observations):
             hmac_secret,
             import_limit,
         )
-        operations = Operations.over(self._world)
-        super().__init__(self._world, operations)
-        self.faults: Faults = Faults(self._world.clock, dice)
-        self._callback_records: deque[CallbackRecord] = deque(maxlen=request_log)
+        operations = Operations.over(world)
+        faults = Faults(world.clock, dice)
         hosts = frozenset({callback_hosts} if isinstance(callback_hosts, str) else callback_hosts)
-        self._callbacks = Callbacks(self._world, self.faults, hosts, self._callback_records)
-        self._world.emit = self._callbacks.emit
-        self._world.clock.at_rest = self._at_rest
-        self.project_id = project_id
+        callbacks = Callbacks(world, faults, hosts, deque(maxlen=request_log))
+        credentials = Credentials(key_id, key_secret, token_lifetime, lambda: world.identifier(40))
+        requests: deque[RequestRecord] = deque(maxlen=request_log)
+        service = Service(world, operations, credentials, faults, requests, self._serves)
+        service.logs = log_requests
+        super().__init__(world, operations, faults, credentials, callbacks, service)
+        world.emit, world.clock.at_rest = callbacks.emit, self._at_rest
         self.key_id = key_id
-        self._credentials = Credentials(
-            key_id, key_secret, token_lifetime, lambda: self._world.identifier(40)
-        )
-        self._requests: deque[RequestRecord] = deque(maxlen=request_log)
-        self._service = Service(
-            self._world, operations, self._credentials, self.faults, self._requests, self._serves
-        )
-        self._service.logs = log_requests
         self._keeper = Keeper(
             state_file,
             seed_file,
-            self._world,
+            world,
             operations,
-            self.faults,
-            self._credentials,
-            self._callbacks,
-            self._service,
+            faults,
+            credentials,
+            callbacks,
+            service,
             seed,
             keeps_rules=rules is None,
             keeps_secret=not hmac_secret,
         )
-        self._apply_rules()
-        self._control = Control(self)
+        self._control = Control(self, is_loopback(host))
         self._runner: web.ServerRunner | None = None
 
     def __repr__(self) -> str:
@@ -180,10 +164,11 @@ class Sandbox(People, Observations):
             self._keeper.load()
             self._apply_rules()
             await self._listen()
+            self._keeper.begin()
         except BaseException:
+            await self._close()
             self._keeper.release()
             raise
-        self._keeper.begin()
         return self
 
     async def _listen(self) -> None:
@@ -204,18 +189,21 @@ class Sandbox(People, Observations):
 
     async def stop(self) -> None:
         """Stop listening and drop every connection; stopping twice is fine."""
+        was_running = self._runner is not None
+        try:
+            await self._close()
+            if was_running:
+                self._keeper.finish()
+        finally:
+            self._keeper.release()
+
+    async def _close(self) -> None:
         runner, self._runner = self._runner, None
         await self._keeper.end()
         self._world.clock.close()
         await self._callbacks.close()
-        if runner is None:
-            return
-        try:
+        if runner is not None:
             await runner.cleanup()
-            self._world.changed = True
-            self._keeper.save_changes()
-        finally:
-            self._keeper.release()
 
     def save(self) -> None:
         """Write the whole state now, if there is a file for it; raises `OSError` where that fails.
@@ -254,11 +242,6 @@ class Sandbox(People, Observations):
         self._world.changed |= request.method != "GET"
         self._keeper.save_changes()
         return response
-
-    @property
-    def seed(self) -> int:
-        """What makes ids, codes, delays and faults reproducible."""
-        return self._world.seed
 
     @property
     def host(self) -> str:
@@ -303,97 +286,6 @@ class Sandbox(People, Observations):
             "SINCH_HOSTING_AUTH_URL": self.auth_url,
         }
 
-    @property
-    def hmac_secret(self) -> str:
-        """The key that signs callbacks, as configured now."""
-        return self._world.hmac_secret
-
-    @property
-    def profile(self) -> Profile:
-        """When transitions happen."""
-        return self._world.profile
-
-    @property
-    def speed(self) -> float:
-        """Virtual seconds in one real second; 0 where time is stepped by hand."""
-        return self._world.clock.speed
-
-    def change_speed(self, speed: float) -> None:
-        """Let *speed* virtual seconds pass in a real one from now on. With 0 time stands still.
-
-        Raises `ValueError` for a speed that is negative, or above ten million.
-        """
-        check_amount("speed", speed, FASTEST)
-        self._world.clock.change_speed(float(speed))
-
-    @property
-    def now(self) -> datetime:
-        """The virtual time."""
-        return datetime.fromtimestamp(self._world.now, UTC)
-
-    def advance(self, delta: timedelta | None = None, /, **units: float) -> int:
-        """Move virtual time ahead, as ``advance(days=2)`` or ``advance(timedelta(days=2))``.
-
-        What is due on the way happens in order, each at its own time. Returns how many
-        transitions happened.
-
-        Callbacks are real requests, and none is sent before the program awaits something: all
-        those due on the way are first attempted afterwards, at the new time, and one that fails
-        is retried counting from there. Call `settle` to wait for them, or `pass_time` instead
-        where retries, delays and transitions shall mix as they would.
-        """
-        return self._world.clock.advance(span(delta, units))
-
-    async def pass_time(self, delta: timedelta | None = None, /, **units: float) -> int:
-        """Move time ahead as `advance` does, and `settle` at every instant at which things happen.
-
-        So each callback is attempted at its own virtual time, and so is each retry that falls due.
-        """
-        clock = self._world.clock
-        target, happened = clock.check_ahead(span(delta, units)), 0
-        await self.settle()
-        while (due := clock.next_due()) is not None and due <= target:
-            happened += clock.advance(max(0.0, due - clock.now))
-            await self.settle()
-        happened += clock.advance(max(0.0, target - clock.now))
-        await self.settle()
-        return happened
-
-    def step(self) -> str | None:
-        """Jump to the next transition and do it. Returns its name, ``None`` where none is left.
-
-        What callbacks wait for counts, too: ``callback_retry`` and ``callback_delay``. Raises
-        `ValueError` where the next transition is beyond the end of virtual time.
-        """
-        return self._world.clock.step()
-
-    async def settle(self) -> None:
-        """Wait until every callback that is due has been attempted.
-
-        Virtual time need not move for that. A retry is due only later: after `settle`, `advance`
-        to it and settle again.
-        """
-        self._world.clock.run_due()
-        await self._callbacks.settle()
-
-    @property
-    def rules(self) -> Rules:
-        """How it behaves where the contract is silent."""
-        return self._world.rules
-
-    def change_rules(self, **changes: Any) -> Rules:
-        """Change single rules, as in ``change_rules(unqualified=400)``. Returns all rules.
-
-        Raises `ValueError` for a rule that does not exist, and for a value that it cannot have.
-        """
-        self._world.rules = self._world.rules.changed(**changes)
-        self._apply_rules()
-        return self._world.rules
-
-    def _apply_rules(self) -> None:
-        rate = self._world.rules.basic_per_second
-        self._credentials.basic_limit = None if rate is None else TokenBucket(rate, max(rate, 1.0))
-
     def _serves(self, host: str) -> bool:
         """Return whether a request with that ``Host`` is meant for this sandbox."""
         name, allowed = host.removesuffix(f":{self._port}"), self._world.rules.hosts
@@ -402,48 +294,11 @@ class Sandbox(People, Observations):
         ours = name != host and (is_loopback(name.strip("[]")) or name.strip("[]") == self._host)
         return ours or "*" in allowed or host in allowed or (name or host) in allowed
 
-    def reset(self) -> None:
-        """Forget orders, numbers, mails, callbacks, requests and faults.
 
-        Time, tokens and rules go on.
-        """
-        self._world.clear()
-        self._callbacks.forget()
-        self._callback_records.clear()
-        self._requests.clear()
-        self.faults.clear()
-
-    def expire_tokens(self) -> None:
-        """Let every token that was given out so far expire now."""
-        self._credentials.expire_all()
-
-    @property
-    def requests(self) -> list[RequestRecord]:
-        """The requests seen so far, oldest first."""
-        return list(self._requests)
-
-    def calls(self, operation: str) -> list[RequestRecord]:
-        """Return the requests for one operation, by the contract's name or ``token``.
-
-        Raises `ValueError` for an operation that does not exist.
-        """
-        if operation not in {*OPERATION_IDS, "token"}:
-            raise ValueError(f"no operation is called {operation!r}")
-        return [record for record in self._requests if record.operation == operation]
-
-    def counts(self) -> dict[str, int]:
-        """Return how many orders, numbers, letters, mails, callbacks and requests there are."""
-        return {
-            "orders": len(self._world.orders),
-            "qualifiedNumbers": len(self._world.qualified),
-            "importedNumbers": len(self._world.imported),
-            "letters": len(self._world.letters),
-            "outbox": len(self._world.outbox),
-            "callbacks": len(self._callback_records),
-            "requests": len(self._requests),
-        }
-
-    @property
-    def callbacks(self) -> list[CallbackRecord]:
-        """The events so far, oldest first, and what became of each."""
-        return list(self._callback_records)
+def _first_instant(start: datetime | None, fixed: bool) -> float:
+    """Return the time to start at: *start*, or a *fixed* Monday, or now."""
+    if start is None:
+        start = MONDAY if fixed else datetime.now(UTC)
+    if not 1970 < start.year < 9000:
+        raise ValueError("start must lie between the years 1971 and 9000")
+    return start.timestamp()

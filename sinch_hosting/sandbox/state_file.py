@@ -49,6 +49,11 @@ class StateFile:
         """Whether changes are better appended: the state is large, and the journal is not yet."""
         return self._appended < self._size > LARGE
 
+    @property
+    def has_journal(self) -> bool:
+        """Whether there are changes that are not in the file itself."""
+        return self._appended > 0
+
     def open(self) -> Snapshot | None:
         """Lock the file, and return the state in it; `None` where there is no file yet.
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache, lru_cache
+from itertools import repeat
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, TypeAlias, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -160,9 +161,9 @@ def _reader(kind: Any) -> Reader:
     if origin is dict:
         return _dict_reader(_reader(arguments[1]))
     if origin is tuple and arguments[-1] is not ...:
-        return _tuple_reader(tuple(map(_reader, arguments)))
+        return _sequence_reader(tuple, tuple(map(_reader, arguments)), len(arguments))
     if origin in (list, tuple, frozenset):
-        return _sequence_reader(origin, _reader(arguments[0]))
+        return _sequence_reader(origin, repeat(_reader(arguments[0])))
     return (lambda value: value) if kind is Any else _plain_reader(kind)
 
 
@@ -196,38 +197,21 @@ def _dict_reader(read_item: Reader) -> Reader:
     return read
 
 
-def _sequence_reader(origin: Any, read_item: Reader) -> Reader:
-    """Return what reads a list, a set, or a tuple of any length."""
+def _sequence_reader(origin: Any, readers: Iterable[Reader], length: int | None = None) -> Reader:
+    """Return what reads a list, a set or a tuple, with a reader for each place."""
 
     def read(value: Any) -> Any:
         if not isinstance(value, list):
             raise _Misfit("must be a list")
+        if length not in (None, len(value)):
+            raise _Misfit(f"must be a list of {length}")
         found = []
-        for position, item in enumerate(value):
+        for position, (read_item, item) in enumerate(zip(readers, value, strict=False)):
             try:
                 found.append(read_item(item))
             except _Misfit as misfit:
                 raise _Misfit(misfit.what, f"[{position}]{misfit.path}") from None
         return origin(found)
-
-    return read
-
-
-def _tuple_reader(readers: tuple[Reader, ...]) -> Reader:
-    """Return what reads a tuple with one kind for each place."""
-
-    def read(value: Any) -> Any:
-        if not isinstance(value, list):
-            raise _Misfit("must be a list")
-        if len(value) != len(readers):
-            raise _Misfit(f"must be a list of {len(readers)}")
-        found = []
-        for position, read_item in enumerate(readers):
-            try:
-                found.append(read_item(value[position]))
-            except _Misfit as misfit:
-                raise _Misfit(misfit.what, f"[{position}]{misfit.path}") from None
-        return tuple(found)
 
     return read
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import asdict
 
@@ -15,20 +15,15 @@ from .wire import imported_response_json, order_json, order_number_json, qualifi
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from datetime import datetime
 
-    from .faults import Faults
-    from .profiles import Profile
+    from .handles import Handles
     from .records import (
         HostingOrder,
-        ImportedNumber,
-        Letter,
-        Mail,
-        QualifiedNumber,
         RequestRecord,
     )
-    from .rules import Rules
     from .wire import Json
+
+T = TypeVar("T")
 
 SHOWN = 100
 """How many of each kind the summary holds, newest last."""
@@ -37,41 +32,7 @@ LONGEST_BODY = 200
 """How many characters of a request's body the summary holds."""
 
 
-class View(Protocol):
-    """What there is to show of a sandbox; `Sandbox` says what each member means."""
-
-    # ruff: noqa: D102
-    project_id: str
-    faults: Faults
-
-    @property
-    def seed(self) -> int: ...
-    @property
-    def now(self) -> datetime: ...
-    @property
-    def speed(self) -> float: ...
-    @property
-    def profile(self) -> Profile: ...
-    @property
-    def rules(self) -> Rules: ...
-    @property
-    def requests(self) -> list[RequestRecord]: ...
-    @property
-    def callbacks(self) -> list[CallbackRecord]: ...
-    @property
-    def outbox(self) -> list[Mail]: ...
-    @property
-    def letters_sent(self) -> list[Letter]: ...
-    def counts(self) -> dict[str, int]: ...
-    def orders_created(self) -> list[HostingOrder]: ...
-    def qualified_numbers(self, newest: int | None = None) -> list[QualifiedNumber]: ...
-    def imported_numbers(self, newest: int | None = None) -> list[ImportedNumber]: ...
-    def order(self, order: str) -> HostingOrder: ...
-    def coming(self, subject: str) -> str: ...
-    def due(self, subject: str) -> float | None: ...
-
-
-def order_view(sandbox: View, order_id: str) -> Json:
+def order_view(sandbox: Handles, order_id: str) -> Json:
     """Return one order with its numbers, report, history, and what happens next."""
     order = sandbox.order(order_id)
     project = sandbox.project_id
@@ -86,7 +47,7 @@ def order_view(sandbox: View, order_id: str) -> Json:
     }
 
 
-def _coming(sandbox: View, order: HostingOrder) -> Json:
+def _coming(sandbox: Handles, order: HostingOrder) -> Json:
     """Return what happens next to an order, when (`None`: a person has to do it), and in words."""
     name = sandbox.coming(order.hosting_order_id)
     due = sandbox.due(order.hosting_order_id)
@@ -111,7 +72,7 @@ _WAITS = {
 """What an order waits for, by the name of its next transition."""
 
 
-def summary(sandbox: View, wanted: Mapping[str, str]) -> Json:
+def summary(sandbox: Handles, wanted: Mapping[str, str]) -> Json:
     """Return what the page shows: the newest of everything, and how many there are.
 
     Its requests are those that fit what is *wanted*, as in `requests_view`.
@@ -139,7 +100,7 @@ def _abridged(body: Any) -> str:
     return text if len(text) <= LONGEST_BODY else text[:LONGEST_BODY] + " ..."
 
 
-def _order_line(sandbox: View, order: Any) -> Json:
+def _order_line(sandbox: Handles, order: Any) -> Json:
     line = order_json(order, sandbox.project_id)
     return {
         **line,
@@ -151,7 +112,7 @@ def _order_line(sandbox: View, order: Any) -> Json:
     }
 
 
-def _qualified_line(sandbox: View) -> Callable[[Any], Json]:
+def _qualified_line(sandbox: Handles) -> Callable[[Any], Json]:
     return lambda number: {
         **qualified_json(number, sandbox.project_id, sandbox.rules),
         "invoicesReceived": number.invoices_received,
@@ -160,16 +121,21 @@ def _qualified_line(sandbox: View) -> Callable[[Any], Json]:
     }
 
 
-def _imported_line(sandbox: View) -> Callable[[Any], Json]:
+def _imported_line(sandbox: Handles) -> Callable[[Any], Json]:
     return lambda number: {
         **imported_response_json(number, sandbox.project_id, sandbox.rules),
         "next": sandbox.coming(number.phone_number),
     }
 
 
-def _records(records: list[Any], most: int = SHOWN) -> list[Json]:
+def _last(records: list[T], limit: int | None) -> list[T]:
+    """Return the last *limit* records; all of them where it is `None`."""
+    return records if limit is None else records[max(len(records) - limit, 0) :]
+
+
+def _records(records: list[Any], limit: int | None = SHOWN) -> list[Json]:
     found = []
-    for record in records[-most:]:
+    for record in _last(records, limit):
         line = record.json() if isinstance(record, CallbackRecord) else asdict(record)
         for name in ("time", "created", "sent"):
             if name in line:
@@ -178,16 +144,12 @@ def _records(records: list[Any], most: int = SHOWN) -> list[Json]:
     return found
 
 
-def time_of(sandbox: View) -> Json:
+def time_of(sandbox: Handles) -> Json:
     """Return the time, and how fast it goes."""
     return {"now": wire_time(sandbox.now.timestamp()), "speed": sandbox.speed}
 
 
-def _every(records: list[Any]) -> list[Json]:
-    return _records(records, len(records)) if records else []
-
-
-def request_view(sandbox: View, number: int) -> Json:
+def request_view(sandbox: Handles, number: int) -> Json:
     """Return one request with its whole body; raise `LookupError` where it is not in the log."""
     for record in reversed(sandbox.requests):
         if record.number == number:
@@ -195,15 +157,18 @@ def request_view(sandbox: View, number: int) -> Json:
     raise LookupError(f"there is no request {number} in the log")
 
 
-def requests_view(sandbox: View, wanted: Mapping[str, str]) -> list[Json]:
+def requests_view(
+    sandbox: Handles, wanted: Mapping[str, str], limit: int | None = None
+) -> list[Json]:
     """Return the requests with that ``operation``, ``status`` and ``order``, where they are wanted.
 
-    A status is written ``200``, ``4xx``, or ``none`` where no answer was given.
+    A status is written ``200``, ``4xx``, or ``none`` where no answer was given. With a *limit* it
+    is so many at most, the newest ones.
     """
-    return _every(_fitting(sandbox, wanted))
+    return _records(_fitting(sandbox, wanted), limit)
 
 
-def _fitting(sandbox: View, wanted: Mapping[str, str]) -> list[RequestRecord]:
+def _fitting(sandbox: Handles, wanted: Mapping[str, str]) -> list[RequestRecord]:
     if not wanted:
         return sandbox.requests
     operation, status, order = (wanted.get(name) for name in ("operation", "status", "order"))
@@ -220,7 +185,7 @@ def _statuses(status: int) -> tuple[str, ...]:
     return (str(status), f"{status // 100}xx") if status else ("none", "0")
 
 
-def numbers_view(sandbox: View, digits: str) -> list[Json]:
+def numbers_view(sandbox: Handles, digits: str) -> list[Json]:
     """Return where the numbers with those *digits* are: in qualification, imported, in orders.
 
     Raises `ValueError` for fewer than three digits, as too many numbers would fit.
@@ -273,16 +238,18 @@ def _names_of(kind: str) -> list[str]:
     return ["*", *groups, *sorted(reach)]
 
 
-VIEWS: dict[str, Callable[[View], Any]] = {
-    "state": lambda sandbox: summary(sandbox, {}),
-    "time": time_of,
-    "rules": lambda sandbox: sandbox.rules.json(),
-    "requests": lambda sandbox: requests_view(sandbox, {}),
-    "callbacks": lambda sandbox: _every(sandbox.callbacks),
-    "outbox": lambda sandbox: _every(sandbox.outbox),
-    "letters": lambda sandbox: _every(sandbox.letters_sent),
-    "faults": lambda sandbox: [fault.json() for fault in sandbox.faults],
-    "fault-kinds": lambda sandbox: fault_kinds_view(),
-    "orders": lambda sandbox: [_order_line(sandbox, order) for order in sandbox.orders_created()],
+VIEWS: dict[str, Callable[[Handles, Mapping[str, str], int | None], Any]] = {
+    "state": lambda sandbox, wanted, limit: summary(sandbox, wanted),
+    "time": lambda sandbox, wanted, limit: time_of(sandbox),
+    "rules": lambda sandbox, wanted, limit: sandbox.rules.json(),
+    "requests": requests_view,
+    "callbacks": lambda sandbox, wanted, limit: _records(sandbox.callbacks, limit),
+    "outbox": lambda sandbox, wanted, limit: _records(sandbox.outbox, limit),
+    "letters": lambda sandbox, wanted, limit: _records(sandbox.letters_sent, limit),
+    "faults": lambda sandbox, wanted, limit: [fault.json() for fault in sandbox.faults],
+    "fault-kinds": lambda sandbox, wanted, limit: fault_kinds_view(),
+    "orders": lambda sandbox, wanted, limit: [
+        _order_line(sandbox, order) for order in _last(sandbox.orders_created(), limit)
+    ],
 }
-"""What GET shows, by name."""
+"""What GET shows, by name: what of it is wanted, and of lists the newest *limit* records."""

@@ -3,8 +3,15 @@
 | module | what it holds |
 |---|---|
 | `messages` | what travels: inputs, states and results of workflows and activities, small JSON |
-| `text_enable` | the workflow `TextEnableJob`: what is done, in which order; it sends no request |
-| `activities` | what workers do: requests to the service, and reading files |
+| `positions` | sets of numbers by their positions, packed |
+| `hosting_job` | what all workflows share: what is done for orders; it sends no request |
+| `text_enable` | the workflow `TextEnableJob`: numbers that may be text-enabled now |
+| `onboard` | the workflow `OnboardJob`: numbers from anywhere to text-enabled |
+| `activities` | what workers do for orders: requests to the service, and reading files |
+| `number_activities` | what they do for numbers in qualification, and voice challenges |
+| `survey` | how far a page of numbers is |
+| `onboarding` | the parts of `sinch.onboard` that activities use |
+| `told` | what a history may keep of an error |
 | `lease` | how long an attempt of an activity may act: the fence before a create |
 | `files` | numbers and letters, read by reference |
 | `payloads` | attrs classes as Temporal's payloads |

@@ -10,7 +10,8 @@ import asyncio
 import os
 import tomllib
 from array import array
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
+from itertools import groupby
 from pathlib import Path
 
 from .._bulk.chunks import SeenNumbers
@@ -20,6 +21,7 @@ from ..models._checks import check_phone_number
 
 _LETTERS = {"direct": DirectLoa, "reseller": ResellerLoa, "blanket": BlanketLoa}
 Stamp = tuple[int, int, int]
+_PART = 10_000
 
 
 class References:
@@ -42,9 +44,33 @@ class References:
         packed = (await self._numbers(reference))[start : start + count]
         return tuple(f"+{str(number)[1:]}" for number in packed)
 
+    async def at(self, reference: str, positions: Iterable[int]) -> Sequence[str]:
+        """Return the numbers at these positions, which rise."""
+        found: list[str] = []
+        for _, run in groupby(enumerate(positions), key=lambda place: place[1] - place[0]):
+            places = [position for _, position in run]
+            found += await self.numbers(reference, places[0], len(places))
+        return found
+
+    async def positions(self, reference: str, wanted: Collection[str]) -> dict[str, int]:
+        """Return the positions of some numbers; those that are not there are left out."""
+        found: dict[str, int] = {}
+        for start in range(0, await self.count(reference) if wanted else 0, _PART):
+            part = await self.numbers(reference, start, _PART)
+            found |= {one: start + place for place, one in enumerate(part) if one in wanted}
+        return found
+
     async def letter(self, reference: str) -> Letter:
         """Return a letter of authorization; raises `InvalidRequest`."""
         return await asyncio.to_thread(self._letter, reference)
+
+    async def code(self, reference: str) -> str:
+        """Return the code of a voice challenge; raises `InvalidRequest`."""
+        try:
+            text = await asyncio.to_thread(self._path(reference).read_text, "utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise unreadable(reference, error) from None
+        return text.strip()
 
     def _path(self, reference: str) -> Path:
         if self._folder is None:
@@ -91,9 +117,10 @@ class References:
         return made
 
 
-def unreadable(reference: str, error: OSError) -> InvalidRequest:
+def unreadable(reference: str, error: OSError | UnicodeDecodeError) -> InvalidRequest:
     """Return the error for a file that cannot be read."""
-    rule = f"cannot be read on this worker: {error.strerror}"
+    why = error.strerror if isinstance(error, OSError) else "is no UTF-8"
+    rule = f"cannot be read on this worker: {why}"
     return InvalidRequest(field="reference", value=reference, rule=rule)
 
 

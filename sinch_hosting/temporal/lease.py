@@ -17,6 +17,7 @@ from collections.abc import AsyncIterator
 from attrs import evolve
 from temporalio import activity
 from temporalio.client import AsyncActivityCancelledError, AsyncActivityHandle
+from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from .._aio import Clock
@@ -43,10 +44,12 @@ class Lease:
         self._ends = clock()
 
     @classmethod
-    def of_activity(cls, seconds: float) -> Lease:
-        """The lease of the activity that runs; its heartbeat time-out is `seconds`."""
-        token = activity.info().task_token
-        return cls(activity.client().get_async_activity_handle(task_token=token), seconds)
+    def of_activity(cls) -> Lease:
+        """The lease of the activity that runs: it lasts for its heartbeat time-out."""
+        info = activity.info()
+        assert info.heartbeat_timeout is not None  # noqa: S101 - every activity of ours has one
+        handle = activity.client().get_async_activity_handle(task_token=info.task_token)
+        return cls(handle, info.heartbeat_timeout.total_seconds())
 
     async def renew(self) -> None:
         """Send a heartbeat; raises where the server has given this attempt up, or cancelled it."""
@@ -99,6 +102,13 @@ class Lease:
                     break
                 _log.warning("a heartbeat was not taken: %s", error)
         owner.cancel("Temporal has given this attempt up")
+
+
+async def pause(seconds: float) -> None:
+    """Wait until the next look; raises where the worker is to end, so that another one goes on."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(activity.wait_for_worker_shutdown(), seconds)
+        raise ApplicationError("the worker stops: another one goes on watching")
 
 
 def fenced(template: OrderTemplate, lease: Lease, longest_request: float) -> OrderTemplate:

@@ -11,6 +11,8 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from ..client import SinchHosting
 from .activities import HostingActivities
 from .files import References
+from .number_activities import NumberActivities
+from .onboard import OnboardJob
 from .payloads import DATA_CONVERTER
 from .text_enable import TextEnableJob
 
@@ -35,14 +37,17 @@ class SinchHostingPlugin(SimplePlugin):
     def __init__(
         self, sinch: SinchHosting | None = None, *, references: References | None = None
     ) -> None:
+        read = references or References()
         activities = (
-            None if sinch is None else HostingActivities(sinch, references or References()).all
+            None
+            if sinch is None
+            else [*HostingActivities(sinch, read).all, *NumberActivities(sinch, read).all]
         )
         super().__init__(
             "sinch_hosting.SinchHostingPlugin",
             data_converter=DATA_CONVERTER,
             activities=activities,
-            workflows=[TextEnableJob],
+            workflows=[TextEnableJob, OnboardJob],
             workflow_runner=_passing_through,
         )
 

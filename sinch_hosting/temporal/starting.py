@@ -7,7 +7,13 @@ from contextlib import asynccontextmanager
 
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
-from temporalio.client import Client, WorkflowHandle
+from temporalio.client import (
+    Client,
+    WorkflowHandle,
+    WorkflowQueryFailedError,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
 from temporalio.common import (
     SearchAttributeKey,
     SearchAttributePair,
@@ -20,11 +26,19 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from .._bulk.tags import check_job
 from ..errors import ConfigurationError, InvalidRequest, JobChanged, TransportError
-from .messages import MOST_PENDING, Progress, TextEnableInput
+from ..models._checks import check_seconds
+from .hosting_job import HostingJob
+from .messages import (
+    MOST_PENDING,
+    NUMBERS_A_PAGE,
+    JobInput,
+    OnboardInput,
+    Progress,
+    TextEnableInput,
+)
 from .plugin import TASK_QUEUE, SinchHostingPlugin
-from .text_enable import TextEnableJob
 
-Handle = WorkflowHandle[TextEnableJob, Progress]
+Handle = WorkflowHandle[HostingJob, Progress]
 JOB_ATTRIBUTE = SearchAttributeKey.for_keyword("SinchHostingJob")
 PLAN_ATTRIBUTE = SearchAttributeKey.for_keyword("SinchHostingPlan")
 
@@ -60,14 +74,19 @@ def workflow_id(project_id: str, job: str) -> str:
 
 
 async def start(
-    client: Client, project_id: str, given: TextEnableInput, *, task_queue: str = TASK_QUEUE
+    client: Client,
+    project_id: str,
+    given: TextEnableInput | OnboardInput,
+    *,
+    task_queue: str = TASK_QUEUE,
 ) -> Handle:
     """Start a job; safe to repeat, since a name is used once.
 
     Args:
         client: A client of Temporal with `SinchHostingPlugin`.
         project_id: The project of the account.
-        given: What is to be done.
+        given: What is to be done: `TextEnableInput` for numbers that may be text-enabled now,
+            `OnboardInput` for numbers from anywhere.
         task_queue: The task queue of the workers.
 
     Returns:
@@ -77,16 +96,15 @@ async def start(
         InvalidRequest: An argument breaks a rule.
         JobChanged: There is a job of that name; nothing was started.
     """
-    if not 0 < given.most_pending <= MOST_PENDING:
-        rule = f"must be 1 to {MOST_PENDING}"
-        raise InvalidRequest(field="most_pending", value=given.most_pending, rule=rule)
-    order = given.order
+    _check(given)
+    order, is_onboarding = given.order, isinstance(given, OnboardInput)
     try:
         return await client.start_workflow(
-            TextEnableJob.run,
+            "sinch_hosting.OnboardJob" if is_onboarding else "sinch_hosting.TextEnableJob",
             given,
             id=workflow_id(project_id, order.job),
             task_queue=task_queue,
+            result_type=Progress,
             id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
             memo={"job": order.job, "service_plan_id": order.service_plan_id},
             search_attributes=await _attributes(client, given),
@@ -96,9 +114,22 @@ async def start(
         raise JobChanged(field="job", value=order.job, rule=rule) from None
 
 
+def _check(given: JobInput) -> None:
+    bounds = {"most_pending": (given.most_pending, MOST_PENDING)}
+    if isinstance(given, OnboardInput):
+        bounds["page_size"] = given.page_size, NUMBERS_A_PAGE
+        check_seconds(given.readiness_window, "readiness_window")
+        if given.ready_at not in ("eligible", "verified"):
+            rule = "must be 'eligible' or 'verified'"
+            raise InvalidRequest(field="ready_at", value=given.ready_at, rule=rule)
+    for name, (value, most) in bounds.items():
+        if not 0 < value <= most:
+            raise InvalidRequest(field=name, value=value, rule=f"must be 1 to {most}")
+
+
 def find(client: Client, project_id: str, job: str) -> Handle:
     """Return the handle of a job that was started; nothing is asked of the server."""
-    return client.get_workflow_handle_for(TextEnableJob.run, workflow_id(project_id, job))
+    return client.get_workflow_handle(workflow_id(project_id, job), result_type=Progress)
 
 
 @asynccontextmanager
@@ -106,7 +137,8 @@ async def found(project_id: str, job: str) -> AsyncIterator[Handle]:
     """Connect, and give the handle of a job for a block; what fails in it is told plainly.
 
     Raises:
-        InvalidRequest: There is no such job, or it has ended where it is to be changed.
+        InvalidRequest: There is no such job, it has ended where it is to be changed, or it takes
+            no such order.
         TransportError: Temporal is not reached, or no worker answers.
     """
     client = await connect()
@@ -124,9 +156,17 @@ async def found(project_id: str, job: str) -> AsyncIterator[Handle]:
             "sinch_hosting.temporal.worker",
             never_sent=True,
         ) from error
+    except (WorkflowQueryFailedError, WorkflowUpdateFailedError) as error:
+        rule = f"does not take that: {error.__cause__ or error}"
+        raise InvalidRequest(field="job", value=job, rule=rule) from error
+    except WorkflowUpdateRPCTimeoutOrCancelledError as error:
+        raise TransportError(
+            "no worker said in time what became of it; see `sinch-hosting jobs status`",
+            never_sent=False,
+        ) from error
 
 
-async def _attributes(client: Client, given: TextEnableInput) -> TypedSearchAttributes:
+async def _attributes(client: Client, given: JobInput) -> TypedSearchAttributes:
     """Return the search attributes that are registered at the server; others would be refused."""
     try:
         known = await client.operator_service.list_search_attributes(

@@ -327,6 +327,45 @@ async def test_an_order_that_forgets_its_tag_stops_the_run(rig: Rig) -> None:
     adds_up(result, listed)
 
 
+@pytest.mark.parametrize("chunks", [1, 3])
+async def test_without_names_and_ledger_no_number_is_sent_twice(rig: Rig, chunks: int) -> None:
+    """Whoever runs the job again and again mails no second letter: its order is recognised."""
+    rig.sandbox.faults.add("forget_display_name")
+    listed = numbers(5 * chunks)
+    await rig.text_enable(listed, job="mute")
+    for sent in range(1, chunks + 2):
+        again = await rig.text_enable(listed, job="mute")
+        assert isinstance(again.failed[0].error, JobChanged)
+        assert "holds numbers of this job" in str(again.failed[0].error)
+        adds_up(again, listed)
+        assert rig.creates() == min(sent + 1, chunks)
+    assert set(rig.held().values()) == {1}
+
+
+async def test_an_order_without_a_name_whose_answer_was_lost(rig: Rig, ledger: Path) -> None:
+    """It is not found by its tag; before it is sent again, its numbers are compared."""
+    rig.sandbox.faults.add("forget_display_name")
+    rig.sandbox.faults.add("drop_after", operation="writes", count=1)
+    for _ in range(2):
+        result = await rig.blanket(numbers(5), job="mute", ledger=ledger)
+        assert isinstance(result.failed[0].error, JobChanged)
+        assert rig.creates() == 1
+
+
+async def test_orders_of_others_without_a_tag_are_let_be(rig: Rig) -> None:
+    """Those with other numbers, REJECTED ones, and those that are older than a day."""
+    orders = rig.client().hosting_orders
+    place: dict[str, Any] = {"region_code": "US", "service_plan_id": PLAN, "campaign_id": CAMPAIGN}
+    foreign = await orders.text_enable([*numbers(4), "+13035559999"], loa=letter(), **place)
+    rejected = await orders.text_enable(numbers(5), loa=letter(), **place)
+    rig.sandbox.reject(rejected.hosting_order_id)
+    old = await orders.text_enable(numbers(5), loa=letter(), **place)
+    rig.sandbox.advance(seconds=2 * 86_400)
+    recent = await orders.text_enable(["+13035558888"], loa=letter(), **place)
+    result = await rig.text_enable(numbers(5), job="mine")
+    assert len({o.hosting_order_id for o in (foreign, old, recent, *result.succeeded)}) == 4
+
+
 async def test_a_create_whose_answer_shows_another_name_is_read_anew(rig: Rig) -> None:
     """One documented example echoes another text: the order itself decides."""
     rig.sandbox.faults.add("forget_display_name", operation="writes", text="an example")
@@ -357,14 +396,29 @@ async def test_a_cut_tag_refuses_the_job(rig: Rig) -> None:
 
 
 async def test_a_name_that_was_edited_is_not_excluded(rig: Rig, ledger: Path) -> None:
-    """What happens: without a ledger another order is sent, with one it is read by its id."""
+    """Without a ledger another order is sent after a day, with one it is read by its id."""
     await rig.blanket(numbers(5), job="edited", ledger=ledger)
     (order,) = rig.sandbox.orders_created()
     order.display_name = "Acme, second floor"
     known = await rig.blanket(numbers(5), job="edited", ledger=ledger)
     assert known.chunks[0].adopted
+    refused = await rig.blanket(numbers(5), job="edited")
+    assert isinstance(refused.failed[0].error, JobChanged)
     assert rig.creates() == 1
+    rig.sandbox.advance(seconds=2 * 86_400)
+    other = await rig.blanket(numbers(5, start=10), job="other")
+    rig.sandbox.reject(other.succeeded[0].hosting_order_id)  # its tag shows nothing any more
+    rig.sandbox.orders_created()[-1].display_name = "Acme"
     await rig.blanket(numbers(5), job="edited")
+    assert rig.creates() == 3
+
+
+async def test_whoever_says_resend_sends_what_has_no_tag(rig: Rig) -> None:
+    """The caller knows better: an order without a tag may be another one."""
+    await rig.blanket(numbers(5), job="edited")
+    (order,) = rig.sandbox.orders_created()
+    order.display_name = "Acme, second floor"
+    await rig.blanket(numbers(5), job="edited", on_unknown="resend")
     assert rig.creates() == 2
 
 

@@ -20,7 +20,7 @@ from sinch_hosting import (
     SmsConfiguration,
 )
 from sinch_hosting._explaining import Facts, error_codes, explained, trouble
-from sinch_hosting.cli.audit import drift_of
+from sinch_hosting.cli.numbers_audit import drift_of
 
 NUMBER = "+12025550100"
 DONE = Provisioning(state=ProvisioningState.DONE)

@@ -23,6 +23,20 @@ def test_help_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
     assert "sandbox" in printed
 
 
+def test_help_begins_with_what_a_new_user_needs(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its paragraphs fill the width, and the commands stand in the order of their use."""
+    monkeypatch.setenv("COLUMNS", "80")
+    assert app.run(["--help"]) == 0
+
+    printed = capsys.readouterr().out
+    paragraphs = [text.split("\n") for text in printed.split("╭")[0].strip().split("\n\n")]
+    assert any("sinch-hosting demo" in text[0] for text in paragraphs)
+    assert all(len(line) > 60 for text in paragraphs for line in text[:-1])
+    assert printed.index("│ start") < printed.index("│ onboard") < printed.index("│ api")
+
+
 def test_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None:
     """`--version` prints the version and nothing else."""
     assert app.run(["--version"]) == 0
@@ -78,6 +92,7 @@ def test_what_a_command_does_knows_nothing_of_the_commands() -> None:
         (["dmo"], 'Unknown command "dmo". Did you mean "demo"?'),
         (["demo", "--numbers", "nope.csv"], "nope.csv: there is no such file; check the path"),
         (["demo", "--numbers"], "requires an argument"),
+        (["nonsense"], "callbacks, ...; see --help"),
     ],
 )
 def test_what_the_caller_got_wrong_is_one_line(

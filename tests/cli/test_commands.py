@@ -369,5 +369,6 @@ def test_a_port_that_is_taken_is_bad_input(still: Account) -> None:
     listen = still.run("callbacks", "listen", "--secret-file", "secrets", "--port", port)
 
     assert (sandbox.returncode, listen.returncode) == (2, 2)
-    assert "the sandbox cannot start" in sandbox.stderr
-    assert f"cannot listen on 127.0.0.1:{port}" in listen.stderr
+    said = f"cannot listen on 127.0.0.1:{port}: another program listens there; give another port"
+    assert f"the sandbox cannot start: {said}" in sandbox.stderr
+    assert said in listen.stderr

@@ -6,7 +6,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sinch_hosting.cli.durations import before, business_days, local_time, seconds_of, since
@@ -54,6 +54,7 @@ def test_what_is_no_time_ago_is_refused(text: str) -> None:
         before(MONDAY, text, "--older")
 
 
+@settings(deadline=None)
 @given(MOMENTS, st.integers(1, 40))
 def test_what_is_older_than_so_many_business_days_has_waited_for_them(
     now: datetime, days: int

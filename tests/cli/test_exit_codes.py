@@ -42,12 +42,15 @@ def test_0_and_3_where_a_number_is_there_or_not(quick: Account) -> None:
         (["numbers", "get", "+44 20 7946 0958"], "+44"),
         (["onboard", "empty.csv", "--loa", "x"], "empty.csv: is empty"),
         (["onboard", "two.csv", "--loa", "x"], "--column"),
+        (["qualify", "challenge", "many.csv"], "many.csv: holds 2 numbers; give one number"),
+        (["numbers", "delete", "one.csv"], "these would be deleted and lose their service: +1"),
         (["onboard", "one.csv"], "no letter of authorization: write one with"),
         (["onboard", "one.csv", "--loa", "nope.toml"], "nope.toml: there is no such file"),
         (["onboard", "-", "--loa", "x"], "standard input: is empty"),
         (["orders", "list", "--state", "DONE"], "no order state is called 'DONE'"),
         (["orders", "wait"], "no order is named"),
         (["orders", "wait", "x", "--timeout", "soon"], "--timeout 'soon'"),
+        (["orders", "text-enable", "one.csv", "--loa", "a.toml", "--timeout", "soon"], "'soon'"),
         (["orders", "unsigned", "--older", "3 days"], "--older '3 days'"),
         (["qualify", "list", "--state", "GOOD"], "no qualification state is called 'GOOD'"),
         (["jobs", "show", "nope"], "no job 'nope'"),
@@ -62,6 +65,8 @@ def test_2_wrong_usage(arguments: list[str], said: str, still: Account) -> None:
     """Bad arguments and files are found before the first request, and said in a line or two."""
     still.file("empty.csv", "")
     still.file("one.csv", "Phone\n202-555-0100\n")
+    still.file("a.toml", LETTER)
+    still.file("many.csv", "Phone\n202-555-0100\n202-555-0101\n")
     still.file("two.csv", "A,B\n202-555-0100,202-555-0101\n")
 
     done = still.run(*arguments, stdin="")

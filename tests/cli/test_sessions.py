@@ -216,6 +216,20 @@ def test_5_ctrl_c_in_an_import(still: Account) -> None:
 
 
 @posix
+def test_5_ctrl_c_in_a_wait_says_how_to_go_on(still: Account) -> None:
+    """A wait changes nothing, so it ends at once."""
+    still.run("qualify", "add", ALL[0])
+    line = ("qualify", "wait", ALL[0])
+    process = still.start(*line)
+    until(lambda: still.sandbox.count("GetQualifiedNumber") > 0)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+
+    assert process.returncode == 130, err
+    assert f"the same line goes on: sinch-hosting {' '.join(line)}" in err
+
+
+@posix
 def test_5_a_second_ctrl_c_stops_at_once(still: Account) -> None:
     """Whoever presses twice does not wait for what is in flight."""
     still.sandbox.do("faults", kind="latency", seconds=50.0, operation=list(CREATES))

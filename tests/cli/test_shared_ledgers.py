@@ -9,6 +9,7 @@ import pytest
 
 from ..postgres import Postgres
 from .conftest import LETTER, Account
+from .test_sessions import onboarding
 
 NUMBER, CANADIAN = "+12025550100", "+14165550100"
 PASSWORD = "pa55word%2Fwith%20more"
@@ -67,6 +68,24 @@ def test_a_job_of_several_machines(still: Account, url: str) -> None:
     assert "it has no job 'other'" in missing.stderr
     everything = shown(still, first, again, note, given, other, listed, explained, found, missing)
     assert not [secret for secret in (PASSWORD, DECODED, "pa55word") if secret in everything]
+
+
+def test_an_onboarding_of_several_machines(quick: Account, url: str) -> None:
+    """Its orders are in the database; run again from elsewhere, it sends nothing."""
+    line = onboarding(quick, "--yes", "--ledger", url)
+    first = quick.run(*line)
+    assert first.returncode == 0, first.stderr
+    (quick.home / "state").rename(quick.home / "elsewhere")
+    mailed = len(quick.sandbox.show("letters"))
+
+    again = quick.run(*line)
+    note = quick.run("jobs", "show", "acme")
+
+    assert (again.returncode, len(quick.sandbox.show("letters"))) == (0, mailed)
+    tags = [json.loads(line)["tag"] for line in note.stdout.splitlines()]
+    assert len(tags) == mailed
+    assert all(tag.startswith("acme.") for tag in tags)
+    assert "pa55word" not in shown(quick, first, again, note)
 
 
 @pytest.mark.parametrize(

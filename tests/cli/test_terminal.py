@@ -81,9 +81,9 @@ def test_a_voice_challenge_asks_for_its_code(still: Account) -> None:
     still.run("qualify", "add", number)
     still.sandbox.do("advance", days=0.1)
     with terminal(still, "qualify", "challenge", number) as screen:
-        screen.read_until(f"Ring {number}? [y/N] ")
+        screen.read_until(f"Call {number}? [y/N] ")
         screen.type("y\n")
-        screen.read_until("Code that the voice told: ")
+        screen.read_until("Code that the voice said: ")
         screen.type(still.sandbox.do("voice-code", number=number)["code"] + "\n")
         told = screen.read_to_end()
 

@@ -436,3 +436,38 @@ async def test_every_answer_has_a_schema(connected: Callable[..., Any]) -> None:
         assert tool.description
         assert tool.annotations is not None
         assert "consent" not in tool.input_schema["properties"]
+
+
+async def test_too_many_numbers_are_refused_in_words(connected: Callable[..., Any]) -> None:
+    """A list of 100,000 numbers: the answer is short, and says how many may come in one call."""
+    numbers = [f"+1202{n:07}" for n in range(100_000)]
+    async with connected() as client:
+        for tool in ("plan_import", "qualify"):
+            said = await refused(client, tool, numbers=numbers)
+            assert said.startswith(f"{tool} takes no such arguments: numbers: ")
+            assert "at most 5000" in said
+            assert len(said) < 200
+        said = await refused(client, "list_orders", limit=0, type="letter")
+        assert "type: " in said
+        assert "limit: " in said
+        there = [f"+1202{n:07}" for n in range(2_000_000, 2_005_000)]
+        plan = await call(client, "plan_import", numbers=there)
+        assert plan["orders_in_all"] == 1000
+        assert len(plan["orders"]) == 50
+
+
+async def test_a_number_that_cannot_be_is_named(connected: Callable[..., Any]) -> None:
+    """It was a message about the columns of a file, which nobody had given."""
+    async with connected() as client:
+        said = await refused(client, "plan_import", numbers=["+12020000000"])
+        assert said.startswith("InvalidRequest: numbers = '+12020000000'")
+
+
+async def test_a_session_of_many_calls_keeps_few_plans(connected: Callable[..., Any]) -> None:
+    """Only the newest plans are remembered, so a session may go on for days."""
+    async with connected() as client:
+        first = await call(client, "qualify", numbers=[NUMBER])
+        for n in range(150):
+            await call(client, "qualify", numbers=[f"+1202666{n:04}"])
+        said = await refused(client, "qualify", numbers=[NUMBER], digest=first["digest"])
+        assert "was shown" in said

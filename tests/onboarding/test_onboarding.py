@@ -34,7 +34,7 @@ from sinch_hosting import (
 from sinch_hosting._bulk.ledger_file import LedgerFile
 from sinch_hosting._onboarding.reader import NumberReader
 from sinch_hosting._onboarding.report import Step
-from sinch_hosting._polling import fetcher
+from sinch_hosting._polling import list_reader
 from sinch_hosting._polling.reads import Reader
 from sinch_hosting.sandbox import STANDARD
 
@@ -1006,7 +1006,7 @@ async def test_a_list_that_is_too_long_is_not_walked(
     listed = numbers(25)
     client = rig.client()
     await client.qualified_numbers.add([*numbers(1500, 5000), *numbers(1500, 9000), *listed])
-    monkeypatch.setattr(fetcher, "PAGE_SIZE", 50)
+    monkeypatch.setattr(list_reader, "PAGE_SIZE", 50)
     looks = reader_of(client)
     seen = dict.fromkeys(listed, QualificationState.ELIGIBLE_CHECK_PENDING)
     assert (await looks.qualified_again(seen)).keys() == set(listed)
@@ -1183,7 +1183,7 @@ async def test_long_lists_are_walked_page_by_page(
     listed = numbers(60)
     client = rig.client()
     await client.qualified_numbers.add(listed)
-    monkeypatch.setattr(fetcher, "PAGE_SIZE", 25)
+    monkeypatch.setattr(list_reader, "PAGE_SIZE", 25)
     looks = reader_of(client)
     seen = dict.fromkeys(listed, QualificationState.ELIGIBLE_CHECK_PENDING)
     assert (await looks.qualified_again(seen)).keys() == set(listed)

@@ -6,7 +6,7 @@ import random
 
 import phonenumbers
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sinch_hosting.phone_files import NumberKind, cells
@@ -56,12 +56,14 @@ def test_the_pattern_and_phonenumbers_agree_over_the_whole_plan() -> None:
     assert differing == []
 
 
+@settings(deadline=None)
 @given(TEN_DIGITS.filter(lambda digits: digits[0] != "0"))
 def test_any_ten_digits_are_judged_alike(digits: str) -> None:
     """Those that no plan has as well: nothing exists that phonenumbers does not know."""
     assert quickly(digits) == slowly(digits)
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(["202", "415", "514", "787", "876", "800", "900", "500", "310", "242"]),
     st.text("0123456789", min_size=7, max_size=7),

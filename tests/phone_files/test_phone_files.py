@@ -12,7 +12,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sinch_hosting.errors import SinchHostingError
@@ -680,6 +680,7 @@ def test_a_hard_space_within_a_number_outweighs_odd_letters() -> None:
     assert [record.raw for record in read_phone_bytes(raw).records] == ["202\xa0555\xa00100"]
 
 
+@settings(deadline=None)
 @given(
     table=tables(),
     encoding=st.sampled_from(ENCODINGS),
@@ -708,6 +709,7 @@ def test_what_is_written_is_what_is_read(
     assert [record.raw for record in sheet.records] == [row[1] for row in rows]
 
 
+@settings(deadline=None)
 @given(st.one_of(st.binary(), st.text().map(str.encode), st.text("+1 (45)-02,;\t|\n\"'eE.x#")))
 def test_any_bytes_give_a_sheet_or_the_clear_error(data: bytes | str) -> None:
     """Whatever the file holds: counts that add up, or `PhoneFileError`; nothing else."""
@@ -722,6 +724,7 @@ def test_any_bytes_give_a_sheet_or_the_clear_error(data: bytes | str) -> None:
     assert all(bool(r.reason) is (r.outcome is not RecordOutcome.ACCEPTED) for r in sheet.records)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=300))
 def test_any_cell_is_understood_or_refused_with_a_reason(cell: str) -> None:
     """A number carries kind and region and no reason to refuse it; all else carries a reason."""

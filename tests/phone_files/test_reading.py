@@ -32,6 +32,7 @@ DIGITS = st.from_regex(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(st.one_of(SIGNS, DIGITS), min_size=1, max_size=3).map("".join))
 def test_no_digit_is_invented_and_none_left_out(cell: str) -> None:
     """A number that is taken is all the digits of its cell, but for the 1 or 011 before it."""
@@ -45,7 +46,7 @@ def test_no_digit_is_invented_and_none_left_out(cell: str) -> None:
     assert expected.fullmatch(whole) or expected.fullmatch(float_), cell
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no fault
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no fault
 @given(
     st.lists(
         st.lists(st.one_of(DIGITS, st.text("ab:# ", max_size=5), SIGNS), min_size=2, max_size=4),
@@ -235,6 +236,7 @@ def test_a_damaged_workbook_is_refused_clearly(name: str, end: int) -> None:
         read_phone_bytes((FILES / name).read_bytes()[:end])
 
 
+@settings(deadline=None)
 @given(
     st.binary(max_size=300), st.sampled_from([b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"])
 )

@@ -12,6 +12,7 @@ from sinch_hosting._polling.lists import Group, Memory, list_or_single
 from sinch_hosting._polling.schedule import Watched
 from sinch_hosting._polling.sources import orders_of
 from sinch_hosting._polling.sweeps import Sweep, Walk
+from sinch_hosting._polling.trust import Trust
 from sinch_hosting.states import COMPLETED, REJECTED
 
 SOURCE = orders_of(None)  # type: ignore[arg-type]
@@ -51,9 +52,14 @@ def group(states: dict[OrderState, int], kind: OrderType = OrderType.IMPORT) -> 
     return made
 
 
+def due_in(group: Group) -> list[Watched[Order]]:
+    """The orders that a sweep seeks."""
+    return [m for m in group.members.values() if not m.avoids_lists(NOW)]
+
+
 def walk_all(group: Group, shown: dict[OrderState, set[str]]) -> list[str]:
     """The lists that a sweep reads, where each shows these orders."""
-    sweep, read = Sweep.of(group, (), NOW), list[str]()
+    sweep, read = Sweep.of(group, due_in(group), (), NOW), list[str]()
     for state, sought in sweep.lists():
         assert state is not None
         read.append(state)
@@ -89,9 +95,9 @@ def test_a_list_that_is_long_is_left_out_for_an_hour() -> None:
     """Then its first page is tried again."""
     known = group({IN_PROGRESS: 40})
     known.per_page = 20
-    known.learn(COMPLETED, Memory(strangers=2000, at=NOW))
+    known.learn(COMPLETED, Memory(unwatched=2000, at=NOW))
     assert walk_all(known, {}) == ["IN_PROGRESS", "REJECTED"]
-    known.learn(COMPLETED, Memory(strangers=2000, at=NOW - 3601))
+    known.learn(COMPLETED, Memory(unwatched=2000, at=NOW - 3601))
     assert walk_all(known, {})[:2] == ["IN_PROGRESS", "COMPLETED"]
 
 
@@ -113,7 +119,7 @@ def walk(count: int, per_page: int = 20) -> Walk:
     """A walk for so many completed orders."""
     made = group({IN_PROGRESS: count})
     made.per_page = per_page
-    sweep = Sweep.of(made, (), NOW)
+    sweep = Sweep.of(made, due_in(made), (), NOW)
     return Walk(sweep, COMPLETED, dict(sweep.asked))
 
 
@@ -191,18 +197,18 @@ def test_a_list_that_was_left_with_the_last_that_was_sought_is_not_too_long() ->
 
 def test_trust_is_lost_after_a_few_tries_and_for_longer_each_time() -> None:
     """A refusal counts at once, a failure the second time, a contradiction the third."""
-    known = group({})
+    known = Trust()
     assert not known.failed(NOW)
-    assert known.has_lists(NOW)
+    assert known.allows_lists(NOW)
     assert known.failed(NOW)
-    assert not known.has_lists(NOW + 59)
-    assert known.has_lists(NOW + 60)
+    assert not known.allows_lists(NOW + 59)
+    assert known.allows_lists(NOW + 60)
     known.failed(NOW)
-    assert not known.has_lists(NOW + 119)
+    assert not known.allows_lists(NOW + 119)
     known.worked()
     known.refused(NOW)
-    assert not known.has_lists(NOW + 599)
-    assert known.has_lists(NOW + 600)
+    assert not known.allows_lists(NOW + 599)
+    assert known.allows_lists(NOW + 600)
     assert [contradict(known, NOW + 100) for _ in range(2)] == [False, False]
     known.confirmed()
     assert [contradict(known, NOW + 100) for _ in range(3)] == [False, False, True]
@@ -210,9 +216,9 @@ def test_trust_is_lost_after_a_few_tries_and_for_longer_each_time() -> None:
     assert REJECTED.is_terminal
 
 
-def contradict(known: Group, began: float) -> bool:
+def contradict(known: Trust, began: float) -> bool:
     """Let a sweep show an order as before a single look that was 30 s ago; are lists left?"""
-    known.suspect("o1", 17, began - 30)
+    known.contradicted("o1", 17, began - 30)
     known.shown_as_before("o1", began)
     return known.swept(began, began)
 
@@ -220,10 +226,10 @@ def contradict(known: Group, began: float) -> bool:
 @pytest.mark.parametrize(("seconds", "is_left"), [(0, False), (29, False), (31, True)])
 def test_lists_may_lag_a_little(seconds: float, is_left: bool) -> None:
     """An order that moved a moment ago is no contradiction: neither at once nor later."""
-    known = group({})
+    known = Trust()
     for name in ("o1", "o2", "o3"):
-        known.suspect(name, 17, NOW)
+        known.contradicted(name, 17, NOW)
         known.shown_as_before(name, NOW + seconds)
     assert known.swept(NOW + seconds, NOW + seconds) is is_left
     assert not known.swept(NOW + 60, NOW + 60)
-    assert not known.suspects, "a sweep that does not show them as before clears them"
+    assert not known.mismatches, "a sweep that does not show them as before clears them"

@@ -24,7 +24,7 @@ from sinch_hosting import (
     SinchHosting,
     WaitTimeout,
 )
-from sinch_hosting._polling import fetcher, watcher
+from sinch_hosting._polling import list_reader, watcher
 from sinch_hosting._polling.policy import budget_of
 from tests.service import Service, error, hang, reply, slow
 
@@ -367,8 +367,8 @@ async def test_a_list_that_hangs_holds_up_no_single_look(
     clock: Any, monkeypatch: pytest.MonkeyPatch, orders: int
 ) -> None:
     """All are seen while the first list still hangs: nothing waits until it is given up."""
-    monkeypatch.setattr(fetcher, "STALLED", 0.02)
-    monkeypatch.setattr(fetcher, "PATIENCE", 1e6)
+    monkeypatch.setattr(list_reader, "STALLED", 0.02)
+    monkeypatch.setattr(list_reader, "PATIENCE", 1e6)
     cost, _ = await wait_for(clock, orders, how="IN_PROGRESS", budget=6000, prepare=_hanging)
 
     assert cost.lists <= 1, "the first list still hangs, or is on its way"
@@ -380,8 +380,8 @@ async def test_single_looks_that_hang_beside_a_list_hold_up_no_others(
     clock: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Three of the looks hang as well, and the others are made."""
-    monkeypatch.setattr(fetcher, "STALLED", 0.02)
-    monkeypatch.setattr(fetcher, "PATIENCE", 1e6)
+    monkeypatch.setattr(list_reader, "STALLED", 0.02)
+    monkeypatch.setattr(list_reader, "PATIENCE", 1e6)
     async with Service(clock=clock, sleep=clock.sleep) as service:
         made = service.add_orders(20, state="COMPLETED")
         service.fault(LISTS, hang(), times=None)
@@ -408,8 +408,8 @@ async def test_lists_that_hang_again_and_again_are_given_up(
     clock: Any, monkeypatch: pytest.MonkeyPatch, orders: int, budget: float
 ) -> None:
     """They cost no more than lists that fail."""
-    monkeypatch.setattr(fetcher, "STALLED", 0.02)
-    monkeypatch.setattr(fetcher, "PATIENCE", 0.06)
+    monkeypatch.setattr(list_reader, "STALLED", 0.02)
+    monkeypatch.setattr(list_reader, "PATIENCE", 0.06)
     cost, _ = await wait_for(clock, orders, how="IN_PROGRESS", budget=budget, prepare=_hanging)
 
     assert cost.gets <= 1.5 * orders
@@ -468,7 +468,7 @@ async def test_a_request_for_another_order_of_the_group_costs_nobody_the_last_lo
             )
             while len(service.requests) < min(orders, 2):  # noqa: ASYNC110 - the service's log
                 await asyncio.sleep(0)
-            group = next(iter(sinch._watcher._groups.values()))
+            group = next(iter(sinch._watcher._registry.groups.values()))
             while group.due < 2000:  # noqa: ASYNC110 - the first looks are over
                 await asyncio.sleep(0)
             hanging = service.fault(GETS, hang(), when=lambda r: r.path.endswith(slow_one.id))
@@ -533,6 +533,34 @@ async def test_many_small_groups_that_complete_at_once_take_a_request_each(
     least = max(groups, ceil(groups * each / 100)) / rate
     assert cost.seconds - 120 <= 1.5 * least + max(0.0, 60 - least)
     assert cost.requests <= budget // 4 + 120 * rate + 1.5 * least * rate + 10
+
+
+@pytest.mark.parametrize("each", [2, 5])
+async def test_many_small_groups_of_which_nothing_is_known_take_a_request_each(
+    clock: Any, each: int
+) -> None:
+    """Once some groups were read singly, the list that would have shown them shows the others."""
+    cost, _ = await wait_for(clock, each, groups=60, budget=60)
+
+    assert cost.requests <= 1.5 * 60
+    assert cost.seconds <= seconds_for(1.5 * 60, 60) + 5
+
+
+@pytest.mark.parametrize("each", [2, 5])
+async def test_small_groups_of_which_nothing_is_known_in_different_states(
+    clock: Any, each: int
+) -> None:
+    """Lists that are read in vain because of the groups before are few."""
+
+    def spread(service: Service, made: list[Any]) -> None:
+        for n, order in enumerate(made):
+            state = ("SUBMITTED", "IN_PROGRESS", "COMPLETED")[n // (2 * each) % 3]
+            service.set_state([order], state)
+        service.set_state(made, "COMPLETED", at=clock() + 900)
+
+    cost, _ = await wait_for(clock, each, groups=60, budget=600, prepare=spread, done_after=1e6)
+
+    assert cost.seconds <= 900 + 60 + 1.5 * seconds_for(60 * each, 600)
 
 
 @pytest.mark.parametrize("each", [2, 5])

@@ -531,7 +531,7 @@ async def test_a_thousand_cancelled_waits_leave_nothing_behind(make_world: Any) 
     waits = [asyncio.create_task(o.wait_until(COMPLETED, timeout=1e6)) for o in orders]
     await world.until(lambda: world.polls()[LISTS] > 3)
     watcher = world.sinch._watcher
-    followers = [weakref.ref(f) for m in watcher._members.values() for f in m.followers]
+    followers = [weakref.ref(f) for m in watcher._registry for f in m.followers]
     assert len(followers) == 1000
     assert len(watchers()) == 1
 
@@ -541,8 +541,8 @@ async def test_a_thousand_cancelled_waits_leave_nothing_behind(make_world: Any) 
 
     assert all(wait.cancelled() for wait in waits)
     assert watchers() == []
-    assert not watcher._members
-    assert not watcher._groups
+    assert not watcher._registry
+    assert not watcher._registry.groups
     assert not watcher._deadlines
     del waits, wait
     gc.collect()
@@ -804,7 +804,7 @@ async def test_a_notice_during_a_pause_waits_for_its_end(service: Any, client: A
     order = client.hosting_orders.from_token(_orders(1)[0].to_token())
     wait = asyncio.create_task(order.wait_until(COMPLETED))
     await service.wait_for(lambda: service.calls("GET", "/hostingOrders/o0"))
-    await service.wait_for(lambda: client._watcher._fetcher.not_before > 0)
+    await service.wait_for(lambda: client._watcher._fetcher.outcomes.not_before > 0)
     client.notify(event("o0"))
     await wait
 
@@ -1009,7 +1009,7 @@ async def test_an_order_is_known_by_the_id_that_was_asked_for(service: Any, clie
 
     assert (done.hosting_order_id, done.state) == ("o0", COMPLETED)
     assert watchers() == []
-    assert client._watcher._members == {}
+    assert len(client._watcher._registry) == 0
 
 
 async def test_what_cannot_be_asked_for_ends_its_own_wait_alone(service: Any, client: Any) -> None:

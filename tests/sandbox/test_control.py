@@ -16,7 +16,7 @@ import pytest
 from sinch_hosting.cli.app import run
 from sinch_hosting.cli.errors import BadInput
 from sinch_hosting.cli.sandbox import serve as command
-from sinch_hosting.sandbox import Sandbox
+from sinch_hosting.sandbox import Sandbox, views
 from sinch_hosting.sandbox.checks import is_loopback
 
 N1, N2 = "+12025550134", "+12025550135"
@@ -114,6 +114,17 @@ async def test_a_list_may_be_asked_for_its_newest_records(sandbox, api):
     for limit in (0, 2, 3, 5):
         _, orders = await api.control("GET", f"orders?limit={limit}")
         assert [order["hostingOrderId"] for order in orders] == ids[max(3 - limit, 0) :]
+
+
+async def test_of_a_long_list_only_what_is_shown_is_made(sandbox, api, monkeypatch):
+    """With 100,000 requests in the log, the newest few must not cost what all of them cost."""
+    for _ in range(20):
+        await api("GET", "/hostingOrders/none")
+    made, make = [], views.asdict
+    monkeypatch.setattr(views, "asdict", lambda record: made.append(record) or make(record))
+    _, requests = await api.control("GET", "requests?limit=3&status=404")
+    assert [request["number"] for request in requests] == [18, 19, 20]
+    assert len(made) == 3
 
 
 async def test_the_summary_stays_small(sandbox, api, enable_body):

@@ -26,13 +26,18 @@ def large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(StateFile, "appends", property(lambda file: file._size > 0))
 
 
-def in_the_files(path: Path, folder: Path) -> Any:
-    """What a sandbox would find after `kill -9` now, in a copy of the files."""
-    copy = folder / "copy" / path.name
+def killed(path: Path) -> Path:
+    """The state as a `kill -9` would leave it now: a copy of its files."""
+    copy = path.parent / "copy" / path.name
     copy.parent.mkdir(exist_ok=True)
     for name in (path.name, f"{path.name}.journal"):
         shutil.copy(path.with_name(name), copy.with_name(name))
-    file = StateFile(copy)
+    return copy
+
+
+def in_the_files(path: Path) -> Any:
+    """What a sandbox would find after `kill -9` now."""
+    file = StateFile(killed(path))
     try:
         return comparable(file.open())
     finally:
@@ -105,7 +110,7 @@ async def test_every_change_is_in_the_journal(tmp_path, open_api, large):
         async for _ in life(sandbox, api):
             sandbox._world.changed = True
             sandbox._keeper.save_changes()
-            assert in_the_files(path, tmp_path) == comparable(sandbox._keeper.whole())
+            assert in_the_files(path) == comparable(sandbox._keeper.whole())
             seen += 1
         assert seen > 40
         assert {len(sandbox.letters_sent), len(sandbox.orders_created())} == {2, 3}
@@ -135,13 +140,14 @@ async def test_a_change_of_a_large_state_writes_little(tmp_path, open_api):
         assert as_it_is(path) == written
         assert journal.stat().st_size < 100_000
         assert journal.stat().st_mode & 0o777 == 0o600
-    assert as_it_is(path) == written  # to stop writes little, too
-    async with Sandbox(speed=0, state_file=path, import_limit=500) as again:
-        assert as_it_is(path) == written
-        assert len(again.imported_numbers()) == 10_000
-        assert again.order(order).state == "SUBMITTED"
-        again.save()
-        assert not journal.exists()
+        copy = killed(path)
+    assert not journal.exists()  # to stop writes all of it
+    for left in (copy, path):
+        written = as_it_is(left)
+        async with Sandbox(speed=0, state_file=left, import_limit=500) as again:
+            assert as_it_is(left) == written
+            assert len(again.imported_numbers()) == 10_000
+            assert again.order(order).state == "SUBMITTED"
 
 
 async def test_the_journal_does_not_grow_without_end(tmp_path, open_api, monkeypatch):
@@ -177,11 +183,13 @@ async def test_a_line_without_its_end_is_left_out(tmp_path, open_api, large):
     async with Sandbox(speed=0, seed=1, state_file=path) as sandbox:
         api = await open_api(sandbox)
         first = await api.import_numbers(N1)
+        path = killed(path)
     damaged(lambda raw: raw + b'{"now":17', path)
     async with Sandbox(speed=0, state_file=path) as sandbox:
         assert [one.hosting_order_id for one in sandbox.orders_created()] == [first]
         api = await open_api(sandbox)
         second = await api.import_numbers(N2)
+        path = killed(path)
     async with Sandbox(speed=0, state_file=path) as sandbox:
         assert [one.hosting_order_id for one in sandbox.orders_created()] == [first, second]
 
@@ -215,6 +223,7 @@ async def test_a_damaged_journal_is_a_clear_error(tmp_path, open_api, large, how
     path = tmp_path / "state.json"
     async with Sandbox(speed=0, seed=1, state_file=path) as sandbox:
         await (await open_api(sandbox)).import_numbers(N1)
+        path = killed(path)
     damaged(how, path)
     with pytest.raises(ValueError, match=said) as caught:
         await Sandbox(speed=0, state_file=path).start()
@@ -241,6 +250,7 @@ async def test_a_change_that_cannot_be_written_is_written_later(
             assert status == 500
             assert path.with_name("state.json.journal").read_bytes() == before
         await api.import_numbers(N2)
+        path = killed(path)
     async with Sandbox(speed=0, state_file=path) as again:
         assert len(again.orders_created()) == 2
         assert again.calls("DeleteImportedNumber")

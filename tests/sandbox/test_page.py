@@ -182,6 +182,18 @@ async def test_every_kind_of_fault_can_be_added_as_it_stands(page, sandbox):
     await page.locator("#faults .empty").wait_for()
 
 
+async def test_a_search_that_finds_more_than_it_shows_says_so(page, api):
+    """Fifty rows of sixty are not "50 found"."""
+    api.qualify(*(f"+1202555{n:04}" for n in range(60)))
+    await page.get_by_label("Find a number").fill("202555")
+    await page.get_by_role("button", name="Find").click()
+    await page.locator("#said").filter(has_text="the last 50 of those found").wait_for()
+    assert await page.locator("#foundNumbers tbody tr").count() == 50
+    await page.get_by_label("Find a number").fill("2025550059")
+    await page.get_by_role("button", name="Find").click()
+    await page.locator("#said").filter(has_text="1 found").wait_for()
+
+
 async def test_a_number_is_found(page, sandbox, api):
     """By some of its digits: its qualification, its orders, and where it is imported."""
     order_id = await api.text_enable(N1)

@@ -280,6 +280,27 @@ async def test_a_file_that_is_not_written_whole_is_never_seen(tmp_path, open_api
         assert len(json.loads(path.read_text())["orders"]) == 2
 
 
+async def test_a_state_that_cannot_be_written_at_the_start_leaves_nothing_open(
+    tmp_path, monkeypatch, other_tasks
+):
+    """The start fails, nothing listens, and the file is free for the next one."""
+
+    def fails(file: StateFile, kept: Snapshot) -> None:
+        raise OSError(28, "No space left on device")
+
+    sandbox = Sandbox(speed=0, state_file=tmp_path / "state.json")
+    with monkeypatch.context() as patched:
+        patched.setattr(StateFile, "save", fails)
+        with pytest.raises(OSError, match="No space left"):
+            await sandbox.start()
+    assert "not started" in repr(sandbox)
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", sandbox.port)
+    assert not other_tasks()
+    async with sandbox:
+        assert sandbox.port
+
+
 async def test_time_that_runs_is_saved_though_nothing_changes(tmp_path, monkeypatch):
     """After a kill it does not go back for long."""
     path, written, write = tmp_path / "state.json", asyncio.Event(), StateFile.save

@@ -14,7 +14,7 @@ from temporalio.worker import Worker
 
 from sinch_hosting import SinchHosting
 from sinch_hosting.temporal.files import References
-from sinch_hosting.temporal.messages import Order, TextEnableInput
+from sinch_hosting.temporal.messages import OnboardInput, Order, TextEnableInput
 from sinch_hosting.temporal.plugin import SinchHostingPlugin
 
 from ..service import Service
@@ -47,15 +47,26 @@ class Files:
     folder: Path
     numbers: list[str] = field(factory=list)
 
-    def write(self, count: int) -> None:
+    def write(self, count: int, prefix: str = "+1303") -> None:
         """Write a letter, and so many numbers."""
-        self.numbers = [f"+1303{5550000 + place:07}" for place in range(count)]
+        self.numbers = [f"{prefix}{5550000 + place:07}" for place in range(count)]
         (self.folder / "numbers.txt").write_text("\n".join(self.numbers) + "\n")
         (self.folder / "letter.toml").write_text(LETTER)
 
 
 def job_of(**changes: Any) -> TextEnableInput:
     """A job; what is not given is quick, for tests."""
+    order, settings = _arguments(**changes)
+    return TextEnableInput(order=order, **settings)
+
+
+def onboarding_of(**changes: Any) -> OnboardInput:
+    """An onboarding; what is not given is quick, for tests."""
+    order, settings = _arguments(**changes)
+    return OnboardInput(order=order, **settings)
+
+
+def _arguments(**changes: Any) -> tuple[Order, dict[str, Any]]:
     order: dict[str, Any] = {
         "job": f"job-{uuid4().hex[:8]}",
         "numbers": "numbers.txt",
@@ -70,7 +81,7 @@ def job_of(**changes: Any) -> TextEnableInput:
     settings: dict[str, Any] = {"lease": 4.0, "every": 0.2}
     for name, value in changes.items():
         (order if name in Order.__annotations__ else settings)[name] = value
-    return TextEnableInput(order=Order(**order), **settings)
+    return Order(**order), settings
 
 
 @asynccontextmanager

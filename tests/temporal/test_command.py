@@ -107,6 +107,48 @@ async def test_a_job_from_the_command(
     assert (await worker.wait(), said.splitlines()[-1]) == (0, "stopped")
 
 
+async def test_an_onboarding_from_the_command(
+    run: Run, worker: Any, told: dict[str, str], service: Service, tmp_path: Path
+) -> None:
+    """Toll-free numbers that have to be proven by calls; codes are told, and leave no file."""
+    service.rules.lives["TYPE_TEXT_ENABLE"] = [(0, "SUBMITTED"), (0.2, "COMPLETED")]
+    service.rules.qualification = [(0, "VERIFICATION_PENDING")]
+    listed = ["+18005550100", "+18005550101"]
+    (tmp_path / "acme.toml").write_text(LETTER)
+    folder = ["--folder", str(tmp_path)]
+    line = ["start", *listed, "--job", "voices", "--kind", "onboard", "--voice", "--plan", "plan"]
+    line += ["--loa", str(tmp_path / "acme.toml"), "--every", "1s", "--lease", "4s", "--yes"]
+    code, _, err = await run(*line, *folder, "--queue", told["SINCH_HOSTING_TASK_QUEUE"])
+    assert code == 0, err
+
+    async def has_called() -> bool:
+        code, out, err = await run("codes", "voices", *folder, "--format", "csv")
+        assert code == 0, err
+        return out.split()[1:] == listed
+
+    await until(has_called)
+    code, _, err = await run("code", "voices", listed[1], "9999", *folder)
+    assert code == 1, err
+    assert f"{listed[1]}: refused, is VERIFICATION_FAILED" in err
+    code, _, err = await run("code", "voices", listed[1], "1234", *folder)
+    assert code == 2, err
+    assert "waits for no code" in err
+    assert (await run("ring", "voices", listed[0], *folder))[0] == 0
+    assert (await run("code", "voices", listed[0], "1234", *folder))[0] == 0
+    assert not [name for name in os.listdir(tmp_path) if "code" in name]
+
+    async def is_done() -> bool:
+        code, out, err = await run("status", "voices", "--format", "json")
+        assert code == 0, err
+        return json.loads(out)["phase"] == "done"
+
+    await until(is_done)
+    code, out, err = await run("report", "voices", *folder, "--format", "csv")
+    assert code == 1, err
+    assert [row.split(",")[0] for row in out.splitlines()[1:]] == [listed[1]]
+    assert [mailed.numbers for mailed in service.letters] == [(listed[0],)]
+
+
 async def test_a_worker_that_is_to_end_does_not_wait_for_orders(
     temporal: TemporalServer, worker: Any, told: dict[str, str], service: Service, files: Files
 ) -> None:

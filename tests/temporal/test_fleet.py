@@ -16,14 +16,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from temporalio.client import WorkflowHandle
+from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.service import RPCError
 
+from sinch_hosting.temporal.messages import Challenged, Progress, VoiceCode
 from sinch_hosting.temporal.starting import start
 from sinch_hosting.temporal.text_enable import TextEnableJob
 
 from ..service import TEXT_ENABLES, Service, delay
-from .jobs import Files, environment, job_of
+from .jobs import Files, environment, job_of, onboarding_of
 from .server import TemporalServer
 
 ROUNDS = int(os.environ.get("FLEET_ROUNDS", "5"))
@@ -43,10 +44,11 @@ class Fleet:
         self._told = told
         self._dice = dice
         self._workers: list[Any] = []
+        self._ready: set[Any] = set()
         self.happened: Counter[str] = Counter()
 
     async def add(self) -> None:
-        """Start a worker."""
+        """Start a worker, and wait until it is ready: else a slow machine would only start them."""
         worker = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -56,6 +58,12 @@ class Fleet:
             stderr=asyncio.subprocess.DEVNULL,
         )
         self._workers.append(worker)
+        await self._until_ready(worker)
+
+    async def _until_ready(self, worker: Any) -> None:
+        if worker not in self._ready:
+            await worker.stdout.readline()
+            self._ready.add(worker)
 
     async def suffer(self) -> None:
         """Kill one worker, whose place another one takes, or stop one for a while."""
@@ -87,7 +95,7 @@ class Fleet:
             worker.send_signal(signal.SIGCONT)
         async with asyncio.timeout(120):
             for worker in self._workers:
-                await worker.stdout.readline()  # before it is ready, SIGTERM ends it at once
+                await self._until_ready(worker)  # before that, SIGTERM ends it at once
                 worker.send_signal(signal.SIGTERM)
             return [await worker.wait() for worker in self._workers]
 
@@ -162,3 +170,57 @@ async def test_each_number_in_exactly_one_order(
     assert (report.failed, report.open, report.left_out, report.not_begun) == (0, 0, 0, 0)
     assert fleet.happened["killed"] + fleet.happened["stopped"] > 0
     print(f"round {round_}: {NUMBERS} numbers, {report.orders} orders, {dict(fleet.happened)}")
+
+
+async def test_an_onboarding_survives_its_workers(service: Service, files: Files) -> None:
+    """Each number is called once at most by itself, and is in exactly one order."""
+    dice, queue, numbers = random.Random(7), "onboarding", 24
+    files.write(numbers)
+    service.rules.lives["TYPE_TEXT_ENABLE"] = [(0, "SUBMITTED"), (1, "COMPLETED")]
+    service.rules.qualification = [(0, "ELIGIBLE_CHECK_PENDING"), (1, "VERIFICATION_PENDING")]
+    for creates in ("SendVoiceChallenge", "VerifyVoiceChallenge", *TEXT_ENABLES):
+        service.fault(creates, delay(0.15), times=None)
+    (files.folder / "code").write_text(service.rules.voice_code)
+    temporal = TemporalServer(files.folder)
+    temporal.start()
+    fleet = Fleet(environment(temporal, service, files, queue), dice)
+    given = onboarding_of(
+        job=queue, voice=True, on_unknown="resend", lease=LEASE, grace=2.0, page_size=10
+    )
+    try:
+        client = await temporal.client()
+        handle = await start(client, service.project_id, given, task_queue=queue)
+        for _ in range(2):
+            await fleet.add()
+        await pause_until(handle, 0)
+        suffering = asyncio.ensure_future(fleet.suffer())
+        async with asyncio.timeout(PATIENCE):
+            await tell_codes(handle)
+            suffering.cancel()
+            await asyncio.wait([suffering])
+            report = await result_of(handle)
+        assert await fleet.drain() == [0, 0]
+    finally:
+        fleet.end()
+        temporal.kill()
+    called = Counter(request.path for request in service.requests_of("SendVoiceChallenge"))
+    assert set(called.values()) == {1}, fleet.happened
+    held = Counter(number for mailed in service.letters for number in mailed.numbers)
+    assert not service.numbers_in_two_letters, fleet.happened
+    assert held == Counter(files.numbers)
+    assert (report.phase, report.ordered, report.open) == ("done", numbers, 0)
+    assert fleet.happened["killed"] + fleet.happened["stopped"] > 0
+
+
+async def tell_codes(handle: WorkflowHandle[Any, Any]) -> None:
+    """Tell each code that is awaited, until no number needs one any more."""
+    progress: Progress | None = None
+    while progress is None or progress.phase in ("preparing", "qualifying"):
+        try:
+            progress = await handle.query("progress", result_type=Progress)
+            for position in await handle.query("waiting_for_codes", result_type=list[int]):
+                code = VoiceCode(position=position, code="code")
+                await handle.execute_update("voice_code", code, result_type=Challenged)
+        except (RPCError, WorkflowUpdateFailedError):
+            pass  # nobody served it; or another look was quicker
+        await asyncio.sleep(0.3)

@@ -23,9 +23,9 @@ from sinch_hosting.callbacks import DeliverAgain
 from sinch_hosting.sandbox import Sandbox
 from sinch_hosting.temporal.files import References
 from sinch_hosting.temporal.forwarding import SIGNAL, CallbackForwarder, forward_callbacks
+from sinch_hosting.temporal.hosting_job import HostingJob
 from sinch_hosting.temporal.plugin import SinchHostingPlugin
 from sinch_hosting.temporal.starting import start, workflow_id
-from sinch_hosting.temporal.text_enable import TextEnableJob
 
 from ..service import Service, delay
 from ..service import error as http_error
@@ -282,7 +282,7 @@ async def test_from_the_sandbox_to_the_end_of_a_job(
             handle = await start(client, project, given, task_queue=given.order.job)
 
             async def is_watching() -> bool:
-                return bool((await handle.query(TextEnableJob.progress)).states)
+                return bool((await handle.query(HostingJob.progress)).states)
 
             await until(is_watching)
             await sinch_sandbox.pass_time(days=3)
@@ -307,7 +307,7 @@ async def test_a_storm_of_events_leaves_time_to_look(
         handle = await start(client, service.project_id, given, task_queue=given.order.job)
 
         async def states() -> dict[str, int]:
-            return (await handle.query(TextEnableJob.progress)).states
+            return (await handle.query(HostingJob.progress)).states
 
         async def is_watching() -> bool:
             return bool(await states())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import asyncio
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from temporalio.client import AsyncActivityCancelledError
 from temporalio.service import RPCError, RPCStatusCode
 
 from sinch_hosting import BlanketLoa, ConfigurationError, InvalidRequest, RunStopped
-from sinch_hosting.temporal import text_enable
+from sinch_hosting.temporal import hosting_job, messages, onboard, positions, text_enable
 from sinch_hosting.temporal.files import References
 from sinch_hosting.temporal.lease import Lease
 from sinch_hosting.temporal.messages import (
@@ -185,14 +186,43 @@ async def refused_heartbeat() -> None:
     raise AsyncActivityCancelledError
 
 
-def test_workflow_code_imports_messages_only() -> None:
+@pytest.mark.parametrize("module", [text_enable, onboard, hosting_job, positions, messages])
+def test_workflow_code_imports_messages_only(module: ModuleType) -> None:
     """What is replayed does not depend on what starts processes, opens files or sends requests."""
-    source = Path(text_enable.__file__).read_text()
+    source = Path(str(module.__file__)).read_text()
     imported = {
         f"{'.' * node.level}{node.module or ''}"
         for node in ast.walk(ast.parse(source))
         if isinstance(node, ast.ImportFrom)
     }
     ours = {name for name in imported if name.startswith(".")}
-    assert ours == {".messages"}
+    assert ours <= {".messages", ".hosting_job", ".positions"}
     assert "subprocess" not in source
+
+
+@pytest.mark.parametrize(
+    "listed", [[], [0], [7, 8], list(range(500)), [999_999], list(range(0, 1_000_000, 3))]
+)
+def test_sets_of_positions_are_small(listed: list[int]) -> None:
+    """A million numbers are far below what a payload may be, and a chunk is a few letters."""
+    mask = positions.mask_of(listed)
+    text = positions.pack(mask)
+    assert positions.unpack(text) == mask
+    assert list(positions.positions_in(mask)) == listed
+    assert mask.bit_count() == len(listed)
+    assert len(text) < (100 if listed[-1:] != [999_999] else 170_000)
+    assert positions.pack(0) == ""
+
+
+async def test_numbers_are_found_wherever_they_stand(tmp_path: Path) -> None:
+    """By positions that are no range, and positions by numbers; a code is read like them."""
+    (tmp_path / "numbers.txt").write_text("".join(f"+1202555{n:04}\n" for n in range(30)))
+    (tmp_path / "code").write_text(" 1234\n")
+    references = References(tmp_path)
+    wanted = ("+12025550000", "+12025550002", "+12025550003", "+12025550029")
+    assert tuple(await references.at("numbers.txt", [0, 2, 3, 29])) == wanted
+    found = await references.positions("numbers.txt", {*wanted, "+12025559999"})
+    assert sorted(found.values()) == [0, 2, 3, 29]
+    assert await references.code("code") == "1234"
+    with pytest.raises(InvalidRequest):
+        await references.code("../code")

@@ -72,14 +72,14 @@ async def test_nothing_personal_in_a_history(
         raw = b"".join(
             payload.data
             for event in (await told.fetch_history()).events
-            for payload in _payloads(event)
+            for payload in payloads_of(event)
         ).decode()
         for text in (history, raw):
             for secret in ("+1303", "303555", "Jane", "Roe", SIGNER, service.key_secret):
                 assert secret not in text, secret
 
 
-def _payloads(message: object) -> list[object]:
+def payloads_of(message: object) -> list[object]:
     """All payloads in a message, however deep."""
     from temporalio.api.common.v1 import Payload
 
@@ -90,13 +90,13 @@ def _payloads(message: object) -> list[object]:
         if descriptor.type != descriptor.TYPE_MESSAGE:
             continue
         if hasattr(value, "ListFields"):
-            found += _payloads(value)
+            found += payloads_of(value)
         elif hasattr(value, "values"):
             for one in value.values():
-                found += _payloads(one)
+                found += payloads_of(one)
         else:
             for one in value:
-                found += _payloads(one)
+                found += payloads_of(one)
     return found
 
 

@@ -8,17 +8,15 @@ from urllib.parse import quote
 
 from ..states import QualificationState
 from .errors import BadInput, ExitCode
-from .invocation import tell
 from .job_files import find_job
+from .messages import tell
 from .number_input import read_numbers
-from .options import ACCOUNT, SOURCE, Account, NumberSource
+from .options import ACCOUNT, PAGE_SIZE, SOURCE, Account, NumberSource
 from .output import print_text
 from .settings import open_client, read_settings
 
 if TYPE_CHECKING:
     from .. import SinchHosting
-
-__all__ = ["invoices"]
 
 _TO = "orders@sinch.com"
 _OPEN = (
@@ -27,7 +25,6 @@ _OPEN = (
     QualificationState.VERIFICATION_PENDING,
 )
 """The states in which an invoice helps."""
-_PAGE = 1000
 
 
 async def invoices(
@@ -75,7 +72,7 @@ async def invoices(
 
 async def _unproven(sinch: SinchHosting, wanted: set[str]) -> list[str]:
     """Return the numbers that an invoice helps, of those that are wanted, or of all."""
-    listed = sinch.qualified_numbers.list(states=_OPEN, page_size=_PAGE)
+    listed = sinch.qualified_numbers.list(states=_OPEN, page_size=PAGE_SIZE)
     found = [number.phone_number async for number in listed]
     return sorted({number for number in found if not wanted or number in wanted})
 

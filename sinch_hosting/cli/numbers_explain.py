@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -18,18 +17,15 @@ from .._explaining import (
 )
 from .durations import local_time, since
 from .errors import ExitCode
-from .invocation import tell
-from .job_files import find_jobs
-from .jobs import read_ledger_or_complain
-from .number_input import read_numbers
-from .options import ACCOUNT, PLACE, SOURCE, Account, Place
-from .output import as_json, chosen_format, print_text
+from .job_files import orders_in_ledgers
+from .messages import tell
+from .number_input import read_number
+from .options import ACCOUNT, PLACE, Account, Place
+from .output import as_object, chosen_format, print_json, print_text
 from .settings import Settings, open_client, read_settings
 
 if TYPE_CHECKING:
     from .. import Order, SinchHosting
-
-__all__ = ["explain", "orders_in_ledgers"]
 
 
 async def explain(
@@ -53,7 +49,7 @@ async def explain(
         number: The number.
         order: The id of the order that holds the number, if you know it.
     """
-    phone_number = read_numbers([number], SOURCE)[0]
+    phone_number = read_number(number)
     settings = read_settings(account)
     async with open_client(settings) as sinch:
         facts = await _facts(sinch, settings, phone_number, place, order)
@@ -66,15 +62,8 @@ async def explain(
     if chosen_format(account) == "table":
         _print(answer, facts)
     else:
-        told = {**_object(answer), "facts": _object(facts)}
-        print_text(json.dumps(told, indent=1 if account.format == "json" else None))
+        print_json({**as_object(answer), "facts": as_object(facts)}, account)
     return ExitCode.DONE
-
-
-def _object(value: object) -> dict[str, object]:
-    told = as_json(value)
-    assert isinstance(told, dict)  # noqa: S101 - of an attrs class
-    return told
 
 
 async def _facts(
@@ -95,23 +84,6 @@ async def _facts(
     campaign = place.campaign if place.campaign is not None else settings.get("campaign_id")
     listed = ListedOrders(sinch, plan, campaign)
     return await read_facts(sinch, number, [in_ledgers, listed.open, listed.ended])
-
-
-async def orders_in_ledgers(project_id: str, number: str) -> AsyncIterator[str]:
-    """Give the ids of the orders that the ledgers of this machine know for a number, newest first.
-
-    An order whose ledger does not list its numbers may be one of them.
-    """
-    found: dict[str, None] = {}
-    for job in find_jobs(project_id):
-        if job.numbers and number not in job.numbers:
-            continue
-        for entry in await read_ledger_or_complain(job) or ():
-            is_its = not entry.listed or number in entry.listed
-            if entry.order_id and is_its:
-                found[entry.order_id] = None
-    for order_id in reversed(found):
-        yield order_id
 
 
 def _print(answer: Explanation, facts: Facts) -> None:

@@ -25,11 +25,11 @@ _BILLING = frozenset({"billing", "bill", "btn", "fax"})
 
 
 def named_header(rows: Sequence[Sequence[str]]) -> int | None:
-    """The index of the row whose cells name phones; `None` where no row does so."""
+    """Return the index of the row whose cells name phones; `None` where no row does so."""
     best: int | None = None
     numbered: list[Sequence[str]] = []
     for index, row in enumerate(rows[:HEADER_ROWS]):
-        if any(holds_number(cell) for cell in row):
+        if any(_holds_number(cell) for cell in row):
             if best is not None and _is_data(row, rows[best]):
                 break
             numbered.append(row)
@@ -42,11 +42,11 @@ def named_header(rows: Sequence[Sequence[str]]) -> int | None:
 
 
 def unnamed_header(rows: Sequence[Sequence[str]], column: int) -> int | None:
-    """The index of a header that names no phones: the first row of words over the numbers."""
+    """Return the index of a header that names no phones: the first row of words above."""
     filled = max((_filled(row) for row in rows[:HEADER_ROWS]), default=0)
     for index, row in enumerate(rows[:HEADER_ROWS]):
-        if any(holds_number(cell) for cell in row):
-            if column < len(row) and holds_number(row[column]) and not _is_labelled(row, column):
+        if any(_holds_number(cell) for cell in row):
+            if column < len(row) and _holds_number(row[column]) and not _is_labelled(row, column):
                 return None
         elif _is_heading(cell_at(row, column)) and _filled(row) >= min(2, filled):
             return index
@@ -75,19 +75,19 @@ def titles_of(rows: Sequence[Sequence[str]], header_row: int | None) -> Sequence
 
 
 def is_heading_row(row: Sequence[str]) -> bool:
-    """Whether a row could be a header: two cells or more, and none with a number."""
-    return _filled(row) >= 2 and not any(map(holds_number, row))
+    """Return whether a row could be a header: two cells or more, and none with a number."""
+    return _filled(row) >= 2 and not any(map(_holds_number, row))
 
 
-def holds_number(cell: str) -> bool:
-    """Whether a cell has as many digits as a phone number; no header has so many."""
+def _holds_number(cell: str) -> bool:
+    """Return whether a cell has as many digits as a phone number; no header has so many."""
     return len(cell) >= _DIGITS_OF_A_NUMBER and (
         sum(map(str.isdigit, cell[:2_000])) >= _DIGITS_OF_A_NUMBER
     )
 
 
 def cell_at(cells: Sequence[str], column: int) -> str:
-    """A row's cell, `""` where the row is too short."""
+    """Return a row's cell, `""` where the row is too short."""
     return cells[column] if column < len(cells) else ""
 
 
@@ -99,13 +99,13 @@ def _is_heading(cell: str) -> bool:
 
 
 def _is_data(row: Sequence[str], header: Sequence[str]) -> bool:
-    """Whether a row has a number where the header names phones."""
+    """Return whether a row has a number where the header names phones."""
     held = (understand(cell_at(row, at)) for at, title in enumerate(header) if names_phones(title))
     return any(cell.is_number or cell is NO_AREA_CODE for cell in held)
 
 
 def _is_title(row: Sequence[str], header: Sequence[str], *, few: bool) -> bool:
-    """Whether a row with a number belongs to the title over the header.
+    """Return whether a row with a number belongs to the title over the header.
 
     A title has few numbers, in rows that are narrower than the table. More of them are data,
     unless they have labels.
@@ -115,12 +115,12 @@ def _is_title(row: Sequence[str], header: Sequence[str], *, few: bool) -> bool:
     return any(
         _is_labelled(row, column) or any(map(names_phones, row[:column]))
         for column, cell in enumerate(row)
-        if holds_number(cell)
+        if _holds_number(cell)
     )
 
 
 def _is_labelled(row: Sequence[str], column: int) -> bool:
-    """Whether a number has a label, in its own cell or in the one before it."""
+    """Return whether a number has a label, in its own cell or in the one before it."""
     cell = understand(row[column])
     if cell.phone_number is None and not cell.is_number:
         return True

@@ -8,20 +8,19 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack, aclosing
-from datetime import UTC, datetime
+from contextlib import aclosing
 from typing import TYPE_CHECKING, cast
 
 from ..states import OrderState
-from .durations import local_time, since
+from .durations import local_time
 from .errors import ExitCode
-from .invocation import tell
 from .many import exit_code
+from .messages import tell
 from .options import Output
+from .orders_wait import tell_how_to_wait
 from .output import as_json, chosen_format, print_many, print_text, printable
-from .progress import EVERY
-from .views import ORDER
-from .waiting import tell_how_to_wait
+from .progress import EVERY, beside
+from .views import ORDER, how_long, waits_for
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
     from rich.live import Live
 
     from .. import Order, OrderReport, OrderUpdate, SinchHosting
-
-__all__ = ["watch_orders"]
 
 _REFRESH = 1.0
 _REPORTS_EVERY = 10.0
@@ -47,7 +44,10 @@ async def watch_orders(sinch: SinchHosting, orders: Sequence[Order], output: Out
     if not orders:
         tell("no orders to watch")
         return ExitCode.DONE
-    orders = [await _read(order) for order in orders]
+    orders = [  # an order from a token has no state
+        await order.refresh() if order.state is OrderState.UNSPECIFIED else order
+        for order in orders
+    ]
     watching = _Watching(sinch, {order.hosting_order_id: order for order in orders})
     is_live = chosen_format(output) == "table" and sys.stdout.isatty()
     try:
@@ -56,11 +56,6 @@ async def watch_orders(sinch: SinchHosting, orders: Sequence[Order], output: Out
         tell_how_to_wait(watching.open)
         raise
     return watching.code()
-
-
-async def _read(order: Order) -> Order:
-    """Return an order with its state: from a token it has none."""
-    return await order.refresh() if order.state is OrderState.UNSPECIFIED else order
 
 
 class _Watching:
@@ -99,15 +94,10 @@ class _Watching:
         """Print the orders, and then a line for each change."""
         await print_many(self._orders.values(), ORDER, output)
         sys.stdout.flush()
-        speaking = asyncio.create_task(self._speak())
-        try:
-            async with aclosing(self._updates()) as updates:
-                async for update in updates:
-                    self._take_in(update)
-                    self._print(update, output)
-        finally:
-            speaking.cancel()
-            await asyncio.wait([speaking])
+        async with beside(self._speak()), aclosing(self._updates()) as updates:
+            async for update in updates:
+                self._take_in(update)
+                self._print(update, output)
 
     def _print(self, update: OrderUpdate, output: Output) -> None:
         order = update.order
@@ -135,19 +125,14 @@ class _Watching:
         from rich.live import Live  # noqa: PLC0415
 
         console = Console(highlight=False, markup=False, emoji=False)
-        async with AsyncExitStack() as stack:
-            updates = await stack.enter_async_context(aclosing(self._updates()))
-            live = stack.enter_context(Live(self._drawn(), console=console, auto_refresh=False))
-            drawing = asyncio.create_task(self._keep_drawing(live))
-            try:
-                async for update in updates:
-                    self._take_in(update)
+        async with aclosing(self._updates()) as updates:
+            with Live(self._drawn(), console=console, auto_refresh=False) as live:
+                async with beside(self._keep_drawing(live)):
+                    async for update in updates:
+                        self._take_in(update)
+                        live.update(self._drawn(), refresh=True)
+                    await self._read_reports()
                     live.update(self._drawn(), refresh=True)
-                await self._read_reports()
-                live.update(self._drawn(), refresh=True)
-            finally:
-                drawing.cancel()
-                await asyncio.wait([drawing])
 
     async def _keep_drawing(self, live: Live) -> None:
         """Draw once a second, and read the counts of the numbers now and then."""
@@ -176,14 +161,11 @@ class _Watching:
         from rich.console import Group  # noqa: PLC0415 - as above
         from rich.text import Text  # noqa: PLC0415
 
-        now = datetime.now(UTC)
-        lines: list[Text] = []
         shown = sorted(self._orders.values(), key=lambda order: order.state.is_terminal)
-        for order in shown[: _rows()]:
-            lines.append(Text(_line(order, now)))
-        if len(shown) > _rows():
-            lines.append(Text(f"and {len(shown) - _rows()} more"))
-        return Group(*lines, *map(Text, self._totals()))
+        lines = [_line(order) for order in shown[: _rows()]]
+        if len(shown) > len(lines):
+            lines.append(f"and {len(shown) - len(lines)} more")
+        return Group(*map(Text, [*lines, *self._totals()]))
 
     def _totals(self) -> list[str]:
         """Return the totals as bars: orders, and the steps of their numbers."""
@@ -210,15 +192,11 @@ def _counted(reports: Sequence[OrderReport]) -> dict[str, tuple[int, int]]:
     }
 
 
-def _line(order: Order, now: datetime) -> str:
+def _line(order: Order) -> str:
     """Return an order in one line: its id whole, its state, whom it waits for and how long."""
-    waiting = order.waiting_on
-    who = "" if waiting is None else waiting.email or waiting.who
-    how_long = since(order.updated_time, now)
+    who, since = waits_for(order), how_long(order)
     line = f"{order.hosting_order_id}  {order.state.name:<25}"
-    return printable(
-        f"{line} {who and f'waits for {who} '}{how_long and f'since {how_long}'}".rstrip()
-    )
+    return printable(f"{line} {who and f'waits for {who} '}{since and f'since {since}'}".rstrip())
 
 
 _BAR = 24

@@ -6,19 +6,17 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..states import OrderState
-from .durations import seconds_of
-from .errors import BadInput, ExitCode
-from .invocation import WAIT_FOR_DONE, resume_line, tell
+from .errors import ExitCode
+from .invocation import resume_line
 from .many import exit_code
-from .options import Output
+from .messages import tell
+from .options import Output, state_named
 from .output import print_many
 from .progress import waiting
 from .views import ORDER
 
 if TYPE_CHECKING:
     from .. import Order, SinchHosting
-
-__all__ = ["order_from", "state_from", "tell_how_to_wait", "timeout_from", "wait_for_orders"]
 
 _LINES = 5
 
@@ -29,22 +27,7 @@ def state_from(text: str) -> OrderState:
     Raises:
         BadInput: There is no such state.
     """
-    if text == WAIT_FOR_DONE:
-        return OrderState.COMPLETED
-    name = text.strip().upper().replace("-", "_")
-    if name not in OrderState.__members__ or name == "UNSPECIFIED":
-        known = ", ".join(state for state in OrderState.__members__ if state != "UNSPECIFIED")
-        raise BadInput(f"no order state is called {text!r}; there are {known}")
-    return OrderState[name]
-
-
-def timeout_from(text: str | None) -> float | None:
-    """Return the seconds of `--timeout`; `None` is without end.
-
-    Raises:
-        BadInput: It is no span of time.
-    """
-    return None if text is None else seconds_of(text, "--timeout")
+    return state_named(text, OrderState, "order state", OrderState.COMPLETED)
 
 
 def order_from(sinch: SinchHosting, text: str) -> Order:

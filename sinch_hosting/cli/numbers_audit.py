@@ -8,23 +8,19 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
+from .._explaining import trouble
 from ..errors import NotFound
 from .errors import ExitCode
-from .invocation import tell
 from .many import Each
+from .messages import tell
 from .number_input import is_toll_free, read_records
-from .options import ACCOUNT, PLACE, SOURCE, Account, NumberSource, Place
+from .options import ACCOUNT, PAGE_SIZE, PLACE, SOURCE, Account, NumberSource, Place
 from .output import Column, View, print_many
 from .settings import open_client, read_settings
-from .views import trouble
 
 if TYPE_CHECKING:
     from .. import ImportedNumber, SinchHosting
     from ..phone_files import PhoneRecord
-
-__all__ = ["audit"]
-
-_PAGE = 1000
 
 
 @frozen(kw_only=True)
@@ -87,7 +83,7 @@ async def _drifts(
     seen: set[str] = set()
     for its_campaign in sorted(set(wanted.values())):
         listed = sinch.imported_numbers.list(
-            service_plan_id=plan, campaign_id=its_campaign, page_size=_PAGE
+            service_plan_id=plan, campaign_id=its_campaign, page_size=PAGE_SIZE
         )
         async for number in listed:
             if wanted.get(number.phone_number) == its_campaign:

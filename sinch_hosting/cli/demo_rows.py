@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from attrs import frozen
+from attrs import astuple, frozen
 
 from .._reports import as_csv
 from .output import Column, View
@@ -17,8 +17,6 @@ from .reports import write_text
 if TYPE_CHECKING:
     from .. import OnboardingLine, OnboardingReport
     from ..phone_files import PhoneRecord
-
-__all__ = ["COLUMNS", "ROWS", "Outcome", "RowOutcome", "count", "settle", "write_rows"]
 
 COLUMNS = ("row", "raw", "phone_number", "outcome", "reason", "order_id")
 """The columns of the report."""
@@ -67,7 +65,7 @@ def settle(
     Args:
         records: All rows of the file.
         report: What became of the accepted numbers; `None` where nothing was begun.
-        stopped: Whether the work ended half way.
+        stopped: Whether the work ended before its end.
     """
     lines = {} if report is None else {line.phone_number: line for line in report.lines}
     return [_settle(record, lines.get(record.phone_number or ""), stopped) for record in records]
@@ -122,15 +120,4 @@ def write_rows(path: Path, outcomes: Iterable[RowOutcome]) -> None:
     Raises:
         BadInput: The file cannot be written.
     """
-    write_text(path, as_csv(COLUMNS, map(_cells, outcomes)))
-
-
-def _cells(outcome: RowOutcome) -> tuple[object, ...]:
-    return (
-        outcome.row,
-        outcome.raw,
-        outcome.phone_number,
-        outcome.outcome.value,
-        outcome.reason,
-        outcome.order_id,
-    )
+    write_text(path, as_csv(COLUMNS, map(astuple, outcomes)))

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import signal
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,13 +15,12 @@ from aiohttp import web
 
 from .. import CallbackEvent, CallbackReceiver
 from ..callbacks import SENDER_ADDRESSES, SIGNATURE_HEADER
-from .errors import BadInput, ExitCode, complain, mask
-from .invocation import tell
+from .errors import BadInput, ExitCode, cannot_listen
+from .interrupts import on_signals
+from .messages import complain, mask, tell
 from .options import Output
 from .output import Column, View, as_json, print_many, print_text
 from .settings import read_secrets
-
-__all__ = ["Listening"]
 
 _TRIES = 5
 _FORWARD_TIMEOUT = 10.0
@@ -80,8 +78,9 @@ class Listening:
             try:
                 await site.start()
             except (OSError, OverflowError) as error:
-                raise BadInput(f"cannot listen on {host}:{port}: {error}") from error
-            with _stopped_by_signals() as stopped:
+                raise cannot_listen(host, port, error) from error
+            stopped = asyncio.Event()
+            with on_signals(stopped.set, signal.SIGINT, signal.SIGTERM):
                 bound = runner.addresses[0]
                 tell(f"ready: http://{bound[0]}:{bound[1]}{self._path}")
                 await stopped.wait()
@@ -147,7 +146,7 @@ class Listening:
             await print_many([event], _EVENTS, self._output)
 
     async def _forward(self, body: bytes, signature: str, content_type: str) -> None:
-        """Post an event to where it shall go, as it came; tries again where that fails."""
+        """Send an event on, byte for byte; it is tried five times."""
         if self._http is None:
             timeout = aiohttp.ClientTimeout(total=_FORWARD_TIMEOUT)
             self._http = aiohttp.ClientSession(timeout=timeout)
@@ -184,20 +183,3 @@ def _checked(address: str | None) -> str | None:
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise BadInput(f"--forward-to {address}: must be a whole http(s) address")
     return address
-
-
-@contextlib.contextmanager
-def _stopped_by_signals() -> Iterator[asyncio.Event]:
-    """Give an event that SIGINT and SIGTERM set."""
-    stopped, loop = asyncio.Event(), asyncio.get_running_loop()
-    handled = []
-    for number in (signal.SIGINT, signal.SIGTERM):
-        # Windows, and loops outside the main thread, have no handlers: there Ctrl-C cancels.
-        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
-            loop.add_signal_handler(number, stopped.set)
-            handled.append(number)
-    try:
-        yield stopped
-    finally:
-        for number in handled:
-            loop.remove_signal_handler(number)
