@@ -35,7 +35,7 @@ ONLY_IN = {
     "backoff": {"_session"},
     "aiohttp": {"_session", "callbacks", "cli"},  # aiohttp.web where callbacks are received
     "cattrs": {"_session", "temporal"},
-    "msgspec": {"_session"},  # optional
+    "msgspec": {"_polling", "_session"},  # optional: reads answers, tells entries of lists apart
     "phonenumbers": {"phone_files"},
     "python_calamine": {"phone_files"},
     "cyclopts": {"cli"},

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from .test_imports import IMPORTS, part
+from .test_imports import every_import, part
 
 PROJECT = tomllib.loads(
     Path(__file__).parents[1].joinpath("pyproject.toml").read_text(encoding="utf-8")
@@ -36,7 +36,7 @@ def distributions(rooms: set[str], *, inside: bool) -> set[str]:
     """What the modules of some rooms import of others, under the names of the packages."""
     names = {
         found.imported.partition(".")[0]
-        for found in IMPORTS
+        for found in every_import()
         if (part(found.importer) in rooms) == inside
     }
     foreign = names - set(sys.stdlib_module_names) - {"sinch_hosting"}

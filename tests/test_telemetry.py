@@ -23,7 +23,7 @@ from sinch_hosting import (
 from sinch_hosting._session.operations import OPERATIONS
 from sinch_hosting._telemetry import _CALLS
 
-from .bulk.test_results import LETTER
+from .letters import DIRECT
 
 NUMBER = "+12025550134"
 ORDER = ("GET", "/hostingOrders/1")
@@ -166,9 +166,9 @@ async def test_no_attribute_names_a_person(service, watched, observed):
     service.on(*ENABLE, {"hostingOrderId": "1"}, (400, {"message": f"{NUMBER} jo@example.com"}))
     service.on("GET", f"/importedNumbers/{NUMBER}", {"phoneNumber": NUMBER})
     service.on("GET", "/importedNumbers", {})
-    await watched.hosting_orders.text_enable([NUMBER], **PLAN, loa=LETTER, display_name=NUMBER)
+    await watched.hosting_orders.text_enable([NUMBER], **PLAN, loa=DIRECT, display_name=NUMBER)
     with pytest.raises(Exception, match="400"):
-        await watched.hosting_orders.text_enable([NUMBER], **PLAN, loa=LETTER)
+        await watched.hosting_orders.text_enable([NUMBER], **PLAN, loa=DIRECT)
     await watched.imported_numbers.get(NUMBER)
     await watched.get_json(f"importedNumbers/{NUMBER}")
     pages = watched.imported_numbers.list(
@@ -275,7 +275,7 @@ async def test_what_is_measured(service, watched, observed, clock):
     """Durations by the conventions; letters, pauses, retries, orders that are waited for."""
     service.on(*ENABLE, {"hostingOrderId": "1", "state": "SUBMITTED"})
     service.on(*ORDER, (429, {}, {"Retry-After": "2"}), {**OK, "state": "IN_PROGRESS"}, OK)
-    order = await watched.hosting_orders.text_enable([NUMBER], **PLAN, loa=LETTER)
+    order = await watched.hosting_orders.text_enable([NUMBER], **PLAN, loa=DIRECT)
     await order.refresh()
     seen = []
     waited = await order.wait_until(

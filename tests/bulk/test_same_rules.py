@@ -11,9 +11,9 @@ from attrs import frozen
 
 from sinch_hosting import BlanketLoa, InvalidRequest, Order, SinchHosting, SkippedNumber
 
+from ..letters import DIRECT
 from ..service import Service, edit
 from ..service.fixtures import api_client, api_service, make_api_client
-from .test_results import LETTER
 
 __all__ = ["api_client", "api_service", "make_api_client"]
 
@@ -22,7 +22,7 @@ GIVEN = [C, A, C, B, A]
 ONCE = [C, A, B]
 IMPORT = {"region_code": "US", "service_plan_id": "plan", "campaign_id": "c"}
 ENABLE = {**IMPORT, "loa": BlanketLoa()}
-TOLL_FREE = {"region_code": "US", "service_plan_id": "plan", "loa": LETTER}
+TOLL_FREE = {"region_code": "US", "service_plan_id": "plan", "loa": DIRECT}
 
 
 @frozen

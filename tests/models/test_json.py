@@ -47,7 +47,7 @@ from sinch_hosting.models._base import Answered, GenericRecord, Record
 from sinch_hosting.models._json import fields_of
 from sinch_hosting.states import OpenEnum, OrderState, QualificationState
 
-from .test_models import ADDRESS, DIRECT, PERSON
+from ..letters import ADDRESS, DIRECT, PERSON
 
 SECRET = "hush-hush-hush"
 RECORDS = [

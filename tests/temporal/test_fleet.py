@@ -39,6 +39,8 @@ PATIENCE = 300 + 3 * NUMBERS / CHUNK
 class Fleet:
     """Worker processes, and what happens to them."""
 
+    _replacing: asyncio.Future[None] | None = None
+
     def __init__(self, told: dict[str, str], dice: random.Random) -> None:
         self._told = told
         self._dice = dice
@@ -70,19 +72,26 @@ class Fleet:
             await asyncio.sleep(self._dice.uniform(0.3, 1.5))
             worker = self._dice.choice(self._workers)
             if self._dice.random() < 0.4:
-                worker.kill()
-                await worker.wait()
-                self._workers.remove(worker)
-                self.happened["killed"] += 1
-                await self.add()
+                self._replacing = asyncio.ensure_future(self._replace(worker))
+                await asyncio.shield(self._replacing)
             else:
                 worker.send_signal(signal.SIGSTOP)
                 await asyncio.sleep(self._dice.uniform(0.1, LEASE * 1.6))
                 worker.send_signal(signal.SIGCONT)
                 self.happened["stopped"] += 1
 
+    async def _replace(self, worker: Any) -> None:
+        """Kill a worker and start another one: as a whole, also where the round ends meanwhile."""
+        worker.kill()
+        await worker.wait()
+        self._workers.remove(worker)
+        self.happened["killed"] += 1
+        await self.add()
+
     async def drain(self) -> list[int]:
         """Ask all to end, once they are ready; returns their exit codes."""
+        if self._replacing is not None:
+            await self._replacing
         for worker in self._workers:
             worker.send_signal(signal.SIGCONT)
         async with asyncio.timeout(120):
