@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,9 +22,11 @@ else:
 
 @pytest.fixture(scope="session")
 def temporal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TemporalServer]:
-    """A running server."""
+    """A running server, which listens: not every test asks it for a client first."""
     server = TemporalServer(tmp_path_factory.mktemp("temporal"))
     server.start()
+    with ThreadPoolExecutor(1) as aside:  # pytest-asyncio keeps a loop in this thread
+        aside.submit(lambda: asyncio.run(server.client())).result()
     yield server
     server.kill()
 
