@@ -125,6 +125,16 @@ def _parser() -> Callable[[bytes], Any]:
     return msgspec.json.decode if is_exact else _decode_and_load
 
 
+@cache
+def json_writer() -> Callable[[Any], bytes] | None:
+    """Return what writes parsed JSON fast; `None` where msgspec is not installed."""
+    try:
+        import msgspec  # noqa: PLC0415 - optional, and not needed before the first answer
+    except ImportError:
+        return None
+    return msgspec.json.Encoder().encode
+
+
 def _decode_and_load(raw: bytes) -> Any:
     return json.loads(raw.decode())
 
