@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import threading
+from collections import deque
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 from sinch_hosting import BulkResult, SinchHosting
 from sinch_hosting._bulk.ledger_file import LedgerFile
 from sinch_hosting._bulk.ledger_records import Entry
+from sinch_hosting.sandbox.records import RequestRecord
 
 from .rig import CAMPAIGN, PLAN, Rig, adds_up, letter, numbers
 
@@ -75,20 +77,15 @@ async def test_ended_while_creates_queue_for_a_turn(rig: Rig, ledger: Path) -> N
     client = rig.client(max_concurrency=1)
     running = run(client, ledger)
     service: Any = rig.sandbox._service
-    requests = service.requests
 
-    class Ending:
-        def __getattr__(self, name: str) -> Any:
-            return getattr(requests, name)
-
-        def append(self, record: Any) -> None:
-            requests.append(record)
+    class Ending(deque[RequestRecord]):
+        def append(self, record: RequestRecord) -> None:
+            super().append(record)
             if "textEnable" in record.path and rig.creates() == 2:
                 running.cancel()
 
     service.requests = Ending()
     await ended(running)
-    service.requests = requests
     assert events(ledger) == ["run", "sending", "created", "sending"]
     result = await run(rig.client(), ledger)
     assert len(result.succeeded) == 4
@@ -114,7 +111,6 @@ async def test_ended_while_the_new_order_is_read(rig: Rig, ledger: Path) -> None
     rig.sandbox.receive_invoices("+13035550100")
     rig.sandbox.approve("+13035550100")
     service: Any = rig.sandbox._service
-    requests = service.requests
 
     def running() -> asyncio.Task[Any]:
         made = client.qualified_numbers.text_enable(
@@ -129,19 +125,15 @@ async def test_ended_while_the_new_order_is_read(rig: Rig, ledger: Path) -> None
 
     first = running()
 
-    class Ending:
-        def __getattr__(self, name: str) -> Any:
-            return getattr(requests, name)
-
-        def append(self, record: Any) -> None:
-            requests.append(record)
+    class Ending(deque[RequestRecord]):
+        def append(self, record: RequestRecord) -> None:
+            super().append(record)
             if record.method == "GET" and "hostingOrders/" in record.path:
                 first.cancel()
 
     service.requests = Ending()
     with pytest.raises(asyncio.CancelledError):
         await first
-    service.requests = requests
     assert events(ledger) == ["run", "sending", "created"]
     again = await running()
     (order,) = rig.sandbox.orders_created()

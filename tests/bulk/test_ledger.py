@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from collections import deque
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from sinch_hosting import InvalidRequest, JobChanged, LedgerError, LedgerLocked,
 from sinch_hosting._bulk.ledger_file import LedgerFile
 from sinch_hosting._bulk.ledger_records import Entry
 from sinch_hosting._bulk.results import result_of
+from sinch_hosting.sandbox.records import RequestRecord
 
 from .rig import CAMPAIGN, PLAN, Rig, adds_up, keep_records, letter, numbers
 
@@ -63,18 +65,14 @@ async def test_every_create_is_synced_before_it_is_sent(
 
     monkeypatch.setattr(os, "fsync", fsync)
     seen: list[tuple[int, int]] = []
-    real_add = rig.sandbox._requests.append
 
-    class Watching:
-        def __getattr__(self, name: str) -> Any:
-            return getattr(rig.sandbox._requests, name)
-
-        def append(self, record: Any) -> None:
+    class Watching(deque[RequestRecord]):
+        def append(self, record: RequestRecord) -> None:
             if "textEnable" in record.path:
                 seen.append((len(seen) + 1, max(synced, default=0)))
-            real_add(record)
+            super().append(record)
 
-    rig.sandbox._service.requests = Watching()  # type: ignore[assignment]
+    rig.sandbox._service.requests = Watching()
     await rig.text_enable(numbers(12), job="sync", ledger=ledger)
     assert len(seen) == 3
     assert all(durable >= nth for nth, durable in seen)
