@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Coroutine, Iterable, Mapping
-from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
 from attrs import define, field, frozen
@@ -187,9 +186,10 @@ class Reader:
             running.result()
         finally:
             running.cancel()
-            with suppress(asyncio.CancelledError):
-                await asyncio.wait({running})
-            await reading.aclose()
+            try:
+                await asyncio.wait({running})  # cancelled here, it does not go on
+            finally:
+                await reading.aclose()
 
     async def _sweep(self, reading: _Reading[T], fetcher: Fetcher) -> None:
         for group in list(reading.groups.values()):

@@ -6,7 +6,6 @@ import asyncio
 import logging
 import os
 import time
-from contextlib import suppress
 from itertools import islice, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -144,8 +143,9 @@ class Keeper:
         saving, self._saving = self._saving, None
         if saving is not None:
             saving.cancel()
-            with suppress(asyncio.CancelledError):
-                await saving
+            await asyncio.wait({saving})
+            if not saving.cancelled():
+                saving.result()
 
     def release(self) -> None:
         """Unlock the state file."""

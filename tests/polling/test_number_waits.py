@@ -334,6 +334,25 @@ async def test_reading_a_thousand_numbers_takes_lists_and_gives_them_as_they_com
     assert clock() == pytest.approx(1000, abs=1)
 
 
+@pytest.mark.parametrize("turns", range(12))
+async def test_a_reading_is_cancelled_at_any_turn_of_the_loop(clock: Any, turns: int) -> None:
+    """Also in the turn in which it ends: whoever reads again and again would never stop."""
+    service = Service(clock=clock, sleep=clock.sleep)
+    async with service, SinchHosting(**service.client_arguments) as sinch:
+
+        async def again_and_again() -> None:
+            while True:
+                await _read(sinch, QUALIFIED_NUMBERS, [])
+
+        running = asyncio.create_task(again_and_again())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        running.cancel()
+        for _ in range(50):
+            await asyncio.sleep(0)
+        assert running.cancelled()
+
+
 async def test_a_reading_tries_again_what_passes_and_raises_what_does_not(clock: Any) -> None:
     """503 thrice is nothing, as for every call; 403 is the end of it."""
     async with Service(clock=clock, sleep=clock.sleep) as service:
