@@ -107,9 +107,13 @@ class _Reading(Generic[T]):
         self._settle(member, member.item)
 
     def in_no_list(self, members: Iterable[Watched[T]]) -> None:
-        """Store that things do not exist, where the lists that do not show them show all things."""
+        """Store that things do not exist, where the lists that do not show them show all things.
+
+        That is so where there is one place for all things, `()`. Things of no known place may be in
+        the lists of any other place.
+        """
         for member in members:
-            if not member.group.place:
+            if member.group.place == ():
                 self._settle(member, None)
 
     def ended(self, member: Watched[T], error: errors.SinchHostingError) -> None:

@@ -77,6 +77,23 @@ async def test_numbers_that_are_imported_where_they_are_wanted_cost_a_page(
     assert requests(service) == {"ListImportedNumbers": 3}
 
 
+@pytest.mark.parametrize("here", [1, 8, 12])
+async def test_numbers_on_several_other_plans_are_all_found(
+    service: Service, begin: Begin, here: int
+) -> None:
+    """Before: those that the first plan's list did not show were taken to be imported nowhere.
+
+    So their review was begun, and a letter would have been mailed for them.
+    """
+    listed = numbers(20)
+    service.add_imported(listed[:here], plan="plan-2", campaign="CAMP1")
+    service.add_imported(listed[here:], plan="plan-3", campaign="CAMP1")
+    report = await begin(listed).run()
+    plans = [line.reason.partition("plan ")[2][:6] for line in report.lines]
+    assert plans == ["plan-2"] * here + ["plan-3"] * (20 - here)
+    assert not service.counts["AddQualifiedNumbers"]
+
+
 @pytest.mark.parametrize("fault", [error(404), error(422), error(405), slow(1.0, 504)])
 async def test_lists_that_do_not_work_are_done_without(
     service: Service, begin: Begin, fault: object
