@@ -35,6 +35,7 @@ class _Reading(Generic[T]):
     source: Source[T]
     budget: TokenBucket
     waits_for_budget: bool
+    believes_lists: bool
     past: dict[tuple[str, Place | None], Group]
     """The groups of earlier readings: they know how long their lists are."""
     left: dict[str, Watched[T]] = field(factory=dict)
@@ -107,13 +108,13 @@ class _Reading(Generic[T]):
         self._settle(member, member.item)
 
     def in_no_list(self, members: Iterable[Watched[T]]) -> None:
-        """Store that things do not exist, where the lists that do not show them show all things.
+        """Store that things do not exist, where the lists that do not show them are believed.
 
-        That is so where there is one place for all things, `()`. Things of no known place may be in
-        the lists of any other place.
+        They have to show all things: their place is `()`. Things of no known place may be in the
+        lists of any other place.
         """
         for member in members:
-            if member.group.place == ():
+            if self.believes_lists and member.group.place == ():
                 self._settle(member, None)
 
     def ended(self, member: Watched[T], error: errors.SinchHostingError) -> None:
@@ -155,6 +156,7 @@ class Reader:
         *,
         only_lists: bool = False,
         waits_for_budget: bool = False,
+        believes_lists: bool = False,
     ) -> AsyncGenerator[dict[str, T | None], None]:
         """Read things, and give what was read as it comes.
 
@@ -163,13 +165,15 @@ class Reader:
             things: what is known of them; a place in them saves the requests that find it out.
             only_lists: read lists where that is worth it, and look at nothing singly.
             waits_for_budget: as polls do.
+            believes_lists: take for absent what no list shows, where the lists show all things;
+                else it is looked at singly, since lists may lag.
 
         Gives dictionaries by id, with `None` for what the service does not know. Each thing is in
         one of them; with `only_lists`, those that lists show. A request that fails is retried as
         other calls are; raises what then comes of it. Where lists cannot be read, each thing is
         looked at singly. Safe to repeat.
         """
-        reading = _Reading(source, self._budget, waits_for_budget, self._past)
+        reading = _Reading(source, self._budget, waits_for_budget, believes_lists, self._past)
         for thing in things:
             reading.add(thing)
         fetcher = Fetcher(

@@ -8,7 +8,7 @@ from contextlib import aclosing
 import pytest
 
 from sinch_hosting import OnboardingStep
-from sinch_hosting._onboarding.report import Step
+from sinch_hosting._onboarding.report import Outcome, Step
 
 from ..bulk.rig import numbers
 from ..service import Service, error, slow
@@ -92,6 +92,28 @@ async def test_numbers_on_several_other_plans_are_all_found(
     plans = [line.reason.partition("plan ")[2][:6] for line in report.lines]
     assert plans == ["plan-2"] * here + ["plan-3"] * (20 - here)
     assert not service.counts["AddQualifiedNumbers"]
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+async def test_what_lists_do_not_show_is_looked_at_before_it_counts_as_gone(
+    service: Service, begin: Begin, *, is_new: bool
+) -> None:
+    """Before: "is in qualification no more", though a single look showed them."""
+    listed = numbers(60)
+    if not is_new:
+        service.set_qualified(listed, "VERIFICATION_PENDING")
+    service.lists["ListQualifiedNumbers"].hidden.update(listed[::3])
+    report = await begin(listed).run()
+    assert not [line for line in report.lines if line.outcome is Outcome.FAILED], report.to_csv()
+
+
+async def test_numbers_that_were_added_moments_ago_are_not_gone(
+    service: Service, begin: Begin
+) -> None:
+    """A replica that does not know them yet says 404."""
+    service.fault("GetQualifiedNumber", error(404), times=4)
+    report = await begin(numbers(2)).run()
+    assert report.is_done, report.to_csv()
 
 
 @pytest.mark.parametrize("fault", [error(404), error(422), error(405), slow(1.0, 504)])
