@@ -8,6 +8,7 @@ caller asked for goes on where there are none.
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncGenerator, Coroutine, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, Generic, TypeVar
@@ -41,6 +42,8 @@ class _Reading(Generic[T]):
     left: dict[str, Watched[T]] = field(factory=dict)
     groups: dict[Place | None, Group] = field(factory=dict)
     found: dict[str, T | None] = field(factory=dict)
+    listed: list[T] = field(factory=list)
+    """The results that lists have shown."""
     failed: errors.SinchHostingError | None = None
     news: asyncio.Event = field(factory=asyncio.Event)
     _tasks: set[asyncio.Task[None]] = field(factory=set)
@@ -105,6 +108,8 @@ class _Reading(Generic[T]):
 
     def looked(self, member: Watched[T], previous: Any) -> None:
         """Store a result."""
+        if member.listed_as:
+            self.listed.append(member.item)
         self._settle(member, member.item)
 
     def in_no_list(self, members: Iterable[Watched[T]]) -> None:
@@ -164,7 +169,8 @@ class Reader:
             source: how they are read.
             things: what is known of them; a place in them saves the requests that find it out.
             only_lists: read lists where that is worth it, and look at nothing singly.
-            waits_for_budget: as polls do.
+            waits_for_budget: as polls do. Then one of the things that lists showed is looked at
+                singly, too, and given again.
             believes_lists: take for absent what no list shows, where the lists show all things;
                 else it is looked at singly, since lists may lag.
 
@@ -193,11 +199,30 @@ class Reader:
                 if found:
                     yield found
             running.result()
+            if waits_for_budget and reading.listed:
+                # Lists may show, for good, states that have passed.
+                shown = random.choice(reading.listed)  # noqa: S311 - no secret
+                yield {source.id_of(shown): await self._check_lists(source, shown)}
         finally:
             running.cancel()
             with suppress(asyncio.CancelledError):
                 await asyncio.wait({running})
             await reading.aclose()
+
+    async def _check_lists(self, source: Source[T], shown: T) -> T:
+        """Look singly at a thing that lists have shown, and return what is seen.
+
+        Where its state is another one, its lists are not used for a while. A 404 is not believed.
+        """
+        await self._budget.acquire()
+        try:
+            seen = await source.get(self._session, source.id_of(shown), is_poll=False)
+        except errors.NotFound:
+            return shown
+        if source.state_of(seen) != source.state_of(shown):
+            place = source.place_of(shown)
+            self._past[source.noun, place].trust.refused(self._session.clock())
+        return seen
 
     async def _sweep(self, reading: _Reading[T], fetcher: Fetcher) -> None:
         for group in list(reading.groups.values()):

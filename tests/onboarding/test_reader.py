@@ -107,6 +107,21 @@ async def test_what_lists_do_not_show_is_looked_at_before_it_counts_as_gone(
     assert not [line for line in report.lines if line.outcome is Outcome.FAILED], report.to_csv()
 
 
+async def test_lists_that_show_the_past_for_good_hold_nothing_up(
+    service: Service, begin: Begin
+) -> None:
+    """Before: no number was ever looked at singly, and the onboarding did not end."""
+    listed = numbers(60)
+    service.set_qualified(listed, "VERIFICATION_PENDING")
+    rules = service.lists["ListQualifiedNumbers"]
+    rules.shown_as = dict.fromkeys(listed, "VERIFICATION_PENDING")
+    async with aclosing(begin(listed)) as running:
+        async for step in running:
+            if step.step is Step.SEEN and "VERIFICATION_PENDING" in step.text:
+                service.set_qualified(listed, "VERIFIED")
+    assert running.report.is_done, running.report.to_csv()
+
+
 async def test_numbers_that_were_added_moments_ago_are_not_gone(
     service: Service, begin: Begin
 ) -> None:
