@@ -127,6 +127,8 @@ class NumberProgress:
     order_id: str = ""
     ready_since: float = 0.0
     seen_at: float = 0.0
+    added_at: float = float("-inf")
+    """When it was added to qualification, in this run."""
     letter_to: str = field(
         init=False, default=Factory(lambda self: signer_of(self.loa), takes_self=True)
     )

@@ -78,11 +78,12 @@ class Qualification:
     async def _take_in_gone(self, names: Sequence[str]) -> None:
         """Handle numbers that left qualification: imported meanwhile, or deleted."""
         imported = await self._reader.imported(names)
+        now = self._progress.clock()
         for name in names:
             one = self._progress.numbers[name]
             if name in imported:
                 self._take_in(one, None, imported[name])
-            elif one.is_open:
+            elif one.is_open and now - one.added_at > _FRESH:  # else a replica may lag
                 self._progress.settle(one, Stage.FAILED, _GONE)
 
     def _take_in(
@@ -123,7 +124,7 @@ class Qualification:
                 )
             added = [one for one in new if one.is_open]
             for one in added:
-                one.stage = Stage.IN_REVIEW
+                one.stage, one.added_at = Stage.IN_REVIEW, self._progress.clock()
                 one.assessment = Assessment(one.stage, "is ELIGIBLE_CHECK_PENDING")
             self._progress.tell(Step.ADDED, added)
 

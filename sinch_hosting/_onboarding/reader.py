@@ -43,12 +43,18 @@ class NumberReader:
     _reader: Reader
 
     async def read(
-        self, names: Iterable[str], service_plan_id: str, campaign_id: str | None
+        self,
+        names: Iterable[str],
+        service_plan_id: str,
+        campaign_id: str | None,
+        *,
+        are_new: bool = True,
     ) -> AsyncGenerator[SeenNumber, None]:
         """Give where each number is, as it is read; raises what cannot be read.
 
         Many are looked for in the list of where they are wanted first, then in qualification.
-        What is in qualification is taken to be imported nowhere.
+        What is in qualification is taken to be imported nowhere. With `are_new`, what its lists do
+        not show is taken not to be in qualification: it may be added there without harm.
         """
         missing = dict.fromkeys(names)
         async with aclosing(self._listed_at(missing, service_plan_id, campaign_id)) as listed:
@@ -56,7 +62,10 @@ class NumberReader:
                 del missing[name]
                 yield SeenNumber(name, None, imported)
         nowhere: list[str] = []
-        async with aclosing(self._reader.read(QUALIFIED_NUMBERS, _qualified(missing))) as reading:
+        qualified_now = self._reader.read(
+            QUALIFIED_NUMBERS, _qualified(missing), believes_lists=are_new
+        )
+        async with aclosing(qualified_now) as reading:
             async for found in reading:
                 for name, qualified in found.items():
                     if qualified is None:

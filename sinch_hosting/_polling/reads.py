@@ -8,6 +8,7 @@ caller asked for goes on where there are none.
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncGenerator, Coroutine, Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
@@ -34,11 +35,14 @@ class _Reading(Generic[T]):
     source: Source[T]
     budget: TokenBucket
     waits_for_budget: bool
+    believes_lists: bool
     past: dict[tuple[str, Place | None], Group]
     """The groups of earlier readings: they know how long their lists are."""
     left: dict[str, Watched[T]] = field(factory=dict)
     groups: dict[Place | None, Group] = field(factory=dict)
     found: dict[str, T | None] = field(factory=dict)
+    listed: list[T] = field(factory=list)
+    """The results that lists have shown."""
     failed: errors.SinchHostingError | None = None
     news: asyncio.Event = field(factory=asyncio.Event)
     _tasks: set[asyncio.Task[None]] = field(factory=set)
@@ -103,12 +107,18 @@ class _Reading(Generic[T]):
 
     def looked(self, member: Watched[T], previous: Any) -> None:
         """Store a result."""
+        if member.listed_as:
+            self.listed.append(member.item)
         self._settle(member, member.item)
 
     def in_no_list(self, members: Iterable[Watched[T]]) -> None:
-        """Store that things do not exist, where the lists that do not show them show all things."""
+        """Store that things do not exist, where the lists that do not show them are believed.
+
+        They have to show all things: their place is `()`. Things of no known place may be in the
+        lists of any other place.
+        """
         for member in members:
-            if not member.group.place:
+            if self.believes_lists and member.group.place == ():
                 self._settle(member, None)
 
     def ended(self, member: Watched[T], error: errors.SinchHostingError) -> None:
@@ -150,6 +160,7 @@ class Reader:
         *,
         only_lists: bool = False,
         waits_for_budget: bool = False,
+        believes_lists: bool = False,
     ) -> AsyncGenerator[dict[str, T | None], None]:
         """Read things, and give what was read as it comes.
 
@@ -157,14 +168,17 @@ class Reader:
             source: how they are read.
             things: what is known of them; a place in them saves the requests that find it out.
             only_lists: read lists where that is worth it, and look at nothing singly.
-            waits_for_budget: as polls do.
+            waits_for_budget: as polls do. Then one of the things that lists showed is looked at
+                singly, too, and given again.
+            believes_lists: take for absent what no list shows, where the lists show all things;
+                else it is looked at singly, since lists may lag.
 
         Gives dictionaries by id, with `None` for what the service does not know. Each thing is in
         one of them; with `only_lists`, those that lists show. A request that fails is retried as
         other calls are; raises what then comes of it. Where lists cannot be read, each thing is
         looked at singly. Safe to repeat.
         """
-        reading = _Reading(source, self._budget, waits_for_budget, self._past)
+        reading = _Reading(source, self._budget, waits_for_budget, believes_lists, self._past)
         for thing in things:
             reading.add(thing)
         fetcher = Fetcher(
@@ -184,12 +198,31 @@ class Reader:
                 if found:
                     yield found
             running.result()
+            if waits_for_budget and reading.listed:
+                # Lists may show, for good, states that have passed.
+                shown = random.choice(reading.listed)  # noqa: S311 - no secret
+                yield {source.id_of(shown): await self._check_lists(source, shown)}
         finally:
             running.cancel()
             try:
                 await asyncio.wait({running})  # cancelled here, it does not go on
             finally:
                 await reading.aclose()
+
+    async def _check_lists(self, source: Source[T], shown: T) -> T:
+        """Look singly at a thing that lists have shown, and return what is seen.
+
+        Where its state is another one, its lists are not used for a while. A 404 is not believed.
+        """
+        await self._budget.acquire()
+        try:
+            seen = await source.get(self._session, source.id_of(shown), is_poll=False)
+        except errors.NotFound:
+            return shown
+        if source.state_of(seen) != source.state_of(shown):
+            place = source.place_of(shown)
+            self._past[source.noun, place].trust.refused(self._session.clock())
+        return seen
 
     async def _sweep(self, reading: _Reading[T], fetcher: Fetcher) -> None:
         for group in list(reading.groups.values()):

@@ -56,7 +56,7 @@ class NumberActivities:
         lease = Lease.of_activity()
         async with told(), lease.kept():
             page = await self._page(given)
-            await page.read()
+            await page.read(are_new=given.adds)
             if given.adds:
                 await page.add_new(self._qualified)
             else:

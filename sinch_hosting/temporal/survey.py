@@ -58,10 +58,12 @@ class Page:
         self._states: dict[str, QualificationState] = {}
         self._reasons: dict[str, str] = {}
 
-    async def read(self) -> None:
-        """Read where each number is."""
+    async def read(self, *, are_new: bool) -> None:
+        """Read where each number is; `are_new` is whether they may be in no place yet."""
         settings = self._settings
-        reading = self._reader.read(self._places, settings.service_plan_id, settings.campaign_id)
+        reading = self._reader.read(
+            self._places, settings.service_plan_id, settings.campaign_id, are_new=are_new
+        )
         async with aclosing(reading):
             async for seen in reading:
                 self._take_in(seen.phone_number, seen.qualified, seen.imported)

@@ -8,7 +8,7 @@ from contextlib import aclosing
 import pytest
 
 from sinch_hosting import OnboardingStep
-from sinch_hosting._onboarding.report import Step
+from sinch_hosting._onboarding.report import Outcome, Step
 
 from ..bulk.rig import numbers
 from ..service import Service, error, slow
@@ -75,6 +75,60 @@ async def test_numbers_that_are_imported_where_they_are_wanted_cost_a_page(
     report = await begin(listed).run()
     assert report.is_done
     assert requests(service) == {"ListImportedNumbers": 3}
+
+
+@pytest.mark.parametrize("here", [1, 8, 12])
+async def test_numbers_on_several_other_plans_are_all_found(
+    service: Service, begin: Begin, here: int
+) -> None:
+    """Before: those that the first plan's list did not show were taken to be imported nowhere.
+
+    So their review was begun, and a letter would have been mailed for them.
+    """
+    listed = numbers(20)
+    service.add_imported(listed[:here], plan="plan-2", campaign="CAMP1")
+    service.add_imported(listed[here:], plan="plan-3", campaign="CAMP1")
+    report = await begin(listed).run()
+    plans = [line.reason.partition("plan ")[2][:6] for line in report.lines]
+    assert plans == ["plan-2"] * here + ["plan-3"] * (20 - here)
+    assert not service.counts["AddQualifiedNumbers"]
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+async def test_what_lists_do_not_show_is_looked_at_before_it_counts_as_gone(
+    service: Service, begin: Begin, *, is_new: bool
+) -> None:
+    """Before: "is in qualification no more", though a single look showed them."""
+    listed = numbers(60)
+    if not is_new:
+        service.set_qualified(listed, "VERIFICATION_PENDING")
+    service.lists["ListQualifiedNumbers"].hidden.update(listed[::3])
+    report = await begin(listed).run()
+    assert not [line for line in report.lines if line.outcome is Outcome.FAILED], report.to_csv()
+
+
+async def test_lists_that_show_the_past_for_good_hold_nothing_up(
+    service: Service, begin: Begin
+) -> None:
+    """Before: no number was ever looked at singly, and the onboarding did not end."""
+    listed = numbers(60)
+    service.set_qualified(listed, "VERIFICATION_PENDING")
+    rules = service.lists["ListQualifiedNumbers"]
+    rules.shown_as = dict.fromkeys(listed, "VERIFICATION_PENDING")
+    async with aclosing(begin(listed)) as running:
+        async for step in running:
+            if step.step is Step.SEEN and "VERIFICATION_PENDING" in step.text:
+                service.set_qualified(listed, "VERIFIED")
+    assert running.report.is_done, running.report.to_csv()
+
+
+async def test_numbers_that_were_added_moments_ago_are_not_gone(
+    service: Service, begin: Begin
+) -> None:
+    """A replica that does not know them yet says 404."""
+    service.fault("GetQualifiedNumber", error(404), times=4)
+    report = await begin(numbers(2)).run()
+    assert report.is_done, report.to_csv()
 
 
 @pytest.mark.parametrize("fault", [error(404), error(422), error(405), slow(1.0, 504)])
