@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
@@ -27,7 +26,7 @@ from .settings import read_settings
 if TYPE_CHECKING:
     from .. import Letter
     from ..temporal.files import References
-    from ..temporal.messages import FailedChunk, Failures, Progress
+    from ..temporal.messages import FailedChunk, Failures, Order, Progress
     from .number_input import NumberGroup
 
 __all__ = ["cancel", "load_temporal", "pause", "report", "resume", "start", "status"]
@@ -117,7 +116,6 @@ async def start(
     letter, group = read_letter(loa), _one_group(numbers, source)
     campaign = "" if group.is_toll_free else settings.campaign(place)
     _check_arguments(group, letter, campaign, nnid)
-    _confirm(letter, -(-len(group.numbers) // chunk_size), yes=yes)
     from ..temporal.messages import OnboardInput, Order, TextEnableInput  # noqa: PLC0415 - an extra
 
     order = Order(
@@ -151,9 +149,11 @@ async def start(
             order=order, on_unknown=on_unknown, most_pending=at_once, every=looks, lease=dies
         )
     )
-    client = await starting.connect()
     starting.workflow_id(settings.project_id, job)  # a wrong name, before a file is written
-    _write(folder, job, group.numbers, loa)
+    starting.check_input(given)
+    _confirm(letter, -(-len(group.numbers) // chunk_size), yes=yes)
+    client = await starting.connect()
+    _write(folder, order, group.numbers, loa)
     await starting.start(client, settings.project_id, given, task_queue=queue)
     tell(f"{settings.whose}: job {job} of {len(group.numbers)} numbers was started")
     tell(f"how far it is: {resume_line('jobs', 'status', job)}")
@@ -190,17 +190,25 @@ def _confirm(letter: Letter, count: int, *, yes: bool) -> None:
     confirm(f"{letters}: go on?", yes=yes, otherwise=f"give --yes to mail {letters}")
 
 
-def _write(folder: Path, job: str, numbers: tuple[str, ...], loa: Path) -> None:
-    """Write the job's files; those of a job that was started are never replaced by others."""
-    path, text = folder / f"{job}.numbers.txt", "".join(f"{number}\n" for number in numbers)
-    try:
-        if path.exists() and path.read_text("utf-8") != text:
-            raise BadInput(f"{path} is there with other numbers: take another name for the job")
-        path.write_text(text, "utf-8")
-        path.chmod(0o640)
-        shutil.copyfile(loa, folder / f"{job}.letter.toml")
-    except OSError as error:
-        raise BadInput(f"{path}: cannot be written: {error.strerror}") from error
+def _write(folder: Path, order: Order, numbers: tuple[str, ...], loa: Path) -> None:
+    """Write the job's files; those of a job that was started are never replaced by others.
+
+    A job reads its letter before each order: another one would be mailed to another person.
+    """
+    lines = "".join(f"{number}\n" for number in numbers)
+    files = {order.numbers: lines.encode(), order.letter: loa.read_bytes()}
+    for name, content in files.items():
+        path = folder / name
+        try:
+            if not path.exists():
+                path.touch(0o640, exist_ok=False)
+                path.chmod(0o640)
+                path.write_bytes(content)
+            elif path.read_bytes() != content:
+                what = "other numbers" if name == order.numbers else "another letter"
+                raise BadInput(f"{path} is there with {what}: take another name for the job")
+        except OSError as error:
+            raise BadInput(f"{path}: cannot be written: {error.strerror}") from error
 
 
 _PROGRESS: View[Progress] = View(
@@ -313,8 +321,8 @@ _FAILURE: View[_Failure] = View(
 async def report(job: str, /, *, folder: Path, account: Account = ACCOUNT) -> int:
     """Show the numbers of a job on Temporal that failed, or whose order nobody has seen.
 
-    The exit code is 1 where numbers failed, and 6 where there may be an order that nobody has
-    seen.
+    The exit code is 1 where numbers failed, or the job itself failed or was cancelled, and 6 where
+    there may be an order that nobody has seen.
 
     Example: `sinch-hosting jobs report acme --folder /mnt/jobs`
 
@@ -328,13 +336,27 @@ async def report(job: str, /, *, folder: Path, account: Account = ACCOUNT) -> in
 
     async with starting.found(read_settings(account).project_id, job) as handle:
         failures: Failures = await handle.query(HostingJob.failures)
+        progress: Progress = await handle.query(HostingJob.progress)
     rows = await _rows(failures, References(folder))
     await print_many(rows, _FAILURE, account)
     if failures.more > 0:
         tell(f"and {failures.more} numbers more")
+    _tell_of_end(progress)
     if any(row.is_open for row in rows):
         return ExitCode.UNKNOWN
-    return ExitCode.NOT_ALL if rows else ExitCode.DONE
+    is_short = bool(rows) or progress.phase in ("failed", "cancelled")
+    return ExitCode.NOT_ALL if is_short else ExitCode.DONE
+
+
+def _tell_of_end(job: Progress) -> None:
+    """Tell why a job that is not done has more numbers without an order than its rows say."""
+    if job.phase == "failed":
+        tell(f"job {job.job} failed before it sent anything: {job.stopped_by}")
+        tell("mend that, and start a job of another name")
+    elif job.phase != "done":
+        how = "was cancelled" if job.phase == "cancelled" else f"has not ended, it is {job.phase}"
+        in_orders = f"{job.ordered} of {job.numbers} numbers are in orders"
+        tell(f"job {job.job} {how}: {in_orders}{f'; {job.stopped_by}' if job.stopped_by else ''}")
 
 
 async def _numbers_of(

@@ -84,7 +84,8 @@ async def ring(job: str, number: str, /, *, folder: Path, account: Account = ACC
             "ring", position, result_type=Challenged, rpc_timeout=_PATIENCE
         )
     if result.kind == "called":
-        tell(f"tell its code: {resume_line('jobs', 'code', job, number, 'CODE')}")
+        line = resume_line("jobs", "code", job, number, "CODE", "--folder", str(folder))
+        tell(f"tell its code: {line}")
     return _told(number, result)
 
 

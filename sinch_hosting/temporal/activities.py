@@ -6,7 +6,7 @@
 | `create` | sends one create, within its lease | one |
 | `settle` | looks for the order of a chunk whose answer is open; sends nothing | until it knows |
 | `watch` | reads the lists until an order changes | until one does |
-| `examine`, `examine_by_id` | finds the numbers that failed in completed orders | until it can |
+| `examine`, `examine_by_id` | finds the numbers that failed in orders that ended | until it can |
 
 What they return, and the errors that they raise, name no number and no person: both are kept in a
 history that more people can read than should.
@@ -59,6 +59,7 @@ from .positions import mask_of, pack, positions_in, unpack
 from .told import named, told
 
 _ONLY_LOOKS = "it is only looked for"
+_REJECTED = "its order was REJECTED"
 _FAILED = ("osr_update_state", "campaign_provisioning_state", "platform_provisioning_state")
 _PART = 10_000
 
@@ -155,7 +156,7 @@ class HostingActivities:
 
     @activity.defn(name="sinch_hosting.examine")
     async def examine(self, given: Order) -> Examined:
-        """Find the numbers that failed in orders that are COMPLETED."""
+        """Find the numbers that failed in orders that are COMPLETED or REJECTED."""
         return await self._examine(given, ())
 
     @activity.defn(name="sinch_hosting.examine_by_id")
@@ -168,8 +169,7 @@ class HostingActivities:
             known = await self._orders_of(given, order_ids)
             why: dict[str, str] = {}
             for order in await known.read():
-                if order.state == OrderState.COMPLETED:
-                    why |= await self._failed_in(order, given)
+                why |= await self._failed_in(order, given)
             places = await self._references.positions(given.numbers, why.keys())
             found = [
                 FailedNumber(position=position, reason=why[number])
@@ -179,10 +179,13 @@ class HostingActivities:
             return Examined(failed=len(found), numbers=tuple(found[:MOST_POSITIONS]))
 
     async def _failed_in(self, order: HostingOrder, given: Order) -> dict[str, str]:
-        """Return the numbers of an order that are not text-enabled, each with the reason."""
-        if given.is_qualified:
-            settings = settings_of(given)
+        """Return the numbers of an ended order that are not text-enabled, each with the reason."""
+        is_rejected = order.state == OrderState.REJECTED
+        if is_rejected or given.is_qualified:
             listed = await whole_list(self._orders, order.hosting_order_id, self._session.sleep)
+            if is_rejected:
+                return {one.phone_number: _REJECTED for one in listed}
+            settings = settings_of(given)
             why = {one.phone_number: why_not_done(one, order, settings) for one in listed}
             return {number: reason for number, reason in why.items() if reason}
         failed: dict[str, str] = {}
@@ -323,7 +326,7 @@ def _result(outcome: ChunkOutcome, places: Mapping[str, int]) -> ChunkResult:
     )
     count = len(outcome.numbers)
     kind, order_id, reason = _kind(outcome)
-    has_order = kind in ("created", "adopted")
+    has_order = kind in ("created", "adopted", "rejected")
     return ChunkResult(
         kind=kind,
         numbers=count if has_order else 0,
@@ -371,10 +374,10 @@ class _OrdersOfJob:
         self._ended: dict[str, HostingOrder] = {}
 
     async def read(self) -> list[HostingOrder]:
-        """Return all of them as they are now."""
+        """Return all of them as they are now; of a chunk's orders, the one of the last attempt."""
         if not self._ids:
             await self._known.read()
-            return [tagged.order for tagged in self._known.all()]
+            return [self._known.of_chunk(chunk)[0].order for chunk in self._known.chunks()]
         return [
             self._ended.get(order_id) or await self._read_one(order_id) for order_id in self._ids
         ]

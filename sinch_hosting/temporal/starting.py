@@ -22,12 +22,13 @@ from temporalio.common import (
     WorkflowIDReusePolicy,
 )
 from temporalio.envconfig import ClientConfig
-from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from .._bulk.tags import check_job
+from .._session.requests import TEXT_ENABLE_LIMIT
 from ..errors import ConfigurationError, InvalidRequest, JobChanged, TransportError
-from ..models._checks import check_seconds
+from ..models._checks import check_positive, check_seconds, check_url, optional
 from .messages import (
     MOST_PENDING,
     NUMBERS_A_PAGE,
@@ -42,6 +43,7 @@ Handle = WorkflowHandle[Any, Progress]
 """The handle of a job of any kind."""
 JOB_ATTRIBUTE = SearchAttributeKey.for_keyword("SinchHostingJob")
 PLAN_ATTRIBUTE = SearchAttributeKey.for_keyword("SinchHostingPlan")
+_LONGEST = 400 * 86_400.0
 
 
 async def connect(plugin: SinchHostingPlugin | None = None, *, lazy: bool = False) -> Client:
@@ -96,8 +98,9 @@ async def start(
     Raises:
         InvalidRequest: An argument breaks a rule.
         JobChanged: There is a job of that name; nothing was started.
+        TransportError: Temporal refused it, or did not answer: it may have been started.
     """
-    _check(given)
+    check_input(given)
     order, is_onboarding = given.order, isinstance(given, OnboardInput)
     try:
         return await client.start_workflow(
@@ -113,19 +116,38 @@ async def start(
     except WorkflowAlreadyStartedError:
         rule = "is there already; see `sinch-hosting jobs status`, or take another name"
         raise JobChanged(field="job", value=order.job, rule=rule) from None
+    except RPCError as error:
+        raise TransportError(
+            f"Temporal did not start the job: {error.message}. Check TEMPORAL_ADDRESS and "
+            f"TEMPORAL_NAMESPACE ({client.namespace}), and start it again",
+            never_sent=False,
+        ) from error
 
 
-def _check(given: JobInput) -> None:
-    bounds = {"most_pending": (given.most_pending, MOST_PENDING)}
+def check_input(given: JobInput) -> None:
+    """Raise `InvalidRequest` for what no job can be done with; nothing is asked of the server."""
+    order = given.order
+    bounds = {
+        "chunk_size": (order.chunk_size, TEXT_ENABLE_LIMIT),
+        "most_pending": (given.most_pending, MOST_PENDING),
+    }
+    spans = {"settle": order.settle, "grace": order.grace, "every": given.every}
+    spans["lease"] = given.lease
+    check_positive(given.every, "every")
+    check_positive(given.lease, "lease")
+    optional(order.callback_url, check_url, "callback_url")
     if isinstance(given, OnboardInput):
         bounds["page_size"] = given.page_size, NUMBERS_A_PAGE
-        check_seconds(given.readiness_window, "readiness_window")
+        spans["readiness_window"] = given.readiness_window
         if given.ready_at not in ("eligible", "verified"):
             rule = "must be 'eligible' or 'verified'"
             raise InvalidRequest(field="ready_at", value=given.ready_at, rule=rule)
     for name, (value, most) in bounds.items():
         if not 0 < value <= most:
             raise InvalidRequest(field=name, value=value, rule=f"must be 1 to {most}")
+    for name, seconds in spans.items():
+        if check_seconds(seconds, name) > _LONGEST:
+            raise InvalidRequest(field=name, value=seconds, rule="must be 400 days at most")
 
 
 def find(client: Client, project_id: str, job: str) -> Handle:
@@ -158,7 +180,10 @@ async def found(project_id: str, job: str) -> AsyncIterator[Handle]:
             never_sent=True,
         ) from error
     except (WorkflowQueryFailedError, WorkflowUpdateFailedError) as error:
-        rule = f"does not take that: {error.__cause__ or error}"
+        cause = error.__cause__
+        rule = (
+            f"does not take that: {cause.message if isinstance(cause, ApplicationError) else error}"
+        )
         raise InvalidRequest(field="job", value=job, rule=rule) from error
     except WorkflowUpdateRPCTimeoutOrCancelledError as error:
         raise TransportError(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from temporalio.client import WorkflowFailureError
 
 from sinch_hosting.temporal.starting import find, start
 
@@ -133,7 +134,9 @@ async def test_an_onboarding_from_the_command(
     code, _, err = await run("code", "voices", listed[1], "1234", *folder)
     assert code == 2, err
     assert "waits for no code" in err
-    assert (await run("ring", "voices", listed[0], *folder))[0] == 0
+    code, _, err = await run("ring", "voices", listed[0], *folder)
+    assert code == 0, err
+    assert f"jobs code voices {listed[0]} CODE --folder {tmp_path}" in err
     assert (await run("code", "voices", listed[0], "1234", *folder))[0] == 0
     assert not [name for name in os.listdir(tmp_path) if "code" in name]
 
@@ -168,6 +171,63 @@ async def test_a_worker_that_is_to_end_does_not_wait_for_orders(
     async with asyncio.timeout(PATIENCE):
         assert await worker.wait() == 0
     await handle.terminate()
+
+
+async def test_the_letter_of_a_job_is_never_replaced(run: Run, tmp_path: Path) -> None:
+    """Else its next orders would be mailed to another person; nobody works on the job here."""
+    letter, kept = tmp_path / "acme.toml", tmp_path / "twice.letter.toml"
+    letter.write_text(LETTER)
+    line = ["start", "+13035550100", "--job", "twice", "--yes", "--plan", "p", "--campaign", "c"]
+    line += ["--loa", str(letter), "--folder", str(tmp_path)]
+    code, _, err = await run(*line, "--chunk-size", "0")
+    assert (code, kept.exists()) == (2, False), err
+    assert "chunk_size = 0: must be 1 to 500" in err
+    assert (await run(*line))[0] == 0
+    assert (kept.read_text(), kept.stat().st_mode & 0o777) == (LETTER, 0o640)
+    letter.write_text(LETTER.replace("Jane", "Ann"))
+    code, _, err = await run(*line)
+    assert (code, kept.read_text()) == (2, LETTER)
+    assert "is there with another letter: take another name for the job" in err
+
+
+async def test_a_namespace_that_is_not_there(
+    run: Run, told: dict[str, str], tmp_path: Path
+) -> None:
+    """The message says where to look."""
+    (tmp_path / "acme.toml").write_text(LETTER)
+    told["TEMPORAL_NAMESPACE"] = "nope"
+    line = ["start", "+13035550100", "--job", "lost", "--yes", "--plan", "p", "--campaign", "c"]
+    code, _, err = await run(*line, "--loa", str(tmp_path / "acme.toml"), "--folder", str(tmp_path))
+    assert code == 4, err
+    assert "TEMPORAL_NAMESPACE (nope)" in err
+
+
+async def test_a_job_that_ended_early_is_reported(
+    temporal: TemporalServer,
+    run: Run,
+    worker: Any,
+    told: dict[str, str],
+    service: Service,
+    files: Files,
+) -> None:
+    """Failed or cancelled, its report says so, and its exit code is not that of success."""
+    queue, folder = told["SINCH_HOSTING_TASK_QUEUE"], ["--folder", str(files.folder)]
+    client = await temporal.client()
+    files.write(10)
+    wrong = job_of(letter="nowhere.toml")
+    failed = await start(client, service.project_id, wrong, task_queue=queue)
+    with pytest.raises(WorkflowFailureError):
+        await failed.result()
+    code, out, err = await run("report", wrong.order.job, *folder, "--format", "csv")
+    assert (code, len(out.splitlines())) == (1, 1), err
+    assert "failed before it sent anything: InvalidRequest: reference: cannot be read" in err
+    given = job_of()
+    cancelled = await start(client, service.project_id, given, task_queue=queue)
+    await cancelled.signal("cancel")
+    await cancelled.result()
+    code, out, err = await run("report", given.order.job, *folder, "--format", "csv")
+    assert (code, len(out.splitlines())) == (1, 1), err
+    assert "was cancelled: 0 of 10 numbers are in orders" in err
 
 
 async def test_numbers_of_two_kinds_are_refused(run: Run, tmp_path: Path) -> None:

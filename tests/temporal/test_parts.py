@@ -25,10 +25,10 @@ from sinch_hosting.temporal.messages import (
     TextEnableInput,
 )
 from sinch_hosting.temporal.payloads import AttrsPayloads
-from sinch_hosting.temporal.starting import workflow_id
+from sinch_hosting.temporal.starting import check_input, workflow_id
 from sinch_hosting.temporal.worker import share_of_rate
 
-from .jobs import LETTER, job_of
+from .jobs import LETTER, job_of, onboarding_of
 
 
 @pytest.mark.parametrize(
@@ -226,3 +226,24 @@ async def test_numbers_are_found_wherever_they_stand(tmp_path: Path) -> None:
     assert await references.code("code") == "1234"
     with pytest.raises(InvalidRequest):
         await references.code("../code")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("chunk_size", 0),
+        ("chunk_size", 501),
+        ("most_pending", 0),
+        ("every", 0.0),
+        ("lease", 0.0),
+        ("lease", float("inf")),
+        ("grace", -1.0),
+        ("callback_url", "not an address"),
+        ("readiness_window", 1e12),
+    ],
+)
+def test_what_no_job_can_be_done_with_is_refused_before_it_starts(field: str, value: Any) -> None:
+    """A name is used once, so that a job that can only fail must not use one."""
+    with pytest.raises(InvalidRequest) as refused:
+        check_input(onboarding_of(**{field: value}))
+    assert refused.value.field == field

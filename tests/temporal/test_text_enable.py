@@ -15,7 +15,7 @@ from sinch_hosting.temporal.starting import find, start, workflow_id
 from sinch_hosting.temporal.text_enable import TextEnableJob
 
 from ..service import TEXT_ENABLES, Service, delay, drop, error
-from .jobs import SIGNER, Files, job_of, until, working
+from .jobs import SIGNER, Files, job_of, onboarding_of, until, working
 from .server import TemporalServer
 
 DONE = [(0, "SUBMITTED"), (0.2, "COMPLETED")]
@@ -40,6 +40,32 @@ async def test_a_job_from_its_start_to_its_report(
     assert (report.ordered, report.left_out, report.failed, report.open) == (22, 1, 0, 0)
     assert report.states == {"COMPLETED": 5}
     assert failures.failed_numbers[0].position == 7
+
+
+@pytest.mark.parametrize("kind", ["text-enable", "onboard"])
+@pytest.mark.parametrize("campaign", ["campaign", ""])
+async def test_the_numbers_of_a_rejected_order_are_reported(
+    temporal: TemporalServer, service: Service, files: Files, kind: str, campaign: str
+) -> None:
+    """They count as left out, as those of a completed order that failed do."""
+    files.write(12)
+    service.rules.qualification = [(0, "VERIFIED")]
+    lost = files.numbers[5:10]
+    service.rules.lives["TYPE_TEXT_ENABLE"] = lambda body: [
+        (0, "SUBMITTED"),
+        (0.2, "REJECTED" if lost[0] in str(body) else "COMPLETED"),
+    ]
+    make = onboarding_of if kind == "onboard" else job_of
+    given = make(campaign_id=campaign)
+    async with working(temporal, service, files, given.order.job):
+        client = await temporal.client()
+        handle = await start(client, service.project_id, given, task_queue=given.order.job)
+        report = await handle.result()
+        failures = await handle.query(TextEnableJob.failures)
+    assert (report.phase, report.orders, report.rejected) == ("done", 3, 1)
+    assert (report.ordered, report.left_out, report.failed, report.open) == (7, 5, 0, 0)
+    assert [one.position for one in failures.failed_numbers] == [5, 6, 7, 8, 9]
+    assert {one.reason for one in failures.failed_numbers} == {"its order was REJECTED"}
 
 
 async def test_nothing_personal_in_a_history(
