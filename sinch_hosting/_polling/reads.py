@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncGenerator, Coroutine, Iterable, Mapping
+from contextlib import aclosing
 from typing import Any, Generic, TypeVar
 
 from attrs import define, field, frozen
@@ -200,8 +201,8 @@ class Reader:
             running.result()
             if waits_for_budget and reading.listed:
                 # Lists may show, for good, states that have passed.
-                shown = random.choice(reading.listed)  # noqa: S311 - no secret
-                yield {source.id_of(shown): await self._check_lists(source, shown)}
+                seen = await self._check_lists(source, reading.listed)
+                yield {source.id_of(seen): seen}
         finally:
             running.cancel()
             try:
@@ -209,19 +210,26 @@ class Reader:
             finally:
                 await reading.aclose()
 
-    async def _check_lists(self, source: Source[T], shown: T) -> T:
-        """Look singly at a thing that lists have shown, and return what is seen.
+    async def _check_lists(self, source: Source[T], listed: list[T]) -> T:
+        """Look singly at one of the things that lists have shown, and return what is seen.
 
-        Where its state is another one, its lists are not used for a while. A 404 is not believed.
+        A state may have changed since its list was read. Where the list shows the old one still,
+        the lists of that place are not used for a while. A 404 is not believed.
         """
+        shown = random.choice(listed)  # noqa: S311 - no secret
+        thing_id, old = source.id_of(shown), source.state_of(shown)
         await self._budget.acquire()
         try:
-            seen = await source.get(self._session, source.id_of(shown), is_poll=False)
+            seen = await source.get(self._session, thing_id, is_poll=False)
         except errors.NotFound:
             return shown
-        if source.state_of(seen) != source.state_of(shown):
-            place = source.place_of(shown)
-            self._past[source.noun, place].trust.refused(self._session.clock())
+        if source.state_of(seen) != old:
+            async with aclosing(self.read(source, listed, only_lists=True)) as again:
+                async for found in again:
+                    listed_again = found.get(thing_id)
+                    if listed_again is not None and source.state_of(listed_again) == old:
+                        place = source.place_of(shown)
+                        self._past[source.noun, place].trust.refused(self._session.clock())
         return seen
 
     async def _sweep(self, reading: _Reading[T], fetcher: Fetcher) -> None:
