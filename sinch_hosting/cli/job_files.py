@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import asdict, frozen
 
 from .._bulk.addresses import is_shared, without_password
-from ..errors import InvalidRequest, LedgerError
+from ..errors import ConfigurationError, InvalidRequest, LedgerError
 from .errors import BadInput
 from .invocation import ARGUMENTS
 from .messages import complain
@@ -200,7 +200,7 @@ async def read_ledger_or_complain(job: JobFile) -> list[Entry] | None:
     """Return what a job's ledger says; where it cannot be read, print why and return `None`."""
     try:
         return await read_ledger(job)
-    except LedgerError as error:
+    except (ConfigurationError, LedgerError) as error:  # or what reads it is not installed
         complain(f"job {job.job}: {error}")
         return None
 
