@@ -11,12 +11,13 @@ from attrs import frozen
 
 from .. import cli
 from ..errors import ConfigurationError
+from ..workflows.groups import groups_of
 from .durations import seconds_of
 from .errors import BadInput, ExitCode
 from .invocation import resume_line
 from .letter import read_letter
 from .messages import tell
-from .number_input import groups_of, read_records
+from .number_input import read_records
 from .onboarding_run import said_of_letters
 from .options import ACCOUNT, PLACE, SOURCE, Account, NumberSource, Place
 from .output import Column, View, print_many, print_one
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from .. import Letter
     from ..temporal.files import References
     from ..temporal.messages import FailedChunk, Failures, Order, Progress
-    from .number_input import NumberGroup
+    from ..workflows.groups import NumberGroup
 
 __all__ = ["cancel", "load_temporal", "pause", "report", "resume", "start", "status"]
 

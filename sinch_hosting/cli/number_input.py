@@ -6,11 +6,8 @@ import json
 import re
 import sys
 from hashlib import blake2b
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from attrs import frozen
 
 from .errors import BadInput
 from .invocation import STANDARD_INPUT
@@ -85,41 +82,6 @@ def read_sheet(path: str, source: NumberSource) -> PhoneSheet:
         data = sys.stdin.buffer.read()
         return read_phone_bytes(data, name="standard input", **source.choices)
     return read_phone_file(Path(path), **source.choices)
-
-
-def is_toll_free(record: PhoneRecord) -> bool:
-    """Return whether a number is toll-free; such numbers go on no campaign."""
-    return record.kind == "toll_free"
-
-
-@frozen(kw_only=True)
-class NumberGroup:
-    """Numbers that may go in one order: of one region and one kind."""
-
-    region: str
-    is_toll_free: bool
-    numbers: tuple[str, ...]
-
-    @property
-    def suffix(self) -> str:
-        """The end of its job's name, which is different for each group; see `names_in_ledger`."""
-        return f"-{self.region.lower()}" + ("-tf" if self.is_toll_free else "")
-
-
-def groups_of(records: Iterable[PhoneRecord]) -> list[NumberGroup]:
-    """Return the numbers by region and kind: what may go in one order."""
-
-    def kind(record: PhoneRecord) -> tuple[str, bool]:
-        return str(record.region), is_toll_free(record)
-
-    return [
-        NumberGroup(
-            region=region,
-            is_toll_free=is_toll_free,
-            numbers=tuple(str(record.phone_number) for record in of_it),
-        )
-        for (region, is_toll_free), of_it in groupby(sorted(records, key=kind), key=kind)
-    ]
 
 
 def job_of_line(verb: str, records: Iterable[PhoneRecord], about: Sequence[str]) -> str:

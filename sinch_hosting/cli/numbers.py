@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 from cyclopts import App
 
 from .._reports import few_of
+from ..workflows.groups import is_toll_free
 from .errors import BadInput, ExitCode
 from .invocation import resume_line
 from .many import Each, exit_code, print_each
 from .messages import complain, tell, without_warnings
-from .number_input import is_toll_free, read_numbers, read_records, read_sheet, tell_of_sheet
+from .number_input import read_numbers, read_records, read_sheet, tell_of_sheet
 from .numbers_audit import audit
 from .numbers_explain import explain
 from .options import (

@@ -10,10 +10,11 @@ from attrs import frozen
 
 from .._explaining import trouble
 from ..errors import NotFound
+from ..workflows.groups import is_toll_free
 from .errors import ExitCode
 from .many import Each
 from .messages import tell
-from .number_input import is_toll_free, read_records
+from .number_input import read_records
 from .options import ACCOUNT, PAGE_SIZE, PLACE, SOURCE, Account, NumberSource, Place
 from .output import Column, View, print_many
 from .settings import open_client, read_settings

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from attrs import define, field
 
 from .._bulk.addresses import without_password
+from ..workflows.groups import NumberGroup, groups_of
 from .errors import BadInput, ExitCode, Failed
 from .interrupts import STOPPING, orderly_ctrl_c
 from .invocation import resume_line, same_line
@@ -17,7 +18,7 @@ from .job_files import keep_job, ledger_of, note_of
 from .letter import read_letter
 from .many import exit_code
 from .messages import complain, tell
-from .number_input import NumberGroup, groups_of, job_of_line, read_records
+from .number_input import job_of_line, read_records
 from .onboarding_run import confirm_letters, said_of_letters
 from .options import ACCOUNT, JOB, PLACE, SOURCE, Account, JobFlags, NumberSource, Place, Seconds
 from .orders_wait import state_from, tell_how_to_wait, wait_for_orders

@@ -10,9 +10,10 @@ from attrs import evolve, frozen
 from cyclopts import Group, Parameter
 
 from ..models import _checks as check
+from ..workflows.groups import NumberGroup, groups_of, is_toll_free
 from .errors import BadInput
 from .letter import read_letter
-from .number_input import NumberGroup, groups_of, is_toll_free, job_of_line, read_records
+from .number_input import job_of_line, read_records
 from .options import SOURCE
 from .prompts import answer_to, choice_of
 

@@ -20,6 +20,7 @@ from .._onboarding.plan import OnboardingPlan
 from .._onboarding.report import NumberToOnboard, Outcome
 from ..errors import InvalidRequest
 from ..models import Address, AuthorisedPerson, BlanketLoa, DirectLoa, Letter, ResellerLoa
+from ..workflows.groups import NumberGroup
 from .answers import (
     MOST_ORDERS,
     ChangeAnswer,
@@ -32,7 +33,7 @@ from .answers import (
     line_of,
     quoted,
 )
-from .workplace import Batch, Workplace
+from .workplace import Workplace
 
 __all__ = [
     "ImportWish",
@@ -100,7 +101,7 @@ class _Orders(ABC):
 
     tool: ClassVar[str]
     at: Workplace
-    batches: tuple[Batch, ...]
+    batches: tuple[NumberGroup, ...]
     service_plan_id: str
     campaign_id: str
 
@@ -110,11 +111,11 @@ class _Orders(ABC):
         return tuple(number for batch in self.batches for number in batch.numbers)
 
     @abstractmethod
-    async def planned(self, batch: Batch, digest: str) -> BulkPlan:
+    async def planned(self, batch: NumberGroup, digest: str) -> BulkPlan:
         """Return what would be done about a batch."""
 
     @abstractmethod
-    async def created(self, batch: Batch, digest: str) -> BulkResult:
+    async def created(self, batch: NumberGroup, digest: str) -> BulkResult:
         """Create the orders of a batch."""
 
     async def look(self, digest: str) -> Outlook:
@@ -192,10 +193,10 @@ class ImportWish(_Orders):
     tool: ClassVar[str] = "import_numbers"
     migrate_to_sinch_tmo: bool = False
 
-    def _campaign(self, batch: Batch) -> str | None:
+    def _campaign(self, batch: NumberGroup) -> str | None:
         return None if batch.is_toll_free else self.campaign_id or None
 
-    def _arguments(self, batch: Batch, digest: str) -> ImportMany:
+    def _arguments(self, batch: NumberGroup, digest: str) -> ImportMany:
         return {
             "region_code": batch.region,
             "service_plan_id": self.service_plan_id,
@@ -206,12 +207,12 @@ class ImportWish(_Orders):
             "settle": self.at.settle,
         }
 
-    async def planned(self, batch: Batch, digest: str) -> BulkPlan:
+    async def planned(self, batch: NumberGroup, digest: str) -> BulkPlan:
         """Return what would be done about a batch."""
         arguments = self._arguments(batch, digest)
         return await self.at.sinch.hosting_orders.import_many(batch.numbers, plan=True, **arguments)
 
-    async def created(self, batch: Batch, digest: str) -> BulkResult:
+    async def created(self, batch: NumberGroup, digest: str) -> BulkResult:
         """Create the orders of a batch."""
         arguments = self._arguments(batch, digest)
         return await self.at.sinch.hosting_orders.import_many(batch.numbers, **arguments)
@@ -231,7 +232,7 @@ class TextEnableWish(_Orders):
             )
         return self.letter
 
-    def _local(self, batch: Batch, digest: str) -> TextEnableMany:
+    def _local(self, batch: NumberGroup, digest: str) -> TextEnableMany:
         return {
             "region_code": batch.region,
             "service_plan_id": self.service_plan_id,
@@ -242,7 +243,7 @@ class TextEnableWish(_Orders):
             "settle": self.at.settle,
         }
 
-    def _toll_free(self, batch: Batch, digest: str) -> TollFreeMany:
+    def _toll_free(self, batch: NumberGroup, digest: str) -> TollFreeMany:
         return {
             "region_code": batch.region,
             "service_plan_id": self.service_plan_id,
@@ -252,7 +253,7 @@ class TextEnableWish(_Orders):
             "settle": self.at.settle,
         }
 
-    async def planned(self, batch: Batch, digest: str) -> BulkPlan:
+    async def planned(self, batch: NumberGroup, digest: str) -> BulkPlan:
         """Return what would be done about a batch."""
         orders = self.at.sinch.hosting_orders
         if batch.is_toll_free:
@@ -260,7 +261,7 @@ class TextEnableWish(_Orders):
             return await orders.text_enable_toll_free_many(batch.numbers, plan=True, **arguments)
         return await orders.text_enable_many(batch.numbers, plan=True, **self._local(batch, digest))
 
-    async def created(self, batch: Batch, digest: str) -> BulkResult:
+    async def created(self, batch: NumberGroup, digest: str) -> BulkResult:
         """Create the orders of a batch."""
         orders = self.at.sinch.hosting_orders
         if batch.is_toll_free:
@@ -278,7 +279,7 @@ class OnboardWish:
 
     tool: ClassVar[str] = "onboard"
     at: Workplace
-    batches: tuple[Batch, ...]
+    batches: tuple[NumberGroup, ...]
     service_plan_id: str
     campaign_id: str
     letter: Letter

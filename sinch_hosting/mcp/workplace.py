@@ -5,16 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
+from typing import cast
 
-from attrs import Factory, field, frozen
+from attrs import Factory, evolve, field, frozen
 
 from ..client import SinchHosting
 from ..errors import InvalidRequest
 from ..models import _checks as check
-from ..phone_files import read_phone_bytes
+from ..phone_files import PhoneRecord, Region, read_phone_bytes
+from ..workflows.groups import NumberGroup, groups_of, is_toll_free
 from .plans import Plans
 
-__all__ = ["Batch", "Workplace", "batches_of"]
+__all__ = ["Workplace", "batches_of"]
 
 
 async def _no_orders(number: str) -> AsyncIterator[str]:
@@ -70,21 +72,7 @@ class Workplace:
         return check.check_any_text(found, "campaign_id")
 
 
-@frozen(kw_only=True)
-class Batch:
-    """Numbers that may go in one order: of one region and one kind."""
-
-    region: str
-    is_toll_free: bool
-    numbers: tuple[str, ...]
-
-    @property
-    def suffix(self) -> str:
-        """What tells it apart in the name of its job."""
-        return f"-{self.region.lower()}" + ("-tf" if self.is_toll_free else "")
-
-
-def batches_of(numbers: Sequence[str], region_code: str | None) -> list[Batch]:
+def batches_of(numbers: Sequence[str], region_code: str | None) -> list[NumberGroup]:
     """Return numbers by region and kind, each once, sorted.
 
     Args:
@@ -99,18 +87,15 @@ def batches_of(numbers: Sequence[str], region_code: str | None) -> list[Batch]:
     sheet = read_phone_bytes("\n".join(["Phone", *wanted]).encode(), name="numbers")
     for refused in sheet.rejected:
         raise InvalidRequest(field="numbers", value=refused.raw, rule=f"is {refused.reason}")
-    found: dict[tuple[str, bool], list[str]] = {}
-    for record in sheet.accepted:
-        number, is_toll_free = str(record.phone_number), record.kind == "toll_free"
-        region = str(record.region)
-        if region_code is not None and region_code != region:
-            if not is_toll_free:
-                raise InvalidRequest(
-                    field="region_code", value=region_code, rule=f"{number} is of {region}"
-                )
-            region = region_code
-        found.setdefault((region, is_toll_free), []).append(number)
-    return [
-        Batch(region=region, is_toll_free=is_toll_free, numbers=tuple(listed))
-        for (region, is_toll_free), listed in sorted(found.items())
-    ]
+    return groups_of(_in_region(record, region_code) for record in sheet.accepted)
+
+
+def _in_region(record: PhoneRecord, wanted: str | None) -> PhoneRecord:
+    """Return a record in the region that is wanted, which toll-free numbers alone can change."""
+    if wanted is None or record.region == wanted:
+        return record
+    if not is_toll_free(record):
+        raise InvalidRequest(
+            field="region_code", value=wanted, rule=f"{record.phone_number} is of {record.region}"
+        )
+    return evolve(record, region=cast("Region", wanted))  # it was checked

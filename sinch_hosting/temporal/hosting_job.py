@@ -50,9 +50,10 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 300.0
 _SAME_REFUSALS = 3
 _SLICE, _MOMENT = 50, 0.001
 """So many creates are begun in one workflow task: 500 of them may take a busy worker seconds."""
-_SENDS, _SENDS_BEFORE = 5, 2
-"""How often the create of a chunk is sent at most, where its order is absent; and in jobs that gave
-it up when it was less. A worker may be killed with the same chunk twice, in a large fleet."""
+_SENDS = 5
+"""How often the create of a chunk is sent at most, where its order is absent.
+
+In a large fleet the worker may be killed with the same chunk twice."""
 
 
 class HostingJob:
@@ -199,24 +200,12 @@ class HostingJob:
 
     def _may_send_again(self, sends: int) -> bool:
         """Whether the create of a chunk whose order is absent may be sent after so many sends."""
-        if sends == 0:
-            return True
-        if self._given.on_unknown != "resend" or sends >= _SENDS:
-            return False
-        return sends < _SENDS_BEFORE or workflow.patched("more-sends")
+        return sends == 0 or (self._given.on_unknown == "resend" and sends < _SENDS)
 
     async def _create(self, chunk: int) -> ChunkResult:
         """Send a create, once; whatever ends it without an answer leaves it open."""
         try:
-            result: ChunkResult = await workflow.execute_activity(
-                "sinch_hosting.create",
-                self._chunk(chunk),
-                result_type=ChunkResult,
-                start_to_close_timeout=LONG,
-                heartbeat_timeout=timedelta(seconds=self._given.lease),
-                retry_policy=ONCE,
-            )
-            return result
+            return await self._attempt("sinch_hosting.create", chunk, ONCE)
         except ActivityError as error:
             if isinstance(error.cause, ApplicationError) and error.cause.non_retryable:
                 return ChunkResult(kind="failed", reason=error.cause.message)
@@ -224,17 +213,20 @@ class HostingJob:
 
     async def _settle(self, chunk: int) -> ChunkResult:
         try:
-            result: ChunkResult = await workflow.execute_activity(
-                "sinch_hosting.settle",
-                self._chunk(chunk),
-                result_type=ChunkResult,
-                start_to_close_timeout=LONG,
-                heartbeat_timeout=timedelta(seconds=self._given.lease),
-                retry_policy=WITHOUT_END,
-            )
-            return result
+            return await self._attempt("sinch_hosting.settle", chunk, WITHOUT_END)
         except ActivityError as error:
             return ChunkResult(kind="failed", reason=reason_of(error))
+
+    async def _attempt(self, activity: str, chunk: int, retry: RetryPolicy) -> ChunkResult:
+        result: ChunkResult = await workflow.execute_activity(
+            activity,
+            self._chunk(chunk),
+            result_type=ChunkResult,
+            start_to_close_timeout=LONG,
+            heartbeat_timeout=timedelta(seconds=self._given.lease),
+            retry_policy=retry,
+        )
+        return result
 
     def _chunk(self, chunk: int) -> ChunkInput:
         return ChunkInput(
