@@ -10,10 +10,9 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from sinch_hosting import (
-    Address,
     AuthorisedPerson,
     BlanketLoa,
     BulkResult,
@@ -24,6 +23,8 @@ from sinch_hosting import (
 )
 from sinch_hosting._bulk.ledger_records import line_of
 from sinch_hosting.sandbox import Sandbox
+
+from ..letters import DIRECT
 
 PLAN, CAMPAIGN = "plan-1", "CAMP1"
 RULES = {
@@ -37,18 +38,8 @@ RULES = {
 
 def letter(email: str = "jane.roe@example.com") -> DirectLoa:
     """A letter that is mailed to `email`."""
-    return DirectLoa(
-        authorised_person=AuthorisedPerson(first_name="Jane", last_name="Roe", email=email),
-        address=Address(
-            building_number="2433",
-            street="Vesta Drive",
-            city="Chicago",
-            state="IL",
-            postal_code="60647",
-            country="US",
-        ),
-        current_voice_carrier="Verizon",
-    )
+    person = AuthorisedPerson(first_name="Jane", last_name="Roe", email=email)
+    return evolve(DIRECT, authorised_person=person)
 
 
 def numbers(count: int, start: int = 0) -> list[str]:

@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any, cast
 from uuid import uuid4
@@ -163,17 +163,25 @@ class HeldClient:
         await self._handle.signal(name, **options)
 
 
-async def test_events_share_the_next_signal(
-    client: Client, of_service: SinchHosting, service: Service, jobs: Handles
-) -> None:
-    """Those that come while one is under way need another: it may have been too early."""
+async def held_signal(
+    client: Client, of_service: SinchHosting, service: Service
+) -> tuple[HeldClient, Callable[[], Coroutine[Any, Any, None]], asyncio.Task[None]]:
+    """A client whose signals wait, what forwards an event about an order, and the first such."""
     held = HeldClient(client)
     forwarder = CallbackForwarder(cast("Client", held), of_service)
     order = order_of(service, "acme")
     await forwarder._jobs_of(order)
     first = asyncio.create_task(forwarder(about(order)))
     await held.has_come.wait()
-    others = [asyncio.create_task(forwarder(about(order))) for _ in range(30)]
+    return held, lambda: forwarder(about(order)), first
+
+
+async def test_events_share_the_next_signal(
+    client: Client, of_service: SinchHosting, service: Service, jobs: Handles
+) -> None:
+    """Those that come while one is under way need another: it may have been too early."""
+    held, forward, first = await held_signal(client, of_service, service)
+    others = [asyncio.create_task(forward()) for _ in range(30)]
     await asyncio.sleep(0)
     assert held.came == 1
     held.go.set()
@@ -185,13 +193,8 @@ async def test_a_cancelled_event_leaves_the_others(
     client: Client, of_service: SinchHosting, service: Service, jobs: Handles
 ) -> None:
     """The next one of those that wait sends the signal."""
-    held = HeldClient(client)
-    forwarder = CallbackForwarder(cast("Client", held), of_service)
-    order = order_of(service, "acme")
-    await forwarder._jobs_of(order)
-    first = asyncio.create_task(forwarder(about(order)))
-    await held.has_come.wait()
-    second = asyncio.create_task(forwarder(about(order)))
+    held, forward, first = await held_signal(client, of_service, service)
+    second = asyncio.create_task(forward())
     await asyncio.sleep(0)
     first.cancel()
     held.go.set()
