@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncGenerator, Coroutine, Iterable, Mapping
-from contextlib import aclosing
 from typing import Any, Generic, TypeVar
 
 from attrs import define, field, frozen
@@ -42,8 +41,8 @@ class _Reading(Generic[T]):
     left: dict[str, Watched[T]] = field(factory=dict)
     groups: dict[Place | None, Group] = field(factory=dict)
     found: dict[str, T | None] = field(factory=dict)
-    listed: list[T] = field(factory=list)
-    """The results that lists have shown."""
+    listed: list[Watched[T]] = field(factory=list)
+    """What lists have shown."""
     failed: errors.SinchHostingError | None = None
     news: asyncio.Event = field(factory=asyncio.Event)
     _tasks: set[asyncio.Task[None]] = field(factory=set)
@@ -109,7 +108,7 @@ class _Reading(Generic[T]):
     def looked(self, member: Watched[T], previous: Any) -> None:
         """Store a result."""
         if member.listed_as:
-            self.listed.append(member.item)
+            self.listed.append(member)
         self._settle(member, member.item)
 
     def in_no_list(self, members: Iterable[Watched[T]]) -> None:
@@ -200,9 +199,8 @@ class Reader:
                     yield found
             running.result()
             if waits_for_budget and reading.listed:
-                # Lists may show, for good, states that have passed.
-                seen = await self._check_lists(source, reading.listed)
-                yield {source.id_of(seen): seen}
+                checked = random.choice(reading.listed)  # noqa: S311 - no secret
+                yield {checked.id: await self._check_lists(checked)}
         finally:
             running.cancel()
             try:
@@ -210,26 +208,22 @@ class Reader:
             finally:
                 await reading.aclose()
 
-    async def _check_lists(self, source: Source[T], listed: list[T]) -> T:
-        """Look singly at one of the things that lists have shown, and return what is seen.
+    async def _check_lists(self, member: Watched[T]) -> T:
+        """Look singly at a thing that a list has shown, and return what is seen.
 
-        A state may have changed since its list was read. Where the list shows the old one still,
-        the lists of that place are not used for a while. A 404 is not believed.
+        Lists may show, for good, states that have passed: a later reading decides, as it does for
+        waits. A 404 is not believed.
         """
-        shown = random.choice(listed)  # noqa: S311 - no secret
-        thing_id, old = source.id_of(shown), source.state_of(shown)
         await self._budget.acquire()
         try:
-            seen = await source.get(self._session, thing_id, is_poll=False)
+            seen = await member.source.get(self._session, member.id, is_poll=False)
         except errors.NotFound:
-            return shown
-        if source.state_of(seen) != old:
-            async with aclosing(self.read(source, listed, only_lists=True)) as again:
-                async for found in again:
-                    listed_again = found.get(thing_id)
-                    if listed_again is not None and source.state_of(listed_again) == old:
-                        place = source.place_of(shown)
-                        self._past[source.noun, place].trust.refused(self._session.clock())
+            return member.item
+        trust = member.group.trust
+        if member.source.state_of(seen) == member.state:
+            trust.confirmed()
+        else:
+            trust.contradicted(member.id, member.listed_as, self._session.clock())
         return seen
 
     async def _sweep(self, reading: _Reading[T], fetcher: Fetcher) -> None:
