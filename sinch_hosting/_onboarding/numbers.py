@@ -129,6 +129,8 @@ class NumberProgress:
     seen_at: float = 0.0
     added_at: float = float("-inf")
     """When it was added to qualification, in this run."""
+    is_missing: bool = False
+    """Whether the last look at those in qualification did not show it."""
     letter_to: str = field(
         init=False, default=Factory(lambda self: signer_of(self.loa), takes_self=True)
     )

@@ -70,21 +70,26 @@ class Qualification:
         before = {name: numbers[name].assessment for name in found}
         here = {name: there for name, there in found.items() if there is not None}
         for name, qualified in here.items():
+            numbers[name].is_missing = False
             if numbers[name].is_in_qualification:
                 self._take_in(numbers[name], qualified, None)
         await self._take_in_gone([name for name in found if name not in here])
         return any(numbers[name].assessment != was for name, was in before.items())
 
     async def _take_in_gone(self, names: Sequence[str]) -> None:
-        """Handle numbers that left qualification: imported meanwhile, or deleted."""
+        """Handle numbers that left qualification: imported meanwhile, or deleted.
+
+        That they are gone is believed when the next look says the same: a replica may lag.
+        """
         imported = await self._reader.imported(names)
         now = self._progress.clock()
         for name in names:
             one = self._progress.numbers[name]
             if name in imported:
                 self._take_in(one, None, imported[name])
-            elif one.is_open and now - one.added_at > _FRESH:  # else a replica may lag
+            elif one.is_open and one.is_missing and now - one.added_at > _FRESH:
                 self._progress.settle(one, Stage.FAILED, _GONE)
+            one.is_missing = True
 
     def _take_in(
         self,

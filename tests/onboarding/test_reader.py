@@ -122,6 +122,18 @@ async def test_lists_that_show_the_past_for_good_hold_nothing_up(
     assert running.report.is_done, running.report.to_csv()
 
 
+async def test_a_number_is_gone_when_two_looks_say_so(service: Service, begin: Begin) -> None:
+    """One 404 of a replica that does not know it failed the number for good."""
+    listed = numbers(2)
+    service.set_qualified(listed, "VERIFICATION_PENDING")
+    service.fault("GetQualifiedNumber", error(404), times=1, skip=2)
+    async with aclosing(begin(listed)) as running:
+        async for step in running:
+            if step.step is Step.SEEN and "VERIFICATION_PENDING" in step.text:
+                service.set_qualified(listed, "VERIFIED")
+    assert running.report.is_done, running.report.to_csv()
+
+
 async def test_numbers_that_were_added_moments_ago_are_not_gone(
     service: Service, begin: Begin
 ) -> None:
