@@ -60,7 +60,7 @@ class NumberActivities:
             if given.adds:
                 await page.add_new(self._qualified)
             else:
-                page.drop_new()
+                page.expect_new()
             while True:
                 survey = page.survey(given.start)
                 if survey.digest != given.seen:

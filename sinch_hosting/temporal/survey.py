@@ -57,6 +57,8 @@ class Page:
         self._stages: dict[str, Stage] = {}
         self._states: dict[str, QualificationState] = {}
         self._reasons: dict[str, str] = {}
+        self._missing: set[str] = set()
+        """Those that the last look did not show."""
 
     async def read(self, *, are_new: bool) -> None:
         """Read where each number is; `are_new` is whether they may be in no place yet."""
@@ -80,10 +82,14 @@ class Page:
         for failed in result.failed:
             self._fail(failed.phone_number, f"not taken into qualification: {named(failed.error)}")
 
-    def drop_new(self) -> None:
-        """Fail the numbers that are nowhere: they were in qualification before."""
-        for name in self._at(Stage.NEW):
-            self._fail(name, _GONE)
+    def expect_new(self) -> None:
+        """Look again at the numbers that are nowhere: they were in qualification before.
+
+        That they are gone is believed when the next look says the same: a replica may lag.
+        """
+        self._missing.update(self._at(Stage.NEW))
+        for name in self._missing:
+            self._stages[name] = Stage.IN_REVIEW
 
     async def look_again(self) -> None:
         """Read the numbers again that are on their way."""
@@ -94,6 +100,7 @@ class Page:
                 self._take_in(name, qualified, None)
         gone = [name for name, qualified in found.items() if qualified is None]
         await self._read_imported([*gone, *self._at(Stage.PROVISIONING)])
+        self._missing = set(gone)
 
     async def _read_imported(self, names: list[str]) -> None:
         """Look at numbers that left qualification: they are imported now, or deleted."""
@@ -103,7 +110,7 @@ class Page:
                 self._take_in(name, None, imported[name])
             elif self._stages[name] is Stage.PROVISIONING:
                 self._fail(name, "is hosted, and is not imported")
-            else:
+            elif name in self._missing:
                 self._fail(name, _GONE)
 
     def _take_in(
